@@ -1,0 +1,165 @@
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+const marker = Symbol.for('safetune.FileWriteError');
+
+/** A file that could not be written; what stood at the path before still stands there, whole. */
+export class FileWriteError extends Error {
+  readonly [marker] = true;
+  /** Path that was to be written. */
+  readonly path: string;
+
+  constructor(path: string, cause: unknown) {
+    super(`${path} could not be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.name = 'FileWriteError';
+    this.path = path;
+  }
+
+  static isInstance(error: unknown): error is FileWriteError {
+    return typeof error === 'object' && error !== null && marker in error;
+  }
+}
+
+/**
+ * A file that appears at its path whole or not at all. Bytes go to a temporary file beside the target; `commit` brings
+ * them to the disk and renames. Readers of the old file keep it. Either `commit` or `discard` must end it.
+ *
+ * @example
+ * const file = await AtomicFile.create('out/answers.csv');
+ * try {
+ *   for (const line of lines) await file.write(line);
+ *   await file.commit();
+ * } finally {
+ *   await file.discard(); // does nothing after a commit
+ * }
+ */
+export class AtomicFile {
+  /** Path at which the file appears on commit. */
+  readonly path: string;
+  #handle: FileHandle | undefined;
+  readonly #temporary: string;
+
+  private constructor(path: string, temporary: string, handle: FileHandle) {
+    this.path = path;
+    this.#temporary = temporary;
+    this.#handle = handle;
+  }
+
+  /**
+   * Opens a temporary file beside `path`, whose folder must exist.
+   *
+   * @throws FileWriteError
+   */
+  static async create(path: string): Promise<AtomicFile> {
+    const temporary = `${path}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
+    return attempt(path, async () => new AtomicFile(path, temporary, await open(temporary, 'wx')));
+  }
+
+  /**
+   * Appends text (as UTF-8) or bytes.
+   *
+   * @throws FileWriteError
+   */
+  async write(data: string | Uint8Array): Promise<void> {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    await attempt(this.path, async () => {
+      for (let written = 0; written < bytes.length; ) {
+        const length = Math.min(bytes.length - written, maximumWriteBytes);
+        written += (await this.#open().write(bytes, written, length)).bytesWritten;
+      }
+    });
+  }
+
+  /**
+   * Makes the file appear at its path, replacing what was there.
+   *
+   * @throws FileWriteError
+   */
+  async commit(): Promise<void> {
+    await attempt(this.path, async () => {
+      const handle = this.#open();
+      await handle.sync();
+      this.#handle = undefined;
+      try {
+        await handle.close();
+        await rename(this.#temporary, this.path);
+      } catch (error) {
+        await rm(this.#temporary, { force: true });
+        throw error;
+      }
+      await syncDirectory(dirname(this.path));
+    });
+  }
+
+  /** Drops the file and leaves the path as it was. Does nothing once committed or discarded. */
+  async discard(): Promise<void> {
+    const handle = this.#handle;
+    this.#handle = undefined;
+    if (handle === undefined) return;
+    await handle.close();
+    await rm(this.#temporary, { force: true });
+  }
+
+  #open(): FileHandle {
+    if (this.#handle === undefined) throw new Error('it is already committed or discarded');
+    return this.#handle;
+  }
+}
+
+/**
+ * Writes a file whole or not at all.
+ *
+ * @param data - text (UTF-8), bytes, or chunks of either written as they come; when the source of chunks throws, its
+ * error is passed on and nothing is written.
+ * @throws FileWriteError
+ */
+export async function writeFileAtomically(
+  path: string,
+  data: string | Uint8Array | Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
+): Promise<void> {
+  const file = await AtomicFile.create(path);
+  try {
+    if (typeof data === 'string' || data instanceof Uint8Array) await file.write(data);
+    else for await (const chunk of data) await file.write(chunk);
+    await file.commit();
+  } finally {
+    await file.discard();
+  }
+}
+
+/** Deletes temporary files for `path` that a killed process left: those nothing was written to for `idleMilliseconds`. */
+export async function removeAbandonedTemporaries(path: string, idleMilliseconds: number): Promise<void> {
+  const prefix = `${basename(path)}.`;
+  for (const name of await readdir(dirname(path))) {
+    if (!name.startsWith(prefix) || !/^\d+-[0-9a-f]{12}\.tmp$/.test(name.slice(prefix.length))) continue;
+    const temporary = join(dirname(path), name);
+    const modified = await stat(temporary).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => Number.POSITIVE_INFINITY, // gone meanwhile: committed or discarded by its owner
+    );
+    if (Date.now() - modified > idleMilliseconds) await rm(temporary, { force: true });
+  }
+}
+
+/** Linux moves at most about 2 GiB in one write. */
+const maximumWriteBytes = 2 ** 30;
+
+async function attempt<Result>(path: string, action: () => Promise<Result>): Promise<Result> {
+  try {
+    return await action();
+  } catch (cause) {
+    throw new FileWriteError(path, cause);
+  }
+}
+
+/** Brings the rename itself to the disk, on systems that let a folder be opened; elsewhere there is no such call. */
+async function syncDirectory(directory: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Errors of `@safetune/tensor`. Each class carries a marker, so that `X.isInstance(error)` also holds when two
+ * copies of this package are installed, and the facts of the failure as readonly fields.
+ */
+function carries(error: unknown, marker: symbol): boolean {
+  return typeof error === 'object' && error !== null && marker in error;
+}
+
+const shapeMarker = Symbol.for('safetune.ShapeError');
+
+/** Shapes or element types that an operation cannot work on; found while tracing, before anything runs. */
+export class ShapeError extends Error {
+  readonly [shapeMarker] = true;
+  /** Name of the operation that refused. */
+  readonly operation: string;
+
+  constructor(operation: string, message: string) {
+    super(`${operation}: ${message}`);
+    this.name = 'ShapeError';
+    this.operation = operation;
+  }
+
+  static isInstance(error: unknown): error is ShapeError {
+    return carries(error, shapeMarker);
+  }
+}
+
+const gradientMarker = Symbol.for('safetune.GradientError');
+
+/** A gradient that does not exist: through an operation without a gradient rule, or of a value that is not a scalar. */
+export class GradientError extends Error {
+  readonly [gradientMarker] = true;
+
+  constructor(message: string) {
+    super(message);
+    this.name = 'GradientError';
+  }
+
+  static isInstance(error: unknown): error is GradientError {
+    return carries(error, gradientMarker);
+  }
+}
+
+const compileMarker = Symbol.for('safetune.CompileError');
+
+/** A traced function that cannot become a session: a stray input, a missing weights file, an unknown provider. */
+export class CompileError extends Error {
+  readonly [compileMarker] = true;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'CompileError';
+  }
+
+  static isInstance(error: unknown): error is CompileError {
+    return carries(error, compileMarker);
+  }
+}
+
+const inputMarker = Symbol.for('safetune.InputError');
+
+/** A value given to {@link Executable.run} that does not fit the compiled signature. */
+export class InputError extends Error {
+  readonly [inputMarker] = true;
+  /** Name of the input. */
+  readonly input: string;
+
+  constructor(input: string, message: string) {
+    super(`input '${input}': ${message}`);
+    this.name = 'InputError';
+    this.input = input;
+  }
+
+  static isInstance(error: unknown): error is InputError {
+    return carries(error, inputMarker);
+  }
+}

@@ -1,0 +1,147 @@
+import { describeShape } from './dimension.ts';
+import { isFloating } from './dtype.ts';
+import { GradientError } from './errors.ts';
+import { add } from './operations/elementwise.ts';
+import { scalar } from './operations/leaf.ts';
+import { zeros } from './operations/shape.ts';
+import { sameShape } from './dimension.ts';
+import type { Tensor, TraceNode } from './tensor.ts';
+
+export interface GradientOptions {
+  /** What a tensor gets that the value does not depend on. Default 'error': nothing trains by accident with no gradient. */
+  readonly unused?: 'error' | 'zeros';
+}
+
+/** Gradient that arrives at a traced tensor from outside, to start the backward walk with. */
+export interface Cotangent {
+  readonly output: Tensor;
+  readonly gradient: Tensor;
+}
+
+/**
+ * Gradients of a traced scalar with respect to traced tensors: reverse mode, graph to graph. The result is more
+ * graph, which runs in the same session as the forward pass.
+ *
+ * @throws GradientError when `value` is not a float scalar, when an operation on the way cannot be differentiated, or
+ * (by default) when `value` does not depend on one of the tensors.
+ */
+export function gradients(
+  value: Tensor,
+  withRespectTo: readonly Tensor[],
+  options: GradientOptions = {},
+): Tensor[] {
+  if (value.rank !== 0 || !isFloating(value.dtype)) {
+    throw new GradientError(
+      `the gradient of ${value} was asked; it needs a float scalar: reduce it, for example with sum() or mean()`,
+    );
+  }
+  return pullBack([{ output: value, gradient: scalar(1, value.dtype) }], withRespectTo, options);
+}
+
+/** Vector-Jacobian product: pulls given gradients of outputs back to `withRespectTo`. Errors as {@link gradients}. */
+export function pullBack(
+  cotangents: readonly Cotangent[],
+  withRespectTo: readonly Tensor[],
+  options: GradientOptions = {},
+): Tensor[] {
+  const nodes = ancestors(cotangents.map(({ output }) => output.node));
+  const active = dependents(nodes, withRespectTo);
+  const arrived = new Map<Tensor, Tensor>();
+  const accumulate = (tensor: Tensor, gradient: Tensor) => {
+    if (!sameShape(tensor.shape, gradient.shape)) {
+      throw new GradientError(
+        `${tensor.node.operation.name}: gradient ${describeShape(gradient.shape)} for a value ${describeShape(tensor.shape)}`,
+      );
+    }
+    const sofar = arrived.get(tensor);
+    arrived.set(tensor, sofar === undefined ? gradient : add(sofar, gradient));
+  };
+  for (const { output, gradient } of cotangents) accumulate(output, gradient);
+
+  for (const node of nodes.reverse()) {
+    const reached = node.outputs.some((output) => arrived.has(output));
+    if (!reached || !node.inputs.some((input) => active.has(input))) continue;
+    const { operation } = node;
+    if (operation.gradient === undefined) {
+      throw new GradientError(`${operation.name} cannot be differentiated, but a gradient is wanted through it`);
+    }
+    const contributions = operation.gradient({
+      inputs: node.inputs,
+      outputs: node.outputs,
+      attributes: node.attributes as never,
+      outputGradients: node.outputs.map((output) => arrived.get(output)),
+      wants: (index) => active.has(node.inputs[index]!),
+    });
+    node.inputs.forEach((input, index) => {
+      const contribution = contributions[index];
+      if (contribution !== undefined && active.has(input)) accumulate(input, contribution);
+    });
+  }
+  return withRespectTo.map((tensor) => {
+    const gradient = arrived.get(tensor);
+    if (gradient !== undefined) return gradient;
+    if (options.unused === 'zeros') return zeros(tensor);
+    throw new GradientError(
+      `the value does not depend on ${tensor} (or only through stopGradient or integers): it would train with no gradient`,
+    );
+  });
+}
+
+/** The nodes behind `roots`, in the order of tracing. */
+export function ancestors(roots: readonly TraceNode[]): TraceNode[] {
+  const found = new Set<TraceNode>();
+  const stack = [...roots];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (found.has(node)) continue;
+    found.add(node);
+    for (const input of node.inputs) stack.push(input.node);
+  }
+  return [...found].sort((a, b) => a.id - b.id);
+}
+
+/** The float tensors of `nodes` that depend on one of `sources` (the sources included). */
+function dependents(nodes: readonly TraceNode[], sources: readonly Tensor[]): Set<Tensor> {
+  const active = new Set<Tensor>(sources);
+  for (const node of nodes) {
+    if (!node.inputs.some((input) => active.has(input))) continue;
+    for (const output of node.outputs) if (isFloating(output.dtype)) active.add(output);
+  }
+  return active;
+}
+
+/** Traced tensors by name. */
+export type NamedTensors = Readonly<Record<string, Tensor>>;
+
+/**
+ * The function that computes a traced scalar function's value and its gradients with respect to every tensor of its
+ * first argument.
+ *
+ * @example
+ * const step = valueAndGrad(({ w }, x: Tensor) => sum(square(matmul(x, w))));
+ * const { value, gradients } = step({ w }, x);
+ */
+export function valueAndGrad<Parameters extends NamedTensors, Rest extends readonly unknown[]>(
+  fn: (parameters: Parameters, ...rest: Rest) => Tensor,
+  options: GradientOptions = {},
+): (parameters: Parameters, ...rest: Rest) => { value: Tensor; gradients: { [Name in keyof Parameters]: Tensor } } {
+  return (parameters, ...rest) => {
+    const value = fn(parameters, ...rest);
+    const names = Object.keys(parameters);
+    const found = gradients(value, Object.values(parameters), options);
+    return {
+      value,
+      gradients: Object.fromEntries(names.map((name, index) => [name, found[index]])) as {
+        [Name in keyof Parameters]: Tensor;
+      },
+    };
+  };
+}
+
+/** {@link valueAndGrad}, gradients only. */
+export function grad<Parameters extends NamedTensors, Rest extends readonly unknown[]>(
+  fn: (parameters: Parameters, ...rest: Rest) => Tensor,
+  options: GradientOptions = {},
+): (parameters: Parameters, ...rest: Rest) => { [Name in keyof Parameters]: Tensor } {
+  const both = valueAndGrad(fn, options);
+  return (parameters, ...rest) => both(parameters, ...rest).gradients;
+}

@@ -1,0 +1,132 @@
+import { type Dimension, dimensionTerms, type Shape } from '../dimension.ts';
+import { CompileError } from '../errors.ts';
+import type { TensorType } from '../tensor.ts';
+import type { OnnxAttribute, OnnxInitializer, OnnxNode } from './schema.ts';
+
+/** What an operation's lowering writes into: nodes, small constants, and extents known only at run time. */
+export class GraphWriter {
+  readonly nodes: OnnxNode[] = [];
+  readonly initializers: OnnxInitializer[] = [];
+  #names = 0;
+  readonly #constants = new Map<string, string>();
+  /** For each symbol an input and the axis where the symbol can be read off. */
+  readonly #symbolSources = new Map<string, { input: string; axis: number }>();
+  readonly #symbolValues = new Map<string, string>();
+
+  constructor(inputs: Readonly<Record<string, TensorType>>) {
+    for (const [input, type] of Object.entries(inputs)) {
+      type.shape.forEach((dimension, axis) => {
+        if (typeof dimension === 'string' && !this.#symbolSources.has(dimension)) {
+          this.#symbolSources.set(dimension, { input, axis });
+        }
+      });
+    }
+  }
+
+  /** A name no other value has. */
+  freshName(hint: string): string {
+    return `${hint}.${this.#names++}`;
+  }
+
+  /** Writes a node that defines the values named `outputs`. */
+  node(
+    operator: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    attributes: Readonly<Record<string, OnnxAttribute>> = {},
+    domain = '',
+  ): void {
+    this.nodes.push({ operator, domain, inputs, outputs, attributes });
+  }
+
+  /** Writes a node with one output and returns the name given to it. */
+  value(
+    operator: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, OnnxAttribute>> = {},
+    domain = '',
+  ): string {
+    const name = this.freshName(operator);
+    this.node(operator, inputs, [name], attributes, domain);
+    return name;
+  }
+
+  /** A one-dimensional int64 constant. */
+  integers(values: readonly number[]): string {
+    return this.#constant('int64', `[${values}]`, [values.length], () => BigInt64Array.from(values, BigInt));
+  }
+
+  /** A scalar int64 constant. */
+  integer(value: number): string {
+    return this.#constant('int64', `${value}`, [], () => BigInt64Array.of(BigInt(value)));
+  }
+
+  /** A scalar float32 constant. */
+  float(value: number): string {
+    return this.#constant('float32', `${value}`, [], () => Float32Array.of(value));
+  }
+
+  /** The extents of `shape` as a one-dimensional int64 value: constant when all are numbers. */
+  shapeVector(shape: Shape): string {
+    if (shape.every((dimension) => typeof dimension === 'number')) return this.integers(shape);
+    const parts = shape.map((dimension) =>
+      typeof dimension === 'number' ? this.integers([dimension]) : this.#extentVector(dimension),
+    );
+    return parts.length === 1 ? parts[0]! : this.value('Concat', parts, { axis: { int: 0 } });
+  }
+
+  /** An extent as a scalar int64 value. */
+  extent(dimension: Dimension): string {
+    if (typeof dimension === 'number') return this.integer(dimension);
+    return this.value('Squeeze', [this.#extentVector(dimension)]);
+  }
+
+  /** A symbolic extent as an int64 value of shape [1]. */
+  #extentVector(dimension: Dimension): string {
+    const key = String(dimension);
+    const known = this.#symbolValues.get(key);
+    if (known !== undefined) return known;
+    const source = this.#symbolSources.get(key);
+    const name =
+      source !== undefined
+        ? this.value('Shape', [source.input], { start: { int: source.axis }, end: { int: source.axis + 1 } })
+        : this.#polynomial(dimension);
+    this.#symbolValues.set(key, name);
+    return name;
+  }
+
+  #polynomial(dimension: Dimension): string {
+    const terms = dimensionTerms(dimension).map(({ coefficient, symbols }) => {
+      if (symbols.length === 1 && coefficient === 1 && symbols[0] === dimension) {
+        throw new CompileError(
+          `the extent '${dimension}' appears in no input, so it cannot be known at run time; ` +
+            'give an input that has it as one of its dimensions',
+        );
+      }
+      const factors = symbols.map((symbol) => this.#extentVector(symbol));
+      if (coefficient !== 1 || factors.length === 0) factors.push(this.integers([coefficient]));
+      return factors.reduce((product, factor) => this.value('Mul', [product, factor]));
+    });
+    return terms.reduce((sum, term) => this.value('Add', [sum, term]));
+  }
+
+  #constant(
+    dtype: 'int64' | 'float32',
+    key: string,
+    shape: readonly number[],
+    make: () => BigInt64Array | Float32Array,
+  ): string {
+    const known = this.#constants.get(`${dtype}${key}`);
+    if (known !== undefined) return known;
+    const name = this.freshName('constant');
+    const data = make();
+    this.initializers.push({
+      name,
+      dtype,
+      shape,
+      content: { bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) },
+    });
+    this.#constants.set(`${dtype}${key}`, name);
+    return name;
+  }
+}

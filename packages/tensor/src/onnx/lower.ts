@@ -1,0 +1,135 @@
+import { realpathSync } from 'node:fs';
+import { dirname, relative, sep } from 'node:path';
+import { CompileError } from '../errors.ts';
+import { ancestors } from '../grad.ts';
+import {
+  type ConstantAttributes,
+  constantOperation,
+  type InputAttributes,
+  inputOperation,
+  type WeightAttributes,
+  weightOperation,
+} from '../operations/leaf.ts';
+import type { Operation } from '../operation.ts';
+import type { Tensor, TensorType, TraceNode } from '../tensor.ts';
+import { GraphWriter } from './graph-writer.ts';
+import { encodeModel, type OnnxInitializer, type OnnxValue } from './schema.ts';
+
+/** A traced function as ONNX model bytes, and the folder its external weights lie in. */
+export interface LoweredGraph {
+  readonly model: Uint8Array;
+  /** Folder that the locations of external weights are relative to; undefined when there are none. */
+  readonly weightsDirectory: string | undefined;
+}
+
+/**
+ * Lowers the graph behind `outputs` to ONNX. `inputs` are the declared inputs by name.
+ *
+ * @throws CompileError for an input that is not declared, or weights whose file is missing.
+ */
+export function lower(
+  inputs: Readonly<Record<string, TensorType>>,
+  outputs: Readonly<Record<string, Tensor>>,
+): LoweredGraph {
+  const nodes = ancestors(Object.values(outputs).map((tensor) => tensor.node));
+  const weights = externalWeights(nodes);
+  const graph = new GraphWriter(inputs);
+  const names = nameOutputs(outputs);
+
+  for (const node of nodes) {
+    if (isLeaf(node, inputOperation)) {
+      const { name } = node.attributes as InputAttributes;
+      if (!(name in inputs)) {
+        throw new CompileError(`the function uses an input '${name}' that is not in its signature`);
+      }
+      names.set(node.outputs[0]!, name);
+    } else if (isLeaf(node, constantOperation) || isLeaf(node, weightOperation)) {
+      const name = graph.freshName(node.operation.name);
+      names.set(node.outputs[0]!, name);
+      graph.initializers.push(initializer(name, node, weights));
+    } else {
+      lowerNode(node, names, graph);
+    }
+  }
+  const declared = Object.entries(outputs).map(([name, tensor]): OnnxValue => {
+    const internal = names.get(tensor)!;
+    // A leaf cannot be an output itself, nor can one value be two outputs.
+    if (internal !== name) graph.node('Identity', [internal], [name]);
+    return { name, dtype: tensor.dtype, shape: tensor.shape };
+  });
+  return {
+    model: encodeModel({
+      nodes: graph.nodes,
+      initializers: graph.initializers,
+      inputs: Object.entries(inputs).map(([name, type]) => ({ name, dtype: type.dtype, shape: type.shape })),
+      outputs: declared,
+    }),
+    weightsDirectory: weights.directory,
+  };
+}
+
+function isLeaf(node: TraceNode, operation: Operation<never> | Operation<InputAttributes>): boolean {
+  return (node.operation as unknown) === operation;
+}
+
+/** Output tensors that a node computes get the output's own name: no copy is needed. */
+function nameOutputs(outputs: Readonly<Record<string, Tensor>>): Map<Tensor, string> {
+  const names = new Map<Tensor, string>();
+  for (const [name, tensor] of Object.entries(outputs)) {
+    const computed = ![inputOperation, constantOperation, weightOperation].includes(tensor.node.operation as never);
+    if (computed && !names.has(tensor)) names.set(tensor, name);
+  }
+  return names;
+}
+
+function lowerNode(node: TraceNode, names: Map<Tensor, string>, graph: GraphWriter): void {
+  for (const output of node.outputs) {
+    if (!names.has(output)) names.set(output, graph.freshName(node.operation.name));
+  }
+  node.operation.lower({
+    inputs: node.inputs.map((tensor) => names.get(tensor)!),
+    outputs: node.outputs.map((tensor) => names.get(tensor)!),
+    inputTypes: node.inputs,
+    outputTypes: node.outputs,
+    attributes: node.attributes as never,
+    graph,
+  });
+}
+
+interface ExternalWeights {
+  readonly directory: string | undefined;
+  /** Real path by the path the region names. */
+  readonly realPaths: ReadonlyMap<string, string>;
+}
+
+/** ONNX Runtime takes one folder for all external files and refuses links out of it: resolve, then find the common one. */
+function externalWeights(nodes: readonly TraceNode[]): ExternalWeights {
+  const realPaths = new Map<string, string>();
+  for (const node of nodes) {
+    if (!isLeaf(node, weightOperation)) continue;
+    const { region } = node.attributes as unknown as WeightAttributes;
+    if (realPaths.has(region.file)) continue;
+    try {
+      realPaths.set(region.file, realpathSync(region.file));
+    } catch (cause) {
+      throw new CompileError(`weight '${region.name}': cannot open ${region.file}`, { cause });
+    }
+  }
+  const folders = [...realPaths.values()].map((file) => dirname(file).split(sep));
+  if (folders.length === 0) return { directory: undefined, realPaths };
+  const common = folders.reduce((a, b) => {
+    const difference = a.findIndex((part, index) => part !== b[index]);
+    return difference === -1 ? a : a.slice(0, difference);
+  });
+  return { directory: common.join(sep) || sep, realPaths };
+}
+
+function initializer(name: string, node: TraceNode, weights: ExternalWeights): OnnxInitializer {
+  const { dtype, shape } = node.outputs[0] as TensorType & { shape: readonly number[] };
+  if (isLeaf(node, constantOperation)) {
+    return { name, dtype, shape, content: { bytes: (node.attributes as unknown as ConstantAttributes).bytes } };
+  }
+  const { region } = node.attributes as unknown as WeightAttributes;
+  const location = relative(weights.directory!, weights.realPaths.get(region.file)!);
+  return { name, dtype, shape, content: { location, offset: region.offset, byteLength: region.byteLength } };
+}

@@ -1,0 +1,104 @@
+import { type Dimension, describeShape, type Shape } from '../dimension.ts';
+import { ShapeError } from '../errors.ts';
+import { applySingle, type Operation, requireDtype, resolveAxis } from '../operation.ts';
+import type { Tensor } from '../tensor.ts';
+import { reshape } from './shape.ts';
+
+/** Rows of a table: `result[i..., :] = table[indices[i...], :]` along axis 0. Indices are int64, not negative. */
+export function gather(table: Tensor, indices: Tensor): Tensor {
+  return applySingle(gatherOperation, [table, indices], null);
+}
+
+const gatherOperation: Operation<null> = {
+  name: 'gather',
+  infer: ([table, indices]) => {
+    requireDtype('gather', [indices!], 'int64');
+    if (table!.shape.length === 0) throw new ShapeError('gather', 'the table has no axis to index');
+    return [{ dtype: table!.dtype, shape: [...indices!.shape, ...table!.shape.slice(1)] }];
+  },
+  gradient: ({ inputs, outputGradients }) => {
+    const [table, indices] = inputs;
+    return [scatterAddRows(outputGradients[0]!, indices!, table!.shape[0]!), undefined];
+  },
+  lower: ({ graph, inputs, outputs }) => graph.node('Gather', inputs, outputs, { axis: { int: 0 } }),
+};
+
+/**
+ * A table of `rows` rows where row r is the sum of the updates whose index is r: the adjoint of {@link gather}.
+ * `updates` has the shape of `indices` followed by that of a row.
+ */
+export function scatterAddRows(updates: Tensor, indices: Tensor, rows: Dimension): Tensor {
+  return applySingle(scatterOperation, [updates, indices], { rows });
+}
+
+const scatterOperation: Operation<{ rows: Dimension }> = {
+  name: 'scatterAddRows',
+  infer: ([updates, indices], { rows }) => {
+    requireDtype('scatterAddRows', [indices!], 'int64');
+    return [{ dtype: updates!.dtype, shape: [rows, ...updates!.shape.slice(indices!.shape.length)] }];
+  },
+  gradient: ({ inputs, outputGradients }) => [gather(outputGradients[0]!, inputs[1]!), undefined],
+  lower: ({ graph, inputs, outputs, outputTypes }) => {
+    const zeros = graph.value('Expand', [graph.float(0), graph.shapeVector(outputTypes[0]!.shape)]);
+    const column = graph.value('Unsqueeze', [inputs[1]!, graph.integers([-1])]);
+    graph.node('ScatterND', [zeros, column, inputs[0]!], outputs, { reduction: { string: 'add' } });
+  },
+};
+
+/**
+ * One element of each line along `axis`: `result[.., i, ..] = x[.., indices[.., i, ..], ..]` (torch.gather). `indices`
+ * is int64 and has the shape of `x` except along `axis`.
+ */
+export function takeAlong(x: Tensor, indices: Tensor, axis = -1): Tensor {
+  return applySingle(takeOperation, [x, indices], { axis: resolveAxis('takeAlong', axis, x.rank) });
+}
+
+const takeOperation: Operation<{ axis: number }> = {
+  name: 'takeAlong',
+  infer: ([x, indices], { axis }) => {
+    requireDtype('takeAlong', [indices!], 'int64');
+    const fits =
+      indices!.shape.length === x!.shape.length &&
+      indices!.shape.every((extent, at) => at === axis || extent === x!.shape[at]);
+    if (!fits) {
+      throw new ShapeError(
+        'takeAlong',
+        `indices ${describeShape(indices!.shape)} must equal ${describeShape(x!.shape)} except along axis ${axis}`,
+      );
+    }
+    return [{ dtype: x!.dtype, shape: indices!.shape }];
+  },
+  gradient: ({ inputs, outputGradients, attributes: { axis } }) => [
+    putAlong(outputGradients[0]!, inputs[1]!, inputs[0]!.shape, axis),
+    undefined,
+  ],
+  lower: ({ graph, inputs, outputs, attributes: { axis } }) =>
+    graph.node('GatherElements', inputs, outputs, { axis: { int: axis } }),
+};
+
+/** Zeros of `shape` with `updates` added at `indices` along `axis`: the adjoint of {@link takeAlong}. */
+export function putAlong(updates: Tensor, indices: Tensor, shape: Shape, axis: number): Tensor {
+  return applySingle(putOperation, [updates, indices], { shape, axis });
+}
+
+const putOperation: Operation<{ shape: Shape; axis: number }> = {
+  name: 'putAlong',
+  infer: ([updates], { shape }) => [{ dtype: updates!.dtype, shape }],
+  gradient: ({ inputs, outputGradients, attributes: { axis } }) => [
+    takeAlong(outputGradients[0]!, inputs[1]!, axis),
+    undefined,
+  ],
+  lower: ({ graph, inputs, outputs, attributes: { shape, axis } }) => {
+    const zeros = graph.value('Expand', [graph.float(0), graph.shapeVector(shape)]);
+    graph.node('ScatterElements', [zeros, inputs[1]!, inputs[0]!], outputs, {
+      axis: { int: axis },
+      reduction: { string: 'add' },
+    });
+  },
+};
+
+/** The value of one element per row: `result[r] = x[r, column[r]]` for x [rows, columns] and column int64 [rows]. */
+export function pickPerRow(x: Tensor, column: Tensor): Tensor {
+  const picked = takeAlong(x, reshape(column, [...column.shape, 1]), -1);
+  return reshape(picked, column.shape);
+}

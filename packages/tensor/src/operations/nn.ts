@@ -1,0 +1,212 @@
+import { type Dimension, describeShape, multiplyDimensions } from '../dimension.ts';
+import { ShapeError } from '../errors.ts';
+import { applyOperation, applySingle, type Operation, requireDtype, resolveAxis, withDimension } from '../operation.ts';
+import type { Tensor } from '../tensor.ts';
+import { add, erf, exp, greater, log, multiply, negate, sigmoid, subtract, where } from './elementwise.ts';
+import { pickPerRow } from './indexing.ts';
+import { matmul } from './linalg.ts';
+import { max, mean, sum, sumToShape } from './reduce.ts';
+import { range, reshape } from './shape.ts';
+
+/** x sigmoid(x) (swish). */
+export function silu(x: Tensor): Tensor {
+  return multiply(x, sigmoid(x));
+}
+
+/** x Phi(x), exact through the error function. */
+export function gelu(x: Tensor): Tensor {
+  return multiply(multiply(x, 0.5), add(erf(multiply(x, Math.SQRT1_2)), 1));
+}
+
+/** e^x_i / sum_j e^x_j along `axis`. */
+export function softmax(x: Tensor, axis = -1): Tensor {
+  return applySingle(softmaxOperation, [x], { axis: resolveAxis('softmax', axis, x.rank) });
+}
+
+const softmaxOperation: Operation<{ axis: number }> = {
+  name: 'softmax',
+  infer: ([x]) => {
+    requireDtype('softmax', [x!], 'float32');
+    return [x!];
+  },
+  gradient: ({ outputs, outputGradients, attributes: { axis } }) => {
+    const [g, y] = [outputGradients[0]!, outputs[0]!];
+    return [multiply(y, subtract(g, sum(multiply(g, y), { axes: axis, keepDims: true })))];
+  },
+  lower: ({ graph, inputs, outputs, attributes: { axis } }) =>
+    graph.node('Softmax', inputs, outputs, { axis: { int: axis } }),
+};
+
+/** log softmax(x) along `axis`, without overflow. */
+export function logSoftmax(x: Tensor, axis = -1): Tensor {
+  return applySingle(logSoftmaxOperation, [x], { axis: resolveAxis('logSoftmax', axis, x.rank) });
+}
+
+const logSoftmaxOperation: Operation<{ axis: number }> = {
+  name: 'logSoftmax',
+  infer: ([x]) => {
+    requireDtype('logSoftmax', [x!], 'float32');
+    return [x!];
+  },
+  gradient: ({ outputs, outputGradients, attributes: { axis } }) => {
+    const [g, y] = [outputGradients[0]!, outputs[0]!];
+    return [subtract(g, multiply(exp(y), sum(g, { axes: axis, keepDims: true })))];
+  },
+  lower: ({ graph, inputs, outputs, attributes: { axis } }) =>
+    graph.node('LogSoftmax', inputs, outputs, { axis: { int: axis } }),
+};
+
+/** log sum_j e^x_j along `axis` (which is removed), without overflow. */
+export function logSumExp(x: Tensor, axis = -1): Tensor {
+  const axes = resolveAxis('logSumExp', axis, x.rank);
+  const largest = max(x, { axes, keepDims: true });
+  const total = sum(exp(subtract(x, largest)), { axes, keepDims: true });
+  const result = add(log(total), largest);
+  return reshape(
+    result,
+    x.shape.filter((_, at) => at !== axes),
+  );
+}
+
+/** -log softmax(logits)[r, label r] for logits [rows, vocabulary] and int64 labels [rows]; one loss per row. */
+export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
+  return negate(pickPerRow(logSoftmax(logits), labels));
+}
+
+/**
+ * Root-mean-square normalisation over the last axis (Zhang and Sennrich 2019): weight * x / sqrt(mean(x^2) + epsilon).
+ * `weight` has the extent of the last axis.
+ */
+export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
+  return applyOperation(rmsNormOperation, [x, weight], { epsilon })[0]!;
+}
+
+/** The second output is the inverse deviation 1 / sqrt(mean(x^2) + epsilon), which the derivative reuses. */
+const rmsNormOperation: Operation<{ epsilon: number }> = {
+  name: 'rmsNorm',
+  infer: ([x, weight]) => {
+    requireDtype('rmsNorm', [x!, weight!], 'float32');
+    const last = x!.shape[x!.shape.length - 1];
+    if (weight!.shape.length !== 1 || weight!.shape[0] !== last) {
+      throw new ShapeError(
+        'rmsNorm',
+        `weight ${describeShape(weight!.shape)} does not fit the last axis of ${describeShape(x!.shape)}`,
+      );
+    }
+    return [x!, { dtype: 'float32', shape: withDimension(x!.shape, x!.shape.length - 1, 1) }];
+  },
+  gradient: ({ inputs, outputs, outputGradients, wants }) => {
+    const [x, weight] = inputs as [Tensor, Tensor];
+    const g = outputGradients[0]!;
+    const normalised = multiply(x, outputs[1]!);
+    const scaled = multiply(g, weight);
+    const projection = mean(multiply(scaled, normalised), { axes: -1, keepDims: true });
+    return [
+      wants(0)
+        ? multiply(subtract(scaled, multiply(normalised, projection)), outputs[1]!)
+        : undefined,
+      wants(1) ? sumToShape(multiply(g, normalised), weight.shape) : undefined,
+    ];
+  },
+  lower: ({ graph, inputs, outputs, attributes: { epsilon } }) =>
+    graph.node('SimplifiedLayerNormalization', inputs, outputs, {
+      axis: { int: -1 },
+      epsilon: { float: epsilon },
+      stash_type: { int: 1 },
+    }),
+};
+
+/**
+ * Rotary position embedding (Su et al. 2021) in the half-split form of Hugging Face: with x = (x1, x2) split in the
+ * middle of the last axis, (x1 cos - x2 sin, x2 cos + x1 sin).
+ *
+ * @param x [batch, heads, seq, headDim]
+ * @param cosine [batch, seq, headDim / 2]
+ * @param sine [batch, seq, headDim / 2]
+ */
+export function rotary(x: Tensor, cosine: Tensor, sine: Tensor): Tensor {
+  return applySingle(rotaryOperation, [x, cosine, sine], null);
+}
+
+const rotaryOperation: Operation<null> = {
+  name: 'rotary',
+  infer: ([x, cosine, sine]) => {
+    requireDtype('rotary', [x!, cosine!, sine!], 'float32');
+    const [batch, , length, width] = x!.shape;
+    const half = typeof width === 'number' ? width / 2 : undefined;
+    for (const table of [cosine!, sine!]) {
+      if (table.shape[0] !== batch || table.shape[1] !== length || table.shape[2] !== half) {
+        throw new ShapeError(
+          'rotary',
+          `x ${describeShape(x!.shape)} needs tables [${batch}, ${length}, ${half}], got ${describeShape(table.shape)}`,
+        );
+      }
+    }
+    return [x!];
+  },
+  // A rotation's adjoint is the rotation back. The angles come from positions: nothing trains them.
+  gradient: ({ inputs, outputGradients }) => [
+    rotary(outputGradients[0]!, inputs[1]!, negate(inputs[2]!)),
+    undefined,
+    undefined,
+  ],
+  lower: ({ graph, inputs, inputTypes, outputs }) => {
+    const [batch, length, half] = inputTypes[1]!.shape as [Dimension, Dimension, number];
+    // ONNX Runtime looks angles up in a table by position: the rows of all examples are the table, counted through.
+    const table = (name: string) => graph.value('Reshape', [name, graph.integers([-1, half])]);
+    const [cosine, sine] = [table(inputs[1]!), table(inputs[2]!)];
+    const rows = graph.value('Squeeze', [graph.value('Shape', [cosine], { start: { int: 0 }, end: { int: 1 } })]);
+    const counted = graph.value('Range', [graph.integer(0), rows, graph.integer(1)]);
+    const positions = graph.value('Reshape', [counted, graph.shapeVector([batch, length])]);
+    graph.node('RotaryEmbedding', [inputs[0]!, positions, cosine, sine], outputs, {}, 'com.microsoft');
+  },
+};
+
+export interface AttentionOptions {
+  /** Additive bias on the scores, broadcast to [batch, kvHeads, group, queries, keys]; for example {@link causalBias}. */
+  readonly bias?: Tensor;
+  /** Factor on the scores. Default 1 / sqrt(headDim). */
+  readonly scale?: number;
+}
+
+/**
+ * Scaled dot-product attention (Vaswani et al. 2017, eq. 1) with grouped queries (Ainslie et al. 2023): query head h
+ * attends with key and value head floor(h / (heads / kvHeads)).
+ *
+ * @param query [batch, heads, queries, headDim]
+ * @param key [batch, kvHeads, keys, headDim]
+ * @param value [batch, kvHeads, keys, headDim]
+ * @returns [batch, heads, queries, headDim]
+ */
+export function attention(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions = {}): Tensor {
+  const [batch, heads, queries, headDim] = query.shape as [number, number, number, number];
+  const [, kvHeads, keys] = key.shape as [number, number, number];
+  if (heads % kvHeads !== 0) {
+    throw new ShapeError('attention', `${heads} query heads cannot share ${kvHeads} key heads evenly`);
+  }
+  const group = heads / kvHeads;
+  const scale = options.scale ?? 1 / Math.sqrt(headDim);
+  // The queries of a group are rows of one product with their shared key head: keys are never repeated.
+  const rows = groupRows(query, group);
+  let scores = matmul(rows, key, { transposeB: true, alpha: scale });
+  if (options.bias !== undefined) {
+    scores = add(reshape(scores, [batch, kvHeads, group, queries, keys]), options.bias);
+  }
+  const weights = reshape(softmax(scores), [batch, kvHeads, rows.shape[2]!, keys]);
+  return reshape(matmul(weights, value), [batch, heads, queries, headDim]);
+}
+
+function groupRows(query: Tensor, group: number): Tensor {
+  const [batch, heads, queries, headDim] = query.shape as [Dimension, number, Dimension, number];
+  return reshape(query, [batch, heads / group, multiplyDimensions(queries, group), headDim]);
+}
+
+/** Large enough to silence a score, small enough that adding two stays finite. */
+const masked = -1e9;
+
+/** Additive causal bias [seq, seq]: 0 where key <= query, else -1e9. */
+export function causalBias(length: Dimension): Tensor {
+  const positions = range(length);
+  const query = reshape(positions, [length, 1]);
+  return where(greater(positions, query), masked, 0);
+}

@@ -1,0 +1,84 @@
+import type * as onnxruntime from 'onnxruntime-node';
+import type { DataType } from './dtype.ts';
+import { CompileError } from './errors.ts';
+import { contiguousData, hostArray, type HostArray } from './host-array.ts';
+import type { LoweredGraph } from './onnx/lower.ts';
+
+/** The one door to ONNX Runtime: no other file imports it, and this one only when something is first compiled. */
+
+/** How a compiled function runs. */
+export interface RuntimeOptions {
+  /** ONNX Runtime execution provider. Default 'cpu', the only one tested; 'webgpu' and 'cuda' where the build has them. */
+  readonly executionProvider?: 'cpu' | 'webgpu' | 'cuda' | 'dml' | 'coreml';
+  /** Threads inside one operation. Default: as many as the machine has physical cores. */
+  readonly threads?: number;
+  /**
+   * Keep a second, rearranged copy of each constant weight for faster products. Default false: weights stay mapped
+   * from their file, sessions start at once, and products are 10-15 % slower.
+   */
+  readonly prepackWeights?: boolean;
+}
+
+/** A device-side or host-side value that ONNX Runtime holds; what carried state is made of. */
+export type RuntimeValue = onnxruntime.Tensor;
+
+export interface Session {
+  run(
+    feeds: Readonly<Record<string, RuntimeValue>>,
+    fetches: Readonly<Record<string, RuntimeValue | null>>,
+  ): Promise<Record<string, RuntimeValue>>;
+  release(): Promise<void>;
+}
+
+let loaded: Promise<typeof onnxruntime> | undefined;
+
+function load(): Promise<typeof onnxruntime> {
+  loaded ??= import('onnxruntime-node').then(
+    (module) => module,
+    (cause: unknown) => {
+      throw new CompileError('onnxruntime-node cannot be loaded: is it installed for this platform?', { cause });
+    },
+  );
+  return loaded;
+}
+
+/**
+ * Makes a session of lowered model bytes.
+ *
+ * @throws CompileError with ONNX Runtime's message when it refuses the graph, the weights or the provider.
+ */
+export async function createSession(graph: LoweredGraph, options: RuntimeOptions): Promise<Session> {
+  const { InferenceSession } = await load();
+  const extra: Record<string, string> = {};
+  if (graph.weightsDirectory !== undefined) {
+    extra['model_external_initializers_file_folder_path'] = graph.weightsDirectory;
+  }
+  if (options.prepackWeights !== true) extra['disable_prepacking'] = '1';
+  const provider = options.executionProvider ?? 'cpu';
+  try {
+    const session = await InferenceSession.create(graph.model, {
+      executionProviders: [provider],
+      enableMemPattern: false,
+      logSeverityLevel: 3,
+      ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+      extra: { session: extra },
+    });
+    return session as unknown as Session;
+  } catch (cause) {
+    throw new CompileError(
+      `ONNX Runtime refused the graph (execution provider '${provider}'): ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}
+
+/** A host array as ONNX Runtime's value; row-major arrays are not copied. */
+export async function toRuntime(array: HostArray, dtype: DataType): Promise<RuntimeValue> {
+  const { Tensor } = await load();
+  return new Tensor(dtype as 'float32', contiguousData(array) as Float32Array, array.shape);
+}
+
+/** ONNX Runtime's value as a host array over the same memory. */
+export function toHost(value: RuntimeValue): HostArray {
+  return hostArray(value.data as Float32Array, value.dims);
+}
