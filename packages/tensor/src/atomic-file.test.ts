@@ -1,7 +1,12 @@
 import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { AtomicFile, FileWriteError, removeAbandonedTemporaries, writeFileAtomically } from './atomic-file.ts';
+import {
+  AtomicFile,
+  FileWriteError,
+  removeAbandonedTemporaries,
+  writeFileAtomically,
+} from './atomic-file.ts';
 import { useTemporaryDirectory } from './safetensors/__fixtures__/temporary-directory.ts';
 
 const directory = useTemporaryDirectory();
@@ -68,7 +73,8 @@ it('removeAbandonedTemporaries deletes idle temporaries of that path only', asyn
   const names = ['a.12-0123456789ab.tmp', 'a.13-0123456789ab.tmp', 'b.12-0123456789ab.tmp', 'a.notes.tmp'];
   for (const name of names) await writeFile(join(directory(), name), '');
   const longAgo = new Date(Date.now() - 7_200_000);
-  for (const name of [names[0]!, names[2]!, names[3]!]) await utimes(join(directory(), name), longAgo, longAgo);
+  for (const name of [names[0]!, names[2]!, names[3]!])
+    await utimes(join(directory(), name), longAgo, longAgo);
   await removeAbandonedTemporaries(join(directory(), 'a'), 3_600_000);
   expect((await readdir(directory())).sort()).toEqual([names[1], names[3], names[2]].sort());
 });

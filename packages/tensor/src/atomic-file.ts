@@ -11,7 +11,9 @@ export class FileWriteError extends Error {
   readonly path: string;
 
   constructor(path: string, cause: unknown) {
-    super(`${path} could not be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`${path} could not be written: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
     this.name = 'FileWriteError';
     this.path = path;
   }
@@ -107,24 +109,42 @@ export class AtomicFile {
   }
 }
 
+/** Content of a file: text (UTF-8), bytes, or chunks of either, written as they come. */
+export type FileContent =
+  | string
+  | Uint8Array
+  | Iterable<string | Uint8Array>
+  | AsyncIterable<string | Uint8Array>;
+
 /**
- * Writes a file whole or not at all.
+ * Writes a file whole or not at all. When the source of chunks throws, its error is passed on and nothing is written.
  *
- * @param data - text (UTF-8), bytes, or chunks of either written as they come; when the source of chunks throws, its
- * error is passed on and nothing is written.
  * @throws FileWriteError
  */
-export async function writeFileAtomically(
-  path: string,
-  data: string | Uint8Array | Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
-): Promise<void> {
-  const file = await AtomicFile.create(path);
+export async function writeFileAtomically(path: string, content: FileContent): Promise<void> {
+  const file = await stageFile(path, content);
   try {
-    if (typeof data === 'string' || data instanceof Uint8Array) await file.write(data);
-    else for await (const chunk of data) await file.write(chunk);
     await file.commit();
   } finally {
     await file.discard();
+  }
+}
+
+/**
+ * Writes the content but leaves `commit` (or `discard`) to the caller, so that several files can be written first and
+ * appear together. When the source of chunks throws, its error is passed on and nothing stays behind.
+ *
+ * @throws FileWriteError
+ */
+export async function stageFile(path: string, content: FileContent): Promise<AtomicFile> {
+  const file = await AtomicFile.create(path);
+  try {
+    if (typeof content === 'string' || content instanceof Uint8Array) await file.write(content);
+    else for await (const chunk of content) await file.write(chunk);
+    return file;
+  } catch (error) {
+    await file.discard();
+    throw error;
   }
 }
 

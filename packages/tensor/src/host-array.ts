@@ -45,7 +45,8 @@ export function contiguousData(array: HostArray): HostData {
   if (isRowMajor(shape, stride)) {
     return offset === 0 && data.length === array.size ? data : data.subarray(offset, offset + array.size);
   }
-  const packed = data.slice(0, array.size) as Float32Array;
+  // The view may repeat elements (stride 0), so it can be larger than the memory under it.
+  const packed = new (data.constructor as Float32ArrayConstructor)(array.size);
   const index = shape.map(() => 0);
   for (let position = 0; position < array.size; position++) {
     let source = offset;
@@ -56,7 +57,7 @@ export function contiguousData(array: HostArray): HostData {
       index[axis] = 0;
     }
   }
-  return packed;
+  return packed as HostData;
 }
 
 function isRowMajor(shape: readonly number[], stride: readonly number[]): boolean {

@@ -1,5 +1,5 @@
 export * from './compile.ts';
-export { type Dimension, type Shape, describeShape } from './dimension.ts';
+export { addDimensions, type Dimension, describeShape, elementCount, multiplyDimensions, type Shape } from './dimension.ts';
 export { bytesPerElement, type DataType } from './dtype.ts';
 export * from './errors.ts';
 export { type Cotangent, type GradientOptions, grad, gradients, type NamedTensors, pullBack, valueAndGrad } from './grad.ts';
@@ -15,12 +15,18 @@ export * from './operations/reduce.ts';
 export * from './operations/shape.ts';
 export type { RuntimeOptions } from './runtime.ts';
 export { Tensor, type TensorType, type TraceNode } from './tensor.ts';
-export { AtomicFile, FileWriteError, writeFileAtomically } from './atomic-file.ts';
+export { AtomicFile, FileWriteError, removeAbandonedTemporaries, stageFile, writeFileAtomically } from './atomic-file.ts';
 export * from './safetensors/errors.ts';
 export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
 export { defaultCacheDirectory, floatCache } from './safetensors/convert.ts';
 export * from './safetensors/read.ts';
-export * from './safetensors/write.ts';
+export {
+  type SafetensorsWriteOptions,
+  type TensorStream,
+  type WritableTensor,
+  writeSafetensors,
+  writeTensorStreams,
+} from './safetensors/write.ts';
 export * from './safetensors/write-sharded.ts';
 export { NonFiniteError } from './dense/errors.ts';
 export { type Qr, type Svd, singularValues, svd, thinQr } from './dense/decompositions.ts';

@@ -63,7 +63,11 @@ export function factorize(a: AbstractMatrix): { readonly q: AbstractMatrix; read
 
 /** Singular values alone. */
 export function values(a: AbstractMatrix): Float64Array {
-  const options = { computeLeftSingularVectors: false, computeRightSingularVectors: false, autoTranspose: true };
+  const options = {
+    computeLeftSingularVectors: false,
+    computeRightSingularVectors: false,
+    autoTranspose: true,
+  };
   return Float64Array.from(new SingularValueDecomposition(a, options).diagonal);
 }
 

@@ -17,7 +17,12 @@ export function toMatrix(operation: string, array: HostArray): AbstractMatrix {
   if (data instanceof BigInt64Array) throw new ShapeError(operation, 'needs numbers, got an int64 array');
   for (let position = 0; position < data.length; position++) {
     if (!Number.isFinite(data[position])) {
-      throw new NonFiniteError(operation, Math.floor(position / columns), position % columns, data[position]!);
+      throw new NonFiniteError(
+        operation,
+        Math.floor(position / columns),
+        position % columns,
+        data[position]!,
+      );
     }
   }
   return new WrapperMatrix1D(data as unknown as number[], { rows });

@@ -33,7 +33,10 @@ export async function openCheckpoint(directory: string, { name = 'model' } = {})
       const other = placed.get(tensor);
       if (other !== undefined) {
         const message = `tensor '${tensor}' is in two shards, ${other} and ${shard}; keep one`;
-        throw new CheckpointError('duplicate-tensor', directory, message, { file: join(directory, shard), tensor });
+        throw new CheckpointError('duplicate-tensor', directory, message, {
+          file: join(directory, shard),
+          tensor,
+        });
       }
       placed.set(tensor, shard);
     }
@@ -56,7 +59,11 @@ async function exists(path: string): Promise<boolean> {
 }
 
 /** The index's map from tensor to shard, checked to name plain files of the folder only. */
-async function readIndex(directory: string, index: string, single: string): Promise<ReadonlyMap<string, string>> {
+async function readIndex(
+  directory: string,
+  index: string,
+  single: string,
+): Promise<ReadonlyMap<string, string>> {
   const file = join(directory, index);
   if (!(await exists(file))) {
     const message = `neither ${single} nor ${index} is there; a checkpoint in another format must be converted first`;

@@ -59,10 +59,9 @@ const storedDtypes: ReadonlyMap<string, { readonly bits: number; readonly dtype?
 ] as const);
 
 const storedRank = new Map([...storedDtypes.keys()].map((name, rank) => [name, rank]));
-const storedName = new Map([...storedDtypes].flatMap(([name, { dtype }]) => (dtype ? [[dtype, name]] : [])) as [
-  DataType,
-  string,
-][]);
+const storedName = new Map(
+  [...storedDtypes].flatMap(([name, { dtype }]) => (dtype ? [[dtype, name]] : [])) as [DataType, string][],
+);
 
 /** The element type behind a stored name, or undefined when this package cannot hold it. */
 export function dataTypeOfStored(storedDtype: string): DataType | undefined {
@@ -77,7 +76,12 @@ export function dataTypeOfStored(storedDtype: string): DataType | undefined {
 export function parseHeaderLength(file: string, lengthField: Uint8Array, fileBytes: number): number {
   if (lengthField.length < lengthFieldBytes) {
     const found = `the file has ${fileBytes} bytes, fewer than the 8 of the header's length`;
-    throw new SafetensorsError('truncated', file, undefined, `${found}; it is truncated or no safetensors file`);
+    throw new SafetensorsError(
+      'truncated',
+      file,
+      undefined,
+      `${found}; it is truncated or no safetensors file`,
+    );
   }
   const view = new DataView(lengthField.buffer, lengthField.byteOffset, lengthFieldBytes);
   const length = view.getBigUint64(0, true);
@@ -105,7 +109,12 @@ export function parseHeader(file: string, header: Uint8Array, dataBytes: number)
   let previous: HeaderEntry | undefined;
   for (const entry of entries) {
     if (entry.begin < covered) {
-      fail('overlap', file, entry.name, `its bytes ${span(entry)} overlap ${span(previous!)} of '${previous!.name}'`);
+      fail(
+        'overlap',
+        file,
+        entry.name,
+        `its bytes ${span(entry)} overlap ${span(previous!)} of '${previous!.name}'`,
+      );
     }
     if (entry.begin > covered) {
       fail('gap', file, entry.name, `its bytes ${span(entry)} leave a gap after byte ${covered} of the data`);
@@ -125,7 +134,9 @@ function fail(problem: SafetensorsProblem, file: string, tensor: string | undefi
 
 function parseObject(file: string, header: Uint8Array): Record<string, unknown> {
   try {
-    const parsed: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header));
+    const parsed: unknown = JSON.parse(
+      new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header),
+    );
     if (isObject(parsed)) return parsed;
   } catch (cause) {
     throw new SafetensorsError('header-json', file, undefined, 'the header is not UTF-8 JSON', { cause });
@@ -196,7 +207,10 @@ export function tensorBytes({ dtype, shape }: TensorDescription): number {
 
 /** The reference implementation's order of tensors in a file: type of widest alignment first, then name by UTF-8 bytes. */
 export function compareTensors(a: TensorDescription, b: TensorDescription): number {
-  const [rankA, rankB] = [a, b].map(({ dtype }) => storedRank.get(storedName.get(dtype)!)!) as [number, number];
+  const [rankA, rankB] = [a, b].map(({ dtype }) => storedRank.get(storedName.get(dtype)!)!) as [
+    number,
+    number,
+  ];
   return rankB - rankA || Buffer.compare(Buffer.from(a.name), Buffer.from(b.name));
 }
 
@@ -211,7 +225,9 @@ export function encodeHeader(
   const members: string[] = [];
   const pairs = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
   if (pairs.length > 0) {
-    members.push(`"__metadata__":{${pairs.map(([key, text]) => `${JSON.stringify(key)}:${JSON.stringify(text)}`).join()}}`);
+    members.push(
+      `"__metadata__":{${pairs.map(([key, text]) => `${JSON.stringify(key)}:${JSON.stringify(text)}`).join()}}`,
+    );
   }
   let offset = 0;
   for (const tensor of tensors) {

@@ -47,26 +47,35 @@ describe('narrow', () => {
     const again = new Uint16Array(patterns.length);
     expect(narrow(dtype, values, again)).toBe(-1);
     for (const pattern of patterns) {
-      if (Number.isNaN(values[pattern]!)) expect(Number.isNaN(widened(dtype, again[pattern]!)[0]!)).toBe(true);
+      if (Number.isNaN(values[pattern]!))
+        expect(Number.isNaN(widened(dtype, again[pattern]!)[0]!)).toBe(true);
       else if (again[pattern] !== pattern) expect.fail(`${pattern} came back as ${again[pattern]}`);
     }
   });
 
-  it.each(['float16', 'bfloat16'] as const)('rounds to the nearest %s, and a tie to the even pattern', (dtype) => {
-    const largest = dtype === 'float16' ? 0x7bff : 0x7f7f;
-    fc.assert(
-      fc.property(fc.integer({ min: 0, max: largest - 1 }), fc.double({ min: 0, max: 1, noNaN: true }), (below, t) => {
-        const [low, high] = widened(dtype, below, below + 1) as [number, number];
-        const value = Math.fround(low + (high - low) * t);
-        const tie = value - low === high - value;
-        const nearest = tie ? below + (below & 1) : value - low < high - value ? below : below + 1;
-        expect(narrowed(dtype, value, -value)).toEqual([nearest, nearest | 0x8000]);
-        const middle = Math.fround((low + high) / 2); // exact in float32 for float16; for bfloat16 except least subnormals
-        if (middle - low === high - middle) expect(narrowed(dtype, middle)).toEqual([below + (below & 1)]);
-      }),
-      { numRuns: 2000 },
-    );
-  });
+  it.each(['float16', 'bfloat16'] as const)(
+    'rounds to the nearest %s, and a tie to the even pattern',
+    (dtype) => {
+      const largest = dtype === 'float16' ? 0x7bff : 0x7f7f;
+      fc.assert(
+        fc.property(
+          fc.integer({ min: 0, max: largest - 1 }),
+          fc.double({ min: 0, max: 1, noNaN: true }),
+          (below, t) => {
+            const [low, high] = widened(dtype, below, below + 1) as [number, number];
+            const value = Math.fround(low + (high - low) * t);
+            const tie = value - low === high - value;
+            const nearest = tie ? below + (below & 1) : value - low < high - value ? below : below + 1;
+            expect(narrowed(dtype, value, -value)).toEqual([nearest, nearest | 0x8000]);
+            const middle = Math.fround((low + high) / 2); // exact in float32 for float16; for bfloat16 except least subnormals
+            if (middle - low === high - middle)
+              expect(narrowed(dtype, middle)).toEqual([below + (below & 1)]);
+          },
+        ),
+        { numRuns: 2000 },
+      );
+    },
+  );
 
   it('names the first finite value that becomes infinite, and keeps infinities and NaN', () => {
     const patterns = new Uint16Array(5);

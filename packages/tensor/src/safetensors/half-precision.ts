@@ -32,7 +32,8 @@ export function narrow(dtype: HalfPrecision, source: Float32Array, target: Uint1
   for (let i = 0; i < bits.length; i++) {
     const rounded = round(bits[i]!);
     target[i] = rounded;
-    if ((rounded & 0x7fff) === infinity && overflow < 0 && (bits[i]! & 0x7fffffff) !== float32Infinity) overflow = i;
+    if ((rounded & 0x7fff) === infinity && overflow < 0 && (bits[i]! & 0x7fffffff) !== float32Infinity)
+      overflow = i;
   }
   return overflow;
 }

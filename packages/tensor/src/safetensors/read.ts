@@ -78,7 +78,8 @@ export function findTensor(directory: TensorDirectory, name: string): TensorRegi
   const region = directory.tensors.get(name);
   if (region !== undefined) return region;
   const unsupported = directory.unsupported.get(name);
-  if (unsupported !== undefined) throw new UnsupportedDtypeError(unsupported.file, name, unsupported.storedDtype);
+  if (unsupported !== undefined)
+    throw new UnsupportedDtypeError(unsupported.file, name, unsupported.storedDtype);
   throw new TensorNotFoundError(directory.path, name);
 }
 
@@ -109,7 +110,9 @@ export async function readTensor(region: TensorRegion | UnsupportedRegion): Prom
  *
  * @throws SafetensorsError when the file vanished or shrank since it was opened.
  */
-export async function readTensorBytes(region: TensorRegion | UnsupportedRegion): Promise<Uint8Array<ArrayBuffer>> {
+export async function readTensorBytes(
+  region: TensorRegion | UnsupportedRegion,
+): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(region.byteLength);
   const handle = await openFile(region.file, region.name);
   try {
@@ -126,7 +129,10 @@ export async function readTensorBytes(region: TensorRegion | UnsupportedRegion):
  *
  * @throws SafetensorsError when the file vanished or shrank since it was opened.
  */
-export async function* tensorChunks(region: TensorRegion, chunkBytes = 8 * 2 ** 20): AsyncGenerator<Uint8Array> {
+export async function* tensorChunks(
+  region: TensorRegion,
+  chunkBytes = 8 * 2 ** 20,
+): AsyncGenerator<Uint8Array> {
   const buffer = new Uint8Array(Math.min(chunkBytes, region.byteLength));
   const handle = await openFile(region.file, region.name);
   try {
@@ -144,7 +150,8 @@ async function openFile(path: string, tensor?: string): Promise<FileHandle> {
   try {
     return await open(path, 'r');
   } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : 'it cannot be opened';
+    const reason =
+      (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : 'it cannot be opened';
     throw new SafetensorsError('missing', path, tensor, `${reason} (${(cause as Error).message})`, { cause });
   }
 }
@@ -170,7 +177,10 @@ async function readFully(
   }
 }
 
-function typedArray(dtype: Exclude<DataType, 'float16' | 'bfloat16'>, { buffer }: Uint8Array<ArrayBuffer>): HostData {
+function typedArray(
+  dtype: Exclude<DataType, 'float16' | 'bfloat16'>,
+  { buffer }: Uint8Array<ArrayBuffer>,
+): HostData {
   switch (dtype) {
     case 'float32':
       return new Float32Array(buffer);

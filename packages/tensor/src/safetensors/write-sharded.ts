@@ -1,13 +1,13 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomically } from '../atomic-file.ts';
+import { type AtomicFile, stageFile } from '../atomic-file.ts';
 import { tensorBytes } from './format.ts';
 import {
   type SafetensorsWriteOptions,
+  stageTensorStreams,
   type TensorStream,
   tensorStream,
   type WritableTensor,
-  writeTensorStreams,
 } from './write.ts';
 
 /** Options of {@link writeShardedSafetensors}. */
@@ -20,8 +20,8 @@ export interface ShardedWriteOptions extends SafetensorsWriteOptions {
 
 /**
  * Writes a checkpoint in the Hugging Face layout: one `model.safetensors` when everything fits into one shard, else
- * `model-00001-of-0000N.safetensors` and so on, and the index last. Tensors fill the shards in the order given. Files
- * of an earlier checkpoint of the same name in the folder are removed once the new one is complete.
+ * `model-00001-of-0000N.safetensors` and so on, and the index. Tensors fill the shards in the order given. No file appears
+ * before all are written; files of an earlier checkpoint of the same name in the folder are removed once the new one is complete.
  *
  * @returns paths of the `.safetensors` files.
  * @throws SafetensorsWriteError, FileWriteError as {@link writeSafetensors}.
@@ -38,18 +38,28 @@ export async function writeShardedSafetensors(
       ? `${name}.safetensors`
       : `${name}-${counter(position + 1)}-of-${counter(shards.length)}.safetensors`,
   );
-  for (const [position, shard] of shards.entries()) {
-    await writeTensorStreams(join(directory, files[position]!), shard, options);
-  }
   const index = `${name}.safetensors.index.json`;
-  if (shards.length > 1) {
-    const weightMap = shards.flatMap((shard, position) => shard.map((tensor) => [tensor.name, files[position]!]));
-    const totalBytes = streams.reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
-    const content = { metadata: { total_size: totalBytes }, weight_map: Object.fromEntries(weightMap.sort()) };
-    await writeFileAtomically(join(directory, index), `${JSON.stringify(content, null, 2)}\n`);
+  const staged: AtomicFile[] = [];
+  try {
+    for (const [position, shard] of shards.entries()) {
+      staged.push(await stageTensorStreams(join(directory, files[position]!), shard, options));
+    }
+    if (shards.length > 1) staged.push(await stageFile(join(directory, index), indexContent(shards, files)));
+    for (const file of staged) await file.commit();
+  } finally {
+    for (const file of staged) await file.discard();
   }
   await removeEarlier(directory, name, new Set(shards.length > 1 ? [...files, index] : files));
   return files.map((file) => join(directory, file));
+}
+
+function indexContent(shards: readonly TensorStream[][], files: readonly string[]): string {
+  const places = shards.flatMap((shard, position) =>
+    shard.map(({ name }) => [name, files[position]!] as const),
+  );
+  const totalBytes = shards.flat().reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
+  const content = { metadata: { total_size: totalBytes }, weight_map: Object.fromEntries(places.sort()) };
+  return `${JSON.stringify(content, null, 2)}\n`;
 }
 
 function fillShards(tensors: readonly TensorStream[], maximumBytes: number): TensorStream[][] {

@@ -1,8 +1,8 @@
-import { writeFileAtomically } from '../atomic-file.ts';
+import { type AtomicFile, stageFile } from '../atomic-file.ts';
 import type { DataType } from '../dtype.ts';
 import { contiguousData, dataTypeOf, type HostArray } from '../host-array.ts';
 import { SafetensorsWriteError } from './errors.ts';
-import { compareTensors, encodeHeader, type TensorDescription } from './format.ts';
+import { compareTensors, encodeHeader, type TensorDescription, tensorBytes } from './format.ts';
 import { narrow } from './half-precision.ts';
 
 /**
@@ -44,8 +44,22 @@ export async function writeSafetensors(
 export async function writeTensorStreams(
   path: string,
   tensors: readonly TensorStream[],
-  { metadata = {} }: SafetensorsWriteOptions = {},
+  options: SafetensorsWriteOptions = {},
 ): Promise<void> {
+  const file = await stageTensorStreams(path, tensors, options);
+  try {
+    await file.commit();
+  } finally {
+    await file.discard();
+  }
+}
+
+/** As {@link writeTensorStreams}, but the file appears when the caller commits it. */
+export async function stageTensorStreams(
+  path: string,
+  tensors: readonly TensorStream[],
+  { metadata = {} }: SafetensorsWriteOptions = {},
+): Promise<AtomicFile> {
   for (const [key, text] of Object.entries(metadata)) {
     if (typeof text !== 'string' || !text.isWellFormed() || !key.isWellFormed()) {
       throw new SafetensorsWriteError(path, undefined, `metadata '${key}' must be well-formed text`);
@@ -60,12 +74,30 @@ export async function writeTensorStreams(
     names.add(name);
   }
   const ordered = [...tensors].sort(compareTensors);
-  await writeFileAtomically(path, fileChunks(encodeHeader(ordered, metadata), ordered));
+  return stageFile(path, fileChunks(path, encodeHeader(ordered, metadata), ordered));
 }
 
-async function* fileChunks(header: Uint8Array, tensors: readonly TensorStream[]): AsyncGenerator<Uint8Array> {
+async function* fileChunks(
+  path: string,
+  header: Uint8Array,
+  tensors: readonly TensorStream[],
+): AsyncGenerator<Uint8Array> {
   yield header;
-  for (const tensor of tensors) yield* tensor.chunks();
+  for (const tensor of tensors) {
+    let bytes = 0;
+    for await (const chunk of tensor.chunks()) {
+      bytes += chunk.length;
+      yield chunk;
+    }
+    const expected = tensorBytes(tensor);
+    if (bytes !== expected) {
+      throw new SafetensorsWriteError(
+        path,
+        tensor.name,
+        `it gave ${bytes} bytes where its shape takes ${expected}`,
+      );
+    }
+  }
 }
 
 /** Describes a host array as a stream of bytes. */
@@ -73,9 +105,14 @@ export function tensorStream(path: string, name: string, tensor: WritableTensor)
   const array = 'array' in tensor ? tensor.array : tensor;
   const held = dataTypeOf(array.data);
   const dtype: DataType = 'array' in tensor ? tensor.dtype : held;
-  const required = dtype === 'bool' ? 'uint8' : dtype === 'float16' || dtype === 'bfloat16' ? 'float32' : held;
+  const required =
+    dtype === 'bool' ? 'uint8' : dtype === 'float16' || dtype === 'bfloat16' ? 'float32' : held;
   if (held !== required) {
-    throw new SafetensorsWriteError(path, name, `${dtype} is written from a ${required} array, not from ${held}`);
+    throw new SafetensorsWriteError(
+      path,
+      name,
+      `${dtype} is written from a ${required} array, not from ${held}`,
+    );
   }
   const shape = [...array.shape];
   return { name, dtype, shape, chunks: () => arrayChunks(path, name, dtype, array) };
@@ -102,7 +139,11 @@ function* arrayChunks(path: string, name: string, dtype: DataType, array: HostAr
   if (dtype === 'bool') {
     const position = (data as Uint8Array).findIndex((value) => value > 1);
     if (position >= 0) {
-      throw new SafetensorsWriteError(path, name, `element ${position} (row-major) is ${data[position]}, not 0 or 1`);
+      throw new SafetensorsWriteError(
+        path,
+        name,
+        `element ${position} (row-major) is ${data[position]}, not 0 or 1`,
+      );
     }
   }
   yield bytesOf(data);

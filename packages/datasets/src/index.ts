@@ -1,0 +1,31 @@
+export { type Batch, type BatchOptions, batchExamples, type PaddingOptions, padBatch } from './batch.ts';
+export {
+  ChatTemplateError,
+  DatasetFileError,
+  DatasetFormatError,
+  DatasetOptionError,
+  EmptyDatasetError,
+  ExampleTooLongError,
+  NoSupervisedTokensError,
+  PoolExhaustedError,
+} from './errors.ts';
+export {
+  type ChatExample,
+  type ChatMessage,
+  chatRoles,
+  type ExampleOrigin,
+  parseChatExample,
+  withTag,
+} from './example.ts';
+export { loadChatJsonl, readChatJsonl, writeChatJsonl } from './formats/jsonl.ts';
+export { type InterleaveOptions, interleave, type PoolExhaustion } from './mix.ts';
+export { type RepeatOptions, repeatEpochs, shuffle } from './order.ts';
+export {
+  type TokenizedExample,
+  type TokenizeOptions,
+  type TokenizeStreamOptions,
+  tokenizeChat,
+  tokenizeChats,
+} from './response-mask.ts';
+export { collect, type Source, skip } from './stream.ts';
+export type { ChatTokenizer } from './tokenizer.ts';

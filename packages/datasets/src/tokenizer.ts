@@ -1,0 +1,15 @@
+import type { ChatMessage } from './example.ts';
+
+/** What this package needs of a tokenizer; the one of `@safetune/models` fits, and so does any object of this shape. */
+export interface ChatTokenizer {
+  /**
+   * The conversation as text, by the model's chat template, special tokens written out.
+   * With `addGenerationPrompt` (default false) it ends where the model would begin its answer.
+   */
+  renderChat(messages: readonly ChatMessage[], options?: { addGenerationPrompt?: boolean }): string;
+  /** Token ids of a text: adds no special tokens of its own; those written in the text become their ids. */
+  encode(text: string): number[];
+  /** The tokens that end a turn; generation stops at any of them. */
+  readonly endOfTurnTokenIds: readonly number[];
+  readonly padTokenId: number;
+}

@@ -1,0 +1,83 @@
+import type { ChatExample } from '@safetune/datasets';
+import type { LoraAdapter } from '@safetune/lora';
+import type { Tensor } from '@safetune/tensor';
+import type { LayerSelection } from './layers.ts';
+import type { WeightSchedule } from './weight-schedule.ts';
+
+/** What a regularizer wants computed. A trainer computes nothing that no regularizer needs. */
+export interface RegularizerNeeds {
+  /** Logits of the safe reference (the model without its adapter) at the same rows. */
+  readonly referenceLogits?: boolean;
+  /** Rows of logits: those that predict a response token (default), or those that predict any token. */
+  readonly rows?: 'response' | 'all';
+  /** Residual-stream states of the model in training, after the selected layers. */
+  readonly hiddenStates?: LayerSelection;
+  /** The same states of the safe reference. */
+  readonly referenceHiddenStates?: LayerSelection;
+  /** Tags of examples it tells apart; see {@link ForwardOutputs.tagged}. */
+  readonly tags?: readonly string[];
+}
+
+/** The traced tokens of a right-padded batch, for edits that differ by position. */
+export interface TracedBatch {
+  /** [batch, seq] int64 */
+  readonly tokenIds: Tensor;
+  /** [batch, seq] float32: 1 for tokens, 0 for padding. */
+  readonly tokenMask: Tensor;
+  /** [batch, seq] float32: 1 where the token is a supervised one (of a response), else 0. */
+  readonly tokenResponseMask: Tensor;
+}
+
+/** What one forward pass offers a penalty: traced tensors over a right-padded batch. */
+export interface ForwardOutputs extends TracedBatch {
+  /** [rows, vocabulary] float32: the model in training at every position whose next token counts. */
+  readonly logits: Tensor;
+  /** [rows, vocabulary] float32: the safe reference at the same positions; only when needed. */
+  readonly referenceLogits?: Tensor;
+  /** [rows] int64: the next token. */
+  readonly labels: Tensor;
+  /** [rows] float32: 1 where the next token is a supervised one (of a response), else 0. */
+  readonly responseMask: Tensor;
+  /** [rows] int64: which example of the batch the row belongs to. */
+  readonly exampleOfRow: Tensor;
+  /** [batch, seq, hidden] float32 by layer (0: embeddings, l: after block l); only the layers needed. */
+  readonly hiddenStates: ReadonlyMap<number, Tensor>;
+  /** The same of the safe reference; only the layers needed. */
+  readonly referenceHiddenStates: ReadonlyMap<number, Tensor>;
+  /** [batch] float32: 1 for examples that carry `tag`; only tags declared in the needs. */
+  tagged(tag: string): Tensor;
+}
+
+/** A plain, serialisable description from which {@link regularizerFromConfig} makes the same regularizer again. */
+export interface RegularizerConfig {
+  /** Which regularizer: 'kl', 'ldifs', ... */
+  readonly type: string;
+  readonly [option: string]: unknown;
+}
+
+/**
+ * A safeguard: a name and any of a few hooks, each named after the moment in training when it acts. A trainer calls
+ * the hooks that are there and asks no regularizer what it is.
+ */
+export interface Regularizer {
+  /** Under which its value is logged; unique among the regularizers of a run. */
+  readonly name: string;
+  /** The description this regularizer was made from. */
+  readonly config: RegularizerConfig;
+  readonly needs?: RegularizerNeeds;
+  /** lambda: the factor on the penalty, constant or over the course of training. Default 1. */
+  readonly weight?: WeightSchedule;
+  /** Changes the stream of training examples, before they become tokens: interleaving, inoculation. */
+  examples?(source: AsyncIterable<ChatExample>): AsyncIterable<ChatExample>;
+  /**
+   * Edits the residual stream [batch, seq, hidden] after a layer (0: embeddings) while the training forward pass is
+   * traced: steering. The reference and inference are never edited.
+   */
+  hidden?(state: Tensor, layer: number, batch: TracedBatch): Tensor;
+  /** A traced scalar, unweighted: KL, LDIFS. The trainer adds `weight * penalty` to the loss. */
+  penalty?(outputs: ForwardOutputs): Tensor;
+  /** On the adapter after an optimizer step (`step` counts from 1): SafeLoRA every n steps. */
+  afterStep?(adapter: LoraAdapter, step: number): void | Promise<void>;
+  /** On the adapter when training is over: SafeLoRA at the end. */
+  afterTraining?(adapter: LoraAdapter): void | Promise<void>;
+}

@@ -1,0 +1,63 @@
+/** AdamW's settings (Loshchilov and Hutter 2019); defaults as PyTorch's, weight decay as the paper's 0.01. */
+export interface AdamWOptions {
+  /** Decay rate of the gradient's mean. Default 0.9. */
+  readonly beta1?: number;
+  /** Decay rate of the squared gradient's mean. Default 0.999. */
+  readonly beta2?: number;
+  /** Added to the denominator. Default 1e-8. */
+  readonly epsilon?: number;
+  /** Decoupled weight decay, multiplied by the learning rate. Default 0.01. */
+  readonly weightDecay?: number;
+}
+
+/** What an optimizer remembers: flat buffers in the parameters' order, and the steps taken. */
+export interface AdamWState {
+  readonly mean: Float32Array;
+  readonly square: Float32Array;
+  step: number;
+}
+
+/** A fresh state for `size` parameters. */
+export function createAdamWState(size: number): AdamWState {
+  return { mean: new Float32Array(size), square: new Float32Array(size), step: 0 };
+}
+
+/**
+ * One AdamW step (Loshchilov and Hutter 2019, algorithm 2) in place on flat buffers of equal length:
+ *
+ *     theta <- theta - lr * wd * theta - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
+ */
+export function adamWStep(
+  parameters: Float32Array,
+  gradients: Float32Array,
+  state: AdamWState,
+  learningRate: number,
+  { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 }: AdamWOptions = {},
+): void {
+  const { mean, square } = state;
+  state.step += 1;
+  const stepSize = learningRate / (1 - beta1 ** state.step);
+  const squareCorrection = 1 / Math.sqrt(1 - beta2 ** state.step);
+  const keep = 1 - learningRate * weightDecay;
+  for (let index = 0; index < parameters.length; index++) {
+    const gradient = gradients[index]!;
+    const m = beta1 * mean[index]! + (1 - beta1) * gradient;
+    const v = beta2 * square[index]! + (1 - beta2) * gradient * gradient;
+    mean[index] = m;
+    square[index] = v;
+    parameters[index] = parameters[index]! * keep - (stepSize * m) / (Math.sqrt(v) * squareCorrection + epsilon);
+  }
+}
+
+/** Scales `gradients` in place so that their l2 norm is at most `limit`; returns the norm from before. */
+export function clipByNorm(gradients: Float32Array, limit: number): number {
+  let total = 0;
+  for (let index = 0; index < gradients.length; index++) total += gradients[index]! * gradients[index]!;
+  const norm = Math.sqrt(total);
+  if (norm > limit) {
+    // The small constant is PyTorch's clip_grad_norm_.
+    const factor = limit / (norm + 1e-6);
+    for (let index = 0; index < gradients.length; index++) gradients[index]! *= factor;
+  }
+  return norm;
+}

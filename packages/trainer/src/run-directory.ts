@@ -1,0 +1,76 @@
+import { accessSync, appendFileSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type LoraAdapter, saveAdapter } from '@safetune/lora';
+import { NonFiniteLossError, TrainOptionError } from './errors.ts';
+import type { StepEvent } from './progress.ts';
+import { type TrainOptions, type TrainResult, train } from './train.ts';
+import { trainAdapter } from './trainable.ts';
+
+export interface AdapterRunOptions extends Omit<TrainOptions, 'trainable' | 'checkpoint'> {
+  readonly adapter: LoraAdapter;
+  /** Gets `adapter_config.json`, `adapter_model.safetensors`, `metrics.jsonl` and, while running, `checkpoint.safetensors`. */
+  readonly directory: string;
+  /** Steps between two checkpoints. Default 50. */
+  readonly checkpointEverySteps?: number;
+}
+
+/**
+ * Trains an adapter into a directory: PEFT's two files, one line of metrics per step, and checkpoints from which the
+ * same call continues after a kill. When the loss becomes NaN, the last good adapter is written before the error is
+ * thrown.
+ *
+ * @throws TrainOptionError when the directory cannot be written; and what {@link train} throws.
+ */
+export async function trainIntoDirectory(options: AdapterRunOptions): Promise<TrainResult> {
+  const { adapter, directory, checkpointEverySteps = 50, onEvent = () => {} } = options;
+  makeWritable(directory);
+  const metrics = join(directory, 'metrics.jsonl');
+  const save = () => saveAdapter(directory, adapter, { baseModelNameOrPath: options.model.directory });
+  try {
+    const result = await train({
+      ...options,
+      trainable: trainAdapter(adapter),
+      checkpoint: { file: join(directory, 'checkpoint.safetensors'), everySteps: checkpointEverySteps },
+      onEvent(event) {
+        if (event.type === 'start') keepLines(metrics, event.done);
+        if (event.type === 'step') appendFileSync(metrics, `${JSON.stringify(metricsLine(event))}\n`);
+        onEvent(event);
+      },
+    });
+    await save();
+    return result;
+  } catch (error) {
+    if (NonFiniteLossError.isInstance(error)) await save();
+    throw error;
+  }
+}
+
+/** A step as one object of metrics.jsonl: snake_case keys, penalties under the regularizers' names. */
+function metricsLine(event: StepEvent): Record<string, number> {
+  return {
+    step: event.step,
+    loss: event.loss,
+    cross_entropy: event.crossEntropy,
+    ...event.penalties,
+    learning_rate: event.learningRate,
+    gradient_norm: event.gradientNorm,
+    tokens: event.tokens,
+    supervised_tokens: event.supervisedTokens,
+    tokens_per_second: event.tokensPerSecond,
+  };
+}
+
+/** A fresh run starts its metrics anew; a resumed one drops the lines written after its checkpoint. */
+function keepLines(file: string, count: number): void {
+  const lines = count > 0 && existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, count) : [];
+  writeFileSync(file, lines.map((line) => `${line}\n`).join(''));
+}
+
+function makeWritable(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+    accessSync(directory, constants.W_OK);
+  } catch (cause) {
+    throw new TrainOptionError('directory', `${directory} cannot be written (${(cause as Error).message})`);
+  }
+}
