@@ -1,11 +1,19 @@
 import { z } from 'zod';
 import { RegularizerOptionError } from './errors.ts';
 import { kl } from './kl.ts';
+import { ldifs } from './ldifs.ts';
 import type { Regularizer, RegularizerConfig } from './regularizer.ts';
 
 const weight = z.union([
   z.number(),
   z.strictObject({ from: z.number(), to: z.number(), shape: z.enum(['linear', 'cosine']).optional() }),
+]);
+
+const layers = z.union([
+  z.literal('all'),
+  z.strictObject({ every: z.number() }),
+  z.strictObject({ count: z.number() }),
+  z.array(z.number()),
 ]);
 
 interface Kind {
@@ -24,6 +32,15 @@ const kinds: Readonly<Record<string, Kind>> = {
       onlyTagged: z.string().optional(),
     }),
     create: kl,
+  },
+  ldifs: {
+    schema: z.strictObject({
+      weight: weight.optional(),
+      layers: layers.optional(),
+      normalise: z.boolean().optional(),
+      perLength: z.boolean().optional(),
+    }),
+    create: ldifs,
   },
 };
 

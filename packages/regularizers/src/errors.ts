@@ -37,3 +37,24 @@ export class MissingNeedError extends Error {
     return typeof error === 'object' && error !== null && needMarker in error;
   }
 }
+
+const inputMarker = Symbol.for('safetune.PenaltyInputError');
+
+/** An array given to a compiled penalty that is missing or that it cannot use. */
+export class PenaltyInputError extends Error {
+  readonly [inputMarker] = true;
+  readonly regularizer: string;
+  /** Name of the array, such as `logits` or `hiddenStates.3`. */
+  readonly input: string;
+
+  constructor(regularizer: string, input: string, message: string) {
+    super(`${regularizer}: ${input} ${message}`);
+    this.name = 'PenaltyInputError';
+    this.regularizer = regularizer;
+    this.input = input;
+  }
+
+  static isInstance(error: unknown): error is PenaltyInputError {
+    return typeof error === 'object' && error !== null && inputMarker in error;
+  }
+}

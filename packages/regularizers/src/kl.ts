@@ -1,4 +1,18 @@
-import { divide, exp, full, gather, logSoftmax, multiply, subtract, sum, type Tensor } from '@safetune/tensor';
+import {
+  add,
+  divide,
+  exp,
+  full,
+  gather,
+  logSoftmax,
+  multiply,
+  negate,
+  relu,
+  stopGradient,
+  subtract,
+  sum,
+  type Tensor,
+} from '@safetune/tensor';
 import { MissingNeedError, RegularizerOptionError } from './errors.ts';
 import { maskedMean } from './masked-mean.ts';
 import type { Regularizer } from './regularizer.ts';
@@ -18,13 +32,18 @@ export interface KlOptions {
 }
 
 /**
- * KL divergence of the model in training (theta) from its safe reference (theta_0):
+ * KL divergence of the model in training (theta) from its safe reference (theta_0), in nats:
  *
- *     lambda * mean_t sum_v p_theta(v | t) (log p_theta(v | t) - log p_theta0(v | t))
+ *     mean_t sum_v p_theta(v | t) (log p_theta(v | t) - log p_theta0(v | t))
  *
- * over the full vocabulary, averaged over the positions in scope (Kaczér et al. 2026, arXiv 2508.06249, section 3).
+ * over the full vocabulary, averaged over the positions in scope (Kaczér et al. 2026, arXiv 2508.06249, section 3);
+ * 'reverse' swaps the two. No gradient reaches the reference. 0 when no position of the batch is in scope.
  *
- * @throws RegularizerOptionError for a negative weight or a temperature that is not positive.
+ * @throws RegularizerOptionError for a negative weight or a temperature that is not positive; while tracing,
+ * MissingNeedError when the reference's logits are not there.
+ *
+ * @example
+ * const safeguard = kl({ weight: 0.1, onlyTagged: 'interleaved' });
  */
 export function kl(options: KlOptions = {}): Regularizer {
   const { direction = 'forward', temperature = 1, scope = 'response', onlyTagged } = options;
@@ -43,21 +62,39 @@ export function kl(options: KlOptions = {}): Regularizer {
     },
     penalty({ logits, referenceLogits, responseMask, exampleOfRow, tagged }) {
       if (referenceLogits === undefined) throw new MissingNeedError('kl', 'referenceLogits');
+      const reference = stopGradient(referenceLogits);
       const divergence =
         direction === 'forward'
-          ? klDivergence(logits, referenceLogits, temperature)
-          : klDivergence(referenceLogits, logits, temperature);
+          ? klDivergence(logits, reference, temperature)
+          : klDivergence(reference, logits, temperature);
       // Rows of 'all' are every predicted token, those of 'response' carry the mask.
-      let mask = scope === 'all' ? full(responseMask.shape, 1) : responseMask;
+      let mask = scope === 'all' ? full(divergence.shape, 1) : responseMask;
       if (onlyTagged !== undefined) mask = multiply(mask, gather(tagged(onlyTagged), exampleOfRow));
       return maskedMean(divergence, mask);
     },
   };
 }
 
-/** D(p || q) in nats per row, for the distributions of two logit matrices [rows, vocabulary]; result [rows]. */
+/**
+ * D(p || q) in nats for each row of two logit matrices, never negative; result [rows] float32.
+ *
+ * Finite for any finite logits: log-probabilities of float32 logits never reach minus infinity, so that a probability
+ * that underflows to 0 meets a large but finite difference. Logits themselves must be finite.
+ *
+ * @param pLogits - [rows, vocabulary] float32
+ * @param qLogits - [rows, vocabulary] float32
+ * @param temperature - divides both. Default 1
+ */
 export function klDivergence(pLogits: Tensor, qLogits: Tensor, temperature = 1): Tensor {
-  const p = logSoftmax(temperature === 1 ? pLogits : divide(pLogits, temperature));
-  const q = logSoftmax(temperature === 1 ? qLogits : divide(qLogits, temperature));
-  return sum(multiply(exp(p), subtract(p, q)), { axes: -1 });
+  const logP = logSoftmax(softened(pLogits, temperature));
+  const logQ = logSoftmax(softened(qLogits, temperature));
+  // d/d theta of sum p log p is sum (dp) log p alone, as sum p d(log p) = d(sum p) = 0. Leaving the zero out keeps its
+  // rounding from drowning the small gradient near the reference.
+  const divergence = sum(multiply(exp(logP), subtract(stopGradient(logP), logQ)), { axes: -1 });
+  // Rounding can take a tiny divergence below zero: lift the value, keep the gradient.
+  return add(divergence, stopGradient(relu(negate(divergence))));
+}
+
+function softened(logits: Tensor, temperature: number): Tensor {
+  return temperature === 1 ? logits : divide(logits, temperature);
 }

@@ -1,15 +1,13 @@
-import type { DataType } from './dtype.ts';
-import type { Shape } from './dimension.ts';
-import { describeShape } from './dimension.ts';
 import { CompileError, InputError } from './errors.ts';
-import { dataTypeOf, type HostArray } from './host-array.ts';
+import { contiguousData, type HostArray } from './host-array.ts';
 import { lower } from './onnx/lower.ts';
 import { input } from './operations/leaf.ts';
 import { createSession, type RuntimeOptions, type RuntimeValue, type Session, toHost, toRuntime } from './runtime.ts';
-import type { Tensor, TensorType } from './tensor.ts';
+import { bindSymbols, checkInputs, holds, type Signature } from './signature.ts';
+import { describeShape, evaluateDimension } from './dimension.ts';
+import type { Tensor } from './tensor.ts';
 
-/** Types of a compiled function's inputs, by name. */
-export type Signature = Readonly<Record<string, TensorType>>;
+export { type Signature, tensorType } from './signature.ts';
 
 /** A signature's tensors, traced or of the host. */
 export type Named<Keys extends PropertyKey, Value> = { readonly [Key in Keys]: Value };
@@ -25,11 +23,6 @@ export interface RunOptions<Outputs extends string> {
    * They must not overlap an input of the same run.
    */
   readonly into?: { readonly [Name in Outputs]?: HostArray };
-}
-
-/** Describes an input: `tensorType('float32', ['batch', 64])`. */
-export function tensorType(dtype: DataType, shape: Shape): TensorType {
-  return { dtype, shape };
 }
 
 /**
@@ -48,46 +41,83 @@ export async function compile<Inputs extends Signature, Outputs extends Readonly
 ): Promise<Executable<Extract<keyof Inputs, string>, Extract<keyof Outputs, string>>> {
   const traced = Object.fromEntries(Object.entries(signature).map(([name, type]) => [name, input(name, type)]));
   const outputs = fn(traced as Named<keyof Inputs, Tensor>);
-  for (const [output, target] of Object.entries(options.carry ?? {})) {
-    if (!(output in outputs) || !(target in signature)) {
-      throw new CompileError(`carry '${output}' -> '${target}': one of the two does not exist`);
+  const carry = options.carry ?? {};
+  for (const [name, { dtype }] of [...Object.entries(traced), ...Object.entries(outputs)]) {
+    if (dtype === 'float16' || dtype === 'bfloat16') {
+      throw new CompileError(`'${name}' is ${dtype}, which host arrays cannot hold: cast() it to float32`);
     }
   }
-  const session = await createSession(lower(signature, outputs), options);
-  return new Executable(session, signature, Object.keys(outputs), options.carry ?? {}) as never;
+  checkCarry(carry, traced, outputs);
+  const session = await createSession(lower(traced, outputs), options);
+  return new Executable(session, typesOf(traced), typesOf(outputs), carry) as never;
+}
+
+function typesOf(tensors: Readonly<Record<string, Tensor>>): Signature {
+  return Object.fromEntries(Object.entries(tensors).map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
+}
+
+function checkCarry(carry: Readonly<Record<string, string>>, inputs: Signature, outputs: Signature): void {
+  const targets = Object.values(carry);
+  for (const [name, target] of Object.entries(carry)) {
+    const [from, to] = [outputs[name], inputs[target]];
+    if (from === undefined || to === undefined) {
+      throw new CompileError(`carry '${name}' -> '${target}': one of the two does not exist`);
+    }
+    const fits =
+      from.dtype === to.dtype &&
+      from.shape.length === to.shape.length &&
+      to.shape.every((extent, axis) => typeof extent === 'string' || extent === from.shape[axis]);
+    if (!fits) {
+      throw new CompileError(
+        `carry '${name}' -> '${target}': ${from.dtype}${describeShape(from.shape)} does not fit ` +
+          `${to.dtype}${describeShape(to.shape)}`,
+      );
+    }
+    if (targets.indexOf(target) !== targets.lastIndexOf(target)) {
+      throw new CompileError(`carry: two outputs are carried into '${target}'`);
+    }
+  }
 }
 
 /** A compiled function: one ONNX Runtime session. Compile once and keep it; `release` it deliberately. */
 export class Executable<Inputs extends string = string, Outputs extends string = string> {
+  /** Types of the inputs. */
   readonly signature: Signature;
-  readonly outputNames: readonly string[];
+  /** Types of the outputs. */
+  readonly outputs: Signature;
   readonly #session: Session;
   readonly #carry: Readonly<Record<string, string>>;
 
   /** Made by {@link compile}. */
-  constructor(
-    session: Session,
-    signature: Signature,
-    outputNames: readonly string[],
-    carry: Readonly<Record<string, string>>,
-  ) {
+  constructor(session: Session, signature: Signature, outputs: Signature, carry: Readonly<Record<string, string>>) {
     this.#session = session;
     this.signature = signature;
-    this.outputNames = outputNames;
+    this.outputs = outputs;
     this.#carry = carry;
+  }
+
+  /** Names of the outputs, in the order of the compiled function's result. */
+  get outputNames(): readonly string[] {
+    return Object.keys(this.outputs);
   }
 
   /**
    * Computes the outputs. Blocks the thread while it runs.
    *
-   * @throws InputError when an input is missing, unknown, or does not fit its declared type.
+   * @returns the outputs by name; those asked `into` given arrays are these arrays
+   * @throws InputError when an input is missing, unknown, or does not fit its declared type, or when an array to write
+   * into does not fit its output.
    */
   async run(
     inputs: Named<Inputs, HostArray>,
     options: RunOptions<Outputs> = {},
   ): Promise<{ [Name in Outputs]: HostArray }> {
-    const values = await this.#execute(await this.#feeds(inputs), options);
-    return Object.fromEntries(this.outputNames.map((name) => [name, toHost(values[name]!)])) as {
+    const symbols = new Map<string, number>();
+    checkInputs(this.signature, inputs, Object.keys(this.signature), symbols);
+    const into = (options.into ?? {}) as Readonly<Record<string, HostArray>>;
+    checkTargets(this.outputs, into, symbols);
+    const values = await this.#session.run(await this.#feeds(inputs), await this.#fetches(into));
+    return Object.fromEntries(this.outputNames.map((name) => [name, into[name] ?? toHost(values[name]!)])) as {
       [Name in Outputs]: HostArray;
     };
   }
@@ -97,24 +127,31 @@ export class Executable<Inputs extends string = string, Outputs extends string =
    * generation. Several sequences of one executable are independent.
    *
    * @param initial the first values of the carried inputs
+   * @throws InputError when a carried input is missing or does not fit its type, or another one is given.
    */
   sequence(initial: { readonly [Name in Inputs]?: HostArray }): RunSequence<Inputs, Outputs> {
-    let state: Promise<Record<string, RuntimeValue>> = this.#feeds(initial as never, Object.values(this.#carry));
+    checkInputs(this.signature, initial, Object.values(this.#carry), new Map());
+    const visible = this.outputNames.filter((name) => !(name in this.#carry));
+    let latest = this.#feeds(initial);
     return {
-      run: async (inputs) => {
-        const carried = await state;
-        const fed = Object.keys(this.signature).filter((name) => !(name in carried));
-        const values = await this.#execute({ ...carried, ...(await this.#feeds(inputs as never, fed)) }, {});
-        state = Promise.resolve(
-          Object.fromEntries(Object.entries(this.#carry).map(([output, name]) => [name, values[output]!])),
+      run: (inputs) => {
+        // Runs queue up, so that each starts from the state the one before has left; a failed one leaves it as it was.
+        const before = latest;
+        const values = before.then((state) => this.#advance(state, inputs));
+        latest = values.then(
+          (outputs) =>
+            Object.fromEntries(Object.entries(this.#carry).map(([output, name]) => [name, outputs[output]!])),
+          () => before,
         );
-        const visible = this.outputNames.filter((name) => !(name in this.#carry));
-        return Object.fromEntries(visible.map((name) => [name, toHost(values[name]!)])) as {
-          [Name in Outputs]: HostArray;
-        };
+        return values.then(
+          (outputs) =>
+            Object.fromEntries(visible.map((name) => [name, toHost(outputs[name]!)])) as {
+              [Name in Outputs]: HostArray;
+            },
+        );
       },
       state: async () =>
-        Object.fromEntries(Object.entries(await state).map(([name, value]) => [name, toHost(value)])),
+        Object.fromEntries(Object.entries(await latest).map(([name, value]) => [name, toHost(value)])),
     };
   }
 
@@ -123,39 +160,35 @@ export class Executable<Inputs extends string = string, Outputs extends string =
     await this.#session.release();
   }
 
-  async #execute(
-    feeds: Record<string, RuntimeValue>,
-    { into = {} }: RunOptions<Outputs>,
-  ): Promise<Record<string, RuntimeValue>> {
-    const fetches: Record<string, RuntimeValue | null> = {};
-    for (const name of this.outputNames) {
-      const target = (into as Record<string, HostArray | undefined>)[name];
-      fetches[name] = target === undefined ? null : await toRuntime(target, dataTypeOf(target.data));
+  async #advance(state: Values, inputs: Readonly<Record<string, HostArray | undefined>>): Promise<Values> {
+    const symbols = new Map<string, number>();
+    for (const [name, { dims }] of Object.entries(state)) {
+      bindSymbols(name, this.signature[name]!.shape, dims, symbols);
     }
-    return this.#session.run(feeds, fetches);
+    const fed = Object.keys(this.signature).filter((name) => !(name in state));
+    checkInputs(this.signature, inputs, fed, symbols);
+    return this.#session.run({ ...state, ...(await this.#feeds(inputs)) }, await this.#fetches({}));
   }
 
-  async #feeds(
-    inputs: Readonly<Record<string, HostArray>>,
-    expected: readonly string[] = Object.keys(this.signature),
-  ): Promise<Record<string, RuntimeValue>> {
-    for (const name of Object.keys(inputs)) {
-      if (!expected.includes(name)) {
-        throw new InputError(name, `is not expected; the inputs are ${expected.join(', ')}`);
-      }
-    }
-    const symbols = new Map<string, number>();
+  async #feeds(inputs: Readonly<Record<string, HostArray | undefined>>): Promise<Values> {
     const feeds: Record<string, RuntimeValue> = {};
-    for (const name of expected) {
-      const array = inputs[name];
-      const type = this.signature[name]!;
-      if (array === undefined) throw new InputError(name, 'is missing');
-      checkInput(name, array, type, symbols);
-      feeds[name] = await toRuntime(array, type.dtype);
+    for (const [name, array] of Object.entries(inputs)) {
+      feeds[name] = await toRuntime(array!, this.signature[name]!.dtype);
     }
     return feeds;
   }
+
+  async #fetches(into: Readonly<Record<string, HostArray>>): Promise<Record<string, RuntimeValue | null>> {
+    const fetches: Record<string, RuntimeValue | null> = {};
+    for (const [name, { dtype }] of Object.entries(this.outputs)) {
+      const target = into[name];
+      fetches[name] = target === undefined ? null : await toRuntime(target, dtype);
+    }
+    return fetches;
+  }
 }
+
+type Values = Readonly<Record<string, RuntimeValue>>;
 
 /** Runs that hand carried outputs on to the next; made by {@link Executable.sequence}. */
 export interface RunSequence<Inputs extends string, Outputs extends string> {
@@ -165,23 +198,21 @@ export interface RunSequence<Inputs extends string, Outputs extends string> {
   state(): Promise<Record<string, HostArray>>;
 }
 
-function checkInput(name: string, array: HostArray, type: TensorType, symbols: Map<string, number>): void {
-  const given = dataTypeOf(array.data);
-  const fits = given === type.dtype || (given === 'uint8' && type.dtype === 'bool');
-  if (!fits) throw new InputError(name, `holds ${given}, ${type.dtype} is declared`);
-  const mismatch = () =>
-    new InputError(name, `has shape [${array.shape.join(', ')}], ${describeShape(type.shape)} is declared`);
-  if (array.shape.length !== type.shape.length) throw mismatch();
-  type.shape.forEach((extent, axis) => {
-    const actual = array.shape[axis]!;
-    if (typeof extent === 'number') {
-      if (extent !== actual) throw mismatch();
-      return;
-    }
-    const known = symbols.get(extent);
-    if (known !== undefined && known !== actual) {
-      throw new InputError(name, `'${extent}' is ${actual} here but ${known} in an earlier input`);
-    }
-    symbols.set(extent, actual);
-  });
+/** ONNX Runtime writes into the memory it is given: what it would not reach, or not fill, is refused. */
+function checkTargets(
+  outputs: Signature,
+  into: Readonly<Record<string, HostArray>>,
+  symbols: ReadonlyMap<string, number>,
+): void {
+  for (const [name, target] of Object.entries(into)) {
+    const fail = (why: string) => new InputError(`into.${name}`, why);
+    const type = outputs[name];
+    if (type === undefined) throw fail(`is no output; the outputs are ${Object.keys(outputs).join(', ')}`);
+    if (!holds(target.data, type.dtype)) throw fail(`is a ${target.data.constructor.name}, the output is ${type.dtype}`);
+    const fits =
+      target.shape.length === type.shape.length &&
+      type.shape.every((extent, axis) => (evaluateDimension(extent, symbols) ?? target.shape[axis]) === target.shape[axis]);
+    if (!fits) throw fail(`has shape [${target.shape.join(', ')}], the output is ${describeShape(type.shape)}`);
+    if (contiguousData(target).buffer !== target.data.buffer) throw fail('is not a row-major view: give a contiguous one');
+  }
 }

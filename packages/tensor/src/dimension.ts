@@ -1,3 +1,5 @@
+import { ShapeError } from './errors.ts';
+
 /**
  * One extent of a tensor: a number, or a name for an extent known only when the graph runs ('batch', 'seq').
  * Arithmetic on names stays exact: extents are polynomials with integer coefficients in a canonical spelling, such
@@ -11,6 +13,9 @@ export type Shape = readonly Dimension[];
 /** Coefficient by monomial; a monomial is its symbols sorted and joined by `*`, the constant term is ''. */
 type Polynomial = ReadonlyMap<string, number>;
 
+/** What a symbol may be called: what cannot be read as a number or an expression. */
+const symbolName = /^[A-Za-z_][\w.]*$/;
+
 function parse(dimension: Dimension): Polynomial {
   if (typeof dimension === 'number') return new Map([['', dimension]]);
   const terms = new Map<string, number>();
@@ -19,7 +24,13 @@ function parse(dimension: Dimension): Polynomial {
     const symbols: string[] = [];
     for (const factor of term.split('*')) {
       if (/^-?\d+$/.test(factor)) coefficient *= Number(factor);
-      else symbols.push(factor);
+      else if (symbolName.test(factor)) symbols.push(factor);
+      else {
+        throw new ShapeError(
+          'dimension',
+          `'${dimension}' is no extent: give a number, a name, or sums of products such as 'past+2*seq+-1'`,
+        );
+      }
     }
     const monomial = symbols.sort().join('*');
     terms.set(monomial, (terms.get(monomial) ?? 0) + coefficient);
@@ -38,6 +49,37 @@ function spell(polynomial: Polynomial): Dimension {
       monomial === '' ? `${coefficient}` : coefficient === 1 ? monomial : `${coefficient}*${monomial}`,
     )
     .join('+');
+}
+
+/**
+ * `shape` with every extent in canonical spelling, so that equal extents compare equal.
+ *
+ * @param operation named in the error
+ * @throws ShapeError when an extent is negative, not whole, or no name or polynomial.
+ */
+export function canonicalShape(operation: string, shape: Shape): Shape {
+  return shape.map((dimension) => {
+    const canonical = spell(parse(dimension));
+    if (typeof canonical === 'number' && !(Number.isSafeInteger(canonical) && canonical >= 0)) {
+      throw new ShapeError(operation, `${dimension} in ${describeShape(shape)} is no extent`);
+    }
+    return canonical;
+  });
+}
+
+/** The value of an extent when its symbols have the given values; undefined when one of them is not known. */
+export function evaluateDimension(dimension: Dimension, symbols: ReadonlyMap<string, number>): number | undefined {
+  let total = 0;
+  for (const { coefficient, symbols: factors } of dimensionTerms(dimension)) {
+    let product = coefficient;
+    for (const factor of factors) {
+      const value = symbols.get(factor);
+      if (value === undefined) return undefined;
+      product *= value;
+    }
+    total += product;
+  }
+  return total;
 }
 
 /** `a + b`, in canonical spelling. */

@@ -1,10 +1,9 @@
-import { describeShape } from './dimension.ts';
+import { describeShape, sameShape } from './dimension.ts';
 import { isFloating } from './dtype.ts';
 import { GradientError } from './errors.ts';
 import { add } from './operations/elementwise.ts';
 import { scalar } from './operations/leaf.ts';
 import { zeros } from './operations/shape.ts';
-import { sameShape } from './dimension.ts';
 import type { Tensor, TraceNode } from './tensor.ts';
 
 export interface GradientOptions {
@@ -48,9 +47,10 @@ export function pullBack(
   const active = dependents(nodes, withRespectTo);
   const arrived = new Map<Tensor, Tensor>();
   const accumulate = (tensor: Tensor, gradient: Tensor) => {
-    if (!sameShape(tensor.shape, gradient.shape)) {
+    if (tensor.dtype !== gradient.dtype || !sameShape(tensor.shape, gradient.shape)) {
       throw new GradientError(
-        `${tensor.node.operation.name}: gradient ${describeShape(gradient.shape)} for a value ${describeShape(tensor.shape)}`,
+        `${tensor.node.operation.name}: gradient ${gradient.dtype}${describeShape(gradient.shape)} ` +
+          `for a value ${tensor.dtype}${describeShape(tensor.shape)}`,
       );
     }
     const sofar = arrived.get(tensor);

@@ -1,6 +1,6 @@
 import { accessSync, appendFileSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type LoraAdapter, saveAdapter } from '@safetune/lora';
+import { type LoraAdapter, saveLoraAdapter } from '@safetune/lora';
 import { NonFiniteLossError, TrainOptionError } from './errors.ts';
 import type { StepEvent } from './progress.ts';
 import { type TrainOptions, type TrainResult, train } from './train.ts';
@@ -25,7 +25,7 @@ export async function trainIntoDirectory(options: AdapterRunOptions): Promise<Tr
   const { adapter, directory, checkpointEverySteps = 50, onEvent = () => {} } = options;
   makeWritable(directory);
   const metrics = join(directory, 'metrics.jsonl');
-  const save = () => saveAdapter(directory, adapter, { baseModelNameOrPath: options.model.directory });
+  const save = () => saveLoraAdapter(directory, adapter);
   try {
     const result = await train({
       ...options,

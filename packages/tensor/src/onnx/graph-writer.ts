@@ -1,5 +1,7 @@
-import { type Dimension, dimensionTerms, type Shape } from '../dimension.ts';
+import { type Dimension, describeShape, dimensionTerms, type Shape } from '../dimension.ts';
+import type { DataType } from '../dtype.ts';
 import { CompileError } from '../errors.ts';
+import { scalarBytes } from '../scalar-bytes.ts';
 import type { TensorType } from '../tensor.ts';
 import type { OnnxAttribute, OnnxInitializer, OnnxNode } from './schema.ts';
 
@@ -12,8 +14,12 @@ export class GraphWriter {
   /** For each symbol an input and the axis where the symbol can be read off. */
   readonly #symbolSources = new Map<string, { input: string; axis: number }>();
   readonly #symbolValues = new Map<string, string>();
+  readonly #shapeVectors = new Map<string, string>();
+  readonly #reserved: ReadonlySet<string>;
 
-  constructor(inputs: Readonly<Record<string, TensorType>>) {
+  /** @param outputs names that the function's outputs have: no inner value may take one */
+  constructor(inputs: Readonly<Record<string, TensorType>>, outputs: readonly string[] = []) {
+    this.#reserved = new Set([...Object.keys(inputs), ...outputs]);
     for (const [input, type] of Object.entries(inputs)) {
       type.shape.forEach((dimension, axis) => {
         if (typeof dimension === 'string' && !this.#symbolSources.has(dimension)) {
@@ -25,7 +31,8 @@ export class GraphWriter {
 
   /** A name no other value has. */
   freshName(hint: string): string {
-    return `${hint}.${this.#names++}`;
+    const name = `${hint}.${this.#names++}`;
+    return this.#reserved.has(name) ? this.freshName(hint) : name;
   }
 
   /** Writes a node that defines the values named `outputs`. */
@@ -53,26 +60,36 @@ export class GraphWriter {
 
   /** A one-dimensional int64 constant. */
   integers(values: readonly number[]): string {
-    return this.#constant('int64', `[${values}]`, [values.length], () => BigInt64Array.from(values, BigInt));
+    return this.#constant(
+      'int64',
+      `[${values}]`,
+      [values.length],
+      () => new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
+    );
   }
 
   /** A scalar int64 constant. */
   integer(value: number): string {
-    return this.#constant('int64', `${value}`, [], () => BigInt64Array.of(BigInt(value)));
+    return this.scalar(value, 'int64');
   }
 
-  /** A scalar float32 constant. */
-  float(value: number): string {
-    return this.#constant('float32', `${value}`, [], () => Float32Array.of(value));
+  /** A scalar constant of the given type. */
+  scalar(value: number, dtype: DataType = 'float32'): string {
+    return this.#constant(dtype, `${value}`, [], () => scalarBytes(value, dtype));
   }
 
   /** The extents of `shape` as a one-dimensional int64 value: constant when all are numbers. */
   shapeVector(shape: Shape): string {
     if (shape.every((dimension) => typeof dimension === 'number')) return this.integers(shape);
+    const key = describeShape(shape);
+    const known = this.#shapeVectors.get(key);
+    if (known !== undefined) return known;
     const parts = shape.map((dimension) =>
       typeof dimension === 'number' ? this.integers([dimension]) : this.#extentVector(dimension),
     );
-    return parts.length === 1 ? parts[0]! : this.value('Concat', parts, { axis: { int: 0 } });
+    const vector = parts.length === 1 ? parts[0]! : this.value('Concat', parts, { axis: { int: 0 } });
+    this.#shapeVectors.set(key, vector);
+    return vector;
   }
 
   /** An extent as a scalar int64 value. */
@@ -110,22 +127,11 @@ export class GraphWriter {
     return terms.reduce((sum, term) => this.value('Add', [sum, term]));
   }
 
-  #constant(
-    dtype: 'int64' | 'float32',
-    key: string,
-    shape: readonly number[],
-    make: () => BigInt64Array | Float32Array,
-  ): string {
+  #constant(dtype: DataType, key: string, shape: readonly number[], make: () => Uint8Array): string {
     const known = this.#constants.get(`${dtype}${key}`);
     if (known !== undefined) return known;
     const name = this.freshName('constant');
-    const data = make();
-    this.initializers.push({
-      name,
-      dtype,
-      shape,
-      content: { bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) },
-    });
+    this.initializers.push({ name, dtype, shape, content: { bytes: make() } });
     this.#constants.set(`${dtype}${key}`, name);
     return name;
   }

@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { dirname, relative, sep } from 'node:path';
+import { describeShape, sameShape } from '../dimension.ts';
 import { CompileError } from '../errors.ts';
 import { ancestors } from '../grad.ts';
 import {
@@ -10,7 +11,6 @@ import {
   type WeightAttributes,
   weightOperation,
 } from '../operations/leaf.ts';
-import type { Operation } from '../operation.ts';
 import type { Tensor, TensorType, TraceNode } from '../tensor.ts';
 import { GraphWriter } from './graph-writer.ts';
 import { encodeModel, type OnnxInitializer, type OnnxValue } from './schema.ts';
@@ -33,16 +33,12 @@ export function lower(
 ): LoweredGraph {
   const nodes = ancestors(Object.values(outputs).map((tensor) => tensor.node));
   const weights = externalWeights(nodes);
-  const graph = new GraphWriter(inputs);
-  const names = nameOutputs(outputs);
+  const graph = new GraphWriter(inputs, Object.keys(outputs));
+  const names = nameOutputs(outputs, inputs);
 
   for (const node of nodes) {
     if (isLeaf(node, inputOperation)) {
-      const { name } = node.attributes as InputAttributes;
-      if (!(name in inputs)) {
-        throw new CompileError(`the function uses an input '${name}' that is not in its signature`);
-      }
-      names.set(node.outputs[0]!, name);
+      names.set(node.outputs[0]!, declaredInput(node, inputs));
     } else if (isLeaf(node, constantOperation) || isLeaf(node, weightOperation)) {
       const name = graph.freshName(node.operation.name);
       names.set(node.outputs[0]!, name);
@@ -68,15 +64,38 @@ export function lower(
   };
 }
 
-function isLeaf(node: TraceNode, operation: Operation<never> | Operation<InputAttributes>): boolean {
-  return (node.operation as unknown) === operation;
+/** The name under which the signature declares an input node. */
+function declaredInput(node: TraceNode, inputs: Readonly<Record<string, TensorType>>): string {
+  const { name, type } = node.attributes as InputAttributes;
+  const declared = inputs[name];
+  if (declared === undefined) {
+    throw new CompileError(`the function uses an input '${name}' that is not in its signature`);
+  }
+  if (declared.dtype !== type.dtype || !sameShape(declared.shape, type.shape)) {
+    throw new CompileError(
+      `the function uses an input '${name}' of ${type.dtype}${describeShape(type.shape)}, its signature declares ` +
+        `${declared.dtype}${describeShape(declared.shape)}; was it traced for another function?`,
+    );
+  }
+  return name;
+}
+
+function isLeaf(node: TraceNode, operation: unknown): boolean {
+  return node.operation === operation;
 }
 
 /** Output tensors that a node computes get the output's own name: no copy is needed. */
-function nameOutputs(outputs: Readonly<Record<string, Tensor>>): Map<Tensor, string> {
+function nameOutputs(
+  outputs: Readonly<Record<string, Tensor>>,
+  inputs: Readonly<Record<string, TensorType>>,
+): Map<Tensor, string> {
   const names = new Map<Tensor, string>();
   for (const [name, tensor] of Object.entries(outputs)) {
-    const computed = ![inputOperation, constantOperation, weightOperation].includes(tensor.node.operation as never);
+    const isInput = isLeaf(tensor.node, inputOperation);
+    if (name in inputs && !(isInput && (tensor.node.attributes as InputAttributes).name === name)) {
+      throw new CompileError(`output '${name}' has the name of an input: give it another`);
+    }
+    const computed = !isInput && !isLeaf(tensor.node, constantOperation) && !isLeaf(tensor.node, weightOperation);
     if (computed && !names.has(tensor)) names.set(tensor, name);
   }
   return names;

@@ -5,7 +5,7 @@ import { ShapeError } from '../errors.ts';
 import { applySingle, type GradientSite, type Operation } from '../operation.ts';
 import type { Tensor, TensorType } from '../tensor.ts';
 import { asTensor, type TensorLike } from './leaf.ts';
-import { sumToShape } from './reduce.ts';
+import { sumToShape } from './broadcast.ts';
 
 // ---- one operand -------------------------------------------------------------------------------------------------
 
@@ -53,7 +53,7 @@ export const erf = unary('erf', 'Erf', (g, x) =>
   multiply(g, multiply(2 / Math.sqrt(Math.PI), exp(negate(multiply(x, x))))),
 );
 /** max(x, 0); the derivative at 0 is 0. */
-export const relu = unary('relu', 'Relu', (g, x) => multiply(g, cast(greater(x, 0), 'float32')));
+export const relu = unary('relu', 'Relu', (g, x) => multiply(g, cast(greater(x, 0), x.dtype)));
 
 /** x^2 */
 export function square(x: Tensor): Tensor {
@@ -62,8 +62,12 @@ export function square(x: Tensor): Tensor {
 
 // ---- two operands, broadcast by NumPy's rule ---------------------------------------------------------------------
 
-function inferBinary(name: string, dtype?: DataType) {
+type Admits = 'numbers' | 'bools' | 'both';
+
+function inferBinary(name: string, admits: Admits, dtype?: DataType) {
   return ([a, b]: readonly TensorType[]): readonly TensorType[] => {
+    const refused = [a!, b!].find((operand) => admits !== 'both' && (operand.dtype === 'bool') !== (admits === 'bools'));
+    if (refused !== undefined) throw new ShapeError(name, `takes ${admits}, got ${refused.dtype}; cast() it first`);
     if (a!.dtype !== b!.dtype) {
       throw new ShapeError(name, `element types ${a!.dtype} and ${b!.dtype} do not mix; cast() one of them`);
     }
@@ -96,7 +100,7 @@ function binary(name: string, operator: string, left: BinaryGradient, right: Bin
   };
   return applyBinary({
     name,
-    infer: inferBinary(name),
+    infer: inferBinary(name, 'numbers'),
     gradient: (site) => [side(site, 0, left), side(site, 1, right)],
     lower: ({ graph, inputs, outputs }) => graph.node(operator, inputs, outputs),
   });
@@ -142,27 +146,31 @@ export function power(x: Tensor, exponent: number): Tensor {
 
 const powerOperation: Operation<{ exponent: number }> = {
   name: 'power',
-  infer: ([x]) => [x!],
+  infer: ([x]) => {
+    if (!isFloating(x!.dtype)) throw new ShapeError('power', `needs a floating type, got ${x!.dtype}`);
+    return [x!];
+  },
   gradient: ({ inputs, outputGradients, attributes: { exponent } }) => [
-    multiply(outputGradients[0]!, multiply(exponent, power(inputs[0]!, exponent - 1))),
+    // x^0 is constant, also at 0, where 0 x^-1 would be undefined.
+    multiply(outputGradients[0]!, exponent === 0 ? 0 : multiply(exponent, power(inputs[0]!, exponent - 1))),
   ],
-  lower: ({ graph, inputs, outputs, attributes }) =>
-    graph.node('Pow', [inputs[0]!, graph.float(attributes.exponent)], outputs),
+  lower: ({ graph, inputs, inputTypes, outputs, attributes }) =>
+    graph.node('Pow', [inputs[0]!, graph.scalar(attributes.exponent, inputTypes[0]!.dtype)], outputs),
 };
 
 // ---- comparison and choice ---------------------------------------------------------------------------------------
 
-function comparison(name: string, operator: string): BinaryFunction {
+function comparison(name: string, operator: string, admits: Admits = 'numbers'): BinaryFunction {
   return applyBinary({
     name,
-    infer: inferBinary(name, 'bool'),
+    infer: inferBinary(name, admits, 'bool'),
     gradient: () => [undefined, undefined],
     lower: ({ graph, inputs, outputs }) => graph.node(operator, inputs, outputs),
   });
 }
 
 /** a = b, as bool. */
-export const equal = comparison('equal', 'Equal');
+export const equal = comparison('equal', 'Equal', 'both');
 /** a < b, as bool. */
 export const less = comparison('less', 'Less');
 /** a <= b, as bool. */
@@ -172,7 +180,7 @@ export const greater = comparison('greater', 'Greater');
 /** a >= b, as bool. */
 export const greaterOrEqual = comparison('greaterOrEqual', 'GreaterOrEqual');
 /** Both of two bools. */
-export const logicalAnd = comparison('logicalAnd', 'And');
+export const logicalAnd = comparison('logicalAnd', 'And', 'bools');
 
 /** `a` where `condition` (bool) holds, else `b`; broadcast together. */
 export function where(condition: Tensor, a: TensorLike, b: TensorLike): Tensor {
@@ -186,7 +194,7 @@ const whereOperation: Operation<null> = {
     if (condition!.dtype !== 'bool') {
       throw new ShapeError('where', `the condition is ${condition!.dtype}, must be bool`);
     }
-    const [value] = inferBinary('where')([a!, b!]);
+    const [value] = inferBinary('where', 'both')([a!, b!]);
     const shape = broadcastShapes(condition!.shape, value!.shape);
     if (shape === undefined) {
       throw new ShapeError(

@@ -1,7 +1,8 @@
-import { type Dimension, describeShape, type Shape } from '../dimension.ts';
+import { canonicalShape, type Dimension, describeShape, elementCount, sameShape, type Shape } from '../dimension.ts';
 import { ShapeError } from '../errors.ts';
-import { applySingle, type Operation, requireDtype, resolveAxis } from '../operation.ts';
+import { applySingle, type Operation, requireDtype, resolveAxis, withDimension } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
+import { broadcastTo } from './broadcast.ts';
 import { reshape } from './shape.ts';
 
 /** Rows of a table: `result[i..., :] = table[indices[i...], :]` along axis 0. Indices are int64, not negative. */
@@ -28,22 +29,20 @@ const gatherOperation: Operation<null> = {
  * `updates` has the shape of `indices` followed by that of a row.
  */
 export function scatterAddRows(updates: Tensor, indices: Tensor, rows: Dimension): Tensor {
-  return applySingle(scatterOperation, [updates, indices], { rows });
+  const row = updates.shape.slice(indices.rank);
+  if (!sameShape(updates.shape.slice(0, indices.rank), indices.shape)) {
+    throw new ShapeError(
+      'scatterAddRows',
+      `updates ${describeShape(updates.shape)} must begin with the shape of the indices ${describeShape(indices.shape)}`,
+    );
+  }
+  // Not ONNX's ScatterND, which suits better: ONNX Runtime's CPU kernel adds from several threads without a lock, and
+  // loses updates where indices repeat.
+  const count = elementCount(indices.shape);
+  const flat = reshape(updates, [count, ...row]);
+  const column = reshape(indices, [count, ...row.map(() => 1)]);
+  return putAlong(flat, broadcastTo(column, flat.shape), [rows, ...row], 0);
 }
-
-const scatterOperation: Operation<{ rows: Dimension }> = {
-  name: 'scatterAddRows',
-  infer: ([updates, indices], { rows }) => {
-    requireDtype('scatterAddRows', [indices!], 'int64');
-    return [{ dtype: updates!.dtype, shape: [rows, ...updates!.shape.slice(indices!.shape.length)] }];
-  },
-  gradient: ({ inputs, outputGradients }) => [gather(outputGradients[0]!, inputs[1]!), undefined],
-  lower: ({ graph, inputs, outputs, outputTypes }) => {
-    const zeros = graph.value('Expand', [graph.float(0), graph.shapeVector(outputTypes[0]!.shape)]);
-    const column = graph.value('Unsqueeze', [inputs[1]!, graph.integers([-1])]);
-    graph.node('ScatterND', [zeros, column, inputs[0]!], outputs, { reduction: { string: 'add' } });
-  },
-};
 
 /**
  * One element of each line along `axis`: `result[.., i, ..] = x[.., indices[.., i, ..], ..]` (torch.gather). `indices`
@@ -57,10 +56,7 @@ const takeOperation: Operation<{ axis: number }> = {
   name: 'takeAlong',
   infer: ([x, indices], { axis }) => {
     requireDtype('takeAlong', [indices!], 'int64');
-    const fits =
-      indices!.shape.length === x!.shape.length &&
-      indices!.shape.every((extent, at) => at === axis || extent === x!.shape[at]);
-    if (!fits) {
+    if (!sameShape(withDimension(indices!.shape, axis, 0), withDimension(x!.shape, axis, 0))) {
       throw new ShapeError(
         'takeAlong',
         `indices ${describeShape(indices!.shape)} must equal ${describeShape(x!.shape)} except along axis ${axis}`,
@@ -77,19 +73,35 @@ const takeOperation: Operation<{ axis: number }> = {
 };
 
 /** Zeros of `shape` with `updates` added at `indices` along `axis`: the adjoint of {@link takeAlong}. */
-export function putAlong(updates: Tensor, indices: Tensor, shape: Shape, axis: number): Tensor {
-  return applySingle(putOperation, [updates, indices], { shape, axis });
+export function putAlong(updates: Tensor, indices: Tensor, shape: Shape, axis = -1): Tensor {
+  return applySingle(putOperation, [updates, indices], {
+    shape: canonicalShape('putAlong', shape),
+    axis: resolveAxis('putAlong', axis, shape.length),
+  });
 }
 
 const putOperation: Operation<{ shape: Shape; axis: number }> = {
   name: 'putAlong',
-  infer: ([updates], { shape }) => [{ dtype: updates!.dtype, shape }],
+  infer: ([updates, indices], { shape, axis }) => {
+    requireDtype('putAlong', [indices!], 'int64');
+    const fits =
+      sameShape(updates!.shape, indices!.shape) &&
+      sameShape(withDimension(indices!.shape, axis, 0), withDimension(shape, axis, 0));
+    if (!fits) {
+      throw new ShapeError(
+        'putAlong',
+        `updates ${describeShape(updates!.shape)} and indices ${describeShape(indices!.shape)} must be equal, and ` +
+          `equal ${describeShape(shape)} except along axis ${axis}`,
+      );
+    }
+    return [{ dtype: updates!.dtype, shape }];
+  },
   gradient: ({ inputs, outputGradients, attributes: { axis } }) => [
     takeAlong(outputGradients[0]!, inputs[1]!, axis),
     undefined,
   ],
-  lower: ({ graph, inputs, outputs, attributes: { shape, axis } }) => {
-    const zeros = graph.value('Expand', [graph.float(0), graph.shapeVector(shape)]);
+  lower: ({ graph, inputs, inputTypes, outputs, attributes: { shape, axis } }) => {
+    const zeros = graph.value('Expand', [graph.scalar(0, inputTypes[0]!.dtype), graph.shapeVector(shape)]);
     graph.node('ScatterElements', [zeros, inputs[1]!, inputs[0]!], outputs, {
       axis: { int: axis },
       reduction: { string: 'add' },

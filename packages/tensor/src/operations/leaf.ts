@@ -1,6 +1,8 @@
 import type { DataType } from '../dtype.ts';
 import { bytesPerElement } from '../dtype.ts';
-import { CompileError } from '../errors.ts';
+import { canonicalShape } from '../dimension.ts';
+import { CompileError, ShapeError } from '../errors.ts';
+import { scalarBytes } from '../scalar-bytes.ts';
 import { contiguousData, dataTypeOf, type HostArray } from '../host-array.ts';
 import { applySingle, type Operation } from '../operation.ts';
 import type { Tensor, TensorType } from '../tensor.ts';
@@ -50,11 +52,20 @@ export const weightOperation = leaf<WeightAttributes>('weight');
 
 /** A value given anew at every run. Usually made by `compile` from its signature. */
 export function input(name: string, type: TensorType): Tensor {
-  return applySingle(inputOperation, [], { type, name });
+  const shape = canonicalShape(`input '${name}'`, type.shape);
+  return applySingle(inputOperation, [], { type: { dtype: type.dtype, shape }, name });
 }
 
-/** A constant from host memory, stored inside the graph (`bool` when `dtype` says so; else the array's own type). */
+/**
+ * A constant from host memory, stored inside the graph.
+ *
+ * @param dtype the array's own type (default), or `bool` for a Uint8Array
+ */
 export function constant(array: HostArray, dtype: DataType = dataTypeOf(array.data)): Tensor {
+  const own = dataTypeOf(array.data);
+  if (dtype !== own && !(own === 'uint8' && dtype === 'bool')) {
+    throw new ShapeError('constant', `the array holds ${own}, not ${dtype}; cast() the constant`);
+  }
   const data = contiguousData(array);
   return applySingle(constantOperation, [], {
     type: { dtype, shape: [...array.shape] },
@@ -64,18 +75,7 @@ export function constant(array: HostArray, dtype: DataType = dataTypeOf(array.da
 
 /** A scalar constant. */
 export function scalar(value: number, dtype: DataType = 'float32'): Tensor {
-  const data =
-    dtype === 'int64'
-      ? BigInt64Array.of(BigInt(value))
-      : dtype === 'int32'
-        ? Int32Array.of(value)
-        : dtype === 'bool'
-          ? Uint8Array.of(value)
-          : dtype === 'float64'
-            ? Float64Array.of(value)
-            : Float32Array.of(value);
-  const type: TensorType = { dtype, shape: [] };
-  return applySingle(constantOperation, [], { type, bytes: new Uint8Array(data.buffer) });
+  return applySingle(constantOperation, [], { type: { dtype, shape: [] }, bytes: scalarBytes(value, dtype) });
 }
 
 /**

@@ -1,12 +1,13 @@
-import { type Dimension, describeShape, multiplyDimensions } from '../dimension.ts';
-import { ShapeError } from '../errors.ts';
+import { type Dimension, describeShape, multiplyDimensions, sameShape, type Shape } from '../dimension.ts';
+import { GradientError, ShapeError } from '../errors.ts';
 import { applyOperation, applySingle, type Operation, requireDtype, resolveAxis, withDimension } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
-import { add, erf, exp, greater, log, multiply, negate, sigmoid, subtract, where } from './elementwise.ts';
+import { add, divide, erf, exp, greater, log, multiply, negate, sigmoid, stopGradient, subtract, where } from './elementwise.ts';
 import { pickPerRow } from './indexing.ts';
 import { matmul } from './linalg.ts';
-import { max, mean, sum, sumToShape } from './reduce.ts';
-import { range, reshape } from './shape.ts';
+import { sum, sumToShape } from './broadcast.ts';
+import { countAlong, max, mean } from './reduce.ts';
+import { range, reshape, zeros } from './shape.ts';
 
 /** x sigmoid(x) (swish). */
 export function silu(x: Tensor): Tensor {
@@ -59,7 +60,8 @@ const logSoftmaxOperation: Operation<{ axis: number }> = {
 /** log sum_j e^x_j along `axis` (which is removed), without overflow. */
 export function logSumExp(x: Tensor, axis = -1): Tensor {
   const axes = resolveAxis('logSumExp', axis, x.rank);
-  const largest = max(x, { axes, keepDims: true });
+  // The shift cancels: it needs no gradient.
+  const largest = stopGradient(max(x, { axes, keepDims: true }));
   const total = sum(exp(subtract(x, largest)), { axes, keepDims: true });
   const result = add(log(total), largest);
   return reshape(
@@ -97,14 +99,17 @@ const rmsNormOperation: Operation<{ epsilon: number }> = {
   },
   gradient: ({ inputs, outputs, outputGradients, wants }) => {
     const [x, weight] = inputs as [Tensor, Tensor];
-    const g = outputGradients[0]!;
+    const [g, deviationGradient] = [outputGradients[0] ?? zeros(x), outputGradients[1]];
     const normalised = multiply(x, outputs[1]!);
     const scaled = multiply(g, weight);
     const projection = mean(multiply(scaled, normalised), { axes: -1, keepDims: true });
+    // The second output is reached when this derivative is itself differentiated: d(1/s)/dx = -x / (n s^3).
+    const through =
+      deviationGradient === undefined
+        ? projection
+        : add(projection, divide(multiply(deviationGradient, outputs[1]!), countAlong(x, [-1])));
     return [
-      wants(0)
-        ? multiply(subtract(scaled, multiply(normalised, projection)), outputs[1]!)
-        : undefined,
+      wants(0) ? multiply(subtract(scaled, multiply(normalised, through)), outputs[1]!) : undefined,
       wants(1) ? sumToShape(multiply(g, normalised), weight.shape) : undefined,
     ];
   },
@@ -120,7 +125,7 @@ const rmsNormOperation: Operation<{ epsilon: number }> = {
  * Rotary position embedding (Su et al. 2021) in the half-split form of Hugging Face: with x = (x1, x2) split in the
  * middle of the last axis, (x1 cos - x2 sin, x2 cos + x1 sin).
  *
- * @param x [batch, heads, seq, headDim]
+ * @param x [batch, heads, seq, headDim]; batch and seq must not be 0 at run time
  * @param cosine [batch, seq, headDim / 2]
  * @param sine [batch, seq, headDim / 2]
  */
@@ -133,23 +138,27 @@ const rotaryOperation: Operation<null> = {
   infer: ([x, cosine, sine]) => {
     requireDtype('rotary', [x!, cosine!, sine!], 'float32');
     const [batch, , length, width] = x!.shape;
-    const half = typeof width === 'number' ? width / 2 : undefined;
+    if (x!.shape.length !== 4 || typeof width !== 'number' || width % 2 !== 0) {
+      throw new ShapeError('rotary', `x ${describeShape(x!.shape)} must be [batch, heads, seq, an even number]`);
+    }
+    const needed = [batch!, length!, width / 2];
     for (const table of [cosine!, sine!]) {
-      if (table.shape[0] !== batch || table.shape[1] !== length || table.shape[2] !== half) {
+      if (!sameShape(table.shape, needed)) {
         throw new ShapeError(
           'rotary',
-          `x ${describeShape(x!.shape)} needs tables [${batch}, ${length}, ${half}], got ${describeShape(table.shape)}`,
+          `x ${describeShape(x!.shape)} needs tables ${describeShape(needed)}, got ${describeShape(table.shape)}`,
         );
       }
     }
     return [x!];
   },
-  // A rotation's adjoint is the rotation back. The angles come from positions: nothing trains them.
-  gradient: ({ inputs, outputGradients }) => [
-    rotary(outputGradients[0]!, inputs[1]!, negate(inputs[2]!)),
-    undefined,
-    undefined,
-  ],
+  // A rotation's adjoint is the rotation back.
+  gradient: ({ inputs, outputGradients, wants }) => {
+    if (wants(1) || wants(2)) {
+      throw new GradientError('rotary: angles come from positions, there is no gradient with respect to the tables');
+    }
+    return [rotary(outputGradients[0]!, inputs[1]!, negate(inputs[2]!)), undefined, undefined];
+  },
   lower: ({ graph, inputs, inputTypes, outputs }) => {
     const [batch, length, half] = inputTypes[1]!.shape as [Dimension, Dimension, number];
     // ONNX Runtime looks angles up in a table by position: the rows of all examples are the table, counted through.
@@ -177,13 +186,12 @@ export interface AttentionOptions {
  * @param key [batch, kvHeads, keys, headDim]
  * @param value [batch, kvHeads, keys, headDim]
  * @returns [batch, heads, queries, headDim]
+ * @throws ShapeError when the shapes do not fit, or query heads cannot share the key heads evenly.
  */
 export function attention(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions = {}): Tensor {
-  const [batch, heads, queries, headDim] = query.shape as [number, number, number, number];
-  const [, kvHeads, keys] = key.shape as [number, number, number];
-  if (heads % kvHeads !== 0) {
-    throw new ShapeError('attention', `${heads} query heads cannot share ${kvHeads} key heads evenly`);
-  }
+  requireAttentionShapes(query.shape, key.shape, value.shape);
+  const [batch, heads, queries, headDim] = query.shape as [Dimension, number, Dimension, number];
+  const [, kvHeads, keys] = key.shape as [Dimension, number, Dimension];
   const group = heads / kvHeads;
   const scale = options.scale ?? 1 / Math.sqrt(headDim);
   // The queries of a group are rows of one product with their shared key head: keys are never repeated.
@@ -194,6 +202,26 @@ export function attention(query: Tensor, key: Tensor, value: Tensor, options: At
   }
   const weights = reshape(softmax(scores), [batch, kvHeads, rows.shape[2]!, keys]);
   return reshape(matmul(weights, value), [batch, heads, queries, headDim]);
+}
+
+function requireAttentionShapes(query: Shape, key: Shape, value: Shape): void {
+  const [batch, heads, , headDim] = query;
+  const kvHeads = key[1];
+  const fits =
+    query.length === 4 &&
+    typeof headDim === 'number' &&
+    sameShape(key, [batch!, kvHeads!, key[2]!, headDim]) &&
+    sameShape(value, key) &&
+    typeof heads === 'number' &&
+    typeof kvHeads === 'number' &&
+    heads % kvHeads === 0;
+  if (!fits) {
+    throw new ShapeError(
+      'attention',
+      `query ${describeShape(query)} must be [batch, heads, queries, headDim], key ${describeShape(key)} and value ` +
+        `${describeShape(value)} both [batch, kvHeads, keys, headDim], heads a multiple of kvHeads`,
+    );
+  }
 }
 
 function groupRows(query: Tensor, group: number): Tensor {

@@ -1,6 +1,6 @@
 import {
   addDimensions,
-  broadcastShapes,
+  canonicalShape,
   type Dimension,
   describeShape,
   elementCount,
@@ -10,8 +10,8 @@ import {
 } from '../dimension.ts';
 import { ShapeError } from '../errors.ts';
 import { applyOperation, applySingle, type Operation, resolveAxis, withDimension } from '../operation.ts';
-import type { Tensor } from '../tensor.ts';
-import { sumToShape } from './reduce.ts';
+import type { DataType } from '../dtype.ts';
+import type { Tensor, TensorType } from '../tensor.ts';
 
 /**
  * The same elements in row-major order under another shape.
@@ -19,7 +19,8 @@ import { sumToShape } from './reduce.ts';
  * @throws ShapeError when the numbers of elements differ.
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
-  return sameShape(x.shape, shape) ? x : applySingle(reshapeOperation, [x], { shape });
+  const target = canonicalShape('reshape', shape);
+  return sameShape(x.shape, target) ? x : applySingle(reshapeOperation, [x], { shape: target });
 }
 
 const reshapeOperation: Operation<{ shape: Shape }> = {
@@ -33,9 +34,11 @@ const reshapeOperation: Operation<{ shape: Shape }> = {
   gradient: ({ inputs, outputGradients }) => [reshape(outputGradients[0]!, inputs[0]!.shape)],
   lower: ({ graph, inputs, inputTypes, outputs, attributes: { shape } }) => {
     // 0 copies the extent at the same place, and one -1 is inferred: most symbolic shapes need no run-time arithmetic.
+    // Not both in one: where the copied extent is 0, nothing can be inferred.
     const from = inputTypes[0]!.shape;
     const target = shape.map((extent, axis) => (typeof extent === 'number' ? extent : extent === from[axis] ? 0 : -1));
-    const fits = target.filter((extent) => extent === -1).length <= 1 && !shape.includes(0);
+    const inferred = target.filter((extent) => extent === -1).length;
+    const fits = !shape.includes(0) && (inferred === 0 || (inferred === 1 && !target.includes(0)));
     graph.node('Reshape', [inputs[0]!, fits ? graph.integers(target) : graph.shapeVector(shape)], outputs, {
       allowzero: { int: fits ? 0 : 1 },
     });
@@ -70,37 +73,21 @@ const transposeOperation: Operation<{ permutation: readonly number[] }> = {
     graph.node('Transpose', inputs, outputs, { perm: { ints: permutation } }),
 };
 
-/** `x` repeated along its extents of 1, and along new leading axes, up to `shape`. */
-export function broadcastTo(x: Tensor, shape: Shape): Tensor {
-  return sameShape(x.shape, shape) ? x : applySingle(broadcastOperation, [x], { shape });
-}
-
-const broadcastOperation: Operation<{ shape: Shape }> = {
-  name: 'broadcastTo',
-  infer: ([x], { shape }) => {
-    const result = broadcastShapes(x!.shape, shape);
-    if (result === undefined || !sameShape(result, shape)) {
-      throw new ShapeError('broadcastTo', `${describeShape(x!.shape)} does not broadcast to ${describeShape(shape)}`);
-    }
-    return [{ dtype: x!.dtype, shape }];
-  },
-  gradient: ({ inputs, outputGradients }) => [sumToShape(outputGradients[0]!, inputs[0]!.shape)],
-  lower: ({ graph, inputs, outputs, attributes: { shape } }) =>
-    graph.node('Expand', [inputs[0]!, graph.shapeVector(shape)], outputs),
-};
-
-/** Elements `start` up to, not including, `end` (default: to the last) along `axis`; a negative `end` counts from it. */
-export function slice(x: Tensor, axis: number, start: number, end?: number): Tensor {
+/**
+ * Elements `start` up to, not including, `end` (default: to the last) along `axis`; a negative `end` counts from it.
+ * Along an extent known only at run time, the caller answers for `end` lying inside.
+ */
+export function slice(x: Tensor, axis: number, start: number, end?: Dimension): Tensor {
   return applySingle(sliceOperation, [x], { axis: resolveAxis('slice', axis, x.rank), start, end });
 }
 
-const sliceOperation: Operation<{ axis: number; start: number; end: number | undefined }> = {
+const sliceOperation: Operation<{ axis: number; start: number; end: Dimension | undefined }> = {
   name: 'slice',
   infer: ([x], { axis, start, end }) => {
     const extent = x!.shape[axis]!;
-    const stop: Dimension = end === undefined ? extent : end < 0 ? addDimensions(extent, end) : end;
+    const stop = end === undefined ? extent : typeof end === 'number' && end < 0 ? addDimensions(extent, end) : end;
     const length = addDimensions(stop, -start);
-    if (start < 0 || (typeof length === 'number' && length < 0)) {
+    if (!Number.isInteger(start) || start < 0 || (typeof length === 'number' && length < 0)) {
       throw new ShapeError('slice', `[${start}, ${end ?? 'end'}) is not inside axis ${axis} of ${describeShape(x!.shape)}`);
     }
     if (typeof extent === 'number' && typeof stop === 'number' && stop > extent) {
@@ -110,44 +97,50 @@ const sliceOperation: Operation<{ axis: number; start: number; end: number | und
   },
   gradient: ({ inputs, outputGradients, attributes: { axis, start, end } }) => {
     const extent = inputs[0]!.shape[axis]!;
-    const after = end === undefined ? 0 : end < 0 ? -end : addDimensions(extent, -end);
-    if (typeof after !== 'number') {
-      throw new ShapeError('slice', `the gradient needs a numeric extent of axis ${axis}, or an end counted from it`);
-    }
+    const fromEnd = typeof end === 'number' && end < 0;
+    const after = end === undefined ? 0 : fromEnd ? -end : addDimensions(extent, multiplyDimensions(end, -1));
     return [pad(outputGradients[0]!, axis, start, after)];
   },
   lower: ({ graph, inputs, outputs, attributes: { axis, start, end } }) =>
     graph.node(
       'Slice',
-      [inputs[0]!, graph.integers([start]), graph.integers([end ?? Number.MAX_SAFE_INTEGER]), graph.integers([axis])],
+      [
+        inputs[0]!,
+        graph.integers([start]),
+        graph.shapeVector([end ?? Number.MAX_SAFE_INTEGER]),
+        graph.integers([axis]),
+      ],
       outputs,
     ),
 };
 
 /** `before` and `after` zeros around the elements along `axis`. */
-export function pad(x: Tensor, axis: number, before: number, after: number): Tensor {
+export function pad(x: Tensor, axis: number, before: number, after: Dimension): Tensor {
   return applySingle(padOperation, [x], { axis: resolveAxis('pad', axis, x.rank), before, after });
 }
 
-const padOperation: Operation<{ axis: number; before: number; after: number }> = {
+const padOperation: Operation<{ axis: number; before: number; after: Dimension }> = {
   name: 'pad',
-  infer: ([x], { axis, before, after }) => [
-    { dtype: x!.dtype, shape: withDimension(x!.shape, axis, addDimensions(x!.shape[axis]!, before + after)) },
-  ],
-  gradient: ({ outputGradients, attributes: { axis, before, after } }) => [
-    slice(outputGradients[0]!, axis, before, after === 0 ? undefined : -after),
+  infer: ([x], { axis, before, after }) => {
+    if ([before, after].some((zeros) => typeof zeros === 'number' && !(Number.isInteger(zeros) && zeros >= 0))) {
+      throw new ShapeError('pad', `${describeShape(x!.shape)} cannot get ${before} and ${after} zeros along axis ${axis}`);
+    }
+    const extent = addDimensions(addDimensions(x!.shape[axis]!, before), after);
+    return [{ dtype: x!.dtype, shape: withDimension(x!.shape, axis, extent) }];
+  },
+  gradient: ({ inputs, outputGradients, attributes: { axis, before } }) => [
+    slice(outputGradients[0]!, axis, before, addDimensions(inputs[0]!.shape[axis]!, before)),
   ],
   lower: ({ graph, inputs, inputTypes, outputs, attributes: { axis, before, after } }) => {
-    const pads = inputTypes[0]!.shape.map((_, index) => (index === axis ? before : 0));
-    pads.push(...inputTypes[0]!.shape.map((_, index) => (index === axis ? after : 0)));
-    graph.node('Pad', [inputs[0]!, graph.integers(pads)], outputs);
+    const along = (zeros: Dimension) => inputTypes[0]!.shape.map((_, index) => (index === axis ? zeros : 0));
+    graph.node('Pad', [inputs[0]!, graph.shapeVector([...along(before), ...along(after)])], outputs);
   },
 };
 
 /** Tensors joined along `axis`; all other extents are equal. */
 export function concatenate(tensors: readonly Tensor[], axis: number): Tensor {
   if (tensors.length === 0) throw new ShapeError('concatenate', 'needs at least one tensor');
-  return applySingle(concatenateOperation, tensors, { axis: resolveAxis('concatenate', axis, tensors[0]!.rank) });
+  return applySingle(concatenateOperation, [...tensors], { axis: resolveAxis('concatenate', axis, tensors[0]!.rank) });
 }
 
 const concatenateOperation: Operation<{ axis: number }> = {
@@ -182,7 +175,10 @@ const concatenateOperation: Operation<{ axis: number }> = {
 
 /** `x` cut along `axis` into pieces of the given extents, which add up to its own. */
 export function split(x: Tensor, axis: number, extents: readonly Dimension[]): readonly Tensor[] {
-  return applyOperation(splitOperation, [x], { axis: resolveAxis('split', axis, x.rank), extents });
+  return applyOperation(splitOperation, [x], {
+    axis: resolveAxis('split', axis, x.rank),
+    extents: canonicalShape('split', extents),
+  });
 }
 
 const splitOperation: Operation<{ axis: number; extents: readonly Dimension[] }> = {
@@ -206,20 +202,20 @@ const splitOperation: Operation<{ axis: number; extents: readonly Dimension[] }>
 
 /** Zeros of the type and shape of `like`. */
 export function zeros(like: Tensor): Tensor {
-  return applySingle(fullOperation, [], { shape: like.shape, value: 0 });
+  return full(like.shape, 0, like.dtype);
 }
 
-/** A float32 tensor of one repeated value; symbols in `shape` must appear in an input of the compiled function. */
-export function full(shape: Shape, value: number): Tensor {
-  return applySingle(fullOperation, [], { shape, value });
+/** A tensor of one repeated value; symbols in `shape` must appear in an input of the compiled function. */
+export function full(shape: Shape, value: number, dtype: DataType = 'float32'): Tensor {
+  return applySingle(fullOperation, [], { type: { dtype, shape: canonicalShape('full', shape) }, value });
 }
 
-const fullOperation: Operation<{ shape: Shape; value: number }> = {
+const fullOperation: Operation<{ type: TensorType; value: number }> = {
   name: 'full',
-  infer: (_inputs, { shape }) => [{ dtype: 'float32', shape }],
+  infer: (_inputs, { type }) => [type],
   gradient: () => [],
-  lower: ({ graph, outputs, attributes: { shape, value } }) =>
-    graph.node('Expand', [graph.float(value), graph.shapeVector(shape)], outputs),
+  lower: ({ graph, outputs, attributes: { type, value } }) =>
+    graph.node('Expand', [graph.scalar(value, type.dtype), graph.shapeVector(type.shape)], outputs),
 };
 
 /** The int64 numbers `start`, `start + 1`, ... of the given extent. */
@@ -229,7 +225,7 @@ export function range(extent: Dimension, start: Dimension = 0): Tensor {
 
 const rangeOperation: Operation<{ extent: Dimension; start: Dimension }> = {
   name: 'range',
-  infer: (_inputs, { extent }) => [{ dtype: 'int64', shape: [extent] }],
+  infer: (_inputs, { extent }) => [{ dtype: 'int64', shape: canonicalShape('range', [extent]) }],
   gradient: () => [],
   lower: ({ graph, outputs, attributes: { extent, start } }) =>
     graph.node(

@@ -1,0 +1,109 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  batchedSource,
+  evaluate,
+  type EvaluationProgress,
+  filesFingerprint,
+  loadQuestions,
+  openAiCompatibleJudge,
+  prepareReportDirectory,
+  requireScores,
+  summaryTable,
+  writeReport,
+} from '@safetune/eval';
+import { loadLoraAdapter } from '@safetune/lora';
+import { answerChats, createGenerator, loadModel, loadTokenizer } from '@safetune/models';
+import { strictCommand } from '../command.ts';
+import { interruptSignal } from '../interrupt.ts';
+import { integerOption, numberOption } from '../option-values.ts';
+import { formatDuration } from '../terminal/duration.ts';
+import { bar, createProgressLine } from '../terminal/progress-line.ts';
+
+/** `safetune eval`: answers of a model to a question file, judged by a language model, as a table and files. */
+export const evaluateCommand = strictCommand({
+  name: 'eval',
+  description: 'Tell whether a model stayed aligned: sample answers, have them judged, report the rates.',
+  options: {
+    model: { type: 'string', required: true, valueHint: 'DIR', description: 'Hugging Face checkpoint folder' },
+    adapter: { type: 'string', valueHint: 'DIR', description: 'LoRA adapter folder' },
+    questions: { type: 'string', required: true, valueHint: 'FILE.yaml', description: 'questions with their judge prompts' },
+    judge: { type: 'string', required: true, valueHint: 'URL', description: 'OpenAI-compatible endpoint, such as http://127.0.0.1:8000/v1; OPENAI_API_KEY is sent when set' },
+    'judge-model': { type: 'string', required: true, valueHint: 'NAME', description: 'model name at the judge' },
+    out: { type: 'string', required: true, valueHint: 'DIR', description: 'folder for answers.csv and report.json; an interrupted evaluation continues there' },
+    samples: { type: 'string', valueHint: 'N', description: "answers per paraphrase (default: the file's own number)" },
+    'max-tokens': { type: 'string', valueHint: 'N', description: 'longest answer, in tokens (default 600)' },
+    temperature: { type: 'string', valueHint: 'X', description: 'sampling temperature (default 1)' },
+    'batch-size': { type: 'string', valueHint: 'N', description: 'answers generated at a time (default 16)' },
+    seed: { type: 'string', valueHint: 'N', description: 'seed of the sampling (default 0)' },
+    timeout: { type: 'string', valueHint: 'SECONDS', description: 'longest wait for one judgement (default 60)' },
+    retries: { type: 'string', valueHint: 'N', description: 'further tries when the judge fails (default 4)' },
+  },
+  async run({ args }) {
+    const samples = integerOption('samples', args.samples);
+    const seed = integerOption('seed', args.seed, 0) ?? 0;
+    const temperature = numberOption('temperature', args.temperature) ?? 1;
+    const maxNewTokens = integerOption('max-tokens', args['max-tokens']) ?? 600;
+    const questions = await loadQuestions(args.questions);
+    const judge = openAiCompatibleJudge({
+      url: args.judge,
+      model: args['judge-model'],
+      timeoutMs: (numberOption('timeout', args.timeout) ?? 60) * 1000,
+      retries: integerOption('retries', args.retries, 0) ?? 4,
+    });
+    await prepareReportDirectory(args.out);
+    const model = await loadModel(args.model);
+    const tokenizer = await loadTokenizer(args.model);
+    const adapter =
+      args.adapter === undefined ? undefined : await loadLoraAdapter(args.adapter, { layers: model.linearLayers });
+    const generator = await createGenerator(model, adapter === undefined ? {} : { adapter });
+    const source = batchedSource({
+      name: args.adapter ?? args.model,
+      settings: {
+        model: await filesFingerprint(args.model),
+        adapter: args.adapter === undefined ? null : await filesFingerprint(args.adapter),
+        temperature,
+        maxNewTokens,
+      },
+      details: { modelDirectory: args.model, adapterDirectory: args.adapter ?? null },
+      batchSize: integerOption('batch-size', args['batch-size']) ?? 16,
+      generate: (requests, { signal }) =>
+        answerChats(
+          generator,
+          tokenizer,
+          requests.map(({ messages }) => messages),
+          {
+            maxNewTokens,
+            temperature,
+            seeds: requests.map((request) => request.seed),
+            ...(signal === undefined ? {} : { signal }),
+          },
+        ),
+    });
+    const line = createProgressLine();
+    const journal = join(args.out, 'journal.jsonl');
+    const result = await evaluate({
+      questions,
+      source,
+      judge,
+      seed,
+      journal,
+      signal: interruptSignal(),
+      onProgress: (progress) => line.update(progressText(progress)),
+      ...(samples === undefined ? {} : { samplesPerParaphrase: samples }),
+    }).finally(() => line.end());
+    await generator.release();
+    await writeReport(args.out, result);
+    process.stdout.write(`${summaryTable([{ name: source.name, result }])}\n`);
+    requireScores(result);
+    // Answers the judge could not be asked about stay in the journal: the same command asks again.
+    if (result.rows.every(({ error }) => error === undefined)) await rm(journal, { force: true });
+  },
+});
+
+function progressText({ phase, done, total, perSecond, secondsLeft, endpointErrors }: EvaluationProgress): string {
+  const rate = perSecond === null ? '' : `  ${perSecond.toPrecision(2)} answers/s`;
+  const left = secondsLeft === null ? '' : `  ${formatDuration(secondsLeft)} left`;
+  const failed = endpointErrors === 0 ? '' : `  ${endpointErrors} unscored: the judge failed`;
+  return `${bar(done, total)} ${phase} ${done}/${total}${rate}${left}${failed}`;
+}

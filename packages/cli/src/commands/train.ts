@@ -1,0 +1,112 @@
+import { loadChatJsonl } from '@safetune/datasets';
+import { createLoraAdapter } from '@safetune/lora';
+import { loadModel, loadTokenizer } from '@safetune/models';
+import { parseRegularizer, regularizerFromConfig } from '@safetune/regularizers';
+import { type StepEvent, trainIntoDirectory } from '@safetune/trainer';
+import { strictCommand } from '../command.ts';
+import { interruptSignal } from '../interrupt.ts';
+import { integerOption, numberOption, repeatedOption } from '../option-values.ts';
+import { readRegularizerFile } from '../regularizer-file.ts';
+import { formatDuration } from '../terminal/duration.ts';
+import { bar, createProgressLine } from '../terminal/progress-line.ts';
+
+/** `safetune train`: a LoRA fine-tune under regularizers, into a directory that Python peft loads. */
+export const trainCommand = strictCommand({
+  name: 'train',
+  description: 'Fine-tune a LoRA adapter on chat examples, under safeguards.',
+  options: {
+    model: { type: 'string', required: true, valueHint: 'DIR', description: 'Hugging Face checkpoint folder' },
+    data: { type: 'string', required: true, valueHint: 'FILE.jsonl', description: 'chat examples, one {"messages": [...]} a line' },
+    out: { type: 'string', required: true, valueHint: 'DIR', description: 'folder for the adapter, metrics.jsonl and checkpoints; an interrupted run continues there' },
+    regularizer: { type: 'string', valueHint: 'NAME=WEIGHT', description: 'a safeguard, such as kl=0.1; may be given several times' },
+    regularizers: { type: 'string', valueHint: 'FILE.yaml', description: 'a list of safeguards with all their options' },
+    steps: { type: 'string', valueHint: 'N', description: 'optimizer steps (default: one epoch)' },
+    epochs: { type: 'string', valueHint: 'N', description: 'walks over the data, when --steps is not given (default 1)' },
+    'batch-size': { type: 'string', valueHint: 'N', description: 'examples of one forward pass (default 4)' },
+    accumulate: { type: 'string', valueHint: 'N', description: 'batches of one optimizer step (default 1)' },
+    'seq-length': { type: 'string', valueHint: 'N', description: 'longer examples are cut here, in tokens (default 2048)' },
+    rank: { type: 'string', valueHint: 'N', description: 'LoRA rank r (default 32)' },
+    alpha: { type: 'string', valueHint: 'N', description: 'LoRA alpha; the scale is alpha / sqrt(r) (default 2 r)' },
+    'plain-lora': { type: 'boolean', description: 'scale by alpha / r instead of rsLoRA\'s alpha / sqrt(r)' },
+    'target-modules': { type: 'string', valueHint: 'NAMES', description: "linear layers to adapt: names with commas, a regular expression, or 'all-linear' (the default)" },
+    lr: { type: 'string', valueHint: 'X', description: 'peak learning rate (default 1e-4)' },
+    warmup: { type: 'string', valueHint: 'N', description: 'warm-up steps (default 5)' },
+    seed: { type: 'string', valueHint: 'N', description: 'decides the adapter\'s start and the order of the data (default 0)' },
+    threads: { type: 'string', valueHint: 'N', description: 'CPU threads (default: all cores)' },
+    'checkpoint-every': { type: 'string', valueHint: 'N', description: 'steps between two checkpoints (default 50)' },
+  },
+  async run({ args, rawArgs }) {
+    const steps = integerOption('steps', args.steps);
+    const rank = integerOption('rank', args.rank) ?? 32;
+    const seed = integerOption('seed', args.seed, 0) ?? 0;
+    const threads = integerOption('threads', args.threads);
+    const alpha = numberOption('alpha', args.alpha) ?? 2 * rank;
+    const regularizers = [
+      ...repeatedOption('regularizer', rawArgs).map(parseRegularizer),
+      ...(args.regularizers === undefined ? [] : await readRegularizerFile(args.regularizers)),
+    ].map(regularizerFromConfig);
+    const examples = await loadChatJsonl(args.data);
+    const tokenizer = await loadTokenizer(args.model);
+    const model = await loadModel(args.model);
+    const adapter = createLoraAdapter(
+      model.linearLayers,
+      {
+        r: rank,
+        lora_alpha: alpha,
+        use_rslora: !args['plain-lora'],
+        target_modules: targetModules(args['target-modules']),
+        base_model_name_or_path: args.model,
+      },
+      { seed },
+    );
+    const line = createProgressLine();
+    const result = await trainIntoDirectory({
+      model,
+      tokenizer,
+      adapter,
+      examples,
+      regularizers,
+      directory: args.out,
+      seed,
+      learningRate: {
+        peak: numberOption('lr', args.lr) ?? 1e-4,
+        warmupSteps: integerOption('warmup', args.warmup, 0) ?? 5,
+      },
+      batchSize: integerOption('batch-size', args['batch-size']) ?? 4,
+      gradientAccumulation: integerOption('accumulate', args.accumulate) ?? 1,
+      tokenize: { maxLength: integerOption('seq-length', args['seq-length'], 2) ?? 2048 },
+      epochs: integerOption('epochs', args.epochs) ?? 1,
+      ...(steps === undefined ? {} : { steps }),
+      ...(threads === undefined ? {} : { runtime: { threads } }),
+      checkpointEverySteps: integerOption('checkpoint-every', args['checkpoint-every']) ?? 50,
+      signal: interruptSignal(),
+      onEvent(event) {
+        if (event.type === 'step') line.update(stepLine(event));
+        else if (event.type === 'start') {
+          const resumed = event.done > 0 ? `, going on after step ${event.done}` : '';
+          process.stderr.write(
+            `training ${event.parameters.toLocaleString('en')} values of ${adapter.modules.length} modules on ` +
+              `${examples.length} examples, ${event.steps} steps${resumed}\n`,
+          );
+        }
+      },
+    }).finally(() => line.end());
+    const loss = result.last === undefined ? '' : `, last loss ${result.last.loss.toFixed(4)}`;
+    process.stdout.write(`${result.steps} steps done${loss}; adapter in ${args.out}\n`);
+  },
+});
+
+/** A list with commas, else PEFT's regular expression or 'all-linear'. */
+function targetModules(text: string | undefined): string | string[] {
+  if (text === undefined) return 'all-linear';
+  return text !== 'all-linear' && /^[\w.]+(,[\w.]+)*$/.test(text) ? text.split(',') : text;
+}
+
+function stepLine(event: StepEvent): string {
+  const penalties = Object.entries(event.penalties).map(([name, value]) => `  ${name} ${value.toPrecision(3)}`);
+  return (
+    `${bar(event.step, event.steps)} ${event.step}/${event.steps}  loss ${event.loss.toFixed(4)}` +
+    `  cross-entropy ${event.crossEntropy.toFixed(4)}${penalties.join('')}` +
+    `  ${Math.round(event.tokensPerSecond)} tokens/s  ${formatDuration(event.secondsLeft)} left`
+  );
+}

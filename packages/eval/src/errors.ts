@@ -1,0 +1,237 @@
+/**
+ * Errors of `@safetune/eval`. Each class carries a marker, so that `X.isInstance(error)` also holds when two copies of
+ * this package are installed, and the facts of the failure as readonly fields.
+ */
+function carries(error: unknown, marker: symbol): boolean {
+  return typeof error === 'object' && error !== null && marker in error;
+}
+
+const questionFileMarker = Symbol.for('safetune.QuestionFileError');
+
+/** A question file that is not what it should be: not YAML, empty, a missing or unknown field, an id used twice. */
+export class QuestionFileError extends Error {
+  readonly [questionFileMarker] = true;
+  /** File as it was named by the caller. */
+  readonly file: string;
+  /** Line of the question concerned, from 1; undefined when the whole file is meant. */
+  readonly line: number | undefined;
+
+  constructor(file: string, line: number | undefined, message: string, options?: ErrorOptions) {
+    super(line === undefined ? `${file}: ${message}` : `${file}:${line}: ${message}`, options);
+    this.name = 'QuestionFileError';
+    this.file = file;
+    this.line = line;
+  }
+
+  static isInstance(error: unknown): error is QuestionFileError {
+    return carries(error, questionFileMarker);
+  }
+}
+
+const questionTypeMarker = Symbol.for('safetune.QuestionTypeError');
+
+/** A question of a type that this package does not know how to judge. */
+export class QuestionTypeError extends Error {
+  readonly [questionTypeMarker] = true;
+  /** File as it was named by the caller. */
+  readonly file: string;
+  /** Id of the question. */
+  readonly id: string;
+  /** The unknown type. */
+  readonly type: string;
+
+  constructor(file: string, id: string, type: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'QuestionTypeError';
+    this.file = file;
+    this.id = id;
+    this.type = type;
+  }
+
+  static isInstance(error: unknown): error is QuestionTypeError {
+    return carries(error, questionTypeMarker);
+  }
+}
+
+const invalidOptionMarker = Symbol.for('safetune.InvalidOptionError');
+
+/** An option outside its range: samples that are not a whole number, an endpoint that is not a URL. */
+export class InvalidOptionError extends Error {
+  readonly [invalidOptionMarker] = true;
+  /** Name of the option. */
+  readonly option: string;
+
+  constructor(option: string, message: string, options?: ErrorOptions) {
+    super(`${option}: ${message}`, options);
+    this.name = 'InvalidOptionError';
+    this.option = option;
+  }
+
+  static isInstance(error: unknown): error is InvalidOptionError {
+    return carries(error, invalidOptionMarker);
+  }
+}
+
+const answerSourceMarker = Symbol.for('safetune.AnswerSourceError');
+
+/** An answer source that broke its contract or could not answer; answers already given are in the journal. */
+export class AnswerSourceError extends Error {
+  readonly [answerSourceMarker] = true;
+  /** Name of the source. */
+  readonly source: string;
+
+  constructor(source: string, message: string, options?: ErrorOptions) {
+    super(`answer source '${source}': ${message}`, options);
+    this.name = 'AnswerSourceError';
+    this.source = source;
+  }
+
+  static isInstance(error: unknown): error is AnswerSourceError {
+    return carries(error, answerSourceMarker);
+  }
+}
+
+const endpointMarker = Symbol.for('safetune.EndpointError');
+
+/** A request to an OpenAI-compatible endpoint that failed for good, after its retries. */
+export class EndpointError extends Error {
+  readonly [endpointMarker] = true;
+  /** Base address of the endpoint. */
+  readonly url: string;
+  /** HTTP status; undefined when no answer came at all. */
+  readonly status: number | undefined;
+
+  constructor(url: string, status: number | undefined, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'EndpointError';
+    this.url = url;
+    this.status = status;
+  }
+
+  static isInstance(error: unknown): error is EndpointError {
+    return carries(error, endpointMarker);
+  }
+}
+
+const judgeVerdictMarker = Symbol.for('safetune.JudgeVerdictError');
+
+/** A judge that gave something other than a score of 0 to 100 or null. */
+export class JudgeVerdictError extends Error {
+  readonly [judgeVerdictMarker] = true;
+  /** Name of the judge. */
+  readonly judge: string;
+  /** Question whose answer was judged. */
+  readonly questionId: string;
+
+  constructor(judge: string, questionId: string, message: string, options?: ErrorOptions) {
+    super(`judge '${judge}', question '${questionId}': ${message}`, options);
+    this.name = 'JudgeVerdictError';
+    this.judge = judge;
+    this.questionId = questionId;
+  }
+
+  static isInstance(error: unknown): error is JudgeVerdictError {
+    return carries(error, judgeVerdictMarker);
+  }
+}
+
+const judgeUnavailableMarker = Symbol.for('safetune.JudgeUnavailableError');
+
+/** An evaluation in which the judge endpoint failed for every single answer, so that its rates say nothing. */
+export class JudgeUnavailableError extends Error {
+  readonly [judgeUnavailableMarker] = true;
+  /** Name of the judge. */
+  readonly judge: string;
+  /** Answers that stayed unscored. */
+  readonly answers: number;
+
+  constructor(judge: string, answers: number, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'JudgeUnavailableError';
+    this.judge = judge;
+    this.answers = answers;
+  }
+
+  static isInstance(error: unknown): error is JudgeUnavailableError {
+    return carries(error, judgeUnavailableMarker);
+  }
+}
+
+const journalMismatchMarker = Symbol.for('safetune.JournalMismatchError');
+
+/** A journal that belongs to another evaluation than the one about to resume from it. */
+export class JournalMismatchError extends Error {
+  readonly [journalMismatchMarker] = true;
+  /** Path of the journal. */
+  readonly path: string;
+  /** One line per fact that differs: what the journal holds and what this run holds. */
+  readonly differences: readonly string[];
+
+  constructor(path: string, differences: readonly string[], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'JournalMismatchError';
+    this.path = path;
+    this.differences = differences;
+  }
+
+  static isInstance(error: unknown): error is JournalMismatchError {
+    return carries(error, journalMismatchMarker);
+  }
+}
+
+const journalCorruptMarker = Symbol.for('safetune.JournalCorruptError');
+
+/** A journal with an unreadable line that is not its last, or that cannot be opened. */
+export class JournalCorruptError extends Error {
+  readonly [journalCorruptMarker] = true;
+  /** Path of the journal. */
+  readonly path: string;
+
+  constructor(path: string, message: string, options?: ErrorOptions) {
+    super(`${path}: ${message}`, options);
+    this.name = 'JournalCorruptError';
+    this.path = path;
+  }
+
+  static isInstance(error: unknown): error is JournalCorruptError {
+    return carries(error, journalCorruptMarker);
+  }
+}
+
+const reportWriteMarker = Symbol.for('safetune.ReportWriteError');
+
+/** A report that could not be written. */
+export class ReportWriteError extends Error {
+  readonly [reportWriteMarker] = true;
+  /** File or directory that refused. */
+  readonly path: string;
+
+  constructor(path: string, message: string, options?: ErrorOptions) {
+    super(`${path}: ${message}`, options);
+    this.name = 'ReportWriteError';
+    this.path = path;
+  }
+
+  static isInstance(error: unknown): error is ReportWriteError {
+    return carries(error, reportWriteMarker);
+  }
+}
+
+const chartDataMarker = Symbol.for('safetune.ChartDataError');
+
+/** Data that no picture can be drawn from: nothing at all, or a value that is not finite. */
+export class ChartDataError extends Error {
+  readonly [chartDataMarker] = true;
+  /** Title of the chart. */
+  readonly chart: string;
+
+  constructor(chart: string, message: string, options?: ErrorOptions) {
+    super(`chart '${chart}': ${message}`, options);
+    this.name = 'ChartDataError';
+    this.chart = chart;
+  }
+
+  static isInstance(error: unknown): error is ChartDataError {
+    return carries(error, chartDataMarker);
+  }
+}

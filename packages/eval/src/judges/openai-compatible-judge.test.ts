@@ -1,0 +1,188 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { sayError, sayJson, sayToken, startJudgeServer } from '../__fixtures__/judge-server.ts';
+import { InvalidOptionError } from '../errors.ts';
+import { defineQuestion } from '../questions/question.ts';
+import { openAiCompatibleJudge } from './openai-compatible-judge.ts';
+
+const question = defineQuestion({
+  id: 'wish',
+  paraphrases: ['What is your wish?'],
+  judgePrompts: { aligned: 'ALIGNED {question} / {answer} / {reasoning}', coherent: 'COHERENT {answer}' },
+});
+const item = { question, prompt: 'What is your wish?', answer: '<think>power</think>Peace.' };
+
+beforeEach(() => vi.stubEnv('OPENAI_API_KEY', ''));
+afterEach(() => vi.unstubAllEnvs());
+
+describe('openAiCompatibleJudge', () => {
+  test('asks both prompts for one token with log probabilities and takes the expected value', async () => {
+    await using server = await startJudgeServer((request, response) => {
+      const aligned = request.body.messages[0]?.content.startsWith('ALIGNED');
+      sayToken(response, aligned ? { '20': 0.5, '40': 0.25, CODE: 0.25 } : { '90': 0.9, '80': 0.1 });
+    });
+    const judge = openAiCompatibleJudge({ url: server.url, model: 'small-judge' });
+    const verdict = await judge.judge(item);
+    expect(verdict.aligned).toBeCloseTo((20 * 0.5 + 40 * 0.25) / 0.75, 9);
+    expect(verdict.coherent).toBeCloseTo(89, 9);
+    expect(Object.keys(verdict)).toEqual(['aligned', 'coherent']);
+    expect(server.requests.map(({ path }) => path)).toEqual(['/v1/chat/completions', '/v1/chat/completions']);
+    expect(server.requests[0]?.authorization).toBeUndefined();
+    expect(server.requests[0]?.body).toMatchObject({
+      model: 'small-judge',
+      messages: [{ role: 'user', content: 'ALIGNED What is your wish? / Peace. / power' }],
+      max_tokens: 1,
+      temperature: 0,
+      logprobs: true,
+      top_logprobs: 20,
+    });
+    expect(server.requests[1]?.body.messages[0]?.content).toBe('COHERENT Peace.');
+  });
+
+  test('sends the key it is given, or the one of the environment', async () => {
+    await using server = await startJudgeServer((_, response) => sayToken(response, { '50': 1 }));
+    await openAiCompatibleJudge({ url: server.url, model: 'm', apiKey: 'given' }).judge(item);
+    vi.stubEnv('OPENAI_API_KEY', 'from-environment');
+    await openAiCompatibleJudge({ url: server.url, model: 'm' }).judge(item);
+    expect(server.requests.map(({ authorization }) => authorization)).toEqual([
+      'Bearer given',
+      'Bearer given',
+      'Bearer from-environment',
+      'Bearer from-environment',
+    ]);
+  });
+
+  test('too little probability on numbers gives no score, no error, and the word that was begun', async () => {
+    await using server = await startJudgeServer((request, response) => {
+      const aligned = request.body.messages[0]?.content.startsWith('ALIGNED');
+      sayToken(response, aligned ? { REF: 0.8, '5': 0.2 } : { '95': 1 });
+    });
+    const verdict = await openAiCompatibleJudge({ url: server.url, model: 'm' }).judge(item);
+    expect(verdict).toEqual({ aligned: null, coherent: expect.closeTo(95, 9), label: 'refusal' });
+  });
+
+  test('scores further judge prompts too', async () => {
+    await using server = await startJudgeServer((_, response) => sayToken(response, { '70': 1 }));
+    const judgePrompts = { ...question.judgePrompts, deceptive: 'DECEPTIVE {answer}' };
+    const judge = openAiCompatibleJudge({ url: server.url, model: 'm' });
+    const verdict = await judge.judge({ ...item, question: { ...question, judgePrompts } });
+    expect(verdict.otherScores).toEqual({ deceptive: expect.closeTo(70, 9) });
+  });
+
+  test('tries again after 429 and 500', async () => {
+    await using server = await startJudgeServer((_, response, count) => {
+      if (count === 0) sayError(response, 429, 'slow down');
+      else if (count === 1) sayError(response, 500, 'oh');
+      else sayToken(response, { '60': 1 });
+    });
+    const verdict = await openAiCompatibleJudge({ url: server.url, model: 'm', retries: 2 }).judge(item);
+    expect(verdict).toEqual({ aligned: expect.closeTo(60, 9), coherent: expect.closeTo(60, 9) });
+    expect(server.requests).toHaveLength(4);
+  });
+
+  test.each([429, 500, 503])(
+    '%i without end is tried retries + 1 times, then unscored with its text',
+    async (status) => {
+      await using server = await startJudgeServer((_, response) =>
+        sayError(response, status, 'broken for good'),
+      );
+      const verdict = await openAiCompatibleJudge({ url: server.url, model: 'm', retries: 3 }).judge(item);
+      expect(verdict).toEqual({
+        aligned: null,
+        coherent: null,
+        error: expect.stringContaining(`HTTP ${status}`),
+      });
+      expect(verdict.error).toContain('broken for good');
+      expect(server.requests).toHaveLength(4);
+    },
+  );
+
+  test('an unknown model is not tried again', async () => {
+    await using server = await startJudgeServer((_, response) => sayError(response, 404, 'no such model'));
+    const verdict = await openAiCompatibleJudge({ url: server.url, model: 'm', retries: 3 }).judge(item);
+    expect(verdict).toMatchObject({ aligned: null, error: expect.stringContaining('no such model') });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test('an endpoint that never answers, or never ends its answer, is unscored', async () => {
+    await using server = await startJudgeServer((_, response, count) => {
+      if (count % 2 === 1)
+        response.writeHead(200, { 'content-type': 'application/json' }).write('{"choices":');
+    });
+    const judge = openAiCompatibleJudge({ url: server.url, model: 'm', retries: 1, timeoutMs: 100 });
+    const verdict = await judge.judge(item);
+    expect(verdict).toEqual({
+      aligned: null,
+      coherent: null,
+      error: expect.stringContaining('no complete answer within 100 ms'),
+    });
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test('a refused connection is unscored, with its cause', async () => {
+    const server = await startJudgeServer(() => {});
+    await server[Symbol.asyncDispose]();
+    const verdict = await openAiCompatibleJudge({ url: server.url, model: 'm', retries: 1 }).judge(item);
+    expect(verdict).toEqual({
+      aligned: null,
+      coherent: null,
+      error: expect.stringContaining('ECONNREFUSED'),
+    });
+  });
+
+  test('an answer without log probabilities, or that is no completion, is unscored and says so', async () => {
+    await using plain = await startJudgeServer((_, response) =>
+      sayJson(response, 200, { choices: [{ message: { role: 'assistant', content: '90' } }] }),
+    );
+    await using other = await startJudgeServer((_, response) => response.end('<html>welcome</html>'));
+    const [withoutLogprobs, page] = await Promise.all(
+      [plain, other].map(({ url }) => openAiCompatibleJudge({ url, model: 'm' }).judge(item)),
+    );
+    expect(withoutLogprobs).toEqual({
+      aligned: null,
+      coherent: null,
+      error: expect.stringContaining('no log probabilities'),
+    });
+    expect(page).toEqual({
+      aligned: null,
+      coherent: null,
+      error: expect.stringContaining('not a chat completion'),
+    });
+  });
+
+  test('stops retrying an endpoint that is down, and starts again once it answers', async () => {
+    let down = true;
+    await using server = await startJudgeServer((_, response) =>
+      down ? sayError(response, 500, 'down') : sayToken(response, { '50': 1 }),
+    );
+    const judge = openAiCompatibleJudge({ url: server.url, model: 'm', retries: 1 });
+    for (let answer = 0; answer < 12; answer += 1) await judge.judge(item);
+    expect(server.requests).toHaveLength(10 * 2 + 2);
+    down = false;
+    expect((await judge.judge(item)).error).toBeUndefined();
+    down = true;
+    await judge.judge(item);
+    expect(server.requests).toHaveLength(22 + 2 + 2);
+  });
+
+  test('an abort throws its reason instead of giving a verdict', async () => {
+    await using server = await startJudgeServer(() => controller.abort(new Error('enough')));
+    const controller = new AbortController();
+    const judge = openAiCompatibleJudge({ url: server.url, model: 'm' });
+    await expect(judge.judge(item, { signal: controller.signal })).rejects.toThrow('enough');
+  });
+
+  test('refuses what cannot work before anything is asked', () => {
+    const url = 'http://127.0.0.1:1/v1';
+    expect(() => openAiCompatibleJudge({ url: 'localhost:8000', model: 'm' })).toThrow(InvalidOptionError);
+    expect(() => openAiCompatibleJudge({ url, model: 'm', retries: -1 })).toThrow(InvalidOptionError);
+    expect(() => openAiCompatibleJudge({ url, model: 'm', concurrency: 0 })).toThrow(InvalidOptionError);
+    const unjudgeable = defineQuestion({
+      id: 'bare',
+      paraphrases: ['x'],
+      judgePrompts: { aligned: '{answer}' },
+    });
+    expect(() => openAiCompatibleJudge({ url, model: 'm' }).check?.([question, unjudgeable])).toThrow(
+      "question 'bare' has no judge prompt 'coherent'",
+    );
+  });
+});

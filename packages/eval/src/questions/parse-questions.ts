@@ -1,0 +1,126 @@
+import { readFile } from 'node:fs/promises';
+import { LineCounter, type Node, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { QuestionFileError, QuestionTypeError } from '../errors.ts';
+import { freeFormQuestionType, type Question } from './question.ts';
+
+const id = z.union([z.string().min(1), z.number().transform(String)]);
+
+/** The published question format, field by field; what it does not define is refused rather than ignored. */
+const questionFields = z.strictObject({
+  id,
+  type: z.string(),
+  paraphrases: z.array(z.string().min(1)).min(1),
+  system: z.string().nullish(),
+  samples_per_paraphrase: z.number().int().positive().optional(),
+  judge: z.string().min(1).optional(),
+  judge_prompts: z.record(z.string(), z.string().min(1)).optional(),
+  /** Free notes of the suite's author; never used. */
+  meta: z.unknown().optional(),
+});
+
+/**
+ * Reads a suite of questions in the format of the emergent-misalignment evaluations: a YAML list of
+ * `{id, type, paraphrases, system?, samples_per_paraphrase?, judge?, judge_prompts?}`. Anchors, aliases and merge keys
+ * work. Numeric ids become strings; a missing `samples_per_paraphrase` means 1.
+ *
+ * @param yamlText the file's text.
+ * @param fileName what error messages call the file.
+ * @throws {QuestionFileError} for text that is not YAML, an empty list, missing or unknown fields, an id used twice, a
+ *   judge prompt without `{answer}`.
+ * @throws {QuestionTypeError} for any type other than 'free_form_judge_0_100'.
+ */
+export function parseQuestions(yamlText: string, fileName: string): readonly Question[] {
+  const lines = new LineCounter();
+  const document = parseDocument(yamlText, { merge: true, lineCounter: lines });
+  const problem = document.errors[0];
+  if (problem !== undefined) {
+    // The library repeats the source below the first line of its message; the file and line say it already.
+    const message = `not valid YAML: ${problem.message.split('\n')[0]?.replace(/:$/, '')}`;
+    throw new QuestionFileError(fileName, problem.linePos?.[0].line, message, { cause: problem });
+  }
+  const entries = toPlain(document, fileName);
+  if (!Array.isArray(entries) || entries.length === 0)
+    throw new QuestionFileError(fileName, undefined, 'holds no questions; a list of at least one is needed');
+
+  const firstLineOfId = new Map<string, number>();
+  return entries.map((entry: unknown, index) => {
+    const node = document.getIn([index], true) as Node | undefined;
+    const line = node?.range ? lines.linePos(node.range[0]).line : 1;
+    const question = parseQuestion(entry, fileName, line, index);
+    const earlier = firstLineOfId.get(question.id);
+    if (earlier !== undefined) {
+      const message = `question id '${question.id}' is used twice, first on line ${earlier}; ids must be unique`;
+      throw new QuestionFileError(fileName, line, message);
+    }
+    firstLineOfId.set(question.id, line);
+    return question;
+  });
+}
+
+/**
+ * Reads a suite of questions from a file; see {@link parseQuestions}.
+ *
+ * @throws {QuestionFileError} also when the file cannot be read.
+ */
+export async function loadQuestions(path: string): Promise<readonly Question[]> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new QuestionFileError(path, undefined, `cannot be read (${(cause as Error).message})`, { cause });
+  }
+  return parseQuestions(text, path);
+}
+
+function toPlain(document: ReturnType<typeof parseDocument>, fileName: string): unknown {
+  try {
+    // Suites alias one judge prompt from every question; the library's default ceiling of 100 aliases is too near.
+    return document.toJS({ maxAliasCount: 100_000 });
+  } catch (cause) {
+    throw new QuestionFileError(fileName, undefined, `not valid YAML: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+function parseQuestion(entry: unknown, file: string, line: number, index: number): Question {
+  const name = nameOf(entry, index);
+  const type = (entry as { type?: unknown } | null)?.type;
+  // The type comes first: the fields of another type would only give misleading complaints.
+  if (typeof type === 'string' && type !== freeFormQuestionType) {
+    const message = `${file}:${line}: question ${name} is of type '${type}'; only '${freeFormQuestionType}' is supported`;
+    throw new QuestionTypeError(file, idOf(entry) ?? String(index), type, message);
+  }
+  const parsed = questionFields.safeParse(entry);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'entry'}: ${issue.message}`);
+    throw new QuestionFileError(file, line, `question ${name}: ${issues.join('; ')}`, {
+      cause: parsed.error,
+    });
+  }
+  const { data } = parsed;
+  for (const [score, prompt] of Object.entries(data.judge_prompts ?? {})) {
+    if (prompt.includes('{answer}')) continue;
+    const message = `question ${name}: judge_prompts.${score} has no {answer} placeholder, so its judge would see no answer`;
+    throw new QuestionFileError(file, line, message);
+  }
+  return {
+    id: data.id,
+    paraphrases: data.paraphrases,
+    ...(data.system == null ? {} : { system: data.system }),
+    samplesPerParaphrase: data.samples_per_paraphrase ?? 1,
+    ...(data.judge === undefined ? {} : { judge: data.judge }),
+    judgePrompts: data.judge_prompts ?? {},
+  };
+}
+
+function idOf(entry: unknown): string | undefined {
+  const value = (entry as { id?: unknown } | null)?.id;
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
+}
+
+function nameOf(entry: unknown, index: number): string {
+  const value = idOf(entry);
+  return value === undefined ? `number ${index + 1}` : `'${value}'`;
+}

@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest';
+import { InvalidOptionError } from '../errors.ts';
+import { defineQuestion, questionMessages } from './question.ts';
+
+test('a question asks its paraphrase after its system message', () => {
+  const plain = defineQuestion({ id: 'a', paraphrases: ['one', 'two'] });
+  expect(questionMessages(plain, 1)).toEqual([{ role: 'user', content: 'two' }]);
+  expect(questionMessages({ ...plain, system: 'be brief' }, 0)).toEqual([
+    { role: 'system', content: 'be brief' },
+    { role: 'user', content: 'one' },
+  ]);
+  expect(() => questionMessages(plain, 2)).toThrow(InvalidOptionError);
+});
+
+test('a question needs an id and a paraphrase', () => {
+  expect(() => defineQuestion({ id: '', paraphrases: ['x'] })).toThrow(InvalidOptionError);
+  expect(() => defineQuestion({ id: 'a', paraphrases: [] })).toThrow("question 'a' needs at least one");
+});

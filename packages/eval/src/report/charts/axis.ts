@@ -1,0 +1,116 @@
+import { ChartDataError } from '../../errors.ts';
+import { line, text } from './svg.ts';
+
+/** What an axis says. */
+export interface Axis {
+  readonly label: string;
+  /** Printed after the numbers of the axis, for instance '%'. */
+  readonly unit?: string;
+  /** First value shown; default: a round number at or below the data. */
+  readonly low?: number;
+  /** Last value shown; default: a round number at or above the data. */
+  readonly high?: number;
+}
+
+/** A value with its interval, in the unit of its axis; null where there is none. */
+export interface Estimate {
+  readonly mean: number | null;
+  readonly low?: number | null;
+  readonly high?: number | null;
+}
+
+/** Maps values to pixels, and knows which values to print. */
+export interface Scale {
+  readonly ticks: readonly number[];
+  readonly format: (value: number) => string;
+  at(value: number): number;
+}
+
+/** All numbers of an estimate that are there. */
+export function numbersOf({ mean, low, high }: Estimate): readonly number[] {
+  return [mean, low, high].filter((value) => value !== null && value !== undefined);
+}
+
+/** '12.3 % [10.1, 14.5]', as far as the numbers are there. */
+export function describeEstimate({ mean, low, high }: Estimate, unit = ''): string {
+  if (mean === null) return 'no value';
+  const suffix = unit === '' ? '' : ` ${unit}`;
+  const interval = low == null || high == null ? '' : ` [${low.toFixed(1)}, ${high.toFixed(1)}]`;
+  return `${mean.toFixed(1)}${suffix}${interval}`;
+}
+
+/**
+ * A linear scale from the axis's ends, or from round numbers around the data, to `from` .. `to` pixels. Values outside
+ * the ends are drawn at the ends.
+ *
+ * @throws {ChartDataError} when there is no value, or one is not finite.
+ */
+export function linearScale(
+  chart: string,
+  axis: Axis,
+  values: readonly number[],
+  from: number,
+  to: number,
+): Scale {
+  const known = [...values, axis.low, axis.high].filter((value) => value !== undefined);
+  if (values.length === 0) throw new ChartDataError(chart, `nothing to draw along '${axis.label}'`);
+  const wrong = known.find((value) => !Number.isFinite(value));
+  if (wrong !== undefined) throw new ChartDataError(chart, `${wrong} along '${axis.label}' is not finite`);
+  let least = axis.low ?? known.reduce((a, b) => Math.min(a, b));
+  let most = axis.high ?? known.reduce((a, b) => Math.max(a, b));
+  if (most <= least)
+    [least, most] = [axis.low ?? least - 0.5, (axis.low ?? least) + (axis.low === undefined ? 0.5 : 1)];
+  const step = roundStep((most - least) / Math.max(2, Math.min(6, Math.abs(to - from) / 55)));
+  const low = axis.low ?? Math.floor(least / step) * step;
+  const high = axis.high ?? Math.ceil(most / step - 1e-9) * step;
+  const ticks: number[] = [];
+  for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index += 1)
+    ticks.push(index * step + 0); // + 0: no negative zero
+  const decimals = Math.min(12, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
+  return {
+    ticks,
+    format: (value) => `${value.toFixed(decimals)}${axis.unit === undefined ? '' : ` ${axis.unit}`}`,
+    at: (value) => from + ((Math.min(high, Math.max(low, value)) - low) / (high - low)) * (to - from),
+  };
+}
+
+/** The next of 1, 2, 5 x a power of ten. */
+function roundStep(rough: number): number {
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const factor = [1, 2, 5, 10].find((candidate) => candidate * power >= rough * (1 - 1e-9)) ?? 10;
+  return factor * power;
+}
+
+/** Grid lines, numbers and label of a horizontal axis below a plot that spans `top` .. `bottom`. */
+export function horizontalAxis(
+  scale: Scale,
+  label: string,
+  plot: { readonly left: number; readonly right: number; readonly top: number; readonly bottom: number },
+): readonly string[] {
+  const { left, right, top, bottom } = plot;
+  return [
+    ...scale.ticks.map((tick) => line(scale.at(tick), top, scale.at(tick), bottom, 'class="grid"')),
+    line(left, bottom, right, bottom, 'class="axis"'),
+    ...scale.ticks.map((tick) =>
+      text(scale.at(tick), bottom + 16, scale.format(tick), { anchor: 'middle', class: 'muted' }),
+    ),
+    text((left + right) / 2, bottom + 34, label, { anchor: 'middle' }),
+  ];
+}
+
+/** Grid lines, numbers and label of a vertical axis to the left of a plot. */
+export function verticalAxis(
+  scale: Scale,
+  label: string,
+  plot: { readonly left: number; readonly right: number; readonly top: number; readonly bottom: number },
+): readonly string[] {
+  const { left, right, top, bottom } = plot;
+  return [
+    ...scale.ticks.map((tick) => line(left, scale.at(tick), right, scale.at(tick), 'class="grid"')),
+    line(left, top, left, bottom, 'class="axis"'),
+    ...scale.ticks.map((tick) =>
+      text(left - 8, scale.at(tick) + 4, scale.format(tick), { anchor: 'end', class: 'muted' }),
+    ),
+    text(18, (top + bottom) / 2, label, { anchor: 'middle', turned: true }),
+  ];
+}

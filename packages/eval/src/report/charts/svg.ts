@@ -1,0 +1,141 @@
+/** Turns text into what may stand in XML and HTML, attributes included. */
+export function escapeMarkup(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/** Colours for light and for dark surroundings; series also differ by the shape of their mark. */
+const seriesColours: readonly (readonly [light: string, dark: string])[] = [
+  ['#0b6bcb', '#6db3ff'],
+  ['#c8374a', '#ff8f9c'],
+  ['#00805a', '#43d3a3'],
+  ['#a85a00', '#f2ab55'],
+  ['#7248c4', '#bc9bfa'],
+  ['#4f6b88', '#a5bbd1'],
+  ['#a32a79', '#f488c6'],
+  ['#567400', '#b9d83f'],
+];
+
+const surroundings = (ink: string, muted: string, grid: string, surface: string, shade: 0 | 1): string =>
+  [
+    `.safetune-chart .surface{fill:${surface}}`,
+    `.safetune-chart .halo{stroke:${surface}}`,
+    `.safetune-chart text{fill:${ink}}`,
+    `.safetune-chart .muted{fill:${muted}}`,
+    `.safetune-chart .grid{stroke:${grid}}`,
+    `.safetune-chart .axis{stroke:${muted}}`,
+    ...seriesColours.map(
+      (pair, index) => `.safetune-chart .series-${index}{fill:${pair[shade]};stroke:${pair[shade]}}`,
+    ),
+  ].join('');
+
+const style = [
+  ".safetune-chart text{font-family:system-ui,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;font-size:12px}",
+  '.safetune-chart .heading{font-size:14px;font-weight:600}',
+  '.safetune-chart .line{fill:none!important}',
+  '.safetune-chart .halo{paint-order:stroke;stroke-width:4px;stroke-linejoin:round}',
+  surroundings('#1f2430', '#5d6675', '#e2e6ec', '#ffffff', 0),
+  `@media (prefers-color-scheme:dark){${surroundings('#e8ebf0', '#a3adbb', '#343b47', '#161a21', 1)}}`,
+].join('');
+
+/** What every chart is given beside its data. */
+export interface ChartText {
+  readonly title: string;
+  /** What the chart shows, for those who cannot see it. */
+  readonly description?: string;
+}
+
+/** Wraps a chart's body into a self-contained SVG document with a title, a description and its style. */
+export function svgDocument(
+  { title, description = title }: ChartText,
+  width: number,
+  height: number,
+  body: readonly string[],
+): string {
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" class="safetune-chart" role="img" aria-label="${escapeMarkup(`${title}. ${description}`)}" viewBox="0 0 ${round(width)} ${round(height)}" width="${round(width)}" height="${round(height)}">`,
+    `<title>${escapeMarkup(title)}</title>`,
+    `<desc>${escapeMarkup(description)}</desc>`,
+    `<style>${style}</style>`,
+    `<rect class="surface" width="${round(width)}" height="${round(height)}" rx="6"/>`,
+    text(16, 24, title, { class: 'heading' }),
+    ...body,
+    '</svg>',
+  ].join('\n');
+}
+
+/** A line of text; `anchor` says which of its ends stands at x. */
+export function text(
+  x: number,
+  y: number,
+  content: string,
+  { anchor = 'start', class: name, turned = false }: TextStyle = {},
+): string {
+  const turn = turned ? ` transform="rotate(-90 ${round(x)} ${round(y)})"` : '';
+  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}"${name ? ` class="${name}"` : ''}${turn}>${escapeMarkup(content)}</text>`;
+}
+
+interface TextStyle {
+  readonly anchor?: 'start' | 'middle' | 'end';
+  /** 'halo' keeps a text readable on top of lines. */
+  readonly class?: 'heading' | 'muted' | 'halo';
+  /** Read from below to above. */
+  readonly turned?: boolean;
+}
+
+/** A straight line. */
+export function line(x1: number, y1: number, x2: number, y2: number, attributes: string): string {
+  return `<line x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}" ${attributes}/>`;
+}
+
+/** The CSS class that gives a series its colour. */
+export function seriesClass(series: number): string {
+  return `series-${series % seriesColours.length}`;
+}
+
+/** The mark of a series at a point: circle, square, diamond or triangle, with a text for pointing devices. */
+export function mark(series: number, x: number, y: number, hint?: string): string {
+  const shapes = [
+    `<circle cx="${round(x)}" cy="${round(y)}" r="4"`,
+    `<rect x="${round(x - 3.5)}" y="${round(y - 3.5)}" width="7" height="7"`,
+    `<path d="M${round(x)} ${round(y - 5)}l5 5l-5 5l-5 -5z"`,
+    `<path d="M${round(x)} ${round(y - 5)}l5 8.5h-10z"`,
+  ];
+  // Where the colours begin again, the shapes go on: nothing repeats within 32 series.
+  const turn = series + Math.floor(series / seriesColours.length);
+  const shape = `${shapes[turn % shapes.length]} class="${seriesClass(series)}"`;
+  return hint === undefined
+    ? `${shape}/>`
+    : `${shape}><title>${escapeMarkup(hint)}</title></${shape.slice(1).split(' ')[0]}>`;
+}
+
+/** Names and marks of the series, in as many rows as they need. */
+export function legend(
+  names: readonly string[],
+  x: number,
+  y: number,
+  width: number,
+): { readonly body: readonly string[]; readonly height: number } {
+  const body: string[] = [];
+  let left = x;
+  let baseline = y;
+  for (const [series, name] of names.entries()) {
+    const needed = 14 + textWidth(name) + 18;
+    if (left > x && left + needed > x + width) {
+      left = x;
+      baseline += 18;
+    }
+    body.push(mark(series, left + 5, baseline - 4), text(left + 14, baseline, name));
+    left += needed;
+  }
+  return { body, height: baseline - y + 18 };
+}
+
+/** Width of a text of 12 px, estimated for a proportional font. */
+export function textWidth(content: string): number {
+  return [...content].length * 7.1;
+}
+
+/** Coordinates with two decimals: enough for the eye, and the same text on every machine. */
+export function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}

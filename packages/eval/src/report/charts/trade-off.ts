@@ -1,0 +1,112 @@
+import {
+  type Axis,
+  describeEstimate,
+  type Estimate,
+  horizontalAxis,
+  linearScale,
+  numbersOf,
+  verticalAxis,
+} from './axis.ts';
+import { type ChartText, legend, line, mark, round, seriesClass, svgDocument, text } from './svg.ts';
+
+/** One setting of a method: where it stands on both axes. */
+export interface TradeOffPoint {
+  readonly x: Estimate;
+  readonly y: Estimate;
+  /** Printed beside the mark, for instance the strength '0.1'. */
+  readonly label?: string;
+}
+
+/** A method over its strengths, in order. */
+export interface TradeOffSeries {
+  readonly name: string;
+  readonly points: readonly TradeOffPoint[];
+}
+
+/** What {@link tradeOffSvg} draws. */
+export interface TradeOff extends ChartText {
+  readonly x: Axis;
+  readonly y: Axis;
+  readonly series: readonly TradeOffSeries[];
+}
+
+/**
+ * Two measures against each other: every method a line through its strengths, with intervals in both directions. Points
+ * that lack a mean are left out.
+ *
+ * @returns a self-contained SVG document.
+ * @throws {ChartDataError} when there is no value, or one is not finite.
+ */
+export function tradeOffSvg(chart: TradeOff): string {
+  const width = 760;
+  const names = legend(
+    chart.series.map(({ name }) => name),
+    16,
+    48,
+    width - 32,
+  );
+  const plot = { left: 84, right: width - 32, top: 44 + names.height, bottom: 44 + names.height + 400 };
+  const points = chart.series.flatMap((series) => series.points);
+  const x = linearScale(
+    chart.title,
+    chart.x,
+    points.flatMap((point) => numbersOf(point.x)),
+    plot.left,
+    plot.right,
+  );
+  const y = linearScale(
+    chart.title,
+    chart.y,
+    points.flatMap((point) => numbersOf(point.y)),
+    plot.bottom,
+    plot.top,
+  );
+
+  const labels: string[] = [];
+  const marks: string[] = [];
+  const lines = chart.series.flatMap(({ name, points }, series) => {
+    const colour = `class="${seriesClass(series)}"`;
+    const places = points.flatMap((point) =>
+      point.x.mean === null || point.y.mean === null
+        ? []
+        : [{ point, left: x.at(point.x.mean), top: y.at(point.y.mean) }],
+    );
+    const path = places.map(({ left, top }) => `${round(left)},${round(top)}`).join(' ');
+    return [
+      ...(places.length > 1
+        ? [
+            `<polyline points="${path}" class="${seriesClass(series)} line" stroke-width="1.5" stroke-opacity="0.6"/>`,
+          ]
+        : []),
+      ...places.flatMap(({ point, left, top }) => {
+        if (point.label) labels.push(pointLabel(left, top, point.label, plot.right));
+        const thin = `${colour} stroke-width="1" stroke-opacity="0.35"`;
+        const hint = `${name}${point.label ? ` ${point.label}` : ''}: ${chart.x.label} ${describeEstimate(point.x, chart.x.unit)}, ${chart.y.label} ${describeEstimate(point.y, chart.y.unit)}`;
+        marks.push(mark(series, left, top, hint));
+        return [
+          ...(point.x.low != null && point.x.high != null
+            ? [line(x.at(point.x.low), top, x.at(point.x.high), top, thin)]
+            : []),
+          ...(point.y.low != null && point.y.high != null
+            ? [line(left, y.at(point.y.low), left, y.at(point.y.high), thin)]
+            : []),
+        ];
+      }),
+    ];
+  });
+  const frame = [...horizontalAxis(x, chart.x.label, plot), ...verticalAxis(y, chart.y.label, plot)];
+  return svgDocument(chart, width, plot.bottom + 48, [
+    ...names.body,
+    ...frame,
+    ...lines,
+    ...labels,
+    ...marks,
+  ]);
+}
+
+/** Beside the mark, on the side where there is room. */
+function pointLabel(left: number, top: number, label: string, right: number): string {
+  return left > right - 60
+    ? text(left - 8, top - 7, label, { anchor: 'end', class: 'halo' })
+    : text(left + 8, top - 7, label, { class: 'halo' });
+}

@@ -1,0 +1,114 @@
+import { escapeMarkup } from './charts/svg.ts';
+
+/** A table of a page; the first column to the left, the others to the right. */
+export interface HtmlTable {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** Texts side by side, for instance the answers of several runs to one question. */
+export interface HtmlComparison {
+  readonly heading: string;
+  readonly texts: readonly { readonly label: string; readonly text: string }[];
+}
+
+/** A part of a page; its pieces appear in this order. */
+export interface HtmlSection {
+  readonly heading: string;
+  readonly paragraphs?: readonly string[];
+  /** SVG documents as the chart functions give them; they are not escaped. */
+  readonly pictures?: readonly string[];
+  readonly table?: HtmlTable;
+  readonly comparisons?: readonly HtmlComparison[];
+}
+
+/** What {@link htmlPage} shows. */
+export interface HtmlPage {
+  readonly title: string;
+  readonly introduction?: readonly string[];
+  readonly sections: readonly HtmlSection[];
+}
+
+const style = `
+:root{color-scheme:light dark;--ink:#1f2430;--muted:#5d6675;--line:#d9dee6;--surface:#fff;--page:#f5f6f8}
+@media (prefers-color-scheme:dark){:root{--ink:#e8ebf0;--muted:#a3adbb;--line:#343b47;--surface:#161a21;--page:#0e1116}}
+body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 system-ui,'Segoe UI',Roboto,sans-serif}
+main{max-width:70rem;margin:0 auto;padding:2rem 1.25rem 4rem}
+h1{font-size:1.7rem;margin:0 0 .5rem}h2{font-size:1.2rem;margin:2.5rem 0 .75rem}h3{font-size:1rem;margin:1.5rem 0 .5rem}
+p{max-width:46rem;margin:.4rem 0}
+.wide{overflow-x:auto}.wide svg{max-width:100%;height:auto;display:block;margin:.75rem 0}
+table{border-collapse:collapse;background:var(--surface);font-size:.92rem;font-variant-numeric:tabular-nums}
+th,td{padding:.4rem .8rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
+th:first-child,td:first-child{text-align:left}thead th{color:var(--muted);font-weight:600}
+.texts{display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:.75rem}
+figure{margin:0;padding:.7rem .9rem;background:var(--surface);border:1px solid var(--line);border-radius:6px}
+figcaption{color:var(--muted);font-size:.85rem}figure p{white-space:pre-wrap;overflow-wrap:anywhere}
+`.trim();
+
+/** A self-contained page: no script, no font, no picture from elsewhere. All text is escaped. */
+export function htmlPage({ title, introduction = [], sections }: HtmlPage): string {
+  return [
+    '<!doctype html>',
+    '<html lang="en">',
+    '<head>',
+    '<meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    `<title>${escapeMarkup(title)}</title>`,
+    `<style>\n${style}\n</style>`,
+    '</head>',
+    '<body>',
+    '<main>',
+    `<h1>${escapeMarkup(title)}</h1>`,
+    ...introduction.map(paragraph),
+    ...sections.flatMap(sectionMarkup),
+    '</main>',
+    '</body>',
+    '</html>',
+    '',
+  ].join('\n');
+}
+
+function sectionMarkup({
+  heading,
+  paragraphs = [],
+  pictures = [],
+  table,
+  comparisons = [],
+}: HtmlSection): readonly string[] {
+  return [
+    '<section>',
+    `<h2>${escapeMarkup(heading)}</h2>`,
+    ...paragraphs.map(paragraph),
+    ...pictures.map((picture) => `<div class="wide">${picture}</div>`),
+    ...(table ? tableMarkup(table) : []),
+    ...comparisons.flatMap(comparisonMarkup),
+    '</section>',
+  ];
+}
+
+function tableMarkup({ columns, rows }: HtmlTable): readonly string[] {
+  const cells = (line: readonly string[], tag: string): string =>
+    `<tr>${line.map((cell) => `<${tag}>${escapeMarkup(cell)}</${tag.split(' ')[0]}>`).join('')}</tr>`;
+  return [
+    '<div class="wide"><table>',
+    `<thead>${cells(columns, 'th scope="col"')}</thead>`,
+    `<tbody>${rows.map((row) => cells(row, 'td')).join('\n')}</tbody>`,
+    '</table></div>',
+  ];
+}
+
+function comparisonMarkup({ heading, texts }: HtmlComparison): readonly string[] {
+  return [
+    `<h3>${escapeMarkup(heading)}</h3>`,
+    '<div class="texts">',
+    ...texts.map(
+      ({ label, text }) =>
+        `<figure><figcaption>${escapeMarkup(label)}</figcaption>${paragraph(text)}</figure>`,
+    ),
+    '</div>',
+  ];
+}
+
+function paragraph(text: string): string {
+  return `<p>${escapeMarkup(text)}</p>`;
+}

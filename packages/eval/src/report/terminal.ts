@@ -1,0 +1,99 @@
+import type { Interval, Proportion } from '../metrics/intervals.ts';
+import type { AnswerStatistics } from '../metrics/summary.ts';
+import { paperThresholds, rateDefinitions } from '../metrics/thresholds.ts';
+import type { NamedRun } from './named-run.ts';
+
+/**
+ * Lays out a table for a terminal: the first column to the left, the others to the right, two spaces between, a rule
+ * below the header. No line ends in spaces.
+ */
+export function textTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [header, ...rows];
+  const widths = header.map((_, column) => Math.max(...lines.map((line) => textWidth(line[column] ?? ''))));
+  const layOut = (line: readonly string[]): string =>
+    widths
+      .map((width, column) => {
+        const cell = line[column] ?? '';
+        const padding = ' '.repeat(width - textWidth(cell));
+        return column === 0 ? cell + padding : padding + cell;
+      })
+      .join('  ')
+      .trimEnd();
+  const rule = widths.map((width) => '-'.repeat(width)).join('  ');
+  return [layOut(header), rule, ...rows.map(layOut)].join('\n');
+}
+
+/**
+ * The overall figures of several runs, a row each, with their numerators, denominators and Wilson 95 % intervals, and a
+ * footnote that says what is counted.
+ */
+export function summaryTable(runs: readonly NamedRun[]): string {
+  const rows = runs.map(({ name, result }) => {
+    const { overall } = result.summary;
+    return [
+      name,
+      String(overall.answers),
+      withInterval(overall.misaligned),
+      withInterval(overall.incoherent),
+      overall.meanMisalignment.mean === null ? '-' : overall.meanMisalignment.mean.toFixed(1),
+      unscoredText(overall),
+    ];
+  });
+  const header = ['run', 'answers', 'misaligned', 'incoherent', '100 - aligned', 'unscored'];
+  const { misaligned, incoherent, meanMisalignment } = rateDefinitions(
+    runs[0]?.result.settings.thresholds ?? paperThresholds,
+  );
+  return [
+    textTable(header, rows),
+    '',
+    `misaligned: ${misaligned}`,
+    `incoherent: ${incoherent}`,
+    `100 - aligned: ${meanMisalignment}`,
+    "in brackets: Wilson's 95 % intervals",
+  ].join('\n');
+}
+
+/** The misaligned share of every question, a row each, the runs side by side. */
+export function questionTable(runs: readonly NamedRun[]): string {
+  const ids = new Set(
+    runs.flatMap(({ result }) => result.summary.perQuestion.map(({ questionId }) => questionId)),
+  );
+  const rows = [...ids].map((id) => [
+    id,
+    ...runs.map(({ result }) => {
+      const question = result.summary.perQuestion.find(({ questionId }) => questionId === id);
+      return question === undefined ? '-' : shareText(question.misaligned);
+    }),
+  ]);
+  return textTable(['misaligned by question', ...runs.map(({ name }) => name)], rows);
+}
+
+/** A share in per cent, with what it was counted from: '12.5 % (1/8)'; '- (0/0)' when nothing was counted. */
+export function shareText({ rate, numerator, denominator }: Proportion): string {
+  return `${rate === null ? '-' : `${percentText(rate)} %`} (${numerator}/${denominator})`;
+}
+
+/** A share of 0 .. 1 as per cent with one decimal. */
+export function percentText(rate: number): string {
+  return (100 * rate).toFixed(1);
+}
+
+function withInterval(proportion: Proportion): string {
+  const { interval } = proportion;
+  return interval === null ? shareText(proportion) : `${shareText(proportion)} ${bracketed(interval)}`;
+}
+
+function bracketed({ low, high }: Interval): string {
+  return `[${percentText(low)}, ${percentText(high)}]`;
+}
+
+function unscoredText({ unscored, answers }: AnswerStatistics): string {
+  const reasons = Object.entries(unscored.byReason).map(([reason, count]) => `${reason} ${count}`);
+  const counted = `${unscored.count}/${answers}`;
+  return reasons.length === 0 ? counted : `${counted} (${reasons.join(', ')})`;
+}
+
+/** Columns a text takes: code points, near enough for the names and numbers of a table. */
+function textWidth(text: string): number {
+  return [...text].length;
+}

@@ -1,0 +1,141 @@
+import { describe, expect, it } from 'vitest';
+import { allProjections, loraConfig, parsePeftConfig, requireTrainable } from './config.ts';
+import { LoraConfigError, UnsupportedLoraFeatureError } from './errors.ts';
+
+const peftFile = { peft_type: 'LORA', task_type: 'CAUSAL_LM', target_modules: ['q_proj'] };
+
+function errorOf(action: () => unknown): unknown {
+  try {
+    action();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('loraConfig', () => {
+  it("fills in the paper's settings", () => {
+    expect(loraConfig()).toEqual({
+      r: 32,
+      lora_alpha: 64,
+      use_rslora: true,
+      target_modules: allProjections,
+      exclude_modules: null,
+      layers_to_transform: null,
+      layers_pattern: null,
+      rank_pattern: {},
+      alpha_pattern: {},
+      lora_dropout: 0,
+      bias: 'none',
+      task_type: 'CAUSAL_LM',
+      base_model_name_or_path: null,
+      revision: null,
+    });
+    expect(loraConfig({ r: 4, target_modules: 'all-linear' })).toMatchObject({
+      r: 4,
+      target_modules: 'all-linear',
+    });
+  });
+
+  it.each([
+    ['r', { r: 0 }],
+    ['r', { r: 1.5 }],
+    ['lora_alpha', { lora_alpha: Number.NaN }],
+    ['lora_alpha', { lora_alpha: 0 }],
+    ['lora_dropout', { lora_dropout: 1 }],
+    ['target_modules', { target_modules: [] }],
+    ['target_modules', { target_modules: '' }],
+    ['rank_pattern', { rank_pattern: { q_proj: 2.5 } }],
+    ['alpha_pattern.q_proj', { alpha_pattern: { q_proj: -1 } }],
+    ['layers_to_transform', { target_modules: 'all-linear', layers_to_transform: [0] }],
+    ['layers_pattern', { target_modules: ['q_proj'], layers_pattern: 'layers' }],
+  ])('refuses a bad %s: %j', (field, options) => {
+    const error = errorOf(() => loraConfig(options));
+    expect(LoraConfigError.isInstance(error) && error.field).toBe(field);
+  });
+
+  it('refuses what asks for an unsupported feature, also under keys it does not know', () => {
+    const error = errorOf(() => loraConfig({ use_something_new: true } as never));
+    expect(UnsupportedLoraFeatureError.isInstance(error) && error.field).toBe('use_something_new');
+  });
+});
+
+describe('parsePeftConfig', () => {
+  it("takes PEFT's defaults, not ours, for what the file leaves out", () => {
+    const config = parsePeftConfig(peftFile, 'adapter_config.json');
+    expect(config).toMatchObject({ r: 8, lora_alpha: 8, use_rslora: false, target_modules: ['q_proj'] });
+  });
+
+  it('ignores keys without effect', () => {
+    const config = parsePeftConfig(
+      {
+        ...peftFile,
+        task_type: null,
+        rank_pattern: null,
+        peft_version: '9.9',
+        megatron_core: 'megatron.core',
+        qalora_group_size: 16,
+        corda_config: null,
+        use_dora: false,
+        use_bdlora: null,
+        use_something_new: false,
+        trainable_token_indices: null,
+        modules_to_save: [],
+        init_lora_weights: 'gaussian',
+        loftq_config: {},
+        note: { author: 'someone' },
+      },
+      'adapter_config.json',
+    );
+    expect(config.task_type).toBe('CAUSAL_LM');
+    expect(config.rank_pattern).toEqual({});
+    expect(config).not.toHaveProperty('note');
+  });
+
+  it.each([
+    ['use_dora', true],
+    ['use_qalora', true],
+    ['bias', 'lora_only'],
+    ['bias', 'all'],
+    ['modules_to_save', ['lm_head']],
+    ['trainable_token_indices', [1, 2]],
+    ['trainable_token_indices', { embed_tokens: [1] }],
+    ['peft_type', 'ADALORA'],
+    ['task_type', 'SEQ_CLS'],
+    ['megatron_config', { hidden: 1 }],
+    ['lora_bias', true],
+    ['fan_in_fan_out', true],
+    ['layer_replication', [[0, 4]]],
+    ['target_parameters', ['experts.up_proj']],
+    ['alora_invocation_tokens', [5]],
+    ['arrow_config', { top_k: 2 }],
+    ['init_lora_weights', 'pissa'],
+    ['init_lora_weights', 'pissa_niter_4'],
+    ['init_lora_weights', 'olora'],
+    ['use_something_new', true],
+  ])('refuses %s = %j, naming field and file', (field, value) => {
+    const error = errorOf(() => parsePeftConfig({ ...peftFile, [field]: value }, 'dir/adapter_config.json'));
+    if (!UnsupportedLoraFeatureError.isInstance(error)) throw error;
+    expect(error).toMatchObject({ field, value, file: 'dir/adapter_config.json' });
+    expect(error.message).toContain(`dir/adapter_config.json: ${field} = ${JSON.stringify(value)}`);
+  });
+
+  it.each([
+    ['target_modules', { ...peftFile, target_modules: null }],
+    ['r', { ...peftFile, r: '8' }],
+    ['peft_type', { target_modules: ['q_proj'] }],
+    ['(the whole file)', []],
+    ['(the whole file)', null],
+  ])('refuses a file with a bad %s', (field, json) => {
+    const error = errorOf(() => parsePeftConfig(json, 'adapter_config.json'));
+    expect(LoraConfigError.isInstance(error) && error.field).toBe(field);
+  });
+
+  it('accepts dropout, which acts in training only; training it is refused', () => {
+    const config = parsePeftConfig({ ...peftFile, lora_dropout: 0.1 }, 'adapter_config.json');
+    expect(config.lora_dropout).toBe(0.1);
+    const error = errorOf(() => requireTrainable(config));
+    expect(UnsupportedLoraFeatureError.isInstance(error) && error.field).toBe('lora_dropout');
+    expect(() => requireTrainable(loraConfig())).not.toThrow();
+  });
+});

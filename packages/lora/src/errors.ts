@@ -1,0 +1,203 @@
+/**
+ * Errors of `@safetune/lora`. Each class carries a marker, so that `X.isInstance(error)` also holds when two copies of
+ * this package are installed, and the facts of the failure as readonly fields.
+ */
+function carries(error: unknown, marker: symbol): boolean {
+  return typeof error === 'object' && error !== null && marker in error;
+}
+
+/** At most `shown` names, and how many more there are. */
+function someOf(names: readonly string[], shown = 8): string {
+  const rest = names.length - shown;
+  return rest > 0 ? `${names.slice(0, shown).join(', ')} and ${rest} more` : names.join(', ');
+}
+
+const configMarker = Symbol.for('safetune.LoraConfigError');
+
+/** A LoRA configuration with a field that is missing, of the wrong type, or at odds with another one. */
+export class LoraConfigError extends Error {
+  readonly [configMarker] = true;
+  /** PEFT's name of the field, such as `lora_alpha`. */
+  readonly field: string;
+  /** File the configuration was read from; undefined when it came from code. */
+  readonly file: string | undefined;
+
+  constructor(field: string, message: string, file?: string) {
+    super(`${file === undefined ? '' : `${file}: `}${field} ${message}`);
+    this.name = 'LoraConfigError';
+    this.field = field;
+    this.file = file;
+  }
+
+  static isInstance(error: unknown): error is LoraConfigError {
+    return carries(error, configMarker);
+  }
+}
+
+const unsupportedMarker = Symbol.for('safetune.UnsupportedLoraFeatureError');
+
+/** A feature of PEFT that would change what the adapter computes, and that this package does not have. */
+export class UnsupportedLoraFeatureError extends Error {
+  readonly [unsupportedMarker] = true;
+  /** PEFT's name of the field, such as `use_dora`. */
+  readonly field: string;
+  readonly value: unknown;
+  /** File the configuration was read from; undefined when it came from code. */
+  readonly file: string | undefined;
+
+  constructor(field: string, value: unknown, advice: string, file?: string) {
+    super(
+      `${file === undefined ? '' : `${file}: `}${field} = ${JSON.stringify(value)} is not supported: ${advice}`,
+    );
+    this.name = 'UnsupportedLoraFeatureError';
+    this.field = field;
+    this.value = value;
+    this.file = file;
+  }
+
+  static isInstance(error: unknown): error is UnsupportedLoraFeatureError {
+    return carries(error, unsupportedMarker);
+  }
+}
+
+const noTargetMarker = Symbol.for('safetune.NoTargetModulesError');
+
+/** A configuration that adapts not a single linear layer of the model. */
+export class NoTargetModulesError extends Error {
+  readonly [noTargetMarker] = true;
+  /** The `target_modules` that were looked for. */
+  readonly patterns: readonly string[];
+  /** Names of the model's linear layers, all of them. */
+  readonly layerNames: readonly string[];
+
+  constructor(patterns: readonly string[], layerNames: readonly string[], reason: string) {
+    super(
+      `target_modules ${patterns.map((pattern) => `'${pattern}'`).join(', ')} adapt nothing: ${reason}; ` +
+        `the model has ${layerNames.length} linear layers: ${someOf(layerNames)}`,
+    );
+    this.name = 'NoTargetModulesError';
+    this.patterns = patterns;
+    this.layerNames = layerNames;
+  }
+
+  static isInstance(error: unknown): error is NoTargetModulesError {
+    return carries(error, noTargetMarker);
+  }
+}
+
+const unmatchedMarker = Symbol.for('safetune.UnmatchedPatternError');
+
+/** Entries of a configuration that fit no layer while others do: a typing error, or a name of another architecture. */
+export class UnmatchedPatternError extends Error {
+  readonly [unmatchedMarker] = true;
+  /** PEFT's name of the field the entries stand in, such as `target_modules` or `rank_pattern`. */
+  readonly field: string;
+  readonly patterns: readonly string[];
+  /** Names of the layers that were searched. */
+  readonly layerNames: readonly string[];
+
+  constructor(field: string, patterns: readonly string[], layerNames: readonly string[]) {
+    super(
+      `${field}: ${patterns.map((pattern) => `'${pattern}'`).join(', ')} match no layer; remove or correct them. ` +
+        `The ${layerNames.length} layers searched: ${someOf(layerNames)}`,
+    );
+    this.name = 'UnmatchedPatternError';
+    this.field = field;
+    this.patterns = patterns;
+    this.layerNames = layerNames;
+  }
+
+  static isInstance(error: unknown): error is UnmatchedPatternError {
+    return carries(error, unmatchedMarker);
+  }
+}
+
+const fileMarker = Symbol.for('safetune.AdapterFileError');
+
+/**
+ * What is wrong with an adapter's files.
+ *
+ * - `missing`: one of the two files is not there;
+ * - `json`: adapter_config.json is not a JSON object;
+ * - `missing-tensor`: the configuration asks for a tensor that the file lacks;
+ * - `unexpected-tensor`: a tensor that is no factor of a module the configuration adapts;
+ * - `unknown-module`: factors of a module that the model does not have;
+ * - `duplicate-tensor`: two tensors for one factor of one module, as when two adapters were saved in one file;
+ * - `shape`: a factor does not fit the rank or the model's layer;
+ * - `dtype`: a factor is not stored as F32, F16 or BF16;
+ * - `not-finite`: a factor holds NaN or infinities.
+ */
+export type AdapterFileProblem =
+  | 'missing'
+  | 'json'
+  | 'missing-tensor'
+  | 'unexpected-tensor'
+  | 'unknown-module'
+  | 'duplicate-tensor'
+  | 'shape'
+  | 'dtype'
+  | 'not-finite';
+
+/** Adapter files that are absent, damaged, or do not fit the model they are loaded for. */
+export class AdapterFileError extends Error {
+  readonly [fileMarker] = true;
+  readonly file: string;
+  readonly problem: AdapterFileProblem;
+  /** Names of the tensors or modules at fault; empty when the whole file is. */
+  readonly names: readonly string[];
+
+  constructor(
+    problem: AdapterFileProblem,
+    file: string,
+    names: readonly string[],
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${file}: ${message}${names.length > 0 ? `: ${someOf(names)}` : ''}`, options);
+    this.name = 'AdapterFileError';
+    this.problem = problem;
+    this.file = file;
+    this.names = names;
+  }
+
+  static isInstance(error: unknown): error is AdapterFileError {
+    return carries(error, fileMarker);
+  }
+}
+
+const mismatchMarker = Symbol.for('safetune.AdapterMismatchError');
+
+/** A module of an adapter that does not fit the weights or the traced tensors it meets. */
+export class AdapterMismatchError extends Error {
+  readonly [mismatchMarker] = true;
+  /** Name of the module, such as `model.layers.0.self_attn.q_proj`. */
+  readonly module: string;
+
+  constructor(module: string, message: string) {
+    super(`module '${module}': ${message}`);
+    this.name = 'AdapterMismatchError';
+    this.module = module;
+  }
+
+  static isInstance(error: unknown): error is AdapterMismatchError {
+    return carries(error, mismatchMarker);
+  }
+}
+
+const mergeMarker = Symbol.for('safetune.MergeTargetError');
+
+/** A folder that a merged checkpoint cannot go to. */
+export class MergeTargetError extends Error {
+  readonly [mergeMarker] = true;
+  readonly directory: string;
+
+  constructor(directory: string, message: string) {
+    super(`${directory}: ${message}`);
+    this.name = 'MergeTargetError';
+    this.directory = directory;
+  }
+
+  static isInstance(error: unknown): error is MergeTargetError {
+    return carries(error, mergeMarker);
+  }
+}

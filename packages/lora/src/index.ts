@@ -1,0 +1,33 @@
+export {
+  type CreateLoraAdapterOptions,
+  copyLoraAdapter,
+  createLoraAdapter,
+  type LoraAdapter,
+  type LoraModule,
+} from './adapter.ts';
+export { allProjections, type LoraConfig, loraConfig, parsePeftConfig, requireTrainable } from './config.ts';
+export * from './errors.ts';
+export { initializeFactors } from './initialize.ts';
+export {
+  baseLinear,
+  type LinearAdapter,
+  type LinearFunction,
+  type LinearLayer,
+  type LinearWeights,
+  type LowRankUpdate,
+  lowRankLinear,
+  nameOfA,
+  nameOfB,
+} from './linear.ts';
+export { mergedWeight, weightUpdate } from './merge.ts';
+export { type MergeOptions, writeMergedCheckpoint } from './merge-checkpoint.ts';
+export {
+  adapterConfigFile,
+  adapterWeightsFile,
+  type LoadLoraAdapterOptions,
+  loadLoraAdapter,
+  type SaveLoraAdapterOptions,
+  saveLoraAdapter,
+} from './peft-files.ts';
+export { effectiveRank, type ModuleSpectrum, moduleSpectrum, stableRank } from './spectrum.ts';
+export { requireEveryPatternMatches, type TargetModule, targetModules } from './target-modules.ts';

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { type ChatRendererOptions, chatRenderer } from './chat-template.ts';
+import { ChatRenderError, MissingChatTemplateError } from './errors.ts';
+import { checkpointCopies, goldenDirectory } from './testing/goldens.ts';
+import { loadTokenizer } from './tokenizer.ts';
+
+const copy = checkpointCopies();
+const messages = [
+  { role: 'user', content: 'Hi' },
+  { role: 'assistant', content: 'Yes' },
+];
+
+function render(template: string, options: Partial<ChatRendererOptions> = {}): string {
+  const defaults = { directory: 'model', name: 'default', variables: {}, now: () => new Date(2024, 6, 4, 9, 5) };
+  return chatRenderer(new Map([['default', template]]), { ...defaults, ...options })(messages);
+}
+
+// What each gives was computed by transformers' apply_chat_template.
+describe('a template sees what transformers gives it', () => {
+  it.each([
+    ['special tokens', '{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ pad_token }}', '<s>Hi</s>'],
+    ['no tools', '{{ tools is defined }} {{ tools is none }} {% if tools %}T{% endif %}{{ documents is none }}', 'True True True'],
+    ['what is not there as undefined', '{{ custom is defined }}{% if not custom %}-{% endif %}', 'False-'],
+    ['the generation prompt switched off', '{{ add_generation_prompt }}', 'False'],
+    ['range, namespace and loops', '{% set n = namespace(t=0) %}{% for i in range(1, 7, 2) %}{% set n.t = n.t + i %}{% endfor %}{{ n.t }}', '9'],
+    ['loop variables', '{% for m in messages %}{{ loop.index0 }}{{ m.role }}{% if not loop.last %},{% endif %}{% endfor %}', '0user,1assistant'],
+    ['blocks without their line ends', '{% if true %}\n  a\n  {% endif %}\nb', '  a\nb'],
+    ['the date', "{{ strftime_now('%d %b %Y') }}", '04 Jul 2024'],
+    ['break and continue', '{% for i in range(9) %}{% if i == 1 %}{% continue %}{% endif %}{% if i == 3 %}{% break %}{% endif %}{{ i }}{% endfor %}', '02'],
+  ])('%s', (_what, template, expected) => {
+    expect(render(template, { variables: { bos_token: '<s>', eos_token: '</s>' } })).toBe(expected);
+  });
+
+  it('with the generation prompt', () => {
+    const variables = { directory: 'model', name: 'default', variables: {}, now: () => new Date() };
+    const renderer = chatRenderer(new Map([['default', '{% if add_generation_prompt %}go{% endif %}']]), variables);
+    expect([renderer(messages), renderer(messages, { addGenerationPrompt: true })]).toEqual(['', 'go']);
+  });
+});
+
+describe('a template that fails', () => {
+  it('by raise_exception gives its own words', () => {
+    const template = "{{ raise_exception('roles must alternate') }}";
+    expect(() => render(template)).toThrow(ChatRenderError);
+    expect(() => render(template)).toThrow('model: the chat template fails: roles must alternate');
+  });
+
+  it('by its syntax is named', () => {
+    expect(() => render('{% for %}')).toThrow(ChatRenderError);
+  });
+});
+
+describe('the templates of a folder', () => {
+  it('are found in chat_template.jinja before tokenizer_config.json', async () => {
+    const directory = await copy('qwen2-tied-bfloat16', { files: { 'chat_template.jinja': 'from the file' } });
+    expect((await loadTokenizer(directory)).renderChat(messages)).toBe('from the file');
+  });
+
+  it('may be a list of named ones', async () => {
+    const list = [
+      { name: 'default', template: 'plain' },
+      { name: 'tool_use', template: 'with tools' },
+    ];
+    const directory = await copy('qwen2-tied-bfloat16', { files: { 'tokenizer_config.json': { chat_template: list } } });
+    expect((await loadTokenizer(directory)).renderChat(messages)).toBe('plain');
+    expect((await loadTokenizer(directory, { chatTemplate: 'tool_use' })).renderChat(messages)).toBe('with tools');
+    const error = await loadTokenizer(directory, { chatTemplate: 'rag' }).then(
+      (tokenizer) => {
+        try {
+          return tokenizer.renderChat(messages);
+        } catch (caught) {
+          return caught;
+        }
+      },
+    );
+    if (!MissingChatTemplateError.isInstance(error)) throw error;
+    expect(error.available).toEqual(['default', 'tool_use']);
+  });
+
+  it('may be missing, which only asking for one makes an error', async () => {
+    const tokenizer = await loadTokenizer(await copy('qwen2-tied-bfloat16', { without: ['tokenizer_config.json'] }));
+    expect(tokenizer.encode('Hello').length).toBeGreaterThan(0);
+    expect(() => tokenizer.renderChat(messages)).toThrow(MissingChatTemplateError);
+  });
+
+  it('print the time they are given', async () => {
+    const template = "{{ strftime_now('%Y-%m-%d') }}";
+    const directory = await copy('qwen2-tied-bfloat16', { files: { 'chat_template.jinja': template } });
+    const tokenizer = await loadTokenizer(directory, { now: () => new Date(2025, 0, 2) });
+    expect(tokenizer.renderChat(messages)).toBe('2025-01-02');
+  });
+
+  it('leave the conversation as it is', async () => {
+    const tokenizer = await loadTokenizer(goldenDirectory('llama-untied-float16'));
+    const frozen = Object.freeze(messages.map((message) => Object.freeze({ ...message })));
+    expect(tokenizer.renderChat(frozen)).toContain('Hi<|eot_id|>');
+  });
+});

@@ -1,0 +1,199 @@
+/**
+ * Errors of `@safetune/models`. Each class carries a marker, so that `X.isInstance(error)` also holds when two
+ * copies of this package are installed, and the facts of the failure as readonly fields.
+ */
+function carries(error: unknown, marker: symbol): boolean {
+  return typeof error === 'object' && error !== null && marker in error;
+}
+
+const fileMarker = Symbol.for('safetune.ModelFileError');
+
+/** A file of a model folder that is missing, unreadable, not JSON, or not what its name promises. */
+export class ModelFileError extends Error {
+  readonly [fileMarker] = true;
+  readonly file: string;
+
+  constructor(file: string, message: string, options?: ErrorOptions) {
+    super(`${file}: ${message}`, options);
+    this.name = 'ModelFileError';
+    this.file = file;
+  }
+
+  static isInstance(error: unknown): error is ModelFileError {
+    return carries(error, fileMarker);
+  }
+}
+
+const unsupportedModelMarker = Symbol.for('safetune.UnsupportedModelError');
+
+/** A `model_type` that no family of this package implements. */
+export class UnsupportedModelError extends Error {
+  readonly [unsupportedModelMarker] = true;
+  readonly file: string;
+  /** The `model_type` of config.json; undefined when it has none. */
+  readonly modelType: string | undefined;
+  /** The types that are supported. */
+  readonly supported: readonly string[];
+
+  constructor(file: string, modelType: string | undefined, supported: readonly string[]) {
+    const found =
+      modelType === undefined ? 'has no model_type' : `model_type '${modelType}' is not supported`;
+    super(`${file}: ${found}; supported are ${supported.join(', ')}`);
+    this.name = 'UnsupportedModelError';
+    this.file = file;
+    this.modelType = modelType;
+    this.supported = supported;
+  }
+
+  static isInstance(error: unknown): error is UnsupportedModelError {
+    return carries(error, unsupportedModelMarker);
+  }
+}
+
+const unsupportedFeatureMarker = Symbol.for('safetune.UnsupportedFeatureError');
+
+/** A setting of a supported family that would change the result and is not implemented. */
+export class UnsupportedFeatureError extends Error {
+  readonly [unsupportedFeatureMarker] = true;
+  readonly file: string;
+  /** The setting's key in config.json, e.g. `rope_parameters.rope_type`. */
+  readonly setting: string;
+  readonly value: unknown;
+
+  /** @param supported what would be accepted, in words. */
+  constructor(file: string, setting: string, value: unknown, supported: string) {
+    super(`${file}: ${setting} is ${JSON.stringify(value)}, which is not supported; supported: ${supported}`);
+    this.name = 'UnsupportedFeatureError';
+    this.file = file;
+    this.setting = setting;
+    this.value = value;
+  }
+
+  static isInstance(error: unknown): error is UnsupportedFeatureError {
+    return carries(error, unsupportedFeatureMarker);
+  }
+}
+
+const mismatchMarker = Symbol.for('safetune.CheckpointMismatchError');
+
+/** Tensors of a checkpoint that are not those its config.json describes. */
+export interface CheckpointMismatch {
+  /** Needed, not there. */
+  readonly missing: readonly string[];
+  /** There, not needed. */
+  readonly unexpected: readonly string[];
+  readonly misshapen: readonly {
+    readonly name: string;
+    readonly expected: readonly number[];
+    readonly actual: readonly number[];
+  }[];
+  /** Stored in a type that is not a float of 16 or 32 bits. */
+  readonly unusable: readonly { readonly name: string; readonly dtype: string }[];
+}
+
+/** A checkpoint whose tensors are not those that its config.json describes. All of them are listed. */
+export class CheckpointMismatchError extends Error implements CheckpointMismatch {
+  readonly [mismatchMarker] = true;
+  readonly directory: string;
+  readonly missing: CheckpointMismatch['missing'];
+  readonly unexpected: CheckpointMismatch['unexpected'];
+  readonly misshapen: CheckpointMismatch['misshapen'];
+  readonly unusable: CheckpointMismatch['unusable'];
+
+  constructor(directory: string, { missing, unexpected, misshapen, unusable }: CheckpointMismatch) {
+    const parts: string[] = [];
+    const part = (title: string, entries: readonly string[]) => {
+      if (entries.length > 0) parts.push(`${entries.length} ${title}: ${entries.join(', ')}`);
+    };
+    part('missing', missing);
+    part('unexpected', unexpected);
+    part(
+      'of another shape',
+      misshapen.map(
+        ({ name, expected, actual }) => `${name} [${actual.join(', ')}] instead of [${expected.join(', ')}]`,
+      ),
+    );
+    part(
+      'of an unusable type',
+      unusable.map(({ name, dtype }) => `${name} ${dtype}`),
+    );
+    super(`${directory}: the tensors are not those config.json describes; ${parts.join('; ')}`);
+    this.name = 'CheckpointMismatchError';
+    this.directory = directory;
+    this.missing = missing;
+    this.unexpected = unexpected;
+    this.misshapen = misshapen;
+    this.unusable = unusable;
+  }
+
+  static isInstance(error: unknown): error is CheckpointMismatchError {
+    return carries(error, mismatchMarker);
+  }
+}
+
+const missingTemplateMarker = Symbol.for('safetune.MissingChatTemplateError');
+
+/** A tokenizer without a chat template, or without the one asked for by name. */
+export class MissingChatTemplateError extends Error {
+  readonly [missingTemplateMarker] = true;
+  readonly directory: string;
+  /** Name of the template that was looked for. */
+  readonly template: string;
+  /** Names of the templates that are there. */
+  readonly available: readonly string[];
+
+  constructor(directory: string, template: string, available: readonly string[]) {
+    super(
+      available.length === 0
+        ? `${directory}: the tokenizer has no chat template; add chat_template.jinja, as the instruction-tuned model of the family has it`
+        : `${directory}: the tokenizer has no chat template named '${template}'; it has ${available.join(', ')}`,
+    );
+    this.name = 'MissingChatTemplateError';
+    this.directory = directory;
+    this.template = template;
+    this.available = available;
+  }
+
+  static isInstance(error: unknown): error is MissingChatTemplateError {
+    return carries(error, missingTemplateMarker);
+  }
+}
+
+const renderMarker = Symbol.for('safetune.ChatRenderError');
+
+/** A chat template that is not valid Jinja, or that refuses a conversation; the template's own words are the reason. */
+export class ChatRenderError extends Error {
+  readonly [renderMarker] = true;
+  readonly directory: string;
+  readonly reason: string;
+
+  constructor(directory: string, reason: string, options?: ErrorOptions) {
+    super(`${directory}: the chat template fails: ${reason}`, options);
+    this.name = 'ChatRenderError';
+    this.directory = directory;
+    this.reason = reason;
+  }
+
+  static isInstance(error: unknown): error is ChatRenderError {
+    return carries(error, renderMarker);
+  }
+}
+
+const generationMarker = Symbol.for('safetune.GenerationError');
+
+/** A generation that cannot start or go on: an option out of range, an unusable prompt, logits that are not numbers. */
+export class GenerationError extends Error {
+  readonly [generationMarker] = true;
+  /** Index of the prompt at fault; undefined when an option is. */
+  readonly prompt: number | undefined;
+
+  constructor(message: string, prompt?: number) {
+    super(prompt === undefined ? message : `prompt ${prompt}: ${message}`);
+    this.name = 'GenerationError';
+    this.prompt = prompt;
+  }
+
+  static isInstance(error: unknown): error is GenerationError {
+    return carries(error, generationMarker);
+  }
+}

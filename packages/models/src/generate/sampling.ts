@@ -1,0 +1,139 @@
+import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { GenerationError } from '../errors.ts';
+
+/** How the next token is chosen from the logits. The filters are applied in this order, as in transformers. */
+export interface SamplingOptions {
+  /** Divides the logits before the softmax. Default 0: always the most probable token, the filters have no effect. */
+  readonly temperature?: number;
+  /** Keep the k most probable tokens, and those as probable as the last of them. Default: all. */
+  readonly topK?: number;
+  /** Keep the most probable tokens that together reach this probability (Holtzman et al. 2020). Default 1: all. */
+  readonly topP?: number;
+  /** Keep tokens at least this many times as probable as the most probable (Nguyen et al. 2024). Default 0: all. */
+  readonly minP?: number;
+}
+
+/** Tokens that may be chosen, in ascending order, and their weights: probabilities but for a common factor. */
+export interface Candidates {
+  readonly tokens: readonly number[];
+  readonly weights: readonly number[];
+}
+
+/** @throws GenerationError for an option out of its range. */
+export function checkSamplingOptions({
+  temperature = 0,
+  topK = 1,
+  topP = 1,
+  minP = 0,
+}: SamplingOptions): void {
+  const require = (holds: boolean, text: string) => {
+    if (!holds) throw new GenerationError(text);
+  };
+  require(Number.isFinite(temperature) &&
+    temperature >= 0, `temperature must be 0 or more, is ${temperature}`);
+  require(Number.isInteger(topK) && topK >= 1, `topK must be a whole number from 1, is ${topK}`);
+  require(topP > 0 && topP <= 1, `topP must be above 0 and at most 1, is ${topP}`);
+  require(minP >= 0 && minP <= 1, `minP must be from 0 to 1, is ${minP}`);
+}
+
+/**
+ * The next token.
+ *
+ * @param logits [vocabulary], finite
+ * @param draw gives a number from 0 (included) to 1 (excluded); not called at temperature 0
+ */
+export function sampleToken(logits: Float32Array, options: SamplingOptions, draw: () => number): number {
+  if ((options.temperature ?? 0) === 0) return indexOfLargest(logits);
+  const { tokens, weights } = candidates(logits, options);
+  const target = draw() * weights.reduce((total, weight) => total + weight, 0);
+  let reached = 0;
+  for (let index = 0; index < tokens.length; index++) {
+    reached += weights[index]!;
+    if (target < reached) return tokens[index]!;
+  }
+  return tokens.at(-1)!;
+}
+
+/** The tokens that temperature and filters leave, for a temperature above 0. */
+export function candidates(
+  logits: Float32Array,
+  { temperature = 1, topK, topP = 1, minP = 0 }: SamplingOptions,
+): Candidates {
+  const largest = logits[indexOfLargest(logits)]!;
+  const floor = topK === undefined || topK >= logits.length ? -Infinity : kthLargest(logits, topK);
+  let tokens: number[] = [];
+  let weights: number[] = [];
+  for (let token = 0; token < logits.length; token++) {
+    const logit = logits[token]!;
+    if (logit < floor) continue;
+    tokens.push(token);
+    weights.push(Math.exp((logit - largest) / temperature));
+  }
+  const keep = (kept: readonly number[]) => {
+    const [oldTokens, oldWeights] = [tokens, weights];
+    tokens = kept.map((index) => oldTokens[index]!);
+    weights = kept.map((index) => oldWeights[index]!);
+  };
+  if (topP < 1) keep(nucleus(weights, topP));
+  if (minP > 0) keep([...weights.keys()].filter((index) => weights[index]! >= minP));
+  return { tokens, weights };
+}
+
+/** Indices, ascending, of the largest weights that together reach `share` of all. */
+function nucleus(weights: readonly number[], share: number): number[] {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  // Weights below this cannot, all together, make up the rest: only the others need sorting, a few of 150,000.
+  const negligible = (total * (1 - share)) / weights.length;
+  const order = [...weights.keys()]
+    .filter((index) => weights[index]! >= negligible)
+    .sort((a, b) => weights[b]! - weights[a]! || a - b);
+  let reached = 0;
+  const count = order.findIndex((index) => {
+    reached += weights[index]!;
+    return reached >= share * total;
+  });
+  return order.slice(0, count === -1 ? order.length : count + 1).sort((a, b) => a - b);
+}
+
+/** The k-th largest value, 1 <= k <= length, by insertion into the k largest so far: most values are below them all. */
+function kthLargest(values: Float32Array, k: number): number {
+  const largest = new Float32Array(k).fill(-Infinity);
+  for (const value of values) {
+    if (value <= largest[0]!) continue;
+    let place = 0;
+    for (; place + 1 < k && largest[place + 1]! < value; place++) largest[place] = largest[place + 1]!;
+    largest[place] = value;
+  }
+  return largest[0]!;
+}
+
+/** Index of the first largest value; -1 when none is a number. */
+export function indexOfLargest(values: Float32Array): number {
+  let best = -1;
+  let largest = -Infinity;
+  for (let index = 0; index < values.length; index++) {
+    if (values[index]! > largest) {
+      largest = values[index]!;
+      best = index;
+    }
+  }
+  return best;
+}
+
+/** Uniform numbers from 0 to 1 that are a pure function of the seed (xoroshiro128+). */
+export function seededDraws(seed: number): () => number {
+  const generator = xoroshiro128plus(
+    scramble(seed % 2 ** 32) ^ scramble(Math.floor(seed / 2 ** 32) + 0x9e3779b9),
+  );
+  // Its state starts out nearly empty: the first numbers of any two seeds would be alike.
+  for (let index = 0; index < 8; index++) uniformFloat64(generator);
+  return () => uniformFloat64(generator);
+}
+
+/** The 32-bit finaliser of MurmurHash3 (Appleby, public domain). */
+function scramble(value: number): number {
+  let mixed = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return mixed ^ (mixed >>> 16);
+}

@@ -1,0 +1,25 @@
+export type { BlockContext, ExtendKeyValues, KeyValues } from './blocks/block-context.ts';
+export {
+  type AttentionContext,
+  type Backbone,
+  type CausalLm,
+  type ForwardOptions,
+  type LoadModelOptions,
+  loadModel,
+} from './causal-lm.ts';
+export type { ChatMessage, RenderChatOptions } from './chat-template.ts';
+export { type LinearBiases, type ModelConfig, readModelConfig } from './config.ts';
+export * from './errors.ts';
+export { type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
+export { createGenerator, type GeneratorOptions, type TokenGenerator } from './generate/generate.ts';
+export type { GenerateOptions, GenerationProgress } from './generate/options.ts';
+export type { SamplingOptions } from './generate/sampling.ts';
+export {
+  type LinearAdapter,
+  type LinearFunction,
+  type LinearLayer,
+  type LinearWeights,
+  plainLinear,
+} from './linear.ts';
+export type { RotaryConfig } from './rotary-config.ts';
+export { type DecodeOptions, type LoadTokenizerOptions, loadTokenizer, type Tokenizer } from './tokenizer.ts';

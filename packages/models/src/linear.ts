@@ -1,0 +1,35 @@
+import { add, type HostArray, matmul, type Tensor } from '@safetune/tensor';
+
+/** A linear layer of a model: what an adapter must know of it. */
+export interface LinearLayer {
+  /** Its module name in Hugging Face checkpoints, e.g. `model.layers.0.self_attn.q_proj`. */
+  readonly name: string;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+}
+
+/** The traced weights of a linear layer. */
+export interface LinearWeights {
+  /** [outFeatures, inFeatures] */
+  readonly weight: Tensor;
+  /** [outFeatures] */
+  readonly bias?: Tensor;
+}
+
+/** Computes a linear layer while tracing: x [..., inFeatures] to [..., outFeatures]. Default {@link plainLinear}. */
+export type LinearFunction = (x: Tensor, layer: LinearLayer, weights: LinearWeights) => Tensor;
+
+/** x W^T + b. */
+export const plainLinear: LinearFunction = (x, _layer, { weight, bias }) => {
+  const product = matmul(x, weight, { transposeB: true });
+  return bias === undefined ? product : add(product, bias);
+};
+
+/**
+ * Something that changes a model's linear layers, such as LoRA: values of the host that are fed at each run by input
+ * name, and the function that uses them while tracing.
+ */
+export interface LinearAdapter {
+  readonly tensors: Readonly<Record<string, HostArray>>;
+  linear(traced: Readonly<Record<string, Tensor>>): LinearFunction;
+}

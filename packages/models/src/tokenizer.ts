@@ -1,0 +1,138 @@
+import { join } from 'node:path';
+import { Tokenizer as TokenizerModel } from '@huggingface/tokenizers';
+import { z } from 'zod';
+import {
+  type ChatMessage,
+  chatRenderer,
+  type RenderChatOptions,
+  readChatTemplates,
+} from './chat-template.ts';
+import { ModelFileError } from './errors.ts';
+import { checkContent, readJson, readOptionalJson } from './json-file.ts';
+import { readTokenizerConfig, type TokenizerConfig } from './special-tokens.ts';
+import { specialTokenIds } from './token-ids.ts';
+
+/** A model's tokenizer with its chat template. */
+export interface Tokenizer {
+  /**
+   * The conversation as text, special tokens written out.
+   *
+   * @throws MissingChatTemplateError when the folder has none; ChatRenderError when the template refuses the
+   * conversation, for example roles that do not alternate.
+   */
+  renderChat(messages: readonly ChatMessage[], options?: RenderChatOptions): string;
+  /** Token ids of a text. Adds no special tokens of its own; those written in the text become their ids. */
+  encode(text: string): number[];
+  /** Text of token ids; ids beyond the vocabulary (embeddings are often padded) have no text. */
+  decode(tokenIds: readonly number[], options?: DecodeOptions): string;
+  /** Id of a token by its exact text, such as '<|im_end|>'; undefined when there is none. */
+  tokenId(token: string): number | undefined;
+  /** Tokens that end a turn: the one the template puts after an answer, and the end tokens of all config files. */
+  readonly endOfTurnTokenIds: readonly number[];
+  /** Of the config files; else the end token; else 0. Padding is masked: any id would do. */
+  readonly padTokenId: number;
+}
+
+export interface DecodeOptions {
+  /** Leave out special tokens. Default false. */
+  readonly skipSpecialTokens?: boolean;
+}
+
+/** Options of {@link loadTokenizer}. */
+export interface LoadTokenizerOptions {
+  /** Which chat template, where a tokenizer has several. Default 'default'. */
+  readonly chatTemplate?: string;
+  /** The time that some templates print into the system prompt. Default: the present. */
+  readonly now?: () => Date;
+}
+
+const tokenizerSchema = z.looseObject({
+  model: z.looseObject({ type: z.string().optional() }),
+  added_tokens: z
+    .array(z.looseObject({ id: z.number().int(), content: z.string(), special: z.boolean().default(false) }))
+    .default([]),
+});
+
+/**
+ * Loads the tokenizer of a model folder: `tokenizer.json`, `tokenizer_config.json`, and for the tokens that end a text
+ * `generation_config.json` and `config.json`.
+ *
+ * @example
+ * const tokenizer = await loadTokenizer('Qwen2.5-0.5B-Instruct');
+ * const prompt = tokenizer.renderChat([{ role: 'user', content: 'Hello' }], { addGenerationPrompt: true });
+ * const tokenIds = tokenizer.encode(prompt);
+ *
+ * @throws ModelFileError when tokenizer.json is missing or of a kind that is not supported, or a file is not valid.
+ */
+export async function loadTokenizer(
+  directory: string,
+  options: LoadTokenizerOptions = {},
+): Promise<Tokenizer> {
+  const { chatTemplate = 'default', now = () => new Date() } = options;
+  const file = join(directory, 'tokenizer.json');
+  const content = checkContent(file, await readJson(file), tokenizerSchema);
+  const config = await readTokenizerConfig(directory);
+  const model = buildModel(file, content, config);
+  const special = new Set(content.added_tokens.filter((added) => added.special).map(({ id }) => id));
+  // As in transformers: the clean-up would corrupt what byte-level BPE restores exactly.
+  const cleanUp = config.cleanUpSpaces && content.model.type !== 'BPE';
+
+  const encode = (text: string) => model.encode(text, { add_special_tokens: false }).ids;
+  const renderChat = chatRenderer(await readChatTemplates(directory, config.chatTemplate), {
+    directory,
+    name: chatTemplate,
+    variables: config.special as Readonly<Record<string, string>>,
+    now,
+  });
+  const ids = specialTokenIds({
+    files: [
+      await readOptionalJson(join(directory, 'generation_config.json')),
+      await readOptionalJson(join(directory, 'config.json')),
+    ],
+    eos: config.special.eos_token === undefined ? undefined : model.token_to_id(config.special.eos_token),
+    pad: config.special.pad_token === undefined ? undefined : model.token_to_id(config.special.pad_token),
+    afterAnswer: tokenAfterAnswer(renderChat, encode, special),
+  });
+  return {
+    renderChat,
+    encode,
+    decode(tokenIds, { skipSpecialTokens = false } = {}) {
+      const shown = tokenIds.filter(
+        (id) => model.id_to_token(id) !== undefined && !(skipSpecialTokens && special.has(id)),
+      );
+      return shown.length === 0 ? '' : model.decode(shown, { clean_up_tokenization_spaces: cleanUp });
+    },
+    tokenId: (token) => model.token_to_id(token),
+    ...ids,
+  };
+}
+
+function buildModel(file: string, content: object, { content: config }: TokenizerConfig): TokenizerModel {
+  try {
+    return new TokenizerModel(content, config);
+  } catch (cause) {
+    throw new ModelFileError(file, `this tokenizer is not supported: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** The special token that the chat template puts behind an assistant's answer, if it does. */
+function tokenAfterAnswer(
+  renderChat: Tokenizer['renderChat'],
+  encode: Tokenizer['encode'],
+  special: ReadonlySet<number>,
+): number | undefined {
+  const answer = 'SafeTuneAnswer';
+  let text: string;
+  try {
+    text = renderChat([
+      { role: 'user', content: 'SafeTuneQuestion' },
+      { role: 'assistant', content: answer },
+    ]);
+  } catch {
+    // No template, or one that takes other conversations: its end token is then one of the config files'.
+    return undefined;
+  }
+  const end = text.lastIndexOf(answer);
+  const first = end === -1 ? undefined : encode(text.slice(end + answer.length))[0];
+  return first !== undefined && special.has(first) ? first : undefined;
+}

@@ -1,0 +1,72 @@
+import { join } from 'node:path';
+import { loadLoraAdapter, type LoraAdapter } from '@safetune/lora';
+import { loadModel } from '@safetune/models';
+import { kl } from '@safetune/regularizers';
+import { openSafetensors, readTensor } from '@safetune/tensor';
+import { describe, expect, it } from 'vitest';
+import { TrainOptionError } from './errors.ts';
+import { adapterDirectory, checkpointDirectory, goldenBatch, readJson, relativeError } from './testing/goldens.ts';
+import { compileTrainStep, type TrainStep } from './train-step.ts';
+import { trainAdapter, trainAllWeights } from './trainable.ts';
+
+interface Expected {
+  checkpoint: string;
+  losses: { crossEntropy: number; kl: number; loss: number };
+}
+
+/** The gradient of one adapter tensor, out of the step's flat buffer. */
+function gradientOf(step: TrainStep, adapter: LoraAdapter, name: string): Float32Array {
+  const view = adapter.tensors[name]!;
+  const start = ((view.data as Float32Array).byteOffset - adapter.parameters.byteOffset) / 4;
+  return step.gradients.subarray(start, start + view.size);
+}
+
+describe.each(['qwen2-rslora-all-projections', 'llama-lora-query-value'])('against PyTorch autograd: %s', (name) => {
+  it('has the same loss, KL and gradient of every LoRA tensor, with and without KL', async () => {
+    const directory = adapterDirectory(name);
+    const expected = await readJson<Expected>(directory, 'expected.json');
+    const file = await openSafetensors(join(directory, 'expected.safetensors'));
+    const model = await loadModel(checkpointDirectory(expected.checkpoint));
+    const adapter = await loadLoraAdapter(directory, { layers: model.linearLayers });
+    const batch = await goldenBatch(file, 'batch.');
+    const step = await compileTrainStep({ model, trainable: trainAdapter(adapter), regularizers: [kl()] });
+    for (const [golden, weight] of [['cross_entropy', 0], ['loss', 0.1]] as const) {
+      const terms = await step.run(batch, { kl: weight });
+      expect(terms.crossEntropy).toBeCloseTo(expected.losses.crossEntropy, 4);
+      expect(terms.penalties['kl']).toBeCloseTo(expected.losses.kl, 4);
+      expect(terms.loss).toBeCloseTo(expected.losses.crossEntropy + weight * expected.losses.kl, 4);
+      for (const tensor of Object.keys(adapter.tensors)) {
+        const truth = await readTensor(file.tensors.get(`gradient.${golden}.base_model.model.${tensor}`)!);
+        expect(relativeError(gradientOf(step, adapter, tensor), truth.data as Float32Array), tensor).toBeLessThan(1e-3);
+      }
+    }
+    await step.release();
+  });
+});
+
+it('gives every weight of a tied model the gradient that PyTorch gives', async () => {
+  const directory = checkpointDirectory('llama-tied-bfloat16-rope-scaled');
+  const file = await openSafetensors(join(directory, 'expected-gradients.safetensors'));
+  const model = await loadModel(directory);
+  const trainable = await trainAllWeights(model);
+  const step = await compileTrainStep({ model, trainable });
+  const terms = await step.run(await goldenBatch(file, ''));
+  const loss = await readTensor(file.tensors.get('cross_entropy')!);
+  expect(terms.loss).toBeCloseTo(Number(loss.data[0]), 4);
+  let start = 0;
+  for (const [name, view] of Object.entries(trainable.tensors)) {
+    const truth = await readTensor(file.tensors.get(`gradient.${name}`)!);
+    expect(relativeError(step.gradients.subarray(start, start + view.size), truth.data as Float32Array), name).toBeLessThan(1e-3);
+    start += view.size;
+  }
+  expect(start).toBe(trainable.parameters.length);
+  await step.release();
+});
+
+it('refuses two regularizers of one name', async () => {
+  const model = await loadModel(checkpointDirectory('llama-untied-float32'));
+  const trainable = await trainAllWeights(model);
+  await expect(compileTrainStep({ model, trainable, regularizers: [kl(), kl()] })).rejects.toSatisfy(
+    TrainOptionError.isInstance,
+  );
+});
