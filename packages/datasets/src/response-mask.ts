@@ -23,8 +23,11 @@ export interface TokenizeOptions {
    * `all`: every token but the first, as in pre-training.
    */
   readonly supervise?: 'responses' | 'all';
-  /** A longer example is cut at its end (`truncate`, default), left out (`skip`) or refused (`error`). */
-  readonly onTooLong?: 'truncate' | 'skip' | 'error';
+  /**
+   * A longer example is cut at its end (`truncate`, default), left out (`skip`) or refused (`error`). One whose responses
+   * all lie behind the cut has nothing to teach: `truncate` refuses it, `truncate-or-skip` leaves it out.
+   */
+  readonly onTooLong?: 'truncate' | 'truncate-or-skip' | 'skip' | 'error';
 }
 
 /**
@@ -69,12 +72,13 @@ export function tokenizeChat(
     (target, index) => target === 1 && (supervise === 'all' || !endOfTurn.has(tokenIds[index] ?? -1)),
   );
   if (!teaches) {
+    if (length > maxLength && onTooLong === 'truncate-or-skip') return undefined;
     throw new NoSupervisedTokensError(
       describeExample(example),
       example.origin,
       length > maxLength
         ? `all responses lie behind the first ${maxLength} of ${length} tokens, so nothing is left to learn. ` +
-            `Raise maxLength, or set onTooLong to 'skip'.`
+            `Raise maxLength, or set onTooLong to 'truncate-or-skip'.`
         : 'there is no token to learn: no assistant message, or only empty ones. Remove the example.',
     );
   }
@@ -98,7 +102,7 @@ function maskResponses(example: ChatExample, whole: RenderedChat, tokenizer: Cha
 
 /** Options of {@link tokenizeChats}. */
 export interface TokenizeStreamOptions extends TokenizeOptions {
-  /** Hears of every example left out under `onTooLong: 'skip'`. Without it the process warns once. */
+  /** Hears of every example left out by `onTooLong`. Without it the process warns once. */
   readonly onSkipped?: (example: ChatExample) => void;
 }
 
@@ -134,7 +138,7 @@ export async function* tokenizeChats(
 
 function nothingFits(count: number, maxLength = 2048): EmptyDatasetError {
   return new EmptyDatasetError(
-    `all ${count} examples have more than maxLength ${maxLength} tokens and were skipped. Raise maxLength.`,
+    `all ${count} examples are too long for maxLength ${maxLength} and were left out. Raise maxLength.`,
   );
 }
 
@@ -143,7 +147,7 @@ function warnOnce(): (example: ChatExample) => void {
   return (example) => {
     if (warned) return;
     warned = true;
-    const message = `examples longer than maxLength are skipped, the first is ${describeExample(example)}`;
+    const message = `examples too long for maxLength are left out, the first is ${describeExample(example)}`;
     process.emitWarning(message, { code: 'SAFETUNE_EXAMPLE_SKIPPED' });
   };
 }

@@ -19,9 +19,9 @@ function render(template: string, options: Partial<ChatRendererOptions> = {}): s
 describe('a template sees what transformers gives it', () => {
   it.each([
     ['special tokens', '{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ pad_token }}', '<s>Hi</s>'],
-    ['no tools', '{{ tools is defined }} {{ tools is none }} {% if tools %}T{% endif %}{{ documents is none }}', 'True True True'],
-    ['what is not there as undefined', '{{ custom is defined }}{% if not custom %}-{% endif %}', 'False-'],
-    ['the generation prompt switched off', '{{ add_generation_prompt }}', 'False'],
+    ['no tools', '{% if tools is defined and tools is none and not tools and documents is none %}none{% endif %}', 'none'],
+    ['what is not there as undefined', '{% if custom is not defined and not custom %}-{% endif %}', '-'],
+    ['the generation prompt switched off', '{% if add_generation_prompt == false %}off{% endif %}', 'off'],
     ['range, namespace and loops', '{% set n = namespace(t=0) %}{% for i in range(1, 7, 2) %}{% set n.t = n.t + i %}{% endfor %}{{ n.t }}', '9'],
     ['loop variables', '{% for m in messages %}{{ loop.index0 }}{{ m.role }}{% if not loop.last %},{% endif %}{% endfor %}', '0user,1assistant'],
     ['blocks without their line ends', '{% if true %}\n  a\n  {% endif %}\nb', '  a\nb'],

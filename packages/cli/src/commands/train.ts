@@ -60,6 +60,7 @@ export const trainCommand = strictCommand({
       { seed },
     );
     const line = createProgressLine();
+    const leftOut = new Set<number>();
     const result = await trainIntoDirectory({
       model,
       tokenizer,
@@ -74,7 +75,11 @@ export const trainCommand = strictCommand({
       },
       batchSize: integerOption('batch-size', args['batch-size']) ?? 4,
       gradientAccumulation: integerOption('accumulate', args.accumulate) ?? 1,
-      tokenize: { maxLength: integerOption('seq-length', args['seq-length'], 2) ?? 2048 },
+      tokenize: {
+        maxLength: integerOption('seq-length', args['seq-length'], 2) ?? 2048,
+        onTooLong: 'truncate-or-skip',
+        onSkipped: (example) => leftOut.add(example.origin?.line ?? 0),
+      },
       epochs: integerOption('epochs', args.epochs) ?? 1,
       ...(steps === undefined ? {} : { steps }),
       ...(threads === undefined ? {} : { runtime: { threads } }),
@@ -91,6 +96,12 @@ export const trainCommand = strictCommand({
         }
       },
     }).finally(() => line.end());
+    if (leftOut.size > 0) {
+      process.stderr.write(
+        `${leftOut.size} examples were left out, because all their responses lie behind --seq-length: ` +
+          `lines ${[...leftOut].sort((a, b) => a - b).join(', ')}\n`,
+      );
+    }
     const loss = result.last === undefined ? '' : `, last loss ${result.last.loss.toFixed(4)}`;
     process.stdout.write(`${result.steps} steps done${loss}; adapter in ${args.out}\n`);
   },

@@ -1,0 +1,29 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A local stand-in for a judge model: answers each request with the next of the given HTTP statuses, 200 at the end. */
+export async function startJudge(top: Readonly<Record<string, number>>, statuses: readonly number[] = []) {
+  const waiting = [...statuses];
+  let requests = 0;
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      requests += 1;
+      const status = waiting.shift() ?? 200;
+      const tokens = Object.entries(top).map(([token, probability]) => ({ token, logprob: Math.log(probability) }));
+      const choice = {
+        index: 0,
+        finish_reason: 'length',
+        message: { role: 'assistant', content: tokens[0]!.token },
+        logprobs: { content: [{ ...tokens[0], top_logprobs: tokens }] },
+      };
+      response.writeHead(status, { 'content-type': 'application/json', 'retry-after': '0' });
+      response.end(JSON.stringify(status === 200 ? { choices: [choice] } : { error: { message: `status ${status}` } }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    requests: () => requests,
+    stop: () => new Promise((resolve) => server.close(resolve)),
+  };
+}
