@@ -10,9 +10,9 @@ import {
   tensorType,
 } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
+import { goldenDirectory, goldenNames, goldenTensors, temporaryDirectory } from './__fixtures__/goldens.ts';
 import { type CausalLm, type ForwardOptions, loadModel } from './causal-lm.ts';
 import { plainLinear } from './linear.ts';
-import { goldenDirectory, goldenNames, goldenTensors, temporaryDirectory } from './testing/goldens.ts';
 
 const cacheDirectory = temporaryDirectory();
 
@@ -24,7 +24,8 @@ function largestDifference(actual: HostArray, expected: HostArray, lengths: Host
   for (let row = 0; row < batch; row++) {
     for (let position = 0; position < Number(lengths.get(row)); position++) {
       for (let feature = 0; feature < width; feature++) {
-        const difference = Number(actual.get(row, position, feature)) - Number(expected.get(row, position, feature));
+        const difference =
+          Number(actual.get(row, position, feature)) - Number(expected.get(row, position, feature));
         largest = Math.max(largest, Math.abs(difference));
       }
     }
@@ -41,7 +42,9 @@ async function runModel(
   const executable = await compile(
     ({ ids }) => {
       const { output, states } = model.forward(ids, options);
-      const named: Record<string, Tensor> = Object.fromEntries(states.map((state, layer) => [`states.${layer}`, state]));
+      const named: Record<string, Tensor> = Object.fromEntries(
+        states.map((state, layer) => [`states.${layer}`, state]),
+      );
       return { logits: model.head(output), output, ...named };
     },
     { ids: tensorType('int64', ['batch', 'seq']) },
@@ -140,7 +143,9 @@ describe('a model', () => {
       const ids = tokens([3, 1, 4, 1, 5]);
       const plain = await runModel(model, ids);
       const values = Object.fromEntries(
-        await Promise.all([...model.weights].map(async ([key, region]) => [key, await readTensor(region)] as const)),
+        await Promise.all(
+          [...model.weights].map(async ([key, region]) => [key, await readTensor(region)] as const),
+        ),
       );
       const used = new Set<string>();
       const executable = await compile(
@@ -153,7 +158,9 @@ describe('a model', () => {
         },
         {
           ids: tensorType('int64', ['batch', 'seq']),
-          ...Object.fromEntries(Object.entries(values).map(([key, { shape }]) => [key, tensorType('float32', shape)])),
+          ...Object.fromEntries(
+            Object.entries(values).map(([key, { shape }]) => [key, tensorType('float32', shape)]),
+          ),
         },
       );
       const { logits } = await executable.run({ ids, ...values });

@@ -29,6 +29,11 @@ export interface ForwardOptions {
    */
   readonly hidden?: (state: Tensor, layer: number) => Tensor;
   /**
+   * Arranges how each block is computed from the residual stream before it, for example with the tensor package's
+   * `checkpoint`. Default: as it is traced.
+   */
+  readonly block?: (trace: (state: Tensor) => Tensor, state: Tensor) => Tensor;
+  /**
    * Where weights come from, by their names in {@link CausalLm.weights}. Default: constants, in place from the
    * checkpoint's files. Training all parameters passes graph inputs.
    */
@@ -140,6 +145,7 @@ function traceBackbone(
 ): Backbone {
   const [batch, length] = tokenIds.shape as [Dimension, Dimension];
   const { weight, linear = plainLinear, hidden = (state: Tensor) => state } = options;
+  const arrangeBlock = options.block ?? ((trace, state) => trace(state));
   const { positions, bias, extend } = options.attention ?? {
     positions: range(length),
     bias: causalBias(length),
@@ -159,11 +165,14 @@ function traceBackbone(
   let state = hidden(gather(weight(layout.embedding), tokenIds), 0);
   const states = [state];
   layout.blocks.forEach((block, index) => {
-    const attended = add(
-      state,
-      selfAttention(norm(state, block.attentionNorm, context), index, block, context),
-    );
-    state = hidden(add(attended, mlp(norm(attended, block.mlpNorm, context), block, context)), index + 1);
+    const traceBlock = (before: Tensor): Tensor => {
+      const attended = add(
+        before,
+        selfAttention(norm(before, block.attentionNorm, context), index, block, context),
+      );
+      return add(attended, mlp(norm(attended, block.mlpNorm, context), block, context));
+    };
+    state = hidden(arrangeBlock(traceBlock, state), index + 1);
     states.push(state);
   });
   return { output: norm(state, layout.finalNorm, context), states };

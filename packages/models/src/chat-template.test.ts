@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { checkpointCopies, goldenDirectory } from './__fixtures__/goldens.ts';
 import { type ChatRendererOptions, chatRenderer } from './chat-template.ts';
 import { ChatRenderError, MissingChatTemplateError } from './errors.ts';
-import { checkpointCopies, goldenDirectory } from './testing/goldens.ts';
 import { loadTokenizer } from './tokenizer.ts';
 
 const copy = checkpointCopies();
@@ -11,7 +11,12 @@ const messages = [
 ];
 
 function render(template: string, options: Partial<ChatRendererOptions> = {}): string {
-  const defaults = { directory: 'model', name: 'default', variables: {}, now: () => new Date(2024, 6, 4, 9, 5) };
+  const defaults = {
+    directory: 'model',
+    name: 'default',
+    variables: {},
+    now: () => new Date(2024, 6, 4, 9, 5),
+  };
   return chatRenderer(new Map([['default', template]]), { ...defaults, ...options })(messages);
 }
 
@@ -19,21 +24,40 @@ function render(template: string, options: Partial<ChatRendererOptions> = {}): s
 describe('a template sees what transformers gives it', () => {
   it.each([
     ['special tokens', '{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ pad_token }}', '<s>Hi</s>'],
-    ['no tools', '{% if tools is defined and tools is none and not tools and documents is none %}none{% endif %}', 'none'],
+    [
+      'no tools',
+      '{% if tools is defined and tools is none and not tools and documents is none %}none{% endif %}',
+      'none',
+    ],
     ['what is not there as undefined', '{% if custom is not defined and not custom %}-{% endif %}', '-'],
     ['the generation prompt switched off', '{% if add_generation_prompt == false %}off{% endif %}', 'off'],
-    ['range, namespace and loops', '{% set n = namespace(t=0) %}{% for i in range(1, 7, 2) %}{% set n.t = n.t + i %}{% endfor %}{{ n.t }}', '9'],
-    ['loop variables', '{% for m in messages %}{{ loop.index0 }}{{ m.role }}{% if not loop.last %},{% endif %}{% endfor %}', '0user,1assistant'],
+    [
+      'range, namespace and loops',
+      '{% set n = namespace(t=0) %}{% for i in range(1, 7, 2) %}{% set n.t = n.t + i %}{% endfor %}{{ n.t }}',
+      '9',
+    ],
+    [
+      'loop variables',
+      '{% for m in messages %}{{ loop.index0 }}{{ m.role }}{% if not loop.last %},{% endif %}{% endfor %}',
+      '0user,1assistant',
+    ],
     ['blocks without their line ends', '{% if true %}\n  a\n  {% endif %}\nb', '  a\nb'],
     ['the date', "{{ strftime_now('%d %b %Y') }}", '04 Jul 2024'],
-    ['break and continue', '{% for i in range(9) %}{% if i == 1 %}{% continue %}{% endif %}{% if i == 3 %}{% break %}{% endif %}{{ i }}{% endfor %}', '02'],
+    [
+      'break and continue',
+      '{% for i in range(9) %}{% if i == 1 %}{% continue %}{% endif %}{% if i == 3 %}{% break %}{% endif %}{{ i }}{% endfor %}',
+      '02',
+    ],
   ])('%s', (_what, template, expected) => {
     expect(render(template, { variables: { bos_token: '<s>', eos_token: '</s>' } })).toBe(expected);
   });
 
   it('with the generation prompt', () => {
     const variables = { directory: 'model', name: 'default', variables: {}, now: () => new Date() };
-    const renderer = chatRenderer(new Map([['default', '{% if add_generation_prompt %}go{% endif %}']]), variables);
+    const renderer = chatRenderer(
+      new Map([['default', '{% if add_generation_prompt %}go{% endif %}']]),
+      variables,
+    );
     expect([renderer(messages), renderer(messages, { addGenerationPrompt: true })]).toEqual(['', 'go']);
   });
 });
@@ -52,7 +76,9 @@ describe('a template that fails', () => {
 
 describe('the templates of a folder', () => {
   it('are found in chat_template.jinja before tokenizer_config.json', async () => {
-    const directory = await copy('qwen2-tied-bfloat16', { files: { 'chat_template.jinja': 'from the file' } });
+    const directory = await copy('qwen2-tied-bfloat16', {
+      files: { 'chat_template.jinja': 'from the file' },
+    });
     expect((await loadTokenizer(directory)).renderChat(messages)).toBe('from the file');
   });
 
@@ -61,24 +87,28 @@ describe('the templates of a folder', () => {
       { name: 'default', template: 'plain' },
       { name: 'tool_use', template: 'with tools' },
     ];
-    const directory = await copy('qwen2-tied-bfloat16', { files: { 'tokenizer_config.json': { chat_template: list } } });
+    const directory = await copy('qwen2-tied-bfloat16', {
+      files: { 'tokenizer_config.json': { chat_template: list } },
+    });
     expect((await loadTokenizer(directory)).renderChat(messages)).toBe('plain');
-    expect((await loadTokenizer(directory, { chatTemplate: 'tool_use' })).renderChat(messages)).toBe('with tools');
-    const error = await loadTokenizer(directory, { chatTemplate: 'rag' }).then(
-      (tokenizer) => {
-        try {
-          return tokenizer.renderChat(messages);
-        } catch (caught) {
-          return caught;
-        }
-      },
+    expect((await loadTokenizer(directory, { chatTemplate: 'tool_use' })).renderChat(messages)).toBe(
+      'with tools',
     );
+    const error = await loadTokenizer(directory, { chatTemplate: 'rag' }).then((tokenizer) => {
+      try {
+        return tokenizer.renderChat(messages);
+      } catch (caught) {
+        return caught;
+      }
+    });
     if (!MissingChatTemplateError.isInstance(error)) throw error;
     expect(error.available).toEqual(['default', 'tool_use']);
   });
 
   it('may be missing, which only asking for one makes an error', async () => {
-    const tokenizer = await loadTokenizer(await copy('qwen2-tied-bfloat16', { without: ['tokenizer_config.json'] }));
+    const tokenizer = await loadTokenizer(
+      await copy('qwen2-tied-bfloat16', { without: ['tokenizer_config.json'] }),
+    );
     expect(tokenizer.encode('Hello').length).toBeGreaterThan(0);
     expect(() => tokenizer.renderChat(messages)).toThrow(MissingChatTemplateError);
   });

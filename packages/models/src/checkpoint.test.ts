@@ -10,9 +10,15 @@ import {
   writeSafetensors,
 } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
+import {
+  checkpointCopies,
+  type GoldenName,
+  goldenDirectory,
+  goldenTensors,
+  temporaryDirectory,
+} from './__fixtures__/goldens.ts';
 import { loadModel } from './causal-lm.ts';
 import { CheckpointMismatchError } from './errors.ts';
-import { checkpointCopies, type GoldenName, goldenDirectory, goldenTensors, temporaryDirectory } from './testing/goldens.ts';
 
 const copy = checkpointCopies();
 const cacheDirectory = temporaryDirectory();
@@ -24,7 +30,10 @@ async function withTensors(
   config: Record<string, unknown> = {},
 ): Promise<string> {
   const directory = await copy(name, { config });
-  await writeSafetensors(join(directory, 'model.safetensors'), change(await goldenTensors(name, 'model.safetensors')));
+  await writeSafetensors(
+    join(directory, 'model.safetensors'),
+    change(await goldenTensors(name, 'model.safetensors')),
+  );
   return directory;
 }
 
@@ -40,7 +49,9 @@ const norm = 'model.norm.weight';
 describe('weights of a checkpoint', () => {
   it('are float32 regions by name: in place for F32, converted once for the rest', async () => {
     const inPlace = await loadModel(goldenDirectory('llama-untied-float32'), { cacheDirectory });
-    expect(inPlace.weights.get(norm)!.file).toBe(join(goldenDirectory('llama-untied-float32'), 'model.safetensors'));
+    expect(inPlace.weights.get(norm)!.file).toBe(
+      join(goldenDirectory('llama-untied-float32'), 'model.safetensors'),
+    );
     const converted = await loadModel(goldenDirectory('llama-untied-float16'), { cacheDirectory });
     for (const region of converted.weights.values()) {
       expect(region.dtype).toBe('float32');
@@ -54,7 +65,9 @@ describe('weights of a checkpoint', () => {
   it('are the same from shards and from one file', async () => {
     const name = 'qwen2-untied-float32-sharded';
     const sharded = await loadModel(goldenDirectory(name));
-    const tensors = await Promise.all([...sharded.weights].map(async ([key, region]) => [key, await readTensor(region)] as const));
+    const tensors = await Promise.all(
+      [...sharded.weights].map(async ([key, region]) => [key, await readTensor(region)] as const),
+    );
     const directory = await copy(name);
     await writeSafetensors(join(directory, 'model.safetensors'), Object.fromEntries(tensors));
     const single = await loadModel(directory);
@@ -105,7 +118,9 @@ describe('weights of a checkpoint', () => {
   it('that are absent or cut short are refused by the reader', async () => {
     const absent = await copy('llama-untied-float32', { without: ['model.safetensors'] });
     await expect(loadModel(absent)).rejects.toSatisfy(CheckpointError.isInstance);
-    const shardless = await copy('qwen2-untied-float32-sharded', { without: ['model-00002-of-00003.safetensors'] });
+    const shardless = await copy('qwen2-untied-float32-sharded', {
+      without: ['model-00002-of-00003.safetensors'],
+    });
     await expect(loadModel(shardless)).rejects.toSatisfy(CheckpointError.isInstance);
     const cut = await copy('llama-untied-float32');
     await truncate(join(cut, 'model.safetensors'), 100_000);

@@ -1,9 +1,9 @@
 import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { checkpointCopies, goldenDirectory, goldenNames } from './__fixtures__/goldens.ts';
 import { readModelConfig } from './config.ts';
 import { ModelFileError, UnsupportedFeatureError, UnsupportedModelError } from './errors.ts';
-import { checkpointCopies, goldenDirectory, goldenNames } from './testing/goldens.ts';
 
 const copy = checkpointCopies();
 
@@ -61,12 +61,21 @@ describe('readModelConfig', () => {
     const linear = { kind: 'linear', base: 500_000, factor: 2 };
     const newer = { rope_parameters: { rope_type: 'linear', factor: 2, rope_theta: 500_000 } };
     expect((await configOf(await copy('llama-untied-float32', { config: newer }))).rotary).toEqual(linear);
-    const oldest = { rope_parameters: undefined, rope_theta: 500_000, rope_scaling: { type: 'linear', factor: 2 } };
+    const oldest = {
+      rope_parameters: undefined,
+      rope_theta: 500_000,
+      rope_scaling: { type: 'linear', factor: 2 },
+    };
     expect((await configOf(await copy('llama-untied-float32', { config: oldest }))).rotary).toEqual(linear);
   });
 
   it('defaults to base 10,000, heads without groups and untied embeddings', async () => {
-    const config = { rope_parameters: undefined, num_key_value_heads: null, head_dim: null, tie_word_embeddings: undefined };
+    const config = {
+      rope_parameters: undefined,
+      num_key_value_heads: null,
+      head_dim: null,
+      tie_word_embeddings: undefined,
+    };
     expect(await configOf(await copy('llama-untied-float32', { config }))).toMatchObject({
       rotary: { kind: 'default', base: 10_000 },
       keyValueHeadCount: 4,
@@ -77,13 +86,23 @@ describe('readModelConfig', () => {
 
   it('takes biases of llama from attention_bias and mlp_bias', async () => {
     const attention = await copy('llama-untied-float32', { config: { attention_bias: true } });
-    expect((await configOf(attention)).biases).toEqual({ attentionInput: true, attentionOutput: true, mlp: false });
+    expect((await configOf(attention)).biases).toEqual({
+      attentionInput: true,
+      attentionOutput: true,
+      mlp: false,
+    });
     const mlp = await copy('llama-untied-float32', { config: { mlp_bias: true } });
-    expect((await configOf(mlp)).biases).toEqual({ attentionInput: false, attentionOutput: false, mlp: true });
+    expect((await configOf(mlp)).biases).toEqual({
+      attentionInput: false,
+      attentionOutput: false,
+      mlp: true,
+    });
   });
 
   it('prefers the end tokens of generation_config.json, and does without it', async () => {
-    const directory = await copy('qwen2-tied-bfloat16', { files: { 'generation_config.json': { eos_token_id: [1, 2] } } });
+    const directory = await copy('qwen2-tied-bfloat16', {
+      files: { 'generation_config.json': { eos_token_id: [1, 2] } },
+    });
     expect((await configOf(directory)).eosTokenIds).toEqual([1, 2]);
     await rm(join(directory, 'generation_config.json'));
     expect((await configOf(directory)).eosTokenIds).toEqual([383]);
@@ -102,7 +121,10 @@ describe('readModelConfig refuses', () => {
     await expect(readModelConfig(directory)).rejects.toThrow(/config\.json: is not JSON/);
   });
 
-  it.each([['mamba', 'mamba'], [undefined, undefined]])('model_type %s, naming what is supported', async (modelType, named) => {
+  it.each([
+    ['mamba', 'mamba'],
+    [undefined, undefined],
+  ])('model_type %s, naming what is supported', async (modelType, named) => {
     const directory = await copy('llama-untied-float32', { config: { model_type: modelType } });
     const error: unknown = await readModelConfig(directory).catch((caught: unknown) => caught);
     if (!UnsupportedModelError.isInstance(error)) throw error;
@@ -117,7 +139,8 @@ describe('readModelConfig refuses', () => {
     });
     const error: unknown = await readModelConfig(directory).catch((caught: unknown) => caught);
     expect(ModelFileError.isInstance(error)).toBe(true);
-    for (const key of ['hidden_size', 'num_hidden_layers', 'vocab_size']) expect((error as Error).message).toContain(key);
+    for (const key of ['hidden_size', 'num_hidden_layers', 'vocab_size'])
+      expect((error as Error).message).toContain(key);
   });
 
   it.each([

@@ -15,9 +15,9 @@ import {
   tensorType,
 } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
+import { goldenDirectory, goldenTensors, temporaryDirectory } from './__fixtures__/goldens.ts';
 import { loadModel } from './causal-lm.ts';
 import { type LinearFunction, plainLinear } from './linear.ts';
-import { goldenDirectory, goldenTensors, temporaryDirectory } from './testing/goldens.ts';
 
 const cacheDirectory = temporaryDirectory();
 
@@ -27,7 +27,9 @@ describe('gradients through the model', () => {
     const golden = await goldenTensors(name, 'expected-gradients.safetensors');
     const model = await loadModel(goldenDirectory(name), { cacheDirectory });
     const values = Object.fromEntries(
-      await Promise.all([...model.weights].map(async ([key, region]) => [key, await readTensor(region)] as const)),
+      await Promise.all(
+        [...model.weights].map(async ([key, region]) => [key, await readTensor(region)] as const),
+      ),
     );
     const names = Object.keys(values);
     const executable = await compile(
@@ -43,16 +45,26 @@ describe('gradients through the model', () => {
         ids: tensorType('int64', ['batch', 'seq']),
         rows: tensorType('int64', ['targets']),
         labels: tensorType('int64', ['targets']),
-        ...Object.fromEntries(Object.entries(values).map(([key, { shape }]) => [key, tensorType('float32', shape)])),
+        ...Object.fromEntries(
+          Object.entries(values).map(([key, { shape }]) => [key, tensorType('float32', shape)]),
+        ),
       },
     );
     const ids = golden.input_ids!;
     const width = ids.shape[1]!;
-    const targets = [...golden.response_mask!.data.keys()].filter((index) => Number(golden.response_mask!.data[index]) === 1);
+    const targets = [...golden.response_mask!.data.keys()].filter(
+      (index) => Number(golden.response_mask!.data[index]) === 1,
+    );
     const results: Record<string, HostArray> = await executable.run({
       ids,
-      rows: hostArray(BigInt64Array.from(targets, (index) => BigInt(index - 1)), [targets.length]),
-      labels: hostArray(BigInt64Array.from(targets, (index) => ids.data[index] as bigint), [targets.length]),
+      rows: hostArray(
+        BigInt64Array.from(targets, (index) => BigInt(index - 1)),
+        [targets.length],
+      ),
+      labels: hostArray(
+        BigInt64Array.from(targets, (index) => ids.data[index] as bigint),
+        [targets.length],
+      ),
       ...values,
     });
     await executable.release();
@@ -67,8 +79,11 @@ describe('gradients through the model', () => {
 
   it('of low-rank factors put in by the linear hook equal finite differences', async () => {
     const model = await loadModel(goldenDirectory('qwen2-untied-float32-sharded'));
-    const layers = model.linearLayers.filter(({ name }) => /layers\.0\.(self_attn\.k_proj|mlp\.gate_proj)$/.test(name));
-    const wave = (count: number, phase: number) => Float32Array.from({ length: count }, (_, i) => 0.3 * Math.sin(phase + 1.3 * i));
+    const layers = model.linearLayers.filter(({ name }) =>
+      /layers\.0\.(self_attn\.k_proj|mlp\.gate_proj)$/.test(name),
+    );
+    const wave = (count: number, phase: number) =>
+      Float32Array.from({ length: count }, (_, i) => 0.3 * Math.sin(phase + 1.3 * i));
     const factors: Record<string, HostArray> = Object.fromEntries(
       layers.flatMap(({ name, inFeatures, outFeatures }, index) => [
         [`${name}.a`, hostArray(wave(2 * inFeatures, index), [2, inFeatures])],
@@ -83,13 +98,22 @@ describe('gradients through the model', () => {
           const product = plainLinear(x, layer, weights);
           const a = traced[`${layer.name}.a`];
           if (a === undefined) return product;
-          return add(product, matmul(matmul(x, a, { transposeB: true }), traced[`${layer.name}.b`]!, { transposeB: true }));
+          return add(
+            product,
+            matmul(matmul(x, a, { transposeB: true }), traced[`${layer.name}.b`]!, { transposeB: true }),
+          );
         };
         const logits = model.head(model.forward(ids!, { linear }).output);
         // The mean of the logits, but for a factor that keeps its differences above float32's rounding.
         const value = multiply(mean(logits), 100);
-        const found = gradients(value, names.map((name) => traced[name]!));
-        return { value, ...Object.fromEntries(names.map((name, index) => [`gradient.${name}`, found[index]!])) };
+        const found = gradients(
+          value,
+          names.map((name) => traced[name]!),
+        );
+        return {
+          value,
+          ...Object.fromEntries(names.map((name, index) => [`gradient.${name}`, found[index]!])),
+        };
       },
       {
         ids: tensorType('int64', [1, 'seq']),
@@ -118,7 +142,9 @@ describe('gradients through the model', () => {
           0.01 * Math.abs(expected) + 1e-3,
         );
       }
-      expect(Math.max(...(results[`gradient.${name}`]!.data as Float32Array).map(Math.abs))).toBeGreaterThan(0.05);
+      expect(Math.max(...(results[`gradient.${name}`]!.data as Float32Array).map(Math.abs))).toBeGreaterThan(
+        0.05,
+      );
     }
     await executable.release();
   });

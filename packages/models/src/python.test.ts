@@ -1,10 +1,22 @@
 import { join } from 'node:path';
-import { compile, hostArray, openSafetensors, readTensor, tensorType, writeSafetensors } from '@safetune/tensor';
+import {
+  compile,
+  hostArray,
+  openSafetensors,
+  readTensor,
+  tensorType,
+  writeSafetensors,
+} from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import { pythonWith, runPython } from '../../../conformance/python.ts';
+import {
+  checkpointCopies,
+  goldenDirectory,
+  goldenTensors,
+  temporaryDirectory,
+} from './__fixtures__/goldens.ts';
 import { loadModel } from './causal-lm.ts';
 import { createGenerator } from './generate/generate.ts';
-import { checkpointCopies, goldenDirectory, goldenTensors, temporaryDirectory } from './testing/goldens.ts';
 import { loadTokenizer } from './tokenizer.ts';
 
 const copy = checkpointCopies();
@@ -30,17 +42,28 @@ describe.skipIf(pythonWith() === undefined)('against Python transformers (skippe
 
     const ids = Array.from({ length: 40 }, (_, index) => (index * 101) % 384);
     const out = join(directory, 'logits.safetensors');
-    await runPython('verify_adapter.py', ['--model', folder, '--input-ids', JSON.stringify([ids]), '--out', out]);
+    await runPython('verify_adapter.py', [
+      '--model',
+      folder,
+      '--input-ids',
+      JSON.stringify([ids]),
+      '--out',
+      out,
+    ]);
     const expected = await readTensor((await openSafetensors(out)).tensors.get('logits')!);
 
     const model = await loadModel(folder);
     const executable = await compile(({ tokens }) => ({ logits: model.head(model.forward(tokens).output) }), {
       tokens: tensorType('int64', ['batch', 'seq']),
     });
-    const { logits } = await executable.run({ tokens: hostArray(BigInt64Array.from(ids, BigInt), [1, ids.length]) });
+    const { logits } = await executable.run({
+      tokens: hostArray(BigInt64Array.from(ids, BigInt), [1, ids.length]),
+    });
     await executable.release();
     expect(logits.shape).toEqual(expected.shape);
-    const differences = Array.from(logits.data, (value, index) => Math.abs(Number(value) - Number(expected.data[index])));
+    const differences = [...logits.data.keys()].map((index) =>
+      Math.abs(Number(logits.data[index]) - Number(expected.data[index])),
+    );
     expect(Math.max(...differences)).toBeLessThan(1e-4);
   });
 

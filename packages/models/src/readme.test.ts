@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { goldenDirectory, temporaryDirectory } from './__fixtures__/goldens.ts';
 import { answerChats, createGenerator, loadModel, loadTokenizer } from './index.ts';
-import { goldenDirectory, temporaryDirectory } from './testing/goldens.ts';
 
 const cacheDirectory = temporaryDirectory();
 
@@ -19,9 +19,14 @@ it('the example of the README runs', async () => {
   // Generation ends where the template ends a turn, and the end is not part of the answer.
   const prompt = tokenizer.encode(tokenizer.renderChat(chats[0]!, { addGenerationPrompt: true }));
   const [tokens] = await generator.generate([prompt], { maxNewTokens: 8, stopTokenIds: [] });
-  const stopped = await answerChats(generator, { ...tokenizer, endOfTurnTokenIds: [tokens![1]!] }, [chats[0]!], {
-    maxNewTokens: 8,
-  });
+  const stopped = await answerChats(
+    generator,
+    { ...tokenizer, endOfTurnTokenIds: [tokens![1]!] },
+    [chats[0]!],
+    {
+      maxNewTokens: 8,
+    },
+  );
   expect(stopped).toEqual([tokenizer.decode(tokens!.slice(0, tokens!.indexOf(tokens![1]!) + 1))]);
   await generator.release();
 });

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import {
+  checkpointCopies,
+  goldenDirectory,
+  goldenExpectations,
+  goldenNames,
+} from './__fixtures__/goldens.ts';
 import { ModelFileError } from './errors.ts';
-import { checkpointCopies, goldenDirectory, goldenExpectations, goldenNames } from './testing/goldens.ts';
 import { loadTokenizer } from './tokenizer.ts';
 
 const copy = checkpointCopies();
@@ -16,7 +21,9 @@ describe.each(goldenNames)('tokenizer of %s against transformers', (name) => {
 
   it('renders its chats', async () => {
     const tokenizer = await loadTokenizer(goldenDirectory(name));
-    for (const { name: chat, messages, addGenerationPrompt, rendered, ids } of (await goldenExpectations(name)).chats) {
+    for (const { name: chat, messages, addGenerationPrompt, rendered, ids } of (
+      await goldenExpectations(name)
+    ).chats) {
       expect(tokenizer.renderChat(messages, { addGenerationPrompt }), chat).toBe(rendered);
       expect(tokenizer.encode(rendered), chat).toEqual(ids);
     }
@@ -33,7 +40,10 @@ describe('encode and decode', () => {
   it('turn special tokens in the text into their ids, and show them unless asked not to', async () => {
     const tokenizer = await loadTokenizer(goldenDirectory('qwen2-tied-bfloat16'));
     const ids = tokenizer.encode('<|im_start|>user\nHello<|im_end|>');
-    expect([ids[0], ids.at(-1)]).toEqual([tokenizer.tokenId('<|im_start|>'), tokenizer.tokenId('<|im_end|>')]);
+    expect([ids[0], ids.at(-1)]).toEqual([
+      tokenizer.tokenId('<|im_start|>'),
+      tokenizer.tokenId('<|im_end|>'),
+    ]);
     expect(tokenizer.decode(ids)).toBe('<|im_start|>user\nHello<|im_end|>');
     expect(tokenizer.decode(ids, { skipSpecialTokens: true })).toBe('user\nHello');
   });
@@ -76,7 +86,9 @@ describe('end-of-turn and padding tokens', () => {
     const directory = await copy('qwen2-tied-bfloat16', {
       config: { eos_token_id: null },
       without: ['generation_config.json'],
-      files: { 'tokenizer_config.json': { eos_token: { content: '<|endoftext|>' }, chat_template: template } },
+      files: {
+        'tokenizer_config.json': { eos_token: { content: '<|endoftext|>' }, chat_template: template },
+      },
     });
     const tokenizer = await loadTokenizer(directory);
     expect(tokenizer.endOfTurnTokenIds).toEqual([383, 381]);
@@ -115,7 +127,9 @@ describe('loadTokenizer refuses', () => {
     ['an unknown kind', { files: { 'tokenizer.json': { model: { type: 'Rune' } } } }, 'not supported'],
     ['a wrong config', { files: { 'tokenizer_config.json': { chat_template: 3 } } }, 'chat_template'],
   ])('%s', async (_what, change, message) => {
-    const error: unknown = await loadTokenizer(await copy('llama-untied-float32', change)).catch((caught: unknown) => caught);
+    const error: unknown = await loadTokenizer(await copy('llama-untied-float32', change)).catch(
+      (caught: unknown) => caught,
+    );
     if (!ModelFileError.isInstance(error)) throw error;
     expect(error.message).toContain(message);
   });

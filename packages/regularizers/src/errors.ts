@@ -58,3 +58,97 @@ export class PenaltyInputError extends Error {
     return typeof error === 'object' && error !== null && inputMarker in error;
   }
 }
+
+const directionMarker = Symbol.for('safetune.SafetyDirectionError');
+
+/**
+ * What is wrong with the two checkpoints whose difference SafeLoRA projects onto.
+ *
+ * - `missing`: a checkpoint has no weight of an adapted layer;
+ * - `shape`: the weight has another shape than the adapted layer;
+ * - `dtype`: the weight is not stored as floats;
+ * - `not-finite`: it holds NaN or infinite values;
+ * - `identical`: the two checkpoints are equal in every adapted layer, so there is no direction.
+ */
+export type SafetyDirectionProblem = 'missing' | 'shape' | 'dtype' | 'not-finite' | 'identical';
+
+/** A base or aligned checkpoint that does not fit the adapter to project. The adapter is left as it was. */
+export class SafetyDirectionError extends Error {
+  readonly [directionMarker] = true;
+  readonly problem: SafetyDirectionProblem;
+  /** The adapted layer, such as `model.layers.0.self_attn.q_proj`. */
+  readonly module: string;
+  /** The checkpoint's folder, or its file that holds the layer. */
+  readonly file: string;
+
+  constructor(problem: SafetyDirectionProblem, module: string, file: string, message: string) {
+    super(`${file}: ${module}: ${message}`);
+    this.name = 'SafetyDirectionError';
+    this.problem = problem;
+    this.module = module;
+    this.file = file;
+  }
+
+  static isInstance(error: unknown): error is SafetyDirectionError {
+    return typeof error === 'object' && error !== null && directionMarker in error;
+  }
+}
+
+const scoreFileMarker = Symbol.for('safetune.ScoreFileError');
+
+/** A file of cached answer losses that is damaged in its middle, or cannot be read or written. */
+export class ScoreFileError extends Error {
+  readonly [scoreFileMarker] = true;
+  readonly file: string;
+
+  constructor(file: string, message: string, options?: ErrorOptions) {
+    super(`${file}: ${message}`, options);
+    this.name = 'ScoreFileError';
+    this.file = file;
+  }
+
+  static isInstance(error: unknown): error is ScoreFileError {
+    return typeof error === 'object' && error !== null && scoreFileMarker in error;
+  }
+}
+
+const answerLossMarker = Symbol.for('safetune.AnswerLossError');
+
+/** A loss of an answer that cannot be scored with: missing, negative, NaN or infinite. */
+export class AnswerLossError extends Error {
+  readonly [answerLossMarker] = true;
+  /** Which model gave it: 'aligned', 'misaligned 0', or the id of a cached model. */
+  readonly model: string;
+
+  constructor(model: string, message: string) {
+    super(`${model}: ${message}`);
+    this.name = 'AnswerLossError';
+    this.model = model;
+  }
+
+  static isInstance(error: unknown): error is AnswerLossError {
+    return typeof error === 'object' && error !== null && answerLossMarker in error;
+  }
+}
+
+const vectorMarker = Symbol.for('safetune.PersonaVectorError');
+
+/** A persona vector that is missing, of the wrong width, not finite, or a file that holds none. */
+export class PersonaVectorError extends Error {
+  readonly [vectorMarker] = true;
+  /** The file, or 'persona vector' when it came from code. */
+  readonly source: string;
+  /** The layer at fault; undefined when the whole file is. */
+  readonly layer: number | undefined;
+
+  constructor(source: string, layer: number | undefined, message: string, options?: ErrorOptions) {
+    super(`${source}: ${layer === undefined ? '' : `layer ${layer}: `}${message}`, options);
+    this.name = 'PersonaVectorError';
+    this.source = source;
+    this.layer = layer;
+  }
+
+  static isInstance(error: unknown): error is PersonaVectorError {
+    return typeof error === 'object' && error !== null && vectorMarker in error;
+  }
+}

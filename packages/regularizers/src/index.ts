@@ -14,6 +14,6 @@ export {
   type PenaltyResult,
   type PlainArray,
 } from './on-host-arrays.ts';
-export type { PenaltyField } from './penalty-inputs.ts';
+export type { PenaltyExtents, PenaltyField } from './penalty-inputs.ts';
 export type { ForwardOutputs, Regularizer, RegularizerConfig, RegularizerNeeds, TracedBatch } from './regularizer.ts';
 export { type WeightSchedule, weightAt } from './weight-schedule.ts';

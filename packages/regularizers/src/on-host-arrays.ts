@@ -16,6 +16,7 @@ import {
   declaredOffer,
   type Offer,
   offerSignature,
+  type PenaltyExtents,
   type PenaltyField,
   stateInput,
   tagInput,
@@ -53,7 +54,8 @@ export interface PenaltyResult {
   };
 }
 
-export interface CompilePenaltyOptions {
+/** Extents are fixed where given; a regularizer that holds vectors of its own (a probe, say) needs its one fixed. */
+export interface CompilePenaltyOptions extends PenaltyExtents {
   /** Blocks of the model. Needed unless the regularizer lists its layers one by one or uses none. */
   readonly layerCount?: number;
   readonly runtime?: RuntimeOptions;
@@ -90,9 +92,9 @@ export interface CompiledPenalty {
  */
 export async function compilePenalty(
   regularizer: Regularizer,
-  { layerCount, runtime = {} }: CompilePenaltyOptions = {},
+  { runtime = {}, ...model }: CompilePenaltyOptions = {},
 ): Promise<CompiledPenalty> {
-  const offer = declaredOffer(regularizer.name, regularizer.needs, layerCount);
+  const offer = declaredOffer(regularizer, model);
   const { used } = tracePenalty(regularizer, offer);
   const all = offerSignature(offer);
   const types = Object.fromEntries(used.map((name) => [name, all[name]!]));
@@ -146,11 +148,11 @@ export async function compilePenalty(
 export async function evaluateOnHostArrays(
   regularizer: Regularizer,
   outputs: HostOutputs,
-  options: CompilePenaltyOptions & { readonly weight?: number } = {},
+  { weight = 1, ...options }: CompilePenaltyOptions & { readonly weight?: number } = {},
 ): Promise<PenaltyResult> {
   const penalty = await compilePenalty(regularizer, options);
   try {
-    return await penalty.run(outputs, options.weight);
+    return await penalty.run(outputs, weight);
   } finally {
     await penalty.release();
   }

@@ -1,26 +1,39 @@
-import { type DataType, input, type Shape, type Tensor, type TensorType, type TraceNode } from '@safetune/tensor';
+import { type Dimension, input, type Tensor, type TensorType, type TraceNode, tensorType } from '@safetune/tensor';
 import { MissingNeedError, RegularizerOptionError } from './errors.ts';
 import { type LayerSelection, resolveLayers } from './layers.ts';
 import type { ForwardOutputs, Regularizer, RegularizerNeeds } from './regularizer.ts';
 
-const type = (dtype: DataType, ...shape: Shape): TensorType => ({ dtype, shape });
+/** Extents that a graph may hold fixed; a symbol stands for any. */
+export interface PenaltyExtents {
+  /** Default 'vocabulary': any. */
+  readonly vocabularySize?: number;
+  /** Default 'hidden': any. */
+  readonly hiddenSize?: number;
+}
 
-/** The fields of {@link ForwardOutputs} that are one tensor each. */
-const fields = {
-  tokenIds: type('int64', 'batch', 'seq'),
-  tokenMask: type('float32', 'batch', 'seq'),
-  tokenResponseMask: type('float32', 'batch', 'seq'),
-  logits: type('float32', 'rows', 'vocabulary'),
-  referenceLogits: type('float32', 'rows', 'vocabulary'),
-  labels: type('int64', 'rows'),
-  responseMask: type('float32', 'rows'),
-  exampleOfRow: type('int64', 'rows'),
-} satisfies Record<string, TensorType>;
+/** The fields of ForwardOutputs that are one tensor each, not one per layer or tag. */
+export type PenaltyField =
+  | 'tokenIds'
+  | 'tokenMask'
+  | 'tokenResponseMask'
+  | 'logits'
+  | 'referenceLogits'
+  | 'labels'
+  | 'responseMask'
+  | 'exampleOfRow';
 
-/** A field of the forward outputs that is one tensor, not one per layer or tag. */
-export type PenaltyField = keyof typeof fields;
-
-const stateType = type('float32', 'batch', 'seq', 'hidden');
+function fieldTypes(vocabulary: Dimension): Record<PenaltyField, TensorType> {
+  return {
+    tokenIds: tensorType('int64', ['batch', 'seq']),
+    tokenMask: tensorType('float32', ['batch', 'seq']),
+    tokenResponseMask: tensorType('float32', ['batch', 'seq']),
+    logits: tensorType('float32', ['rows', vocabulary]),
+    referenceLogits: tensorType('float32', ['rows', vocabulary]),
+    labels: tensorType('int64', ['rows']),
+    responseMask: tensorType('float32', ['rows']),
+    exampleOfRow: tensorType('int64', ['rows']),
+  };
+}
 
 /** Name of the graph input that holds the states after a layer. */
 export function stateInput(side: 'hiddenStates' | 'referenceHiddenStates', layer: number): string {
@@ -38,36 +51,51 @@ export interface Offer {
   readonly hiddenStates: readonly number[];
   readonly referenceHiddenStates: readonly number[];
   readonly tags: readonly string[];
+  readonly extents: PenaltyExtents;
 }
 
-/** What the needs declare, for a model of so many blocks; it may be unknown where layers are listed one by one. */
-export function declaredOffer(name: string, needs: RegularizerNeeds = {}, layerCount?: number): Offer {
+/**
+ * What the needs declare.
+ *
+ * @param model - how many blocks it has (may be unknown where layers are listed one by one), and extents to hold fixed.
+ * @throws RegularizerOptionError when the number of blocks is needed, or a layer does not exist.
+ */
+export function declaredOffer(
+  { name, needs = {} }: Pick<Regularizer, 'name' | 'needs'>,
+  { layerCount, ...extents }: PenaltyExtents & { readonly layerCount?: number } = {},
+): Offer {
   const layers = (selection?: LayerSelection) => {
     if (selection === undefined) return [];
     if (layerCount !== undefined) return resolveLayers(selection, layerCount);
     if (typeof selection === 'object' && Symbol.iterator in selection) {
       return resolveLayers(selection, Math.max(1, ...selection));
     }
-    throw new RegularizerOptionError(name, `say how many blocks the model has: ${JSON.stringify(selection)} needs layerCount`);
+    throw new RegularizerOptionError(
+      name,
+      `give layerCount, the model's number of blocks: the layers ${JSON.stringify(selection)} depend on it`,
+    );
   };
   return {
     referenceLogits: needs.referenceLogits === true,
     hiddenStates: layers(needs.hiddenStates),
     referenceHiddenStates: layers(needs.referenceHiddenStates),
     tags: needs.tags ?? [],
+    extents,
   };
 }
 
 /** Types of the graph inputs an offer comes to, by name. */
 export function offerSignature(offer: Offer): Record<string, TensorType> {
-  const { referenceLogits, ...always } = fields;
+  const { vocabularySize = 'vocabulary', hiddenSize = 'hidden' } = offer.extents;
+  const { referenceLogits, ...always } = fieldTypes(vocabularySize);
+  const states = tensorType('float32', ['batch', 'seq', hiddenSize]);
   return {
     ...always,
     ...(offer.referenceLogits ? { referenceLogits } : {}),
     ...Object.fromEntries([
-      ...offer.hiddenStates.map((layer) => [stateInput('hiddenStates', layer), stateType]),
-      ...offer.referenceHiddenStates.map((layer) => [stateInput('referenceHiddenStates', layer), stateType]),
-      ...offer.tags.map((tag) => [tagInput(tag), type('float32', 'batch')]),
+      ...offer.hiddenStates.map((layer) => [stateInput('hiddenStates', layer), states]),
+      ...offer.referenceHiddenStates.map((layer) => [stateInput('referenceHiddenStates', layer), states]),
+      ...offer.tags.map((tag) => [tagInput(tag), tensorType('float32', ['batch'])]),
     ]),
   };
 }
@@ -109,9 +137,10 @@ export function tracePenalty(
 function forwardOutputs(regularizer: string, offer: Offer, tensor: (name: string) => Tensor): ForwardOutputs {
   const states = (side: 'hiddenStates' | 'referenceHiddenStates') =>
     new Map(offer[side].map((layer) => [layer, tensor(stateInput(side, layer))]));
-  const single = Object.keys(fields).filter((name) => offer.referenceLogits || name !== 'referenceLogits');
+  const { referenceLogits, ...always } = fieldTypes('vocabulary');
   return {
-    ...(Object.fromEntries(single.map((name) => [name, tensor(name)])) as Record<PenaltyField, Tensor>),
+    ...(Object.fromEntries(Object.keys(always).map((name) => [name, tensor(name)])) as Record<keyof typeof always, Tensor>),
+    ...(offer.referenceLogits ? { referenceLogits: tensor('referenceLogits') } : {}),
     hiddenStates: states('hiddenStates'),
     referenceHiddenStates: states('referenceHiddenStates'),
     tagged: (tag) => {

@@ -43,6 +43,22 @@ export function pullBack(
   withRespectTo: readonly Tensor[],
   options: GradientOptions = {},
 ): Tensor[] {
+  const found = pullBackPartially(cotangents, withRespectTo);
+  return withRespectTo.map((tensor) => {
+    const gradient = found.get(tensor);
+    if (gradient !== undefined) return gradient;
+    if (options.unused === 'zeros') return zeros(tensor);
+    throw new GradientError(
+      `the value does not depend on ${tensor} (or only through stopGradient or integers): it would train with no gradient`,
+    );
+  });
+}
+
+/** {@link pullBack}, leaving out the tensors that no gradient reaches. */
+export function pullBackPartially(
+  cotangents: readonly Cotangent[],
+  withRespectTo: readonly Tensor[],
+): ReadonlyMap<Tensor, Tensor> {
   const nodes = ancestors(cotangents.map(({ output }) => output.node));
   const active = dependents(nodes, withRespectTo);
   const arrived = new Map<Tensor, Tensor>();
@@ -77,14 +93,7 @@ export function pullBack(
       if (contribution !== undefined && active.has(input)) accumulate(input, contribution);
     });
   }
-  return withRespectTo.map((tensor) => {
-    const gradient = arrived.get(tensor);
-    if (gradient !== undefined) return gradient;
-    if (options.unused === 'zeros') return zeros(tensor);
-    throw new GradientError(
-      `the value does not depend on ${tensor} (or only through stopGradient or integers): it would train with no gradient`,
-    );
-  });
+  return arrived;
 }
 
 /** The nodes behind `roots`, in the order of tracing. */

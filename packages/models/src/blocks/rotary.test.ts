@@ -23,7 +23,12 @@ describe('inverseFrequencies', () => {
   });
 
   it('of llama3 keep the fast, divide the slow, and go from one to the other without a jump', () => {
-    const scaling = { factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalMaximumPositions: 8192 };
+    const scaling = {
+      factor: 8,
+      lowFrequencyFactor: 1,
+      highFrequencyFactor: 4,
+      originalMaximumPositions: 8192,
+    };
     const plain = inverseFrequencies(128, { kind: 'default', base: 500_000 });
     const scaled = inverseFrequencies(128, { kind: 'llama3', base: 500_000, ...scaling });
     const ratios = [...scaled].map((frequency, index) => frequency / plain[index]!);

@@ -10,9 +10,6 @@ import {
   writeSafetensors,
 } from '@safetune/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CausalLm, loadModel } from '../causal-lm.ts';
-import { GenerationError } from '../errors.ts';
-import type { LinearAdapter } from '../linear.ts';
 import {
   checkpointCopies,
   goldenDirectory,
@@ -20,7 +17,10 @@ import {
   goldenNames,
   goldenTensors,
   temporaryDirectory,
-} from '../testing/goldens.ts';
+} from '../__fixtures__/goldens.ts';
+import { type CausalLm, loadModel } from '../causal-lm.ts';
+import { GenerationError } from '../errors.ts';
+import type { LinearAdapter } from '../linear.ts';
 import { createGenerator, type TokenGenerator } from './generate.ts';
 import { indexOfLargest } from './sampling.ts';
 
@@ -32,13 +32,21 @@ describe.each(goldenNames)('greedy generation of %s', (name) => {
     const { generation } = await goldenExpectations(name);
     const model = await loadModel(goldenDirectory(name), { cacheDirectory });
     const generator = await createGenerator(model);
-    const [tokens] = await generator.generate([generation.promptIds], { maxNewTokens: generation.tokens.length });
+    const [tokens] = await generator.generate([generation.promptIds], {
+      maxNewTokens: generation.tokens.length,
+    });
     await generator.release();
     expect(tokens).toEqual(generation.tokens);
   });
 });
 
-const prompts = [[5, 9, 200, 31], [7], [11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21], [300, 2, 300], [1, 2, 3, 4, 5, 6]];
+const prompts = [
+  [5, 9, 200, 31],
+  [7],
+  [11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21],
+  [300, 2, 300],
+  [1, 2, 3, 4, 5, 6],
+];
 const seeds = [3, 1, 4, 1, 5];
 
 describe('generation', () => {
@@ -61,7 +69,9 @@ describe('generation', () => {
   async function withoutCache(prompt: readonly number[], count: number): Promise<number[]> {
     const text = [...prompt];
     for (let step = 0; step < count; step++) {
-      const { logits } = await uncached.run({ ids: hostArray(BigInt64Array.from(text, BigInt), [1, text.length]) });
+      const { logits } = await uncached.run({
+        ids: hostArray(BigInt64Array.from(text, BigInt), [1, text.length]),
+      });
       text.push(indexOfLargest((logits!.data as Float32Array).subarray(-model.config.vocabularySize)));
     }
     return text.slice(prompt.length);
@@ -69,19 +79,34 @@ describe('generation', () => {
 
   it('with the cache, in a batch of unlike lengths, equals generation without', async () => {
     const found = await generator.generate(prompts, { maxNewTokens: 10, stopTokenIds: [] });
-    for (const [index, prompt] of prompts.entries()) expect(found[index]).toEqual(await withoutCache(prompt, 10));
+    for (const [index, prompt] of prompts.entries())
+      expect(found[index]).toEqual(await withoutCache(prompt, 10));
   });
 
   it('gives a sampled prompt the same whatever else is in the batch, and in whatever order', async () => {
-    const options = { maxNewTokens: 12, temperature: 1, topP: 0.95, topK: 100, stopTokenIds: [40, 80, 120, 160] };
+    const options = {
+      maxNewTokens: 12,
+      temperature: 1,
+      topP: 0.95,
+      topK: 100,
+      stopTokenIds: [40, 80, 120, 160],
+    };
     const together = await generator.generate(prompts, { ...options, seeds });
     for (const [index, prompt] of prompts.entries()) {
-      expect(await generator.generate([prompt], { ...options, seeds: [seeds[index]!] })).toEqual([together[index]]);
+      expect(await generator.generate([prompt], { ...options, seeds: [seeds[index]!] })).toEqual([
+        together[index],
+      ]);
     }
-    const reversed = await generator.generate(prompts.toReversed(), { ...options, seeds: seeds.toReversed() });
+    const reversed = await generator.generate(prompts.toReversed(), {
+      ...options,
+      seeds: seeds.toReversed(),
+    });
     expect(reversed.toReversed()).toEqual(together);
     expect(await generator.generate(prompts, { ...options, seeds, batchSize: 2 })).toEqual(together);
-    const otherSeeds = await generator.generate(prompts, { ...options, seeds: seeds.map((seed) => seed + 10) });
+    const otherSeeds = await generator.generate(prompts, {
+      ...options,
+      seeds: seeds.map((seed) => seed + 10),
+    });
     expect(otherSeeds).not.toEqual(together);
   });
 
@@ -102,7 +127,9 @@ describe('generation', () => {
     const [free] = await generator.generate([prompts[0]!], { maxNewTokens: 6, stopTokenIds: [] });
     const ending = { ...model, config: { ...model.config, eosTokenIds: [free![2]!] } };
     const other = await createGenerator(ending);
-    expect(await other.generate([prompts[0]!], { maxNewTokens: 6 })).toEqual([free!.slice(0, free!.indexOf(free![2]!) + 1)]);
+    expect(await other.generate([prompts[0]!], { maxNewTokens: 6 })).toEqual([
+      free!.slice(0, free!.indexOf(free![2]!) + 1),
+    ]);
     await other.release();
   });
 
@@ -116,7 +143,10 @@ describe('generation', () => {
     const config = { ...model.config, maximumPositions: 2000 };
     const long = Array.from({ length: 1100 }, (_, index) => (index * 7919) % 384);
     const wide = await createGenerator({ ...model, config });
-    const found = await wide.generate([long, long.slice(0, 520), [5, 9, 200, 31]], { maxNewTokens: 3, stopTokenIds: [] });
+    const found = await wide.generate([long, long.slice(0, 520), [5, 9, 200, 31]], {
+      maxNewTokens: 3,
+      stopTokenIds: [],
+    });
     await wide.release();
     expect(found[0]).toEqual(await withoutCache(long, 3));
     expect(found[1]).toEqual(await withoutCache(long.slice(0, 520), 3));
@@ -125,7 +155,12 @@ describe('generation', () => {
 
   it('reports progress, and gives nothing for no prompts', async () => {
     const reports: { finished: number; total: number; tokens: number }[] = [];
-    await generator.generate(prompts, { maxNewTokens: 3, stopTokenIds: [], batchSize: 3, onProgress: (r) => reports.push(r) });
+    await generator.generate(prompts, {
+      maxNewTokens: 3,
+      stopTokenIds: [],
+      batchSize: 3,
+      onProgress: (r) => reports.push(r),
+    });
     expect(reports.map(({ tokens }) => tokens)).toEqual([3, 6, 9, 11, 13, 15]);
     expect(reports.map(({ finished }) => finished)).toEqual([0, 0, 3, 3, 3, 5]);
     expect(reports.every(({ total }) => total === 5)).toBe(true);
@@ -202,7 +237,9 @@ describe('generation with an adapter', () => {
     const delta = Float32Array.from({ length: 32 * 64 }, (_, index) => 0.3 * Math.sin(index * 1.7));
     const directory = await copy('llama-untied-float32');
     const tensors = await goldenTensors('llama-untied-float32', 'model.safetensors');
-    const merged = (tensors[`${target}.weight`]!.data as Float32Array).map((value, index) => value + delta[index]!);
+    const merged = (tensors[`${target}.weight`]!.data as Float32Array).map(
+      (value, index) => value + delta[index]!,
+    );
     const changed = { ...tensors, [`${target}.weight`]: hostArray(merged, [32, 64]) };
     await writeSafetensors(join(directory, 'model.safetensors'), changed);
 

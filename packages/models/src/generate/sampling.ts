@@ -16,8 +16,8 @@ export interface SamplingOptions {
 
 /** Tokens that may be chosen, in ascending order, and their weights: probabilities but for a common factor. */
 export interface Candidates {
-  readonly tokens: readonly number[];
-  readonly weights: readonly number[];
+  readonly tokens: Int32Array;
+  readonly weights: Float64Array;
 }
 
 /** @throws GenerationError for an option out of its range. */
@@ -46,7 +46,7 @@ export function checkSamplingOptions({
 export function sampleToken(logits: Float32Array, options: SamplingOptions, draw: () => number): number {
   if ((options.temperature ?? 0) === 0) return indexOfLargest(logits);
   const { tokens, weights } = candidates(logits, options);
-  const target = draw() * weights.reduce((total, weight) => total + weight, 0);
+  const target = draw() * sumOf(weights);
   let reached = 0;
   for (let index = 0; index < tokens.length; index++) {
     reached += weights[index]!;
@@ -62,38 +62,51 @@ export function candidates(
 ): Candidates {
   const largest = logits[indexOfLargest(logits)]!;
   const floor = topK === undefined || topK >= logits.length ? -Infinity : kthLargest(logits, topK);
-  let tokens: number[] = [];
-  let weights: number[] = [];
+  const weights = new Float64Array(logits.length);
   for (let token = 0; token < logits.length; token++) {
     const logit = logits[token]!;
-    if (logit < floor) continue;
-    tokens.push(token);
-    weights.push(Math.exp((logit - largest) / temperature));
+    if (logit >= floor) weights[token] = Math.exp((logit - largest) / temperature);
   }
-  const keep = (kept: readonly number[]) => {
-    const [oldTokens, oldWeights] = [tokens, weights];
-    tokens = kept.map((index) => oldTokens[index]!);
-    weights = kept.map((index) => oldWeights[index]!);
-  };
-  if (topP < 1) keep(nucleus(weights, topP));
-  if (minP > 0) keep([...weights.keys()].filter((index) => weights[index]! >= minP));
-  return { tokens, weights };
+  if (topP < 1) keepNucleus(weights, topP);
+  // The most probable token has weight 1 and has passed all filters.
+  return positive(weights, minP);
 }
 
-/** Indices, ascending, of the largest weights that together reach `share` of all. */
-function nucleus(weights: readonly number[], share: number): number[] {
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
+/** The weights above 0 that are at least `minimum`. */
+function positive(weights: Float64Array, minimum: number): Candidates {
+  const tokens = new Int32Array(weights.length);
+  const kept = new Float64Array(weights.length);
+  let count = 0;
+  for (let token = 0; token < weights.length; token++) {
+    const weight = weights[token]!;
+    if (weight <= 0 || weight < minimum) continue;
+    tokens[count] = token;
+    kept[count++] = weight;
+  }
+  return { tokens: tokens.subarray(0, count), weights: kept.subarray(0, count) };
+}
+
+/** Sets to 0 all but the largest weights that together reach `share` of all; of equal ones at the border the first stay. */
+function keepNucleus(weights: Float64Array, share: number): void {
+  const total = sumOf(weights);
   // Weights below this cannot, all together, make up the rest: only the others need sorting, a few of 150,000.
   const negligible = (total * (1 - share)) / weights.length;
-  const order = [...weights.keys()]
-    .filter((index) => weights[index]! >= negligible)
-    .sort((a, b) => weights[b]! - weights[a]! || a - b);
-  let reached = 0;
-  const count = order.findIndex((index) => {
-    reached += weights[index]!;
-    return reached >= share * total;
-  });
-  return order.slice(0, count === -1 ? order.length : count + 1).sort((a, b) => a - b);
+  const ascending = positive(weights, negligible).weights.sort();
+  let border = ascending.length - 1;
+  for (let reached = ascending[border]!; reached < share * total && border > 0; )
+    reached += ascending[--border]!;
+  const smallest = ascending[border]!;
+  let equalOnes = ascending.lastIndexOf(smallest) - border + 1;
+  for (let token = 0; token < weights.length; token++) {
+    const weight = weights[token]!;
+    if (weight < smallest || (weight === smallest && equalOnes-- <= 0)) weights[token] = 0;
+  }
+}
+
+function sumOf(weights: Float64Array): number {
+  let sum = 0;
+  for (const weight of weights) sum += weight;
+  return sum;
 }
 
 /** The k-th largest value, 1 <= k <= length, by insertion into the k largest so far: most values are below them all. */

@@ -1,9 +1,15 @@
 import { canonicalShape, type Dimension, describeShape, elementCount, sameShape, type Shape } from '../dimension.ts';
 import { ShapeError } from '../errors.ts';
-import { applySingle, type Operation, requireDtype, resolveAxis, withDimension } from '../operation.ts';
-import type { Tensor } from '../tensor.ts';
+import { applySingle, type Operation, resolveAxis, withDimension } from '../operation.ts';
+import type { Tensor, TensorType } from '../tensor.ts';
 import { broadcastTo } from './broadcast.ts';
 import { reshape } from './shape.ts';
+
+function requireIndices(operation: string, indices: TensorType): void {
+  if (indices.dtype !== 'int64') {
+    throw new ShapeError(operation, `the indices are ${indices.dtype}, must be int64; cast() them first`);
+  }
+}
 
 /** Rows of a table: `result[i..., :] = table[indices[i...], :]` along axis 0. Indices are int64, not negative. */
 export function gather(table: Tensor, indices: Tensor): Tensor {
@@ -13,7 +19,7 @@ export function gather(table: Tensor, indices: Tensor): Tensor {
 const gatherOperation: Operation<null> = {
   name: 'gather',
   infer: ([table, indices]) => {
-    requireDtype('gather', [indices!], 'int64');
+    requireIndices('gather', indices!);
     if (table!.shape.length === 0) throw new ShapeError('gather', 'the table has no axis to index');
     return [{ dtype: table!.dtype, shape: [...indices!.shape, ...table!.shape.slice(1)] }];
   },
@@ -55,7 +61,7 @@ export function takeAlong(x: Tensor, indices: Tensor, axis = -1): Tensor {
 const takeOperation: Operation<{ axis: number }> = {
   name: 'takeAlong',
   infer: ([x, indices], { axis }) => {
-    requireDtype('takeAlong', [indices!], 'int64');
+    requireIndices('takeAlong', indices!);
     if (!sameShape(withDimension(indices!.shape, axis, 0), withDimension(x!.shape, axis, 0))) {
       throw new ShapeError(
         'takeAlong',
@@ -83,7 +89,7 @@ export function putAlong(updates: Tensor, indices: Tensor, shape: Shape, axis = 
 const putOperation: Operation<{ shape: Shape; axis: number }> = {
   name: 'putAlong',
   infer: ([updates, indices], { shape, axis }) => {
-    requireDtype('putAlong', [indices!], 'int64');
+    requireIndices('putAlong', indices!);
     const fits =
       sameShape(updates!.shape, indices!.shape) &&
       sameShape(withDimension(indices!.shape, axis, 0), withDimension(shape, axis, 0));

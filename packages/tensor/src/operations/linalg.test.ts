@@ -13,8 +13,10 @@ import { sum } from './reduce.ts';
 
 /** alpha A B element by element, over broadcast leading axes. */
 function product(a: HostArray, b: HostArray, { transposeA, transposeB, alpha = 1 }: MatmulOptions): number[] {
-  const view = (x: HostArray, transposed = false) =>
-    transposed ? x.transpose(...x.shape.map((_, axis) => [axis, x.shape.length - 1, x.shape.length - 2][axis < x.shape.length - 2 ? 0 : axis - x.shape.length + 3]!)) : x;
+  const view = (x: HostArray, transposed = false) => {
+    const axes = x.shape.map((_, axis) => axis);
+    return transposed ? x.transpose(...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!) : x;
+  };
   const [left, right] = [view(a, transposeA), view(b, transposeB)];
   const [rows, inner, columns] = [left.shape.at(-2)!, left.shape.at(-1)!, right.shape.at(-1)!];
   const rank = Math.max(a.shape.length, b.shape.length) - 2;

@@ -56,10 +56,7 @@ export function linearScale(
   if (values.length === 0) throw new ChartDataError(chart, `nothing to draw along '${axis.label}'`);
   const wrong = known.find((value) => !Number.isFinite(value));
   if (wrong !== undefined) throw new ChartDataError(chart, `${wrong} along '${axis.label}' is not finite`);
-  let least = axis.low ?? known.reduce((a, b) => Math.min(a, b));
-  let most = axis.high ?? known.reduce((a, b) => Math.max(a, b));
-  if (most <= least)
-    [least, most] = [axis.low ?? least - 0.5, (axis.low ?? least) + (axis.low === undefined ? 0.5 : 1)];
+  const [least, most] = span(chart, axis, known);
   const step = roundStep((most - least) / Math.max(2, Math.min(6, Math.abs(to - from) / 55)));
   const low = axis.low ?? Math.floor(least / step) * step;
   const high = axis.high ?? Math.ceil(most / step - 1e-9) * step;
@@ -72,6 +69,23 @@ export function linearScale(
     format: (value) => `${value.toFixed(decimals)}${axis.unit === undefined ? '' : ` ${axis.unit}`}`,
     at: (value) => from + ((Math.min(high, Math.max(low, value)) - low) / (high - low)) * (to - from),
   };
+}
+
+/**
+ * The least and the greatest value to show. Data that hardly differ are given room: ticks between them would need more
+ * digits than numbers have.
+ */
+function span(chart: string, axis: Axis, known: readonly number[]): readonly [least: number, most: number] {
+  const least = axis.low ?? known.reduce((a, b) => Math.min(a, b));
+  const most = axis.high ?? known.reduce((a, b) => Math.max(a, b));
+  const size = Math.max(Math.abs(least), Math.abs(most));
+  if (most - least > Math.max(1e-9 * size, 1e-12)) return [least, most];
+  if (axis.low !== undefined && axis.high !== undefined)
+    throw new ChartDataError(chart, `'${axis.label}' cannot reach from ${axis.low} to ${axis.high}`);
+  const room = Math.max(0.5, 0.05 * size);
+  if (axis.low !== undefined) return [axis.low, axis.low + 2 * room];
+  if (axis.high !== undefined) return [axis.high - 2 * room, axis.high];
+  return [least - room, most + room];
 }
 
 /** The next of 1, 2, 5 x a power of ten. */

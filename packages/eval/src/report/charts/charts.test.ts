@@ -55,7 +55,10 @@ describe('linearScale', () => {
   });
 
   test('keeps every value inside, in order, on any data', () => {
-    const values = fc.array(fc.double({ min: -1e9, max: 1e9, noNaN: true }), { minLength: 1, maxLength: 10 });
+    const values = fc.array(fc.double({ min: -1e12, max: 1e12, noNaN: true }), {
+      minLength: 1,
+      maxLength: 10,
+    });
     fc.assert(
       fc.property(values, (data) => {
         const scale = linearScale('t', { label: 'l' }, data, 0, 500);
@@ -65,6 +68,24 @@ describe('linearScale', () => {
         expect(scale.ticks.length).toBeLessThanOrEqual(12);
       }),
     );
+  });
+
+  test.each([
+    ['equal', [7, 7]],
+    ['hardly different', [1e9, 1e9 + 1e-7]],
+    ['next to nothing', [0, -5e-324]],
+    ['huge', [1e200, 1e200]],
+  ])('gives %s data room', (_, data) => {
+    const scale = linearScale('t', { label: 'l' }, data, 0, 500);
+    expect(scale.ticks.length).toBeGreaterThanOrEqual(2);
+    expect(scale.at(data[0]!)).toBeGreaterThan(0);
+    expect(scale.at(data[0]!)).toBeLessThan(500);
+  });
+
+  test('one fixed end beyond all data leaves an axis; two that leave none are refused', () => {
+    expect(linearScale('t', { label: 'l', low: 0 }, [-3], 0, 500).at(-3)).toBe(0);
+    expect(linearScale('t', { label: 'l', high: 0 }, [3], 0, 500).at(3)).toBe(500);
+    expect(() => linearScale('t', { label: 'l', low: 1, high: 1 }, [1], 0, 500)).toThrow(ChartDataError);
   });
 
   test('values outside a fixed axis are drawn at its ends', () => {

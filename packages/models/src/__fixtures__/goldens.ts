@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type HostArray, openSafetensors, readTensor } from '@safetune/tensor';
 import { afterAll } from 'vitest';
 
@@ -41,15 +42,20 @@ export interface GoldenExpectations {
 }
 
 export function goldenDirectory(name: GoldenName): string {
-  return new URL(`${name}/`, root).pathname;
+  return fileURLToPath(new URL(name, root));
 }
 
 export async function goldenExpectations(name: GoldenName): Promise<GoldenExpectations> {
-  return JSON.parse(await readFile(join(goldenDirectory(name), 'expected.json'), 'utf8')) as GoldenExpectations;
+  return JSON.parse(
+    await readFile(join(goldenDirectory(name), 'expected.json'), 'utf8'),
+  ) as GoldenExpectations;
 }
 
 /** All tensors of a golden file. */
-export async function goldenTensors(name: GoldenName, file = 'expected.safetensors'): Promise<Record<string, HostArray>> {
+export async function goldenTensors(
+  name: GoldenName,
+  file = 'expected.safetensors',
+): Promise<Record<string, HostArray>> {
   const { tensors } = await openSafetensors(join(goldenDirectory(name), file));
   const entries = [...tensors].map(async ([key, region]) => [key, await readTensor(region)] as const);
   return Object.fromEntries(await Promise.all(entries));

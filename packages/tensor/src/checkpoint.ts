@@ -1,0 +1,100 @@
+import { isFloating } from './dtype.ts';
+import { ancestors, pullBackPartially } from './grad.ts';
+import { applyOperation, type Operation } from './operation.ts';
+import { after } from './operations/order.ts';
+import type { Tensor, TraceNode } from './tensor.ts';
+
+export interface CheckpointOptions {
+  /**
+   * Compute the inside again in the backward pass instead of keeping its intermediate values. Default true. With false
+   * only the order is arranged: gradients of captured tensors are computed before the backward pass leaves the inside.
+   */
+  readonly recompute?: boolean;
+}
+
+interface CheckpointAttributes {
+  readonly fn: (...inputs: Tensor[]) => readonly Tensor[];
+  readonly resultCount: number;
+  readonly inputCount: number;
+  readonly recompute: boolean;
+}
+
+/**
+ * `fn(...inputs)`, arranged so that memory is bounded: intermediate values of `fn` do not live until the backward
+ * pass, which computes them again (rematerialisation; Chen et al. 2016, arXiv 1604.06174). Tensors that `fn` uses
+ * without taking them as inputs (weights, adapters) get their gradients too.
+ *
+ * @param fn a pure tracing function; called once now, and once more for each backward pass
+ * @param inputs float32 tensors, such as the residual stream
+ */
+export function checkpoint(
+  fn: (...inputs: Tensor[]) => readonly Tensor[],
+  inputs: readonly Tensor[],
+  options: CheckpointOptions = {},
+): readonly Tensor[] {
+  const results = fn(...inputs);
+  const captured = capturedTensors(results, inputs);
+  return applyOperation(checkpointOperation, [...results, ...inputs, ...captured], {
+    fn,
+    resultCount: results.length,
+    inputCount: inputs.length,
+    recompute: options.recompute ?? true,
+  });
+}
+
+/** Float tensors from outside that the way from `inputs` to `results` uses: they lie on no path from the inputs. */
+function capturedTensors(results: readonly Tensor[], inputs: readonly Tensor[]): Tensor[] {
+  const inside = nodesBetween(results, inputs);
+  const captured = new Set<Tensor>();
+  for (const node of inside) {
+    for (const tensor of node.inputs) {
+      if (!inside.has(tensor.node) && !inputs.includes(tensor) && isFloating(tensor.dtype)) captured.add(tensor);
+    }
+  }
+  return [...captured];
+}
+
+/** Nodes behind `results` that depend on `inputs`. */
+function nodesBetween(results: readonly Tensor[], inputs: readonly Tensor[]): Set<TraceNode> {
+  const inside = new Set<TraceNode>();
+  for (const node of ancestors(results.map((result) => result.node))) {
+    const depends = node.inputs.some((tensor) => inputs.includes(tensor) || inside.has(tensor.node));
+    if (depends) inside.add(node);
+  }
+  return inside;
+}
+
+const checkpointOperation: Operation<CheckpointAttributes> = {
+  name: 'checkpoint',
+  infer: (types, { resultCount }) => types.slice(0, resultCount),
+  gradient: (site) => {
+    const { fn, resultCount, inputCount, recompute } = site.attributes;
+    const arrived = site.outputGradients.filter((gradient) => gradient !== undefined);
+    const inputs = site.inputs.slice(resultCount, resultCount + inputCount);
+    const captured = site.inputs.slice(resultCount + inputCount);
+    const fresh = recompute ? inputs.map((tensor) => after(tensor, arrived)) : inputs;
+    const results = recompute ? fn(...fresh) : site.inputs.slice(0, resultCount);
+    const cotangents = results.flatMap((output, index) => {
+      const gradient = site.outputGradients[index];
+      return gradient === undefined ? [] : [{ output, gradient }];
+    });
+    const wanted = [...fresh, ...captured].map((tensor, index) => (site.wants(resultCount + index) ? tensor : undefined));
+    const found = pullBackPartially(
+      cotangents,
+      wanted.filter((tensor) => tensor !== undefined),
+    );
+    const gradients = wanted.map((tensor) => (tensor === undefined ? undefined : found.get(tensor)));
+    const ofCaptured = gradients.slice(inputCount).filter((gradient) => gradient !== undefined);
+    return [
+      ...site.inputs.slice(0, resultCount).map(() => undefined),
+      ...gradients.map((gradient, index) =>
+        gradient !== undefined && index < inputCount ? after(gradient, ofCaptured) : gradient,
+      ),
+    ];
+  },
+  lower: ({ graph, inputs, outputs }) => {
+    outputs.forEach((output, index) => {
+      graph.node('Identity', [inputs[index]!], [output]);
+    });
+  },
+};
