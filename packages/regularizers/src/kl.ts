@@ -15,7 +15,7 @@ import {
 } from '@safetune/tensor';
 import { MissingNeedError, RegularizerOptionError } from './errors.ts';
 import { maskedMean } from './masked-mean.ts';
-import type { Regularizer } from './regularizer.ts';
+import type { ForwardOutputs, Regularizer, RowPenalty } from './regularizer.ts';
 import { checkWeight, type WeightSchedule } from './weight-schedule.ts';
 
 export interface KlOptions {
@@ -51,6 +51,17 @@ export function kl(options: KlOptions = {}): Regularizer {
   if (!(temperature > 0 && Number.isFinite(temperature))) {
     throw new RegularizerOptionError('kl', `the temperature is ${temperature}, must be positive`);
   }
+  const penaltyPerRow = ({ logits, referenceLogits, responseMask, exampleOfRow, tagged }: ForwardOutputs): RowPenalty => {
+    if (referenceLogits === undefined) throw new MissingNeedError('kl', 'referenceLogits');
+    const reference = stopGradient(referenceLogits);
+    const values =
+      direction === 'forward'
+        ? klDivergence(logits, reference, temperature)
+        : klDivergence(reference, logits, temperature);
+    // Rows of 'all' are every predicted token, those of 'response' carry the mask.
+    const mask = scope === 'all' ? full(values.shape, 1) : responseMask;
+    return { values, mask: onlyTagged === undefined ? mask : multiply(mask, gather(tagged(onlyTagged), exampleOfRow)) };
+  };
   return {
     name: 'kl',
     config: { type: 'kl', weight, direction, temperature, scope, ...(onlyTagged === undefined ? {} : { onlyTagged }) },
@@ -60,17 +71,10 @@ export function kl(options: KlOptions = {}): Regularizer {
       rows: scope,
       ...(onlyTagged === undefined ? {} : { tags: [onlyTagged] }),
     },
-    penalty({ logits, referenceLogits, responseMask, exampleOfRow, tagged }) {
-      if (referenceLogits === undefined) throw new MissingNeedError('kl', 'referenceLogits');
-      const reference = stopGradient(referenceLogits);
-      const divergence =
-        direction === 'forward'
-          ? klDivergence(logits, reference, temperature)
-          : klDivergence(reference, logits, temperature);
-      // Rows of 'all' are every predicted token, those of 'response' carry the mask.
-      let mask = scope === 'all' ? full(divergence.shape, 1) : responseMask;
-      if (onlyTagged !== undefined) mask = multiply(mask, gather(tagged(onlyTagged), exampleOfRow));
-      return maskedMean(divergence, mask);
+    penaltyPerRow,
+    penalty(outputs) {
+      const { values, mask } = penaltyPerRow(outputs);
+      return maskedMean(values, mask);
     },
   };
 }

@@ -48,6 +48,14 @@ export interface ForwardOutputs extends TracedBatch {
   tagged(tag: string): Tensor;
 }
 
+/** A penalty's parts; see {@link Regularizer.penaltyPerRow}. */
+export interface RowPenalty {
+  /** [rows] float32 */
+  readonly values: Tensor;
+  /** [rows] float32: the weight of each row in the mean, 0 or 1. */
+  readonly mask: Tensor;
+}
+
 /** A plain, serialisable description from which {@link regularizerFromConfig} makes the same regularizer again. */
 export interface RegularizerConfig {
   /** Which regularizer: 'kl', 'ldifs', ... */
@@ -76,6 +84,11 @@ export interface Regularizer {
   hidden?(state: Tensor, layer: number, batch: TracedBatch): Tensor;
   /** A traced scalar, unweighted: KL, LDIFS. The trainer adds `weight * penalty` to the loss. */
   penalty?(outputs: ForwardOutputs): Tensor;
+  /**
+   * The penalty row by row, for one that is a mean over rows of logits: `penalty` is the mean of `values` where `mask`
+   * is 1. A trainer may then compute it over a large vocabulary piece by piece, and hand over only some of the rows.
+   */
+  penaltyPerRow?(outputs: ForwardOutputs): RowPenalty;
   /** On the adapter after an optimizer step (`step` counts from 1): SafeLoRA every n steps. */
   afterStep?(adapter: LoraAdapter, step: number): void | Promise<void>;
   /** On the adapter when training is over: SafeLoRA at the end. */

@@ -1,12 +1,18 @@
 import { GradientError } from './errors.ts';
 import { gradients } from './grad.ts';
-import { applySingle, type Operation } from './operation.ts';
+import { applyOperation, type Operation } from './operation.ts';
 import { multiply } from './operations/elementwise.ts';
 import { after } from './operations/order.ts';
 import type { Tensor } from './tensor.ts';
 
+/** What the function of {@link eagerGradient} gives: the scalar, and values to look at, through which no gradient flows. */
+export interface EagerValue {
+  readonly value: Tensor;
+  readonly observed: readonly Tensor[];
+}
+
 /**
- * `fn(input)` for a scalar function, with its gradient computed at once, in the forward pass: whatever `fn` needs in
+ * A scalar function of `input` whose gradient is computed at once, in the forward pass: whatever the function needs in
  * between dies before the rest of the graph goes on. Right for the end of a network, where a large intermediate value
  * (logits over a vocabulary) becomes one number. Later the gradient is only scaled.
  *
@@ -15,17 +21,29 @@ import type { Tensor } from './tensor.ts';
  * @param earlier computed first, so that several such ends run one after another
  * @throws GradientError when `fn` gives no scalar, or one that does not depend on `input`.
  */
-export function eagerGradient(fn: (input: Tensor) => Tensor, input: Tensor, earlier: readonly Tensor[] = []): Tensor {
+export function eagerGradient(
+  fn: (input: Tensor) => EagerValue,
+  input: Tensor,
+  earlier: readonly Tensor[] = [],
+): EagerValue {
   const start = after(input, earlier);
-  const value = fn(start);
+  const { value, observed } = fn(start);
   if (value.rank !== 0) throw new GradientError(`eagerGradient: the function gives ${value}, must give a scalar`);
   const [gradient] = gradients(value, [start]);
-  return applySingle(eagerOperation, [after(value, [gradient!]), input, gradient!], null);
+  const [result, ...seen] = applyOperation(eagerOperation, [input, gradient!, after(value, [gradient!]), ...observed], null);
+  return { value: result!, observed: seen };
 }
 
 const eagerOperation: Operation<null> = {
   name: 'eagerGradient',
-  infer: ([value]) => [value!],
-  gradient: ({ inputs, outputGradients }) => [undefined, multiply(outputGradients[0]!, inputs[2]!), undefined],
-  lower: ({ graph, inputs, outputs }) => graph.node('Identity', [inputs[0]!], outputs),
+  infer: ([_input, _gradient, ...values]) => values,
+  gradient: ({ inputs, outputGradients }) => {
+    const arrived = outputGradients[0];
+    return inputs.map((_, index) => (index === 0 && arrived !== undefined ? multiply(arrived, inputs[1]!) : undefined));
+  },
+  lower: ({ graph, inputs, outputs }) => {
+    outputs.forEach((output, index) => {
+      graph.node('Identity', [inputs[index + 2]!], [output]);
+    });
+  },
 };

@@ -120,7 +120,7 @@ describe('gradients', () => {
     const x = float('x', 2);
     for (const wrong of [float('g', 3), input('g', tensorType('float64', [2]))]) {
       expect(() => gradients(sum(applySingle(broken(wrong), [x], null)), [x])).toThrow(
-        `broken: gradient`,
+        'broken gives a gradient',
       );
     }
   });
@@ -191,7 +191,7 @@ describe('pullBack', () => {
   it('refuses a cotangent of another shape', () => {
     const x = float('x', 2);
     expect(() => pullBack([{ output: square(x), gradient: float('g', 3) }], [x])).toThrow(
-      'multiply: gradient float32[3] for a value float32[2]',
+      'the cotangent gives a gradient float32[3] for Tensor(float32[2] from multiply)',
     );
   });
 });
@@ -202,13 +202,13 @@ describe('valueAndGrad and grad', () => {
     const found = await evaluate(
       ({ x, w, b }) => {
         const { value, gradients } = valueAndGrad(loss)({ w: w!, b: b! }, x!);
-        return { value, ...gradients, again: grad(loss)({ w: w!, b: b! }, x!).b };
+        return { value, dw: gradients.w, db: gradients.b, again: grad(loss)({ w: w!, b: b! }, x!).b };
       },
       { x: arrayOf([2, 1], 1, 2), w: arrayOf([1, 1], 3), b: arrayOf([], 1) },
     );
     expect(numbersOf(found.value)).toEqual([(16 + 49) / 2]);
-    expect(numbersOf(found.w)).toEqual([4 * 1 + 7 * 2]);
-    expect(numbersOf(found.b)).toEqual([4 + 7]);
+    expect(numbersOf(found.dw)).toEqual([4 * 1 + 7 * 2]);
+    expect(numbersOf(found.db)).toEqual([4 + 7]);
     expect(numbersOf(found.again)).toEqual([11]);
   });
 
@@ -239,7 +239,8 @@ describe('the gradient of a gradient', () => {
       ['a', 'b'],
     ],
   ])('%s', async (_name, fn, names) => {
-    const inputs = { a: randomArray([2, 3], 1, 0.5, 1.5), b: randomArray([2, 3], 2, 0.5, 1.5) };
+    // No two entries of `a` are close: max is smooth there.
+    const inputs = { a: arrayOf([2, 3], 0.5, 0.9, 1.4, 1.2, 0.7, 0.6), b: randomArray([2, 3], 2, 0.5, 1.5) };
     const given = Object.fromEntries(names.map((name) => [name, inputs[name]]));
     expect(await gradientError(derivativeOf(fn, names), given)).toBeLessThan(2e-3);
   });

@@ -4,6 +4,7 @@ import { GradientError } from './errors.ts';
 import { add } from './operations/elementwise.ts';
 import { scalar } from './operations/leaf.ts';
 import { zeros } from './operations/shape.ts';
+import { stopGradientOperation } from './operations/stop-gradient.ts';
 import type { Tensor, TraceNode } from './tensor.ts';
 
 export interface GradientOptions {
@@ -62,17 +63,16 @@ export function pullBackPartially(
   const nodes = ancestors(cotangents.map(({ output }) => output.node));
   const active = dependents(nodes, withRespectTo);
   const arrived = new Map<Tensor, Tensor>();
-  const accumulate = (tensor: Tensor, gradient: Tensor) => {
+  const accumulate = (tensor: Tensor, gradient: Tensor, giver: string) => {
     if (tensor.dtype !== gradient.dtype || !sameShape(tensor.shape, gradient.shape)) {
       throw new GradientError(
-        `${tensor.node.operation.name}: gradient ${gradient.dtype}${describeShape(gradient.shape)} ` +
-          `for a value ${tensor.dtype}${describeShape(tensor.shape)}`,
+        `${giver} gives a gradient ${gradient.dtype}${describeShape(gradient.shape)} for ${tensor}`,
       );
     }
     const sofar = arrived.get(tensor);
     arrived.set(tensor, sofar === undefined ? gradient : add(sofar, gradient));
   };
-  for (const { output, gradient } of cotangents) accumulate(output, gradient);
+  for (const { output, gradient } of cotangents) accumulate(output, gradient, 'the cotangent');
 
   for (const node of nodes.reverse()) {
     const reached = node.outputs.some((output) => arrived.has(output));
@@ -90,7 +90,7 @@ export function pullBackPartially(
     });
     node.inputs.forEach((input, index) => {
       const contribution = contributions[index];
-      if (contribution !== undefined && active.has(input)) accumulate(input, contribution);
+      if (contribution !== undefined && active.has(input)) accumulate(input, contribution, operation.name);
     });
   }
   return arrived;
@@ -112,7 +112,8 @@ export function ancestors(roots: readonly TraceNode[]): TraceNode[] {
 function dependents(nodes: readonly TraceNode[], sources: readonly Tensor[]): Set<Tensor> {
   const active = new Set<Tensor>(sources);
   for (const node of nodes) {
-    if (!node.inputs.some((input) => active.has(input))) continue;
+    const isConstant = (node.operation as unknown) === stopGradientOperation;
+    if (isConstant || !node.inputs.some((input) => active.has(input))) continue;
     for (const output of node.outputs) if (isFloating(output.dtype)) active.add(output);
   }
   return active;

@@ -32,5 +32,5 @@ export { NonFiniteError } from './dense/errors.ts';
 export { type Qr, type Svd, singularValues, svd, thinQr } from './dense/decompositions.ts';
 export { lowRankSingularValues, lowRankSvd } from './dense/low-rank.ts';
 export { type CheckpointOptions, checkpoint } from './checkpoint.ts';
-export { eagerGradient } from './eager-gradient.ts';
+export { type EagerValue, eagerGradient } from './eager-gradient.ts';
 export { after } from './operations/order.ts';

@@ -1,27 +1,22 @@
 import type { Batch } from '@safetune/datasets';
-import type { CausalLm, ForwardOptions } from '@safetune/models';
-import { type ForwardOutputs, maskedMean, type Regularizer, resolveLayers } from '@safetune/regularizers';
+import type { CausalLm } from '@safetune/models';
+import type { Regularizer } from '@safetune/regularizers';
 import {
-  add,
-  checkpoint,
   compile,
-  crossEntropy,
   type Executable,
-  gather,
   gradients,
   type HostArray,
   hostArray,
-  multiply,
-  multiplyDimensions,
   type NamedTensors,
-  reshape,
   type RuntimeOptions,
   type Tensor,
   type TensorType,
   tensorType,
 } from '@safetune/tensor';
-import { batchInputs, batchSignature, tagInput } from './batch-inputs.ts';
+import { batchInputs, batchSignature } from './batch-inputs.ts';
 import { TrainOptionError } from './errors.ts';
+import { traceForward } from './forward.ts';
+import { shareInput, traceLoss, weightInput } from './loss.ts';
 import type { Trainable } from './trainable.ts';
 
 export interface TrainStepOptions {
@@ -33,6 +28,11 @@ export interface TrainStepOptions {
    * third more time. Default false.
    */
   readonly recompute?: boolean;
+  /**
+   * Pieces in which rows go through the output layer, so that the logits of one piece exist at a time. Default 8 for
+   * a vocabulary of 32,768 and more with a frozen head, else 1.
+   */
+  readonly headPieces?: number;
   readonly runtime?: RuntimeOptions;
 }
 
@@ -66,37 +66,31 @@ export interface TrainStep {
  */
 export async function compileTrainStep(options: TrainStepOptions): Promise<TrainStep> {
   const { model, trainable, regularizers = [], recompute = false, runtime = {} } = options;
-  const penalised = regularizers.filter((regularizer) => regularizer.penalty !== undefined);
   checkNames(regularizers);
+  const penalised = regularizers.filter(({ penalty, penaltyPerRow }) => penalty ?? penaltyPerRow);
   const tags = [...new Set(regularizers.flatMap(({ needs }) => needs?.tags ?? []))];
-  const rows = regularizers.some(({ needs }) => needs?.rows === 'all') ? 'all' : 'response';
+  const scope = regularizers.some(({ needs }) => needs?.rows === 'all') ? 'all' : 'response';
+  const pieces = options.headPieces ?? defaultHeadPieces(model, trainable);
   const parameterNames = Object.keys(trainable.tensors);
 
-  const signature: Record<string, TensorType> = { ...batchSignature, share: tensorType('float32', []) };
-  for (const tag of tags) signature[tagInput(tag)] = tensorType('float32', ['batch']);
-  for (const { name } of penalised) signature[weightInput(name)] = tensorType('float32', []);
-  for (const [name, values] of Object.entries(trainable.tensors)) {
-    signature[name] = tensorType('float32', values.shape);
-  }
-
+  const signature: Record<string, TensorType> = {
+    ...batchSignature(pieces, tags),
+    [shareInput]: tensorType('float32', []),
+    ...Object.fromEntries(penalised.map(({ name }) => [weightInput(name), tensorType('float32', [])])),
+    ...Object.fromEntries(
+      Object.entries(trainable.tensors).map(([name, { shape }]) => [name, tensorType('float32', shape)]),
+    ),
+  };
   const trace = (inputs: NamedTensors): Record<string, Tensor> => {
-    const outputs = forward(model, trainable.forward(inputs), regularizers, recompute, inputs);
-    const entropy = maskedMean(crossEntropy(outputs.logits, outputs.labels), outputs.responseMask);
-    let loss = entropy;
-    const penalties: Record<string, Tensor> = {};
-    for (const regularizer of penalised) {
-      const penalty = regularizer.penalty!(outputs);
-      penalties[penaltyOutput(regularizer.name)] = penalty;
-      loss = add(loss, multiply(penalty, inputs[weightInput(regularizer.name)]!));
-    }
+    const settings = { model, trained: trainable.forward(inputs), regularizers, recompute, pieces };
+    const { objective, crossEntropy, penalties } = traceLoss(settings, traceForward(settings, inputs), inputs);
     const found = gradients(
-      multiply(loss, inputs['share']!),
+      objective,
       parameterNames.map((name) => inputs[name]!),
     );
     return {
-      loss,
-      crossEntropy: entropy,
-      ...penalties,
+      crossEntropy,
+      ...Object.fromEntries(Object.entries(penalties).map(([name, value]) => [penaltyOutput(name), value])),
       ...Object.fromEntries(parameterNames.map((name, index) => [gradientOutput(name), found[index]!])),
     };
   };
@@ -107,73 +101,31 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
   return {
     gradients: flat,
     async run(batch, weights = {}, share = 1) {
-      const feeds: Record<string, HostArray> = {
-        ...batchInputs(batch, rows, tags),
-        ...trainable.tensors,
-        share: scalarArray(share),
-      };
-      for (const { name } of penalised) feeds[weightInput(name)] = scalarArray(weights[name] ?? 1);
-      const values = await executable.run(feeds, { into });
+      const weightOf = (name: string) => weights[name] ?? 1;
+      const values = await executable.run(
+        {
+          ...batchInputs(batch, scope, pieces, tags),
+          ...trainable.tensors,
+          [shareInput]: scalarArray(share),
+          ...Object.fromEntries(penalised.map(({ name }) => [weightInput(name), scalarArray(weightOf(name))])),
+        },
+        { into },
+      );
       const read = (name: string) => Number(values[name]!.data[0]);
-      return {
-        loss: read('loss'),
-        crossEntropy: read('crossEntropy'),
-        penalties: Object.fromEntries(penalised.map(({ name }) => [name, read(penaltyOutput(name))])),
-      };
+      const entropy = read('crossEntropy');
+      const penalties = Object.fromEntries(penalised.map(({ name }) => [name, read(penaltyOutput(name))]));
+      const loss = Object.entries(penalties).reduce((total, [name, value]) => total + weightOf(name) * value, entropy);
+      return { loss, crossEntropy: entropy, penalties };
     },
     release: () => executable.release(),
   };
 }
 
-/** Traces the model in training and, where a regularizer needs it, its safe reference. */
-function forward(
-  model: CausalLm,
-  trained: Pick<ForwardOptions, 'linear' | 'weight'>,
-  regularizers: readonly Regularizer[],
-  recompute: boolean,
-  inputs: NamedTensors,
-): ForwardOutputs {
-  const { tokenIds, tokenMask, tokenResponseMask, rowIndex, labels, responseMask, exampleOfRow } = inputs as {
-    [Name in keyof typeof batchSignature]: Tensor;
-  };
-  const traced = { tokenIds, tokenMask, tokenResponseMask };
-  const edits = regularizers.filter(({ hidden }) => hidden !== undefined);
-  const edited: ForwardOptions = {
-    ...trained,
-    block: (trace, state) => checkpoint((before) => [trace(before)], [state], { recompute })[0]!,
-    ...(edits.length === 0
-      ? {}
-      : {
-          hidden: (state: Tensor, layer: number) =>
-            edits.reduce((current, regularizer) => regularizer.hidden!(current, layer, traced), state),
-        }),
-  };
-  const rowsOf = (states: Tensor) =>
-    gather(reshape(states, [multiplyDimensions('batch', 'seq'), model.config.hiddenSize]), rowIndex);
-  const layersOf = (need: 'hiddenStates' | 'referenceHiddenStates') =>
-    new Set(regularizers.flatMap(({ needs }) => (needs?.[need] ? resolveLayers(needs[need], model.config.layerCount) : [])));
-  const pick = (states: readonly Tensor[], layers: ReadonlySet<number>) =>
-    new Map([...layers].map((layer) => [layer, states[layer]!]));
+/** Beyond this the logits of a batch are worth cutting up. */
+const largeVocabulary = 32_768;
 
-  const backbone = model.forward(tokenIds, edited);
-  const referenceLayers = layersOf('referenceHiddenStates');
-  const needsLogits = regularizers.some(({ needs }) => needs?.referenceLogits);
-  const reference = needsLogits || referenceLayers.size > 0 ? model.forward(tokenIds) : undefined;
-  return {
-    ...traced,
-    labels,
-    responseMask,
-    exampleOfRow,
-    logits: model.head(rowsOf(backbone.output), trained),
-    ...(needsLogits ? { referenceLogits: model.head(rowsOf(reference!.output)) } : {}),
-    hiddenStates: pick(backbone.states, layersOf('hiddenStates')),
-    referenceHiddenStates: reference ? pick(reference.states, referenceLayers) : new Map(),
-    tagged: (tag) => {
-      const mask = inputs[tagInput(tag)];
-      if (mask === undefined) throw new TrainOptionError('regularizers', `the tag '${tag}' is used but not declared in needs.tags`);
-      return mask;
-    },
-  };
+function defaultHeadPieces(model: CausalLm, trainable: Trainable): number {
+  return trainable.adapter !== undefined && model.config.vocabularySize >= largeVocabulary ? 8 : 1;
 }
 
 function checkNames(regularizers: readonly Regularizer[]): void {
@@ -199,6 +151,5 @@ function scalarArray(value: number): HostArray {
   return hostArray(Float32Array.of(value), []);
 }
 
-const weightInput = (regularizer: string) => `weight:${regularizer}`;
 const penaltyOutput = (regularizer: string) => `penalty:${regularizer}`;
 const gradientOutput = (parameter: string) => `gradient:${parameter}`;

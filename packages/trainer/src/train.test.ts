@@ -186,9 +186,9 @@ describe('batchInputs', () => {
   it('has a row for each token that predicts a supervised one', async () => {
     const file = await openSafetensors(join(adapterDirectory('llama-lora-query-value'), 'expected.safetensors'));
     const batch = await goldenBatch(file, 'batch.');
-    const inputs = batchInputs(batch, 'response', []);
+    const inputs = batchInputs(batch, 'response', 1, []);
     expect(inputs['rowIndex']!.size).toBe(supervisedTokens(batch));
-    const all = batchInputs(batch, 'all', []);
+    const all = batchInputs(batch, 'all', 1, []);
     expect(all['rowIndex']!.size).toBe(batch.lengths.reduce((total, length) => total + length - 1, 0));
     expect(Array.from(all['responseMask']!.data, Number).reduce((a, b) => a + b)).toBe(supervisedTokens(batch));
   });

@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { dirname, relative, sep } from 'node:path';
 import { describeShape, sameShape } from '../dimension.ts';
 import { CompileError } from '../errors.ts';
@@ -124,14 +124,25 @@ interface ExternalWeights {
 /** ONNX Runtime takes one folder for all external files and refuses links out of it: resolve, then find the common one. */
 function externalWeights(nodes: readonly TraceNode[]): ExternalWeights {
   const realPaths = new Map<string, string>();
+  const fileBytes = new Map<string, number>();
   for (const node of nodes) {
     if (!isLeaf(node, weightOperation)) continue;
     const { region } = node.attributes as unknown as WeightAttributes;
-    if (realPaths.has(region.file)) continue;
-    try {
-      realPaths.set(region.file, realpathSync(region.file));
-    } catch (cause) {
-      throw new CompileError(`weight '${region.name}': cannot open ${region.file}`, { cause });
+    let bytes = fileBytes.get(region.file);
+    if (bytes === undefined) {
+      try {
+        realPaths.set(region.file, realpathSync(region.file));
+        bytes = statSync(region.file).size;
+      } catch (cause) {
+        throw new CompileError(`weight '${region.name}': cannot open ${region.file}`, { cause });
+      }
+      fileBytes.set(region.file, bytes);
+    }
+    const end = region.offset + region.byteLength;
+    if (end > bytes) {
+      throw new CompileError(
+        `weight '${region.name}' ends at byte ${end} of ${region.file}, which has ${bytes}: is the file incomplete?`,
+      );
     }
   }
   const folders = [...realPaths.values()].map((file) => dirname(file).split(sep));
@@ -149,6 +160,8 @@ function initializer(name: string, node: TraceNode, weights: ExternalWeights): O
     return { name, dtype, shape, content: { bytes: (node.attributes as unknown as ConstantAttributes).bytes } };
   }
   const { region } = node.attributes as unknown as WeightAttributes;
+  // ONNX Runtime reads a length of 0 as 'to the end of the file'.
+  if (region.byteLength === 0) return { name, dtype, shape, content: { bytes: new Uint8Array() } };
   const location = relative(weights.directory!, weights.realPaths.get(region.file)!);
   return { name, dtype, shape, content: { location, offset: region.offset, byteLength: region.byteLength } };
 }

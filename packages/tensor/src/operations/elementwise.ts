@@ -5,6 +5,8 @@ import { ShapeError } from '../errors.ts';
 import { applySingle, type GradientSite, type Operation } from '../operation.ts';
 import type { Tensor, TensorType } from '../tensor.ts';
 import { asTensor, type TensorLike } from './leaf.ts';
+
+export { stopGradient } from './stop-gradient.ts';
 import { sumToShape } from './broadcast.ts';
 
 // ---- one operand -------------------------------------------------------------------------------------------------
@@ -229,16 +231,4 @@ const castOperation: Operation<{ dtype: DataType }> = {
   ],
   lower: ({ graph, inputs, outputs, attributes }) =>
     graph.node('Cast', inputs, outputs, { to: { int: elementTypeNumber(attributes.dtype) } }),
-};
-
-/** The same value, through which no gradient flows. */
-export function stopGradient(x: Tensor): Tensor {
-  return applySingle(stopGradientOperation, [x], null);
-}
-
-const stopGradientOperation: Operation<null> = {
-  name: 'stopGradient',
-  infer: ([x]) => [x!],
-  gradient: () => [undefined],
-  lower: ({ graph, inputs, outputs }) => graph.node('Identity', inputs, outputs),
 };

@@ -1,0 +1,141 @@
+import type { ForwardOutputs, Regularizer } from '@safetune/regularizers';
+import {
+  add,
+  concatenate,
+  crossEntropy,
+  divide,
+  eagerGradient,
+  maximum,
+  multiply,
+  type NamedTensors,
+  scalar,
+  sum,
+  type Tensor,
+} from '@safetune/tensor';
+import type { ForwardSettings, RowPiece, TracedForward } from './forward.ts';
+
+/** The loss of a step, traced. */
+export interface TracedLoss {
+  /** `share * (cross-entropy + sum of weight * penalty)`: what is differentiated. */
+  readonly objective: Tensor;
+  /** Mean over the supervised tokens, nats. */
+  readonly crossEntropy: Tensor;
+  /** Unweighted penalties by regularizer name. */
+  readonly penalties: Readonly<Record<string, Tensor>>;
+}
+
+/** Names of the inputs that weigh the terms. */
+export const shareInput = 'share';
+export const weightInput = (regularizer: string) => `weight:${regularizer}`;
+
+/** A term that is a masked mean over rows: cross-entropy, or a penalty that can be had row by row. */
+interface RowTerm {
+  readonly name: string;
+  /** Traced weight in the loss. */
+  readonly weight: Tensor;
+  rows(outputs: ForwardOutputs): { readonly values: Tensor; readonly mask: Tensor };
+}
+
+/**
+ * Traces the loss. Terms that are means over rows are computed piece by piece, each piece's logits dying before the
+ * next one's are made; with a frozen head their gradient is taken at once.
+ */
+export function traceLoss(settings: ForwardSettings, traced: TracedForward, inputs: NamedTensors): TracedLoss {
+  const share = inputs[shareInput]!;
+  const penalised = settings.regularizers.filter(({ penalty, penaltyPerRow }) => penalty ?? penaltyPerRow);
+  const weightOf = ({ name }: Regularizer) => inputs[weightInput(name)]!;
+  const terms: RowTerm[] = [
+    {
+      name: '',
+      weight: scalar(1),
+      rows: ({ logits, labels, responseMask }) => ({ values: crossEntropy(logits, labels), mask: responseMask }),
+    },
+    ...penalised.flatMap((regularizer) =>
+      regularizer.penaltyPerRow === undefined
+        ? []
+        : [{ name: regularizer.name, weight: weightOf(regularizer), rows: regularizer.penaltyPerRow }],
+    ),
+  ];
+  const rowLoss = traceRowTerms(settings, traced, terms, share);
+  let objective = rowLoss.objective;
+  const penalties: Record<string, Tensor> = {};
+  for (const regularizer of penalised) {
+    const ofRows = rowLoss.means.get(regularizer.name);
+    if (ofRows === undefined) {
+      const penalty = regularizer.penalty!(wholeOutputs(settings, traced));
+      objective = add(objective, multiply(multiply(penalty, weightOf(regularizer)), share));
+      penalties[regularizer.name] = penalty;
+    } else penalties[regularizer.name] = ofRows;
+  }
+  return { objective, crossEntropy: rowLoss.means.get('')!, penalties };
+}
+
+function traceRowTerms(
+  settings: ForwardSettings,
+  traced: TracedForward,
+  terms: readonly RowTerm[],
+  share: Tensor,
+): { objective: Tensor; means: ReadonlyMap<string, Tensor> } {
+  const counts = terms.map((term) => maximum(maskTotal(settings, traced, term), 1));
+  const values: Tensor[] = [];
+  const totals: Tensor[][] = [];
+  for (const piece of traced.pieces) {
+    const pieceLoss = (hidden: Tensor) => {
+      const outputs = pieceOutputs(settings, traced, { ...piece, hidden });
+      const sums = terms.map((term) => {
+        const { values: perRow, mask } = term.rows(outputs);
+        return sum(multiply(perRow, multiply(mask, piece.rowMask)));
+      });
+      const value = terms
+        .map(({ weight }, index) => multiply(divide(sums[index]!, counts[index]!), weight))
+        .reduce(add);
+      return { value: multiply(value, share), observed: sums };
+    };
+    // A trained head needs its own gradient, which a gradient taken at once does not give.
+    const { value, observed } =
+      settings.trained.weight === undefined
+        ? eagerGradient(pieceLoss, piece.hidden, values.slice(-1))
+        : pieceLoss(piece.hidden);
+    values.push(value);
+    totals.push([...observed]);
+  }
+  const means = new Map(
+    terms.map(({ name }, index) => [name, divide(totals.map((sums) => sums[index]!).reduce(add), counts[index]!)]),
+  );
+  return { objective: values.reduce(add), means };
+}
+
+/** Rows that a term counts, over all pieces. Its mask does not depend on the logits, so nothing large is computed. */
+function maskTotal(settings: ForwardSettings, traced: TracedForward, term: RowTerm): Tensor {
+  return traced.pieces
+    .map((piece) => sum(multiply(term.rows(pieceOutputs(settings, traced, piece)).mask, piece.rowMask)))
+    .reduce(add);
+}
+
+/** What a penalty sees of one piece of rows. */
+function pieceOutputs({ model, trained }: ForwardSettings, { shared }: TracedForward, piece: RowPiece): ForwardOutputs {
+  const { hidden, referenceHidden, labels, responseMask, exampleOfRow } = piece;
+  return {
+    ...shared,
+    labels,
+    responseMask,
+    exampleOfRow,
+    logits: model.head(hidden, trained),
+    ...(referenceHidden === undefined ? {} : { referenceLogits: model.head(referenceHidden) }),
+  };
+}
+
+/** What a penalty sees that is no mean over rows: all rows at once. */
+function wholeOutputs(settings: ForwardSettings, traced: TracedForward): ForwardOutputs {
+  const [first, ...others] = traced.pieces as [RowPiece, ...RowPiece[]];
+  const join = (field: keyof RowPiece) =>
+    others.length === 0 ? first[field]! : concatenate(traced.pieces.map((piece) => piece[field]!), 0);
+  return pieceOutputs(settings, traced, {
+    hidden: join('hidden'),
+    referenceHidden: first.referenceHidden === undefined ? undefined : join('referenceHidden'),
+    labels: join('labels'),
+    responseMask: multiply(join('responseMask'), join('rowMask')),
+    exampleOfRow: join('exampleOfRow'),
+    rowMask: join('rowMask'),
+  });
+}
