@@ -1,25 +1,45 @@
 import type { Batch } from '@safetune/datasets';
-import { type HostArray, hostArray, type TensorType, tensorType } from '@safetune/tensor';
+import { addDimensions, type Dimension, type HostArray, hostArray, type TensorType, tensorType } from '@safetune/tensor';
 
 /** Which positions have a row of logits: those that predict a supervised token, or those that predict any. */
 export type RowScope = 'response' | 'all';
 
+/** How rows of logits are cut up for the head. */
+export interface RowPieces {
+  /** Pieces there are at most; the last takes what is left, trailing ones may be empty. */
+  readonly count: number;
+  /** Rows of every piece but the last. */
+  readonly rows: number;
+}
+
+/** Extent of a piece's rows, a symbol. */
+export const pieceExtent = (piece: number) => `rows${piece}`;
+
+/** Name of an input of one piece of rows. */
+export const pieceInput = (name: RowInput, piece: number) => `${name}.${piece}`;
+
+const rowInputs = { labels: 'int64', responseMask: 'float32', exampleOfRow: 'int64' } as const;
+export type RowInput = keyof typeof rowInputs;
+
 /**
- * The inputs of a training graph that come from a batch. The rows of logits come in `pieces` of equal length, filled
- * up with rows whose `rowMask` is 0.
+ * The inputs of a training graph that come from a batch. Rows of logits come in pieces.
  */
 export function batchSignature(pieces: number, tags: readonly string[]): Record<string, TensorType> {
   const perToken = (dtype: 'int64' | 'float32') => tensorType(dtype, ['batch', 'seq']);
-  const perRow = (dtype: 'int64' | 'float32') => tensorType(dtype, [pieces, 'rows']);
+  const numbers = Array.from({ length: pieces }, (_, piece) => piece);
   return {
     tokenIds: perToken('int64'),
     tokenMask: perToken('float32'),
     tokenResponseMask: perToken('float32'),
-    rowIndex: perRow('int64'),
-    rowMask: perRow('float32'),
-    labels: perRow('int64'),
-    responseMask: perRow('float32'),
-    exampleOfRow: perRow('int64'),
+    ...Object.fromEntries(
+      numbers.flatMap((piece) =>
+        Object.entries(rowInputs).map(([name, dtype]) => [
+          pieceInput(name as RowInput, piece),
+          tensorType(dtype, [pieceExtent(piece)]),
+        ]),
+      ),
+    ),
+    rowIndex: tensorType('int64', [numbers.map(pieceExtent).reduce<Dimension>(addDimensions, 0)]),
     ...Object.fromEntries(tags.map((tag) => [tagInput(tag), tensorType('float32', ['batch'])])),
   };
 }
@@ -33,7 +53,7 @@ export function tagInput(tag: string): string {
 export function batchInputs(
   batch: Batch,
   scope: RowScope,
-  pieces: number,
+  pieces: RowPieces,
   tags: readonly string[],
 ): Record<string, HostArray> {
   const { size, length } = batch;
@@ -42,27 +62,25 @@ export function batchInputs(
     tokenMask.fill(1, example * length, example * length + batch.lengths[example]!);
   }
   const positions = rowPositions(batch, scope);
-  const rows = Math.ceil(positions.length / pieces);
-  const filled = Array.from({ length: pieces * rows }, (_, row) => positions[row]);
-  const integers = (value: (position: number) => number) =>
-    hostArray(
-      BigInt64Array.from(filled, (position) => BigInt(position === undefined ? 0 : value(position))),
-      [pieces, rows],
-    );
-  const floats = (value: (position: number) => number) =>
-    hostArray(
-      Float32Array.from(filled, (position) => (position === undefined ? 0 : value(position))),
-      [pieces, rows],
-    );
+  const integers = (values: readonly number[]) => hostArray(BigInt64Array.from(values, BigInt), [values.length]);
+  const ofPiece = (piece: number): Record<string, HostArray> => {
+    const end = piece === pieces.count - 1 ? undefined : (piece + 1) * pieces.rows;
+    const rows = positions.slice(piece * pieces.rows, end);
+    return {
+      [pieceInput('labels', piece)]: integers(rows.map((position) => batch.tokenIds[position + 1]!)),
+      [pieceInput('responseMask', piece)]: hostArray(
+        Float32Array.from(rows, (position) => batch.responseMask[position + 1]!),
+        [rows.length],
+      ),
+      [pieceInput('exampleOfRow', piece)]: integers(rows.map((position) => Math.floor(position / length))),
+    };
+  };
   return {
     tokenIds: hostArray(BigInt64Array.from(batch.tokenIds, BigInt), [size, length]),
     tokenMask: hostArray(tokenMask, [size, length]),
     tokenResponseMask: hostArray(Float32Array.from(batch.responseMask), [size, length]),
-    rowIndex: integers((position) => position),
-    rowMask: floats(() => 1),
-    labels: integers((position) => batch.tokenIds[position + 1]!),
-    responseMask: floats((position) => batch.responseMask[position + 1]!),
-    exampleOfRow: integers((position) => Math.floor(position / length)),
+    rowIndex: integers(positions),
+    ...Object.assign({}, ...Array.from({ length: pieces.count }, (_, piece) => ofPiece(piece))),
     ...Object.fromEntries(
       tags.map((tag) => [
         tagInput(tag),

@@ -1,7 +1,7 @@
 import type { CausalLm, ForwardOptions } from '@safetune/models';
 import { type ForwardOutputs, type Regularizer, resolveLayers, type TracedBatch } from '@safetune/regularizers';
 import { checkpoint, gather, multiplyDimensions, type NamedTensors, reshape, split, type Tensor } from '@safetune/tensor';
-import { tagInput } from './batch-inputs.ts';
+import { pieceExtent, pieceInput, tagInput } from './batch-inputs.ts';
 import { TrainOptionError } from './errors.ts';
 
 export interface ForwardSettings {
@@ -21,8 +21,6 @@ export interface RowPiece extends Pick<ForwardOutputs, 'labels' | 'responseMask'
   readonly hidden: Tensor;
   /** The same of the safe reference, when a regularizer needs its logits. */
   readonly referenceHidden: Tensor | undefined;
-  /** [rows] float32: 0 where the row only fills the piece up. */
-  readonly rowMask: Tensor;
 }
 
 /** A forward pass up to the head, in training and (where needed) of the safe reference. */
@@ -85,23 +83,18 @@ function rowPieces(
   referenceOutput: Tensor | undefined,
 ): RowPiece[] {
   const { hiddenSize } = model.config;
-  const piecesOf = (name: string): Tensor[] =>
-    split(inputs[name]!, 0, Array<number>(pieces).fill(1)).map((piece) => reshape(piece, ['rows']));
+  const extents = Array.from({ length: pieces }, (_, piece) => pieceExtent(piece));
   // One gather for all rows, then pieces: its gradient is scattered back once.
-  const hiddenPieces = (states: Tensor): Tensor[] => {
-    const rows = gather(reshape(states, [multiplyDimensions('batch', 'seq'), hiddenSize]), inputs['rowIndex']!);
-    return split(rows, 0, Array<number>(pieces).fill(1)).map((piece) => reshape(piece, ['rows', hiddenSize]));
-  };
-  const [labels, responseMask, exampleOfRow, rowMask] = ['labels', 'responseMask', 'exampleOfRow', 'rowMask'].map(piecesOf);
+  const hiddenPieces = (states: Tensor): readonly Tensor[] =>
+    split(gather(reshape(states, [multiplyDimensions('batch', 'seq'), hiddenSize]), inputs['rowIndex']!), 0, extents);
   const hidden = hiddenPieces(output);
   const needsLogits = regularizers.some(({ needs }) => needs?.referenceLogits);
   const referenceHidden = needsLogits ? hiddenPieces(referenceOutput!) : undefined;
-  return hidden.map((piece, index) => ({
-    hidden: piece,
-    referenceHidden: referenceHidden?.[index],
-    labels: labels![index]!,
-    responseMask: responseMask![index]!,
-    exampleOfRow: exampleOfRow![index]!,
-    rowMask: rowMask![index]!,
+  return hidden.map((rows, piece) => ({
+    hidden: rows,
+    referenceHidden: referenceHidden?.[piece],
+    labels: inputs[pieceInput('labels', piece)]!,
+    responseMask: inputs[pieceInput('responseMask', piece)]!,
+    exampleOfRow: inputs[pieceInput('exampleOfRow', piece)]!,
   }));
 }

@@ -84,7 +84,7 @@ function traceRowTerms(
       const outputs = pieceOutputs(settings, traced, { ...piece, hidden });
       const sums = terms.map((term) => {
         const { values: perRow, mask } = term.rows(outputs);
-        return sum(multiply(perRow, multiply(mask, piece.rowMask)));
+        return sum(multiply(perRow, mask));
       });
       const value = terms
         .map(({ weight }, index) => multiply(divide(sums[index]!, counts[index]!), weight))
@@ -108,7 +108,7 @@ function traceRowTerms(
 /** Rows that a term counts, over all pieces. Its mask does not depend on the logits, so nothing large is computed. */
 function maskTotal(settings: ForwardSettings, traced: TracedForward, term: RowTerm): Tensor {
   return traced.pieces
-    .map((piece) => sum(multiply(term.rows(pieceOutputs(settings, traced, piece)).mask, piece.rowMask)))
+    .map((piece) => sum(term.rows(pieceOutputs(settings, traced, piece)).mask))
     .reduce(add);
 }
 
@@ -134,8 +134,7 @@ function wholeOutputs(settings: ForwardSettings, traced: TracedForward): Forward
     hidden: join('hidden'),
     referenceHidden: first.referenceHidden === undefined ? undefined : join('referenceHidden'),
     labels: join('labels'),
-    responseMask: multiply(join('responseMask'), join('rowMask')),
+    responseMask: join('responseMask'),
     exampleOfRow: join('exampleOfRow'),
-    rowMask: join('rowMask'),
   });
 }

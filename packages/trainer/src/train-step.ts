@@ -13,7 +13,7 @@ import {
   type TensorType,
   tensorType,
 } from '@safetune/tensor';
-import { batchInputs, batchSignature } from './batch-inputs.ts';
+import { batchInputs, batchSignature, type RowPieces } from './batch-inputs.ts';
 import { TrainOptionError } from './errors.ts';
 import { traceForward } from './forward.ts';
 import { shareInput, traceLoss, weightInput } from './loss.ts';
@@ -29,10 +29,11 @@ export interface TrainStepOptions {
    */
   readonly recompute?: boolean;
   /**
-   * Pieces in which rows go through the output layer, so that the logits of one piece exist at a time. Default 8 for
-   * a vocabulary of 32,768 and more with a frozen head, else 1.
+   * Pieces in which rows go through the output layer, so that the logits of one piece exist at a time. Default: 8 of
+   * 256 rows (fewer would spend their time packing weights) for a vocabulary of 32,768 and more with a frozen head, else
+   * all rows at once.
    */
-  readonly headPieces?: number;
+  readonly headPieces?: RowPieces;
   readonly runtime?: RuntimeOptions;
 }
 
@@ -74,7 +75,7 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
   const parameterNames = Object.keys(trainable.tensors);
 
   const signature: Record<string, TensorType> = {
-    ...batchSignature(pieces, tags),
+    ...batchSignature(pieces.count, tags),
     [shareInput]: tensorType('float32', []),
     ...Object.fromEntries(penalised.map(({ name }) => [weightInput(name), tensorType('float32', [])])),
     ...Object.fromEntries(
@@ -82,7 +83,7 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
     ),
   };
   const trace = (inputs: NamedTensors): Record<string, Tensor> => {
-    const settings = { model, trained: trainable.forward(inputs), regularizers, recompute, pieces };
+    const settings = { model, trained: trainable.forward(inputs), regularizers, recompute, pieces: pieces.count };
     const { objective, crossEntropy, penalties } = traceLoss(settings, traceForward(settings, inputs), inputs);
     const found = gradients(
       objective,
@@ -124,8 +125,9 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
 /** Beyond this the logits of a batch are worth cutting up. */
 const largeVocabulary = 32_768;
 
-function defaultHeadPieces(model: CausalLm, trainable: Trainable): number {
-  return trainable.adapter !== undefined && model.config.vocabularySize >= largeVocabulary ? 8 : 1;
+function defaultHeadPieces(model: CausalLm, trainable: Trainable): RowPieces {
+  const large = trainable.adapter !== undefined && model.config.vocabularySize >= largeVocabulary;
+  return { count: large ? 8 : 1, rows: 256 };
 }
 
 function checkNames(regularizers: readonly Regularizer[]): void {

@@ -186,11 +186,13 @@ describe('batchInputs', () => {
   it('has a row for each token that predicts a supervised one', async () => {
     const file = await openSafetensors(join(adapterDirectory('llama-lora-query-value'), 'expected.safetensors'));
     const batch = await goldenBatch(file, 'batch.');
-    const inputs = batchInputs(batch, 'response', 1, []);
+    const inputs = batchInputs(batch, 'response', { count: 2, rows: 5 }, []);
     expect(inputs['rowIndex']!.size).toBe(supervisedTokens(batch));
-    const all = batchInputs(batch, 'all', 1, []);
+    const all = batchInputs(batch, 'all', { count: 2, rows: 5 }, []);
     expect(all['rowIndex']!.size).toBe(batch.lengths.reduce((total, length) => total + length - 1, 0));
-    expect(Array.from(all['responseMask']!.data, Number).reduce((a, b) => a + b)).toBe(supervisedTokens(batch));
+    expect(all['responseMask.0']!.size).toBe(5);
+    const masks = [...all['responseMask.0']!.data, ...all['responseMask.1']!.data].map(Number);
+    expect(masks.reduce((a, b) => a + b)).toBe(supervisedTokens(batch));
   });
 });
 
