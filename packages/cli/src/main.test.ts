@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pythonWith, runPython } from '../../../conformance/python.ts';
-import { startJudge } from './testing/judge-server.ts';
-import { runCli } from './testing/run-cli.ts';
+import { startJudge } from './__fixtures__/judge-server.ts';
+import { runCli } from './__fixtures__/run-cli.ts';
 
 const model = fileURLToPath(new URL('../../../conformance/goldens/checkpoints/qwen2-tied-bfloat16', import.meta.url));
 

@@ -5,7 +5,7 @@ import { kl } from '@safetune/regularizers';
 import { openSafetensors, readTensor } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import { TrainOptionError } from './errors.ts';
-import { adapterDirectory, checkpointDirectory, goldenBatch, readJson, relativeError } from './testing/goldens.ts';
+import { adapterDirectory, checkpointDirectory, goldenBatch, readJson, relativeError } from './__fixtures__/goldens.ts';
 import { compileTrainStep, type TrainStep } from './train-step.ts';
 import { trainAdapter, trainAllWeights } from './trainable.ts';
 

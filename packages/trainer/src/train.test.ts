@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NonFiniteLossError, TrainingCheckpointError, TrainOptionError } from './errors.ts';
 import type { StepEvent, TrainEvent } from './progress.ts';
 import { type AdapterRunOptions, trainIntoDirectory } from './run-directory.ts';
-import { adapterDirectory, checkpointDirectory, goldenBatch, openSafetensors, readJson, relativeError } from './testing/goldens.ts';
+import { adapterDirectory, checkpointDirectory, goldenBatch, openSafetensors, readJson, relativeError } from './__fixtures__/goldens.ts';
 import { train, type TrainOptions } from './train.ts';
 import { trainAdapter } from './trainable.ts';
 import { batchInputs, supervisedTokens } from './batch-inputs.ts';

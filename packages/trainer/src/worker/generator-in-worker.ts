@@ -1,0 +1,45 @@
+import type { TokenGenerator } from '@safetune/models';
+import { cloneableAdapter } from './adapter-description.ts';
+import type { GeneratorCall } from './protocol.ts';
+import { startWorkerThread } from './worker-thread.ts';
+
+/** What a generator in a worker is made of: the model as a folder; the adapter a `LoraAdapter`, a description or a folder. */
+export type WorkerGeneratorOptions = GeneratorCall;
+
+/**
+ * `createGenerator` in a worker thread: the same `generate` and `release`, while this thread stays free. The values
+ * of an adapter given with `parameters` are read anew at each call of `generate`.
+ *
+ * @throws what loading the model and `createGenerator` throw; see {@link trainIntoDirectoryInWorker} about errors.
+ *
+ * @example
+ * const generator = await createGeneratorInWorker({ model: 'Qwen2.5-0.5B-Instruct', adapter: './adapter' });
+ * const [answer] = await answerChats(generator, tokenizer, [messages], { maxNewTokens: 64 });
+ * await generator.release();
+ */
+export async function createGeneratorInWorker(options: WorkerGeneratorOptions): Promise<TokenGenerator> {
+  const { adapter, ...others } = options;
+  const values = typeof adapter === 'string' ? undefined : adapter?.parameters;
+  const thread = startWorkerThread();
+  try {
+    await thread.call('createGenerator', {
+      ...others,
+      ...(adapter === undefined ? {} : { adapter: cloneableAdapter(adapter) }),
+    });
+  } catch (error) {
+    await thread.close();
+    throw error;
+  }
+  return {
+    generate: (prompts, { onProgress, signal, ...generateOptions }) =>
+      thread.call(
+        'generate',
+        { prompts, options: generateOptions, ...(values === undefined ? {} : { parameters: values }) },
+        { signal, ...(onProgress === undefined ? {} : { onEvent: onProgress }) },
+      ),
+    async release() {
+      await thread.call('release', undefined);
+      await thread.close();
+    },
+  };
+}

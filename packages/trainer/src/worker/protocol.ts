@@ -1,0 +1,69 @@
+import type { ChatExample } from '@safetune/datasets';
+import type { GenerateOptions, GenerationProgress, LoadModelOptions } from '@safetune/models';
+import type { RegularizerConfig } from '@safetune/regularizers';
+import type { RuntimeOptions } from '@safetune/tensor';
+import type { TrainEvent } from '../progress.ts';
+import type { AdapterRunOptions } from '../run-directory.ts';
+import type { TrainResult } from '../train.ts';
+import type { AdapterDescription } from './adapter-description.ts';
+import type { TransferredError } from './error-transfer.ts';
+
+/** What the calling thread sends. */
+export type Request =
+  | { readonly type: 'call'; readonly id: number; readonly method: keyof WorkerMethods; readonly argument: unknown }
+  | { readonly type: 'abort'; readonly id: number };
+
+/** What the worker answers. A call ends with `result`, `failure` or `aborted`. */
+export type Reply =
+  | { readonly type: 'event'; readonly id: number; readonly event: unknown }
+  | { readonly type: 'result'; readonly id: number; readonly value: unknown }
+  | { readonly type: 'failure'; readonly id: number; readonly error: TransferredError }
+  | { readonly type: 'aborted'; readonly id: number };
+
+/** What a running call may do besides ending. */
+export interface CallContext<Event> {
+  emit(event: Event): void;
+  /** Aborted when the caller's signal is, between two steps. */
+  readonly signal: AbortSignal;
+}
+
+type Method<Argument, Event, Result> = (argument: Argument, context: CallContext<Event>) => Promise<Result>;
+
+/** The functions that a worker offers. Arguments, events and results are cloned on their way. */
+export interface WorkerMethods {
+  readonly train: Method<TrainCall, TrainCallEvent, TrainResult>;
+  readonly createGenerator: Method<GeneratorCall, never, void>;
+  readonly generate: Method<GenerateCall, GenerationProgress, number[][]>;
+  readonly release: Method<undefined, never, void>;
+}
+
+/** {@link AdapterRunOptions} without its functions, and with descriptions in the place of live objects. */
+export interface TrainCall
+  extends Omit<AdapterRunOptions, 'model' | 'tokenizer' | 'adapter' | 'regularizers' | 'examples' | 'onEvent' | 'signal'> {
+  readonly model: string;
+  readonly modelOptions?: LoadModelOptions;
+  readonly tokenizer?: string;
+  readonly adapter: AdapterDescription | string;
+  readonly regularizers?: readonly RegularizerConfig[];
+  readonly examples: readonly ChatExample[];
+}
+
+export type TrainCallEvent =
+  | { readonly type: 'progress'; readonly event: TrainEvent }
+  | { readonly type: 'skipped'; readonly example: ChatExample }
+  /** The adapter's values at the end, however it came. */
+  | { readonly type: 'parameters'; readonly values: Float32Array };
+
+export interface GeneratorCall {
+  readonly model: string;
+  readonly modelOptions?: LoadModelOptions;
+  readonly adapter?: AdapterDescription | string;
+  readonly runtime?: RuntimeOptions;
+}
+
+export interface GenerateCall {
+  readonly prompts: readonly (readonly number[])[];
+  readonly options: Omit<GenerateOptions, 'onProgress' | 'signal'>;
+  /** New values of the adapter. */
+  readonly parameters?: Float32Array;
+}

@@ -1,0 +1,50 @@
+/** The entry of worker threads: what runs there when `startWorkerThread` starts one. */
+import type { LoraAdapter } from '@safetune/lora';
+import { createGenerator, loadModel, loadTokenizer, type TokenGenerator } from '@safetune/models';
+import { regularizerFromConfig } from '@safetune/regularizers';
+import { trainIntoDirectory } from '../run-directory.ts';
+import { openAdapter, setParameters } from './adapter-description.ts';
+import { serveCalls } from './serve-calls.ts';
+
+let generator: TokenGenerator | undefined;
+let generatorAdapter: LoraAdapter | undefined;
+
+serveCalls({
+  async train({ model: directory, modelOptions, tokenizer, regularizers = [], tokenize, ...options }, { emit, signal }) {
+    const model = await loadModel(directory, modelOptions);
+    const adapter = await openAdapter(options.adapter, model);
+    try {
+      return await trainIntoDirectory({
+        ...options,
+        model,
+        tokenizer: await loadTokenizer(tokenizer ?? directory),
+        adapter,
+        regularizers: regularizers.map(regularizerFromConfig),
+        tokenize: { ...tokenize, onSkipped: (example) => emit({ type: 'skipped', example }) },
+        onEvent: (event) => emit({ type: 'progress', event }),
+        signal,
+      });
+    } finally {
+      emit({ type: 'parameters', values: adapter.parameters });
+    }
+  },
+
+  async createGenerator({ model: directory, modelOptions, adapter, runtime }) {
+    const model = await loadModel(directory, modelOptions);
+    generatorAdapter = adapter === undefined ? undefined : await openAdapter(adapter, model);
+    generator = await createGenerator(model, {
+      ...runtime,
+      ...(generatorAdapter === undefined ? {} : { adapter: generatorAdapter }),
+    });
+  },
+
+  async generate({ prompts, options, parameters }, { emit, signal }) {
+    if (generatorAdapter !== undefined && parameters !== undefined) setParameters(generatorAdapter, parameters);
+    return generator!.generate(prompts, { ...options, onProgress: emit, signal });
+  },
+
+  async release() {
+    await generator?.release();
+    generator = undefined;
+  },
+});
