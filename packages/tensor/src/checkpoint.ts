@@ -1,8 +1,8 @@
 import { isFloating } from './dtype.ts';
 import { ancestors, pullBackPartially } from './grad.ts';
-import { applyOperation, type Operation } from './operation.ts';
+import { applyOperation, nextTraceId, type Operation } from './operation.ts';
 import { after } from './operations/order.ts';
-import type { Tensor, TraceNode } from './tensor.ts';
+import type { Tensor } from './tensor.ts';
 
 export interface CheckpointOptions {
   /**
@@ -14,6 +14,8 @@ export interface CheckpointOptions {
 
 interface CheckpointAttributes {
   readonly fn: (...inputs: Tensor[]) => readonly Tensor[];
+  /** Id of the first node that tracing `fn` recorded. */
+  readonly firstId: number;
   readonly resultCount: number;
   readonly inputCount: number;
   readonly recompute: boolean;
@@ -32,36 +34,25 @@ export function checkpoint(
   inputs: readonly Tensor[],
   options: CheckpointOptions = {},
 ): readonly Tensor[] {
+  const firstId = nextTraceId();
   const results = fn(...inputs);
-  const captured = capturedTensors(results, inputs);
+  const captured = capturedTensors(results, inputs, firstId);
   return applyOperation(checkpointOperation, [...results, ...inputs, ...captured], {
     fn,
+    firstId,
     resultCount: results.length,
     inputCount: inputs.length,
     recompute: options.recompute ?? true,
   });
 }
 
-/** Float tensors from outside that the way from `inputs` to `results` uses: they lie on no path from the inputs. */
-function capturedTensors(results: readonly Tensor[], inputs: readonly Tensor[]): Tensor[] {
-  const inside = nodesBetween(results, inputs);
-  const captured = new Set<Tensor>();
-  for (const node of inside) {
-    for (const tensor of node.inputs) {
-      if (!inside.has(tensor.node) && !inputs.includes(tensor) && isFloating(tensor.dtype)) captured.add(tensor);
-    }
-  }
-  return [...captured];
-}
-
-/** Nodes behind `results` that depend on `inputs`. */
-function nodesBetween(results: readonly Tensor[], inputs: readonly Tensor[]): Set<TraceNode> {
-  const inside = new Set<TraceNode>();
-  for (const node of ancestors(results.map((result) => result.node))) {
-    const depends = node.inputs.some((tensor) => inputs.includes(tensor) || inside.has(tensor.node));
-    if (depends) inside.add(node);
-  }
-  return inside;
+/** Float tensors traced before `fn` was called that it uses besides its inputs. */
+function capturedTensors(results: readonly Tensor[], inputs: readonly Tensor[], firstId: number): Tensor[] {
+  const inside = ancestors(results.map((result) => result.node)).filter(({ id }) => id >= firstId);
+  const used = new Set(inside.flatMap((node) => node.inputs));
+  return [...used].filter(
+    (tensor) => tensor.node.id < firstId && isFloating(tensor.dtype) && !inputs.includes(tensor),
+  );
 }
 
 const checkpointOperation: Operation<CheckpointAttributes> = {
@@ -73,15 +64,19 @@ const checkpointOperation: Operation<CheckpointAttributes> = {
     const inputs = site.inputs.slice(resultCount, resultCount + inputCount);
     const captured = site.inputs.slice(resultCount + inputCount);
     const fresh = recompute ? inputs.map((tensor) => after(tensor, arrived)) : inputs;
+    const firstId = recompute ? nextTraceId() : site.attributes.firstId;
     const results = recompute ? fn(...fresh) : site.inputs.slice(0, resultCount);
     const cotangents = results.flatMap((output, index) => {
       const gradient = site.outputGradients[index];
       return gradient === undefined ? [] : [{ output, gradient }];
     });
-    const wanted = [...fresh, ...captured].map((tensor, index) => (site.wants(resultCount + index) ? tensor : undefined));
+    const wanted = [...fresh, ...captured].map((tensor, index) =>
+      site.wants(resultCount + index) ? tensor : undefined,
+    );
     const found = pullBackPartially(
       cotangents,
       wanted.filter((tensor) => tensor !== undefined),
+      firstId,
     );
     const gradients = wanted.map((tensor) => (tensor === undefined ? undefined : found.get(tensor)));
     const ofCaptured = gradients.slice(inputCount).filter((gradient) => gradient !== undefined);

@@ -1,10 +1,17 @@
+import { describeShape, evaluateDimension } from './dimension.ts';
 import { CompileError, InputError } from './errors.ts';
 import { contiguousData, type HostArray } from './host-array.ts';
 import { lower } from './onnx/lower.ts';
 import { input } from './operations/leaf.ts';
-import { createSession, type RuntimeOptions, type RuntimeValue, type Session, toHost, toRuntime } from './runtime.ts';
+import {
+  createSession,
+  type RuntimeOptions,
+  type RuntimeValue,
+  type Session,
+  toHost,
+  toRuntime,
+} from './runtime.ts';
 import { bindSymbols, checkInputs, holds, type Signature } from './signature.ts';
-import { describeShape, evaluateDimension } from './dimension.ts';
 import type { Tensor } from './tensor.ts';
 
 export { type Signature, tensorType } from './signature.ts';
@@ -39,7 +46,9 @@ export async function compile<Inputs extends Signature, Outputs extends Readonly
   signature: Inputs,
   options: CompileOptions = {},
 ): Promise<Executable<Extract<keyof Inputs, string>, Extract<keyof Outputs, string>>> {
-  const traced = Object.fromEntries(Object.entries(signature).map(([name, type]) => [name, input(name, type)]));
+  const traced = Object.fromEntries(
+    Object.entries(signature).map(([name, type]) => [name, input(name, type)]),
+  );
   const outputs = fn(traced as Named<keyof Inputs, Tensor>);
   const carry = options.carry ?? {};
   for (const [name, { dtype }] of [...Object.entries(traced), ...Object.entries(outputs)]) {
@@ -53,7 +62,9 @@ export async function compile<Inputs extends Signature, Outputs extends Readonly
 }
 
 function typesOf(tensors: Readonly<Record<string, Tensor>>): Signature {
-  return Object.fromEntries(Object.entries(tensors).map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, { dtype, shape }]) => [name, { dtype, shape }]),
+  );
 }
 
 function checkCarry(carry: Readonly<Record<string, string>>, inputs: Signature, outputs: Signature): void {
@@ -89,7 +100,12 @@ export class Executable<Inputs extends string = string, Outputs extends string =
   readonly #carry: Readonly<Record<string, string>>;
 
   /** Made by {@link compile}. */
-  constructor(session: Session, signature: Signature, outputs: Signature, carry: Readonly<Record<string, string>>) {
+  constructor(
+    session: Session,
+    signature: Signature,
+    outputs: Signature,
+    carry: Readonly<Record<string, string>>,
+  ) {
     this.#session = session;
     this.signature = signature;
     this.outputs = outputs;
@@ -117,7 +133,9 @@ export class Executable<Inputs extends string = string, Outputs extends string =
     const into = (options.into ?? {}) as Readonly<Record<string, HostArray>>;
     checkTargets(this.outputs, into, symbols);
     const values = await this.#session.run(await this.#feeds(inputs), await this.#fetches(into));
-    return Object.fromEntries(this.outputNames.map((name) => [name, into[name] ?? toHost(values[name]!)])) as {
+    return Object.fromEntries(
+      this.outputNames.map((name) => [name, into[name] ?? toHost(values[name]!)]),
+    ) as {
       [Name in Outputs]: HostArray;
     };
   }
@@ -208,11 +226,16 @@ function checkTargets(
     const fail = (why: string) => new InputError(`into.${name}`, why);
     const type = outputs[name];
     if (type === undefined) throw fail(`is no output; the outputs are ${Object.keys(outputs).join(', ')}`);
-    if (!holds(target.data, type.dtype)) throw fail(`is a ${target.data.constructor.name}, the output is ${type.dtype}`);
+    if (!holds(target.data, type.dtype))
+      throw fail(`is a ${target.data.constructor.name}, the output is ${type.dtype}`);
     const fits =
       target.shape.length === type.shape.length &&
-      type.shape.every((extent, axis) => (evaluateDimension(extent, symbols) ?? target.shape[axis]) === target.shape[axis]);
-    if (!fits) throw fail(`has shape [${target.shape.join(', ')}], the output is ${describeShape(type.shape)}`);
-    if (contiguousData(target).buffer !== target.data.buffer) throw fail('is not a row-major view: give a contiguous one');
+      type.shape.every(
+        (extent, axis) => (evaluateDimension(extent, symbols) ?? target.shape[axis]) === target.shape[axis],
+      );
+    if (!fits)
+      throw fail(`has shape [${target.shape.join(', ')}], the output is ${describeShape(type.shape)}`);
+    if (contiguousData(target).buffer !== target.data.buffer)
+      throw fail('is not a row-major view: give a contiguous one');
   }
 }

@@ -27,7 +27,9 @@ const dimension: fc.Arbitrary<Dimension> = fc
       .reduce<Dimension>(addDimensions, 0),
   );
 
-const values = fc.tuple(...symbols.map(() => fc.nat(7))).map((numbers) => new Map(symbols.map((name, i) => [name, numbers[i]!])));
+const values = fc
+  .tuple(...symbols.map(() => fc.nat(7)))
+  .map((numbers) => new Map(symbols.map((name, i) => [name, numbers[i]!])));
 
 describe('extents form a commutative ring, spelled canonically', () => {
   it('sums and products commute, associate and distribute, to the letter', () => {
@@ -36,7 +38,9 @@ describe('extents form a commutative ring, spelled canonically', () => {
         expect(addDimensions(a, b)).toBe(addDimensions(b, a));
         expect(multiplyDimensions(a, b)).toBe(multiplyDimensions(b, a));
         expect(addDimensions(addDimensions(a, b), c)).toBe(addDimensions(a, addDimensions(b, c)));
-        expect(multiplyDimensions(multiplyDimensions(a, b), c)).toBe(multiplyDimensions(a, multiplyDimensions(b, c)));
+        expect(multiplyDimensions(multiplyDimensions(a, b), c)).toBe(
+          multiplyDimensions(a, multiplyDimensions(b, c)),
+        );
         expect(multiplyDimensions(a, addDimensions(b, c))).toBe(
           addDimensions(multiplyDimensions(a, b), multiplyDimensions(a, c)),
         );
@@ -70,7 +74,9 @@ describe('extents form a commutative ring, spelled canonically', () => {
     fc.assert(
       fc.property(dimension, (a) => {
         const back = dimensionTerms(a)
-          .map(({ coefficient, symbols: factors }) => factors.reduce<Dimension>(multiplyDimensions, coefficient))
+          .map(({ coefficient, symbols: factors }) =>
+            factors.reduce<Dimension>(multiplyDimensions, coefficient),
+          )
           .reduce<Dimension>(addDimensions, 0);
         expect(back).toBe(a);
       }),
@@ -99,7 +105,15 @@ describe('spelling', () => {
 
   it('evaluateDimension knows when it does not know', () => {
     expect(evaluateDimension('past+seq', new Map([['seq', 3]]))).toBeUndefined();
-    expect(evaluateDimension('2*past+seq+-1', new Map([['seq', 3], ['past', 4]]))).toBe(10);
+    expect(
+      evaluateDimension(
+        '2*past+seq+-1',
+        new Map([
+          ['seq', 3],
+          ['past', 4],
+        ]),
+      ),
+    ).toBe(10);
     expect(evaluateDimension(0, new Map())).toBe(0);
   });
 });

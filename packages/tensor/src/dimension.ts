@@ -68,7 +68,10 @@ export function canonicalShape(operation: string, shape: Shape): Shape {
 }
 
 /** The value of an extent when its symbols have the given values; undefined when one of them is not known. */
-export function evaluateDimension(dimension: Dimension, symbols: ReadonlyMap<string, number>): number | undefined {
+export function evaluateDimension(
+  dimension: Dimension,
+  symbols: ReadonlyMap<string, number>,
+): number | undefined {
   let total = 0;
   for (const { coefficient, symbols: factors } of dimensionTerms(dimension)) {
     let product = coefficient;

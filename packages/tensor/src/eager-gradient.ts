@@ -28,9 +28,14 @@ export function eagerGradient(
 ): EagerValue {
   const start = after(input, earlier);
   const { value, observed } = fn(start);
-  if (value.rank !== 0) throw new GradientError(`eagerGradient: the function gives ${value}, must give a scalar`);
+  if (value.rank !== 0)
+    throw new GradientError(`eagerGradient: the function gives ${value}, must give a scalar`);
   const [gradient] = gradients(value, [start]);
-  const [result, ...seen] = applyOperation(eagerOperation, [input, gradient!, after(value, [gradient!]), ...observed], null);
+  const [result, ...seen] = applyOperation(
+    eagerOperation,
+    [input, gradient!, after(value, [gradient!]), ...observed],
+    null,
+  );
   return { value: result!, observed: seen };
 }
 
@@ -39,7 +44,9 @@ const eagerOperation: Operation<null> = {
   infer: ([_input, _gradient, ...values]) => values,
   gradient: ({ inputs, outputGradients }) => {
     const arrived = outputGradients[0];
-    return inputs.map((_, index) => (index === 0 && arrived !== undefined ? multiply(arrived, inputs[1]!) : undefined));
+    return inputs.map((_, index) =>
+      index === 0 && arrived !== undefined ? multiply(arrived, inputs[1]!) : undefined,
+    );
   },
   lower: ({ graph, inputs, outputs }) => {
     outputs.forEach((output, index) => {

@@ -13,18 +13,21 @@ import { softmax } from './operations/nn.ts';
 import { argMax, max, mean, sum } from './operations/reduce.ts';
 import { concatenate, slice, split, transpose } from './operations/shape.ts';
 import type { Tensor } from './tensor.ts';
-import { evaluate, evaluateOne } from './testing/evaluate.ts';
-import { gradientError, type TracedFunction } from './testing/finite-differences.ts';
-import { loweredOperators } from './testing/lowered-operators.ts';
-import { arrayOf, indicesOf, numbersOf, randomArray } from './testing/random-array.ts';
+import { evaluate, evaluateOne } from './__fixtures__/evaluate.ts';
+import { gradientError, type TracedFunction } from './__fixtures__/finite-differences.ts';
+import { loweredOperators } from './__fixtures__/lowered-operators.ts';
+import { arrayOf, indicesOf, numbersOf, randomArray } from './__fixtures__/random-array.ts';
 
-const { add, cast, divide, exp, multiply, power, sigmoid, sin, square, stopGradient, subtract, tanh } = elementwise;
+const { add, cast, divide, exp, multiply, power, sigmoid, sin, square, stopGradient, subtract, tanh } =
+  elementwise;
 type Inputs = Readonly<Record<string, Tensor>>;
 const float = (name: string, ...shape: (number | string)[]) => input(name, tensorType('float32', shape));
 
 describe('gradients', () => {
   it('of a value with respect to itself is 1', async () => {
-    expect(numbersOf(await evaluateOne(({ x }) => gradients(x!, [x!])[0]!, { x: arrayOf([], 5) }))).toEqual([1]);
+    expect(numbersOf(await evaluateOne(({ x }) => gradients(x!, [x!])[0]!, { x: arrayOf([], 5) }))).toEqual([
+      1,
+    ]);
   });
 
   it('adds up over every use of a value', async () => {
@@ -32,7 +35,9 @@ describe('gradients', () => {
       const y = multiply(x!, x!);
       return add(multiply(y, x!), add(y, x!));
     };
-    const dx = await evaluateOne(({ x }) => gradients(sum(fn({ x: x! })), [x!])[0]!, { x: arrayOf([2], 2, -1) });
+    const dx = await evaluateOne(({ x }) => gradients(sum(fn({ x: x! })), [x!])[0]!, {
+      x: arrayOf([2], 2, -1),
+    });
     expect(numbersOf(dx)).toEqual([3 * 4 + 2 * 2 + 1, 3 - 2 + 1]);
   });
 
@@ -134,12 +139,21 @@ describe('frozen weights', () => {
     b: tensorType('float32', [1, 4]),
   };
   const products = (wanted: readonly string[]) => {
-    const tensors = Object.fromEntries(Object.entries(signature).map(([name, type]) => [name, input(name, type)]));
+    const tensors = Object.fromEntries(
+      Object.entries(signature).map(([name, type]) => [name, input(name, type)]),
+    );
     const { x, frozen, a, b } = tensors as { x: Tensor; frozen: Tensor; a: Tensor; b: Tensor };
     const y = add(matmul(x, frozen), matmul(matmul(x, a), b));
-    const found = gradients(sum(square(y)), wanted.map((name) => tensors[name]!));
-    const { model } = lower(signature, Object.fromEntries(found.map((gradient, index) => [`g${index}`, gradient])));
-    return loweredOperators(model).filter((operator) => operator === 'MatMul' || operator === 'FusedMatMul').length;
+    const found = gradients(
+      sum(square(y)),
+      wanted.map((name) => tensors[name]!),
+    );
+    const { model } = lower(
+      signature,
+      Object.fromEntries(found.map((gradient, index) => [`g${index}`, gradient])),
+    );
+    return loweredOperators(model).filter((operator) => operator === 'MatMul' || operator === 'FusedMatMul')
+      .length;
   };
 
   it('cost no products of their own', () => {
@@ -158,7 +172,13 @@ describe('pullBack', () => {
       ({ x, w, gy, gz }) => {
         const y = matmul(x!, w!);
         const z = square(x!);
-        const [dx, dw] = pullBack([{ output: y, gradient: gy! }, { output: z, gradient: gz! }], [x!, w!]);
+        const [dx, dw] = pullBack(
+          [
+            { output: y, gradient: gy! },
+            { output: z, gradient: gz! },
+          ],
+          [x!, w!],
+        );
         return { dx: dx!, dw: dw! };
       },
       {
@@ -179,7 +199,11 @@ describe('pullBack', () => {
         const z = sum(y);
         const one = scalar(1);
         return pullBack(
-          [{ output: z, gradient: one }, { output: z, gradient: one }, { output: y, gradient: x! }],
+          [
+            { output: z, gradient: one },
+            { output: z, gradient: one },
+            { output: y, gradient: x! },
+          ],
           [x!],
         )[0]!;
       },
@@ -222,8 +246,13 @@ describe('valueAndGrad and grad', () => {
 
 describe('the gradient of a gradient', () => {
   /** Every first derivative, as a function to be differentiated once more. */
-  const derivativeOf = (fn: (inputs: Inputs) => Tensor, names: readonly string[]): TracedFunction =>
-    (inputs) => gradients(sum(square(fn(inputs))), names.map((name) => inputs[name]!));
+  const derivativeOf =
+    (fn: (inputs: Inputs) => Tensor, names: readonly string[]): TracedFunction =>
+    (inputs) =>
+      gradients(
+        sum(square(fn(inputs))),
+        names.map((name) => inputs[name]!),
+      );
 
   it.each<readonly [string, (inputs: Inputs) => Tensor, readonly ('a' | 'b')[]]>([
     ['tanh', ({ a }) => tanh(a!), ['a']],

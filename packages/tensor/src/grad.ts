@@ -55,12 +55,16 @@ export function pullBack(
   });
 }
 
-/** {@link pullBack}, leaving out the tensors that no gradient reaches. */
+/**
+ * {@link pullBack}, leaving out the tensors that no gradient reaches, and walking only nodes traced since `firstId`:
+ * what lies before is somebody else's to differentiate.
+ */
 export function pullBackPartially(
   cotangents: readonly Cotangent[],
   withRespectTo: readonly Tensor[],
+  firstId = 0,
 ): ReadonlyMap<Tensor, Tensor> {
-  const nodes = ancestors(cotangents.map(({ output }) => output.node));
+  const nodes = ancestors(cotangents.map(({ output }) => output.node)).filter(({ id }) => id >= firstId);
   const active = dependents(nodes, withRespectTo);
   const arrived = new Map<Tensor, Tensor>();
   const accumulate = (tensor: Tensor, gradient: Tensor, giver: string) => {
@@ -79,7 +83,9 @@ export function pullBackPartially(
     if (!reached || !node.inputs.some((input) => active.has(input))) continue;
     const { operation } = node;
     if (operation.gradient === undefined) {
-      throw new GradientError(`${operation.name} cannot be differentiated, but a gradient is wanted through it`);
+      throw new GradientError(
+        `${operation.name} cannot be differentiated, but a gradient is wanted through it`,
+      );
     }
     const contributions = operation.gradient({
       inputs: node.inputs,
@@ -133,7 +139,10 @@ export type NamedTensors = Readonly<Record<string, Tensor>>;
 export function valueAndGrad<Parameters extends NamedTensors, Rest extends readonly unknown[]>(
   fn: (parameters: Parameters, ...rest: Rest) => Tensor,
   options: GradientOptions = {},
-): (parameters: Parameters, ...rest: Rest) => { value: Tensor; gradients: { [Name in keyof Parameters]: Tensor } } {
+): (
+  parameters: Parameters,
+  ...rest: Rest
+) => { value: Tensor; gradients: { [Name in keyof Parameters]: Tensor } } {
   return (parameters, ...rest) => {
     const value = fn(parameters, ...rest);
     const names = Object.keys(parameters);

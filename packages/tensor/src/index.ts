@@ -1,24 +1,64 @@
+export {
+  AtomicFile,
+  FileWriteError,
+  removeAbandonedTemporaries,
+  stageFile,
+  writeFileAtomically,
+} from './atomic-file.ts';
+export { type CheckpointOptions, checkpoint } from './checkpoint.ts';
 export * from './compile.ts';
-export { addDimensions, type Dimension, describeShape, elementCount, multiplyDimensions, type Shape } from './dimension.ts';
+export { type Qr, type Svd, singularValues, svd, thinQr } from './dense/decompositions.ts';
+export { NonFiniteError } from './dense/errors.ts';
+export { lowRankSingularValues, lowRankSvd } from './dense/low-rank.ts';
+export {
+  addDimensions,
+  type Dimension,
+  describeShape,
+  elementCount,
+  multiplyDimensions,
+  type Shape,
+} from './dimension.ts';
 export { bytesPerElement, type DataType } from './dtype.ts';
+export { type EagerValue, eagerGradient } from './eager-gradient.ts';
 export * from './errors.ts';
-export { type Cotangent, type GradientOptions, grad, gradients, type NamedTensors, pullBack, valueAndGrad } from './grad.ts';
+export {
+  type Cotangent,
+  type GradientOptions,
+  grad,
+  gradients,
+  type NamedTensors,
+  pullBack,
+  valueAndGrad,
+} from './grad.ts';
 export { contiguousData, type HostArray, type HostData, hostArray } from './host-array.ts';
-export { applyOperation, applySingle, type GradientSite, type LoweringSite, type Operation } from './operation.ts';
 export type { GraphWriter } from './onnx/graph-writer.ts';
+export {
+  applyOperation,
+  applySingle,
+  type GradientSite,
+  type LoweringSite,
+  type Operation,
+} from './operation.ts';
 export * from './operations/elementwise.ts';
 export * from './operations/indexing.ts';
-export { asTensor, constant, input, scalar, type TensorLike, weight, type WeightRegion } from './operations/leaf.ts';
+export {
+  asTensor,
+  constant,
+  input,
+  scalar,
+  type TensorLike,
+  type WeightRegion,
+  weight,
+} from './operations/leaf.ts';
 export * from './operations/linalg.ts';
 export * from './operations/nn.ts';
+export { after } from './operations/order.ts';
 export * from './operations/reduce.ts';
 export * from './operations/shape.ts';
 export type { RuntimeOptions } from './runtime.ts';
-export { Tensor, type TensorType, type TraceNode } from './tensor.ts';
-export { AtomicFile, FileWriteError, removeAbandonedTemporaries, stageFile, writeFileAtomically } from './atomic-file.ts';
-export * from './safetensors/errors.ts';
 export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
 export { defaultCacheDirectory, floatCache } from './safetensors/convert.ts';
+export * from './safetensors/errors.ts';
 export * from './safetensors/read.ts';
 export {
   type SafetensorsWriteOptions,
@@ -28,9 +68,6 @@ export {
   writeTensorStreams,
 } from './safetensors/write.ts';
 export * from './safetensors/write-sharded.ts';
-export { NonFiniteError } from './dense/errors.ts';
-export { type Qr, type Svd, singularValues, svd, thinQr } from './dense/decompositions.ts';
-export { lowRankSingularValues, lowRankSvd } from './dense/low-rank.ts';
-export { type CheckpointOptions, checkpoint } from './checkpoint.ts';
-export { type EagerValue, eagerGradient } from './eager-gradient.ts';
-export { after } from './operations/order.ts';
+export { Tensor, type TensorType, type TraceNode } from './tensor.ts';
+export { type CompiledLayer, type CompiledLayers, type CompileLayersOptions, compileLayers, type LayerFunction } from './layered.ts';
+export { tensorsBehind } from './substitute.ts';

@@ -1,5 +1,5 @@
-import type { DataType } from './dtype.ts';
 import type { Dimension, Shape } from './dimension.ts';
+import type { DataType } from './dtype.ts';
 import { ShapeError } from './errors.ts';
 import type { GraphWriter } from './onnx/graph-writer.ts';
 import { Tensor, type TensorType, type TraceNode } from './tensor.ts';
@@ -45,6 +45,11 @@ export interface Operation<Attributes> {
 
 let nextNodeId = 0;
 
+/** The id that the next traced node will have: what is traced from now on has this id or a higher one. */
+export function nextTraceId(): number {
+  return nextNodeId;
+}
+
 /** Records one use of `operation` and returns its outputs. */
 export function applyOperation<Attributes>(
   operation: Operation<Attributes>,
@@ -53,7 +58,13 @@ export function applyOperation<Attributes>(
 ): readonly Tensor[] {
   const types = operation.infer(inputs, attributes);
   const outputs: Tensor[] = [];
-  const node: TraceNode = { id: nextNodeId++, operation: operation as Operation<never>, inputs, attributes, outputs };
+  const node: TraceNode = {
+    id: nextNodeId++,
+    operation: operation as Operation<never>,
+    inputs,
+    attributes,
+    outputs,
+  };
   types.forEach((type, index) => {
     outputs.push(new Tensor(type, node, index));
   });

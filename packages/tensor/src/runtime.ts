@@ -1,7 +1,7 @@
 import type * as onnxruntime from 'onnxruntime-node';
 import type { DataType } from './dtype.ts';
 import { CompileError } from './errors.ts';
-import { contiguousData, hostArray, type HostArray } from './host-array.ts';
+import { contiguousData, type HostArray, hostArray } from './host-array.ts';
 import type { LoweredGraph } from './onnx/lower.ts';
 
 /** The one door to ONNX Runtime: no other file imports it, and this one only when something is first compiled. */
@@ -36,7 +36,9 @@ function load(): Promise<typeof onnxruntime> {
   loaded ??= import('onnxruntime-node').then(
     (module) => module,
     (cause: unknown) => {
-      throw new CompileError('onnxruntime-node cannot be loaded: is it installed for this platform?', { cause });
+      throw new CompileError('onnxruntime-node cannot be loaded: is it installed for this platform?', {
+        cause,
+      });
     },
   );
   return loaded;

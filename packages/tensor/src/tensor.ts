@@ -1,5 +1,5 @@
-import type { DataType } from './dtype.ts';
 import { describeShape, type Shape } from './dimension.ts';
+import type { DataType } from './dtype.ts';
 import type { Operation } from './operation.ts';
 
 /** Element type and extents: all that is known of a tensor before the graph runs. */

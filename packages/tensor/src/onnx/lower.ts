@@ -95,7 +95,8 @@ function nameOutputs(
     if (name in inputs && !(isInput && (tensor.node.attributes as InputAttributes).name === name)) {
       throw new CompileError(`output '${name}' has the name of an input: give it another`);
     }
-    const computed = !isInput && !isLeaf(tensor.node, constantOperation) && !isLeaf(tensor.node, weightOperation);
+    const computed =
+      !isInput && !isLeaf(tensor.node, constantOperation) && !isLeaf(tensor.node, weightOperation);
     if (computed && !names.has(tensor)) names.set(tensor, name);
   }
   return names;
@@ -157,7 +158,12 @@ function externalWeights(nodes: readonly TraceNode[]): ExternalWeights {
 function initializer(name: string, node: TraceNode, weights: ExternalWeights): OnnxInitializer {
   const { dtype, shape } = node.outputs[0] as TensorType & { shape: readonly number[] };
   if (isLeaf(node, constantOperation)) {
-    return { name, dtype, shape, content: { bytes: (node.attributes as unknown as ConstantAttributes).bytes } };
+    return {
+      name,
+      dtype,
+      shape,
+      content: { bytes: (node.attributes as unknown as ConstantAttributes).bytes },
+    };
   }
   const { region } = node.attributes as unknown as WeightAttributes;
   // ONNX Runtime reads a length of 0 as 'to the end of the file'.

@@ -1,6 +1,6 @@
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
-import type { DataType } from '../dtype.ts';
 import type { Shape } from '../dimension.ts';
+import type { DataType } from '../dtype.ts';
 
 /**
  * The part of ONNX's protobuf schema that a training graph needs, written field by field on protobuf's wire
@@ -119,7 +119,11 @@ function writeInitializer(writer: BinaryWriter, initializer: OnnxInitializer): v
     writer.tag(9, wire.bytes).bytes(content.bytes);
     return;
   }
-  const entries = { location: content.location, offset: `${content.offset}`, length: `${content.byteLength}` };
+  const entries = {
+    location: content.location,
+    offset: `${content.offset}`,
+    length: `${content.byteLength}`,
+  };
   for (const [key, value] of Object.entries(entries)) {
     writeMessage(writer, 13, (inner) => {
       writeString(inner, 1, key);
@@ -162,7 +166,10 @@ export function encodeModel(graph: OnnxGraph): Uint8Array {
     for (const input of graph.inputs) writeMessage(body, 11, (inner) => writeValue(inner, input));
     for (const output of graph.outputs) writeMessage(body, 12, (inner) => writeValue(inner, output));
   });
-  for (const [domain, version] of [['', 21], ['com.microsoft', 1]] as const) {
+  for (const [domain, version] of [
+    ['', 21],
+    ['com.microsoft', 1],
+  ] as const) {
     writeMessage(writer, 8, (inner) => {
       writeString(inner, 1, domain);
       writeInteger(inner, 2, version);

@@ -1,4 +1,11 @@
-import { broadcastShapes, type Dimension, canonicalShape, describeShape, sameShape, type Shape } from '../dimension.ts';
+import {
+  broadcastShapes,
+  canonicalShape,
+  type Dimension,
+  describeShape,
+  type Shape,
+  sameShape,
+} from '../dimension.ts';
 import { ShapeError } from '../errors.ts';
 import { applySingle, type Operation, resolveAxis } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
@@ -63,7 +70,9 @@ export function reduction(name: string, operator: string, gradient: ReduceGradie
       return [broadcastTo(gradient(g, x, reshape(outputs[0]!, kept), axes), x.shape)];
     },
     lower: ({ graph, inputs, outputs, attributes: { axes, keepDims } }) =>
-      graph.node(operator, [inputs[0]!, graph.integers(axes)], outputs, { keepdims: { int: keepDims ? 1 : 0 } }),
+      graph.node(operator, [inputs[0]!, graph.integers(axes)], outputs, {
+        keepdims: { int: keepDims ? 1 : 0 },
+      }),
   };
   return (x: Tensor, options: ReduceOptions = {}): Tensor => {
     const given = options.axes ?? x.shape.map((_, axis) => axis);
@@ -72,7 +81,7 @@ export function reduction(name: string, operator: string, gradient: ReduceGradie
       throw new ShapeError(name, `axes [${given}] of ${describeShape(x.shape)} name one axis twice`);
     }
     if (axes.length === 0) return x;
-    return applySingle(operation, [x], { axes: axes.sort((a, b) => a - b), keepDims: options.keepDims ?? false });
+    return applySingle(operation, [x], { axes, keepDims: options.keepDims ?? false });
   };
 }
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { compile, tensorType } from '../compile.ts';
 import { ShapeError } from '../errors.ts';
-import { type HostArray, hostArray } from '../host-array.ts';
 import { gradients } from '../grad.ts';
+import { type HostArray, hostArray } from '../host-array.ts';
 import type { Tensor } from '../tensor.ts';
-import { evaluate, evaluateOne } from '../testing/evaluate.ts';
-import { gradientError } from '../testing/finite-differences.ts';
-import { arrayOf, indicesOf, numbersOf, randomArray } from '../testing/random-array.ts';
+import { evaluate, evaluateOne } from '../__fixtures__/evaluate.ts';
+import { gradientError } from '../__fixtures__/finite-differences.ts';
+import { arrayOf, indicesOf, numbersOf, randomArray } from '../__fixtures__/random-array.ts';
 import * as elementwise from './elementwise.ts';
 import { input, scalar, type TensorLike } from './leaf.ts';
 import { sum } from './reduce.ts';
@@ -18,7 +18,12 @@ const anywhere: Range = [-1.5, 1.5];
 const positive: Range = [0.5, 2];
 
 /** Operation, the same function of a number, and where it is smooth. */
-const unaryOperations: readonly (readonly [name: string, operation: Unary, value: (x: number) => number, Range])[] = [
+const unaryOperations: readonly (readonly [
+  name: string,
+  operation: Unary,
+  value: (x: number) => number,
+  Range,
+])[] = [
   ['negate', elementwise.negate, (x) => -x, anywhere],
   ['exp', elementwise.exp, Math.exp, anywhere],
   ['log', elementwise.log, Math.log, positive],
@@ -43,7 +48,8 @@ describe('one operand', () => {
     const x = randomArray([3, 4], 1, low, high);
     const found = await evaluateOne(({ x }) => operation(x!), { x });
     expect(found.shape).toEqual([3, 4]);
-    for (const [index, y] of numbersOf(found).entries()) expect(y).toBeCloseTo(value(x.data[index] as number), 5);
+    for (const [index, y] of numbersOf(found).entries())
+      expect(y).toBeCloseTo(value(x.data[index] as number), 5);
     expect(await gradientError(({ x }) => operation(x!), { x })).toBeLessThan(1e-3);
   });
 
@@ -52,7 +58,9 @@ describe('one operand', () => {
     expect(numbersOf(found)[0]).toBe(0);
     expect(numbersOf(found)[1]).toBeCloseTo(0.8427008, 6);
     expect(numbersOf(found)[2]).toBeCloseTo(-0.5204999, 6);
-    expect(await gradientError(({ x }) => elementwise.erf(x!), { x: randomArray([7], 2) })).toBeLessThan(1e-3);
+    expect(await gradientError(({ x }) => elementwise.erf(x!), { x: randomArray([7], 2) })).toBeLessThan(
+      1e-3,
+    );
   });
 
   it('defines the derivatives at kinks', async () => {
@@ -70,7 +78,10 @@ describe('one operand', () => {
   it('runs in float64, gradients included', async () => {
     const x = hostArray(Float64Array.of(0.25, -1.5), [2]);
     const smooth = ({ x }: Readonly<Record<string, Tensor>>) =>
-      elementwise.multiply(elementwise.relu(x!), elementwise.add(elementwise.power(x!, 3), elementwise.abs(x!)));
+      elementwise.multiply(
+        elementwise.relu(x!),
+        elementwise.add(elementwise.power(x!, 3), elementwise.abs(x!)),
+      );
     expect((await evaluateOne(smooth, { x })).data).toBeInstanceOf(Float64Array);
     expect(await gradientError(smooth, { x }, { step: 1e-3 })).toBeLessThan(1e-9);
   });
@@ -96,25 +107,52 @@ const binaryOperations: readonly (readonly [string, Binary, (a: number, b: numbe
 
 /** Shapes that broadcast, and their result. */
 const broadcasts: readonly (readonly [a: number[], b: number[], result: number[]])[] = [
-  [[2, 3], [2, 3], [2, 3]],
+  [
+    [2, 3],
+    [2, 3],
+    [2, 3],
+  ],
   [[2, 3], [3], [2, 3]],
-  [[2, 1], [1, 3], [2, 3]],
+  [
+    [2, 1],
+    [1, 3],
+    [2, 3],
+  ],
   [[], [2, 2], [2, 2]],
-  [[2, 1, 2], [3, 1], [2, 3, 2]],
-  [[0, 3], [1, 3], [0, 3]],
-  [[1, 3], [0, 1], [0, 3]],
+  [
+    [2, 1, 2],
+    [3, 1],
+    [2, 3, 2],
+  ],
+  [
+    [0, 3],
+    [1, 3],
+    [0, 3],
+  ],
+  [
+    [1, 3],
+    [0, 1],
+    [0, 3],
+  ],
 ];
 
 describe.each(binaryOperations)('%s', (name, operation, value) => {
   it.each(broadcasts)('%j with %j', async (shapeA, shapeB, result) => {
     // Half a unit apart on either side: no difference crosses a tie.
     const separated = (a: HostArray): HostArray =>
-      hostArray(Float32Array.from(a.data as Float32Array, (v, index) => v + (index % 2 === 0 ? 3 : 0.5)), a.shape);
+      hostArray(
+        Float32Array.from(a.data as Float32Array, (v, index) => v + (index % 2 === 0 ? 3 : 0.5)),
+        a.shape,
+      );
     const inputs = { a: separated(randomArray(shapeA, 3, 0.1, 0.4)), b: randomArray(shapeB, 4, 1.2, 2) };
     const found = await evaluateOne(({ a, b }) => operation(a!, b!), inputs);
     expect(found.shape).toEqual(result);
     const at = (array: HostArray, index: readonly number[]) =>
-      array.get(...array.shape.map((extent, axis) => (extent === 1 ? 0 : index[index.length - array.shape.length + axis]!)));
+      array.get(
+        ...array.shape.map((extent, axis) =>
+          extent === 1 ? 0 : index[index.length - array.shape.length + axis]!,
+        ),
+      );
     numbersOf(found).forEach((y, position) => {
       const index = result.map((extent, axis) => {
         const inner = result.slice(axis + 1).reduce((product, e) => product * e, 1);
@@ -127,10 +165,9 @@ describe.each(binaryOperations)('%s', (name, operation, value) => {
 
   it('takes numbers on either side', async () => {
     const x = arrayOf([2], 2, 4);
-    const { left, right } = await evaluate(
-      ({ x }) => ({ left: operation(3, x!), right: operation(x!, 3) }),
-      { x },
-    );
+    const { left, right } = await evaluate(({ x }) => ({ left: operation(3, x!), right: operation(x!, 3) }), {
+      x,
+    });
     numbersOf(left).forEach((y, index) => {
       expect(y).toBeCloseTo(value(3, x.get(index) as number), 6);
     });
@@ -162,7 +199,12 @@ describe('broadcasting over symbols', () => {
       },
       { x: tensorType('float32', ['batch', 'seq', 2]), scale: tensorType('float32', ['seq', 1]) },
     );
-    for (const [batch, seq] of [[1, 2], [3, 1], [2, 0], [0, 2]] as const) {
+    for (const [batch, seq] of [
+      [1, 2],
+      [3, 1],
+      [2, 0],
+      [0, 2],
+    ] as const) {
       const x = randomArray([batch, seq, 2], 5);
       const scale = randomArray([seq, 1], 6);
       const found = await executable.run({ x, scale });
@@ -192,20 +234,20 @@ describe('broadcasting over symbols', () => {
 });
 
 describe('ties', () => {
-  it.each([['maximum', elementwise.maximum], ['minimum', elementwise.minimum]] as const)(
-    '%s shares the gradient of equal operands',
-    async (_name, operation) => {
-      const { da, db } = await evaluate(
-        ({ a, b }) => {
-          const [da, db] = gradients(sum(operation(a!, b!)), [a!, b!]);
-          return { da: da!, db: db! };
-        },
-        { a: arrayOf([2], 1, 5), b: arrayOf([2], 1, 5) },
-      );
-      expect(numbersOf(da)).toEqual([0.5, 0.5]);
-      expect(numbersOf(db)).toEqual([0.5, 0.5]);
-    },
-  );
+  it.each([
+    ['maximum', elementwise.maximum],
+    ['minimum', elementwise.minimum],
+  ] as const)('%s shares the gradient of equal operands', async (_name, operation) => {
+    const { da, db } = await evaluate(
+      ({ a, b }) => {
+        const [da, db] = gradients(sum(operation(a!, b!)), [a!, b!]);
+        return { da: da!, db: db! };
+      },
+      { a: arrayOf([2], 1, 5), b: arrayOf([2], 1, 5) },
+    );
+    expect(numbersOf(da)).toEqual([0.5, 0.5]);
+    expect(numbersOf(db)).toEqual([0.5, 0.5]);
+  });
 });
 
 describe('comparison and choice', () => {
@@ -224,15 +266,20 @@ describe('comparison and choice', () => {
 
   it('logicalAnd', async () => {
     const found = await evaluateOne(
-      ({ a, b }) => elementwise.logicalAnd(elementwise.greater(a!, 1), elementwise.less(a!, elementwise.add(b!, 1))),
+      ({ a, b }) =>
+        elementwise.logicalAnd(elementwise.greater(a!, 1), elementwise.less(a!, elementwise.add(b!, 1))),
       { a, b },
     );
     expect(numbersOf(found)).toEqual([0, 1, 0]);
-    expect(() => elementwise.logicalAnd(scalar(1), scalar(0))).toThrow('logicalAnd: takes bools, got float32');
+    expect(() => elementwise.logicalAnd(scalar(1), scalar(0))).toThrow(
+      'logicalAnd: takes bools, got float32',
+    );
   });
 
   it('compares int64 with numbers', async () => {
-    const found = await evaluateOne(({ i }) => elementwise.greaterOrEqual(i!, 2), { i: indicesOf([3], 1, 2, 3) });
+    const found = await evaluateOne(({ i }) => elementwise.greaterOrEqual(i!, 2), {
+      i: indicesOf([3], 1, 2, 3),
+    });
     expect(numbersOf(found)).toEqual([0, 1, 1]);
   });
 

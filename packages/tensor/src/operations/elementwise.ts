@@ -1,12 +1,13 @@
-import { elementTypeNumber } from '../onnx/schema.ts';
 import { broadcastShapes, describeShape } from '../dimension.ts';
 import { type DataType, isFloating } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
+import { elementTypeNumber } from '../onnx/schema.ts';
 import { applySingle, type GradientSite, type Operation } from '../operation.ts';
 import type { Tensor, TensorType } from '../tensor.ts';
 import { asTensor, type TensorLike } from './leaf.ts';
 
 export { stopGradient } from './stop-gradient.ts';
+
 import { sumToShape } from './broadcast.ts';
 
 // ---- one operand -------------------------------------------------------------------------------------------------
@@ -37,7 +38,9 @@ export const log = unary('log', 'Log', (g, x) => divide(g, x));
 /** Square root; its derivative at 0 is infinite. */
 export const sqrt = unary('sqrt', 'Sqrt', (g, _x, y) => divide(multiply(g, 0.5), y));
 /** 1 / x */
-export const reciprocal = unary('reciprocal', 'Reciprocal', (g, _x, y) => negate(multiply(g, multiply(y, y))));
+export const reciprocal = unary('reciprocal', 'Reciprocal', (g, _x, y) =>
+  negate(multiply(g, multiply(y, y))),
+);
 /** |x|; the derivative at 0 is 0. */
 export const abs = unary('abs', 'Abs', (g, x) => multiply(g, sign(x)));
 /** -1, 0 or 1; the derivative is 0 everywhere. */
@@ -68,8 +71,11 @@ type Admits = 'numbers' | 'bools' | 'both';
 
 function inferBinary(name: string, admits: Admits, dtype?: DataType) {
   return ([a, b]: readonly TensorType[]): readonly TensorType[] => {
-    const refused = [a!, b!].find((operand) => admits !== 'both' && (operand.dtype === 'bool') !== (admits === 'bools'));
-    if (refused !== undefined) throw new ShapeError(name, `takes ${admits}, got ${refused.dtype}; cast() it first`);
+    const refused = [a!, b!].find(
+      (operand) => admits !== 'both' && (operand.dtype === 'bool') !== (admits === 'bools'),
+    );
+    if (refused !== undefined)
+      throw new ShapeError(name, `takes ${admits}, got ${refused.dtype}; cast() it first`);
     if (a!.dtype !== b!.dtype) {
       throw new ShapeError(name, `element types ${a!.dtype} and ${b!.dtype} do not mix; cast() one of them`);
     }
@@ -109,11 +115,26 @@ function binary(name: string, operator: string, left: BinaryGradient, right: Bin
 }
 
 /** a + b */
-export const add = binary('add', 'Add', (g) => g, (g) => g);
+export const add = binary(
+  'add',
+  'Add',
+  (g) => g,
+  (g) => g,
+);
 /** a - b */
-export const subtract = binary('subtract', 'Sub', (g) => g, (g) => negate(g));
+export const subtract = binary(
+  'subtract',
+  'Sub',
+  (g) => g,
+  (g) => negate(g),
+);
 /** a * b, element by element */
-export const multiply = binary('multiply', 'Mul', (g, _a, b) => multiply(g, b), (g, a) => multiply(g, a));
+export const multiply = binary(
+  'multiply',
+  'Mul',
+  (g, _a, b) => multiply(g, b),
+  (g, a) => multiply(g, a),
+);
 /** a / b */
 export const divide = binary(
   'divide',

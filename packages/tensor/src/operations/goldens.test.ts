@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import type { HostArray } from '../host-array.ts';
 import { gradients } from '../grad.ts';
+import type { HostArray } from '../host-array.ts';
 import { findTensor, openSafetensors, readTensor } from '../safetensors/read.ts';
 import type { Tensor } from '../tensor.ts';
-import { evaluate, signatureOf } from '../testing/evaluate.ts';
-import { relativeError } from '../testing/finite-differences.ts';
-import { numbersOf } from '../testing/random-array.ts';
+import { evaluate, signatureOf } from '../__fixtures__/evaluate.ts';
+import { relativeError } from '../__fixtures__/finite-differences.ts';
+import { numbersOf } from '../__fixtures__/random-array.ts';
 import * as elementwise from './elementwise.ts';
 import * as indexing from './indexing.ts';
 import { matmul } from './linalg.ts';
@@ -31,12 +31,22 @@ type Mapping = (inputs: readonly Tensor[], attributes: never) => Tensor;
 type Unary = (x: Tensor) => Tensor;
 type Binary = (a: Tensor, b: Tensor) => Tensor;
 
-const unary = (operation: Unary): Mapping => ([x]) => operation(x!);
-const binary = (operation: Binary): Mapping => ([a, b]) => operation(a!, b!);
-const reduction = (operation: typeof reduce.sum): Mapping => ([x], options: reduce.ReduceOptions) =>
-  operation(x!, options);
-const alongAxis = (operation: (x: Tensor, axis: number) => Tensor): Mapping => ([x], { axis }: { axis: number }) =>
-  operation(x!, axis);
+const unary =
+  (operation: Unary): Mapping =>
+  ([x]) =>
+    operation(x!);
+const binary =
+  (operation: Binary): Mapping =>
+  ([a, b]) =>
+    operation(a!, b!);
+const reduction =
+  (operation: typeof reduce.sum): Mapping =>
+  ([x], options: reduce.ReduceOptions) =>
+    operation(x!, options);
+const alongAxis =
+  (operation: (x: Tensor, axis: number) => Tensor): Mapping =>
+  ([x], { axis }: { axis: number }) =>
+    operation(x!, axis);
 
 interface Slices {
   readonly starts: readonly number[];
@@ -79,12 +89,16 @@ const mappings: Readonly<Record<string, Mapping>> = {
   sum: reduction(reduce.sum),
   mean: reduction(reduce.mean),
   max: reduction(reduce.max),
-  l2Norm: ([x], options: reduce.ReduceOptions) => elementwise.sqrt(reduce.sum(elementwise.square(x!), options)),
+  l2Norm: ([x], options: reduce.ReduceOptions) =>
+    elementwise.sqrt(reduce.sum(elementwise.square(x!), options)),
   matmul: ([a, b], options: object) => matmul(a!, b!, options),
   reshape: ([x], attributes: { shape: number[] }) => shape.reshape(x!, attributes.shape),
   transpose: ([x], { permutation }: { permutation: number[] }) => shape.transpose(x!, permutation),
   slice: ([x], { starts, ends, steps }: Slices) =>
-    starts.reduce((part, start, axis) => everyStep(shape.slice(part, axis, start, ends[axis]), axis, steps[axis]!), x!),
+    starts.reduce(
+      (part, start, axis) => everyStep(shape.slice(part, axis, start, ends[axis]), axis, steps[axis]!),
+      x!,
+    ),
   concatenate: (inputs, { axis }: { axis: number }) => shape.concatenate(inputs, axis),
   broadcastTo: ([x], attributes: { shape: number[] }) => reduce.broadcastTo(x!, attributes.shape),
   gather: ([table, indices]) => indexing.gather(table!, indices!),
@@ -118,14 +132,21 @@ describe('PyTorch goldens', () => {
     }
     const types = golden.inputs.map((name, index) => [`input.${index}`, findTensor(file, name)] as const);
     const signature = { ...signatureOf(inputs), ...Object.fromEntries(types) };
-    const found = await evaluate((tensors) => {
-      const operands = golden.inputs.map((_, index) => tensors[`input.${index}`]!);
-      const output = mapping!(operands, golden.attributes as never);
-      const scalar = reduce.sum(elementwise.multiply(output, tensors.cotangent!));
-      const wanted = operands.filter((_, index) => golden.gradients[index] !== null);
-      const found = gradients(scalar, wanted);
-      return { output, ...Object.fromEntries(found.map((gradient, index) => [`gradient.${index}`, gradient])) };
-    }, inputs, signature);
+    const found = await evaluate(
+      (tensors) => {
+        const operands = golden.inputs.map((_, index) => tensors[`input.${index}`]!);
+        const output = mapping!(operands, golden.attributes as never);
+        const scalar = reduce.sum(elementwise.multiply(output, tensors.cotangent!));
+        const wanted = operands.filter((_, index) => golden.gradients[index] !== null);
+        const found = gradients(scalar, wanted);
+        return {
+          output,
+          ...Object.fromEntries(found.map((gradient, index) => [`gradient.${index}`, gradient])),
+        };
+      },
+      inputs,
+      signature,
+    );
 
     const expected = await stored(golden.output);
     expect(found.output.shape).toEqual(expected.shape);

@@ -4,9 +4,9 @@ import { ShapeError } from '../errors.ts';
 import { gradients } from '../grad.ts';
 import { hostArray } from '../host-array.ts';
 import type { Tensor } from '../tensor.ts';
-import { evaluate, evaluateOne } from '../testing/evaluate.ts';
-import { gradientError } from '../testing/finite-differences.ts';
-import { arrayOf, indicesOf, numbersOf, randomArray } from '../testing/random-array.ts';
+import { evaluate, evaluateOne } from '../__fixtures__/evaluate.ts';
+import { gradientError } from '../__fixtures__/finite-differences.ts';
+import { arrayOf, indicesOf, numbersOf, randomArray } from '../__fixtures__/random-array.ts';
 import { multiply, square } from './elementwise.ts';
 import { gather, pickPerRow, putAlong, scatterAddRows, takeAlong } from './indexing.ts';
 import { input } from './leaf.ts';
@@ -29,13 +29,19 @@ describe('gather', () => {
   it('adds up the gradients of a row taken more than once', async () => {
     const inputs = { table: randomArray([4, 3], 1), i: indicesOf([2, 3], 1, 1, 0, 3, 1, 0) };
     expect(await gradientError(({ table, i }) => square(gather(table!, i!)), inputs)).toBeLessThan(1e-3);
-    const dTable = await evaluateOne(({ table, i }) => gradients(sum(gather(table!, i!)), [table!])[0]!, inputs);
+    const dTable = await evaluateOne(
+      ({ table, i }) => gradients(sum(gather(table!, i!)), [table!])[0]!,
+      inputs,
+    );
     expect(numbersOf(dTable)).toEqual([2, 2, 2, 3, 3, 3, 0, 0, 0, 1, 1, 1]);
   });
 
   it('gathers from a vector, with no index at all, and at run-time sizes', async () => {
     const executable = await compile(
-      ({ table, i }) => ({ y: gather(table, i), dTable: gradients(sum(square(gather(table, i))), [table])[0]! }),
+      ({ table, i }) => ({
+        y: gather(table, i),
+        dTable: gradients(sum(square(gather(table, i))), [table])[0]!,
+      }),
       { table: tensorType('float32', ['rows']), i: tensorType('int64', ['n']) },
     );
     const some = await executable.run({ table: arrayOf([3], 5, 6, 7), i: indicesOf([2], 2, 2) });
@@ -65,7 +71,9 @@ describe('gather', () => {
 
   it('names what it refuses', () => {
     expect(() => gather(float('t', 3, 2), float('i', 2))).toThrow(ShapeError);
-    expect(() => gather(float('t', 3, 2), float('i', 2))).toThrow('gather: the indices are float32, must be int64');
+    expect(() => gather(float('t', 3, 2), float('i', 2))).toThrow(
+      'gather: the indices are float32, must be int64',
+    );
     expect(() => gather(float('t'), int('i', 2))).toThrow('gather: the table has no axis to index');
   });
 });
@@ -133,7 +141,10 @@ it('pickPerRow takes one element of each row', async () => {
     },
     { x: tensorType('float32', ['rows', 3]), column: tensorType('int64', ['rows']) },
   );
-  const { y, dx } = await executable.run({ x: arrayOf([2, 3], 1, 2, 3, 4, 5, 6), column: indicesOf([2], 2, 0) });
+  const { y, dx } = await executable.run({
+    x: arrayOf([2, 3], 1, 2, 3, 4, 5, 6),
+    column: indicesOf([2], 2, 0),
+  });
   expect(numbersOf(y)).toEqual([3, 4]);
   expect(numbersOf(dx)).toEqual([0, 0, 6, 8, 0, 0]);
   expect((await executable.run({ x: arrayOf([0, 3]), column: indicesOf([0]) })).y.shape).toEqual([0]);

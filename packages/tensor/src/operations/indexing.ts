@@ -1,4 +1,11 @@
-import { canonicalShape, type Dimension, describeShape, elementCount, sameShape, type Shape } from '../dimension.ts';
+import {
+  canonicalShape,
+  type Dimension,
+  describeShape,
+  elementCount,
+  type Shape,
+  sameShape,
+} from '../dimension.ts';
 import { ShapeError } from '../errors.ts';
 import { applySingle, type Operation, resolveAxis, withDimension } from '../operation.ts';
 import type { Tensor, TensorType } from '../tensor.ts';

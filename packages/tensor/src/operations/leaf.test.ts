@@ -2,14 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { tensorType } from '../compile.ts';
 import { CompileError, ShapeError } from '../errors.ts';
 import { hostArray } from '../host-array.ts';
-import { evaluate, evaluateOne } from '../testing/evaluate.ts';
-import { arrayOf, numbersOf } from '../testing/random-array.ts';
+import { evaluate, evaluateOne } from '../__fixtures__/evaluate.ts';
+import { arrayOf, numbersOf } from '../__fixtures__/random-array.ts';
 import { add } from './elementwise.ts';
 import { asTensor, constant, input, scalar, weight } from './leaf.ts';
 
 describe('input', () => {
   it('spells extents canonically', () => {
-    expect(input('x', { dtype: 'float32', shape: ['seq+past', 'b*a*2', '3'] }).shape).toEqual(['past+seq', '2*a*b', 3]);
+    expect(input('x', { dtype: 'float32', shape: ['seq+past', 'b*a*2', '3'] }).shape).toEqual([
+      'past+seq',
+      '2*a*b',
+      3,
+    ]);
   });
 
   it('refuses what is no extent', () => {
@@ -51,16 +55,21 @@ describe('constant', () => {
   });
 
   it('refuses another type than its array has', () => {
-    expect(() => constant(arrayOf([2], 1, 2), 'int64')).toThrow('constant: the array holds float32, not int64');
+    expect(() => constant(arrayOf([2], 1, 2), 'int64')).toThrow(
+      'constant: the array holds float32, not int64',
+    );
   });
 });
 
 describe('scalar', () => {
-  it.each(['float32', 'float64', 'int8', 'uint8', 'int16', 'int32', 'int64', 'bool'] as const)('of %s', async (dtype) => {
-    const found = await evaluateOne(() => scalar(1, dtype));
-    expect(found.shape).toEqual([]);
-    expect(numbersOf(found)).toEqual([1]);
-  });
+  it.each(['float32', 'float64', 'int8', 'uint8', 'int16', 'int32', 'int64', 'bool'] as const)(
+    'of %s',
+    async (dtype) => {
+      const found = await evaluateOne(() => scalar(1, dtype));
+      expect(found.shape).toEqual([]);
+      expect(numbersOf(found)).toEqual([1]);
+    },
+  );
 
   it('refuses what its type cannot hold', () => {
     expect(() => scalar(0.5, 'int64')).toThrow('0.5 is no value of type int64');
@@ -77,7 +86,16 @@ describe('scalar', () => {
 });
 
 it('weight refuses a region that does not fit its shape', () => {
-  const region = { name: 'w', dtype: 'float32', shape: [2, 3], file: '/model', offset: 8, byteLength: 20 } as const;
+  const region = {
+    name: 'w',
+    dtype: 'float32',
+    shape: [2, 3],
+    file: '/model',
+    offset: 8,
+    byteLength: 20,
+  } as const;
   expect(() => weight(region)).toThrow(CompileError);
-  expect(() => weight(region)).toThrow("weight 'w' has 20 bytes in /model, its shape [2, 3] of float32 needs 24");
+  expect(() => weight(region)).toThrow(
+    "weight 'w' has 20 bytes in /model, its shape [2, 3] of float32 needs 24",
+  );
 });

@@ -1,10 +1,10 @@
+import { canonicalShape } from '../dimension.ts';
 import type { DataType } from '../dtype.ts';
 import { bytesPerElement } from '../dtype.ts';
-import { canonicalShape } from '../dimension.ts';
 import { CompileError, ShapeError } from '../errors.ts';
-import { scalarBytes } from '../scalar-bytes.ts';
 import { contiguousData, dataTypeOf, type HostArray } from '../host-array.ts';
 import { applySingle, type Operation } from '../operation.ts';
+import { scalarBytes } from '../scalar-bytes.ts';
 import type { Tensor, TensorType } from '../tensor.ts';
 
 /** Leaves of a graph: values that no node computes. `compile` places them; they have no lowering of their own. */

@@ -3,12 +3,12 @@ import { compile, tensorType } from '../compile.ts';
 import { ShapeError } from '../errors.ts';
 import { gradients } from '../grad.ts';
 import type { HostArray } from '../host-array.ts';
-import { evaluateOne } from '../testing/evaluate.ts';
-import { gradientError } from '../testing/finite-differences.ts';
-import { numbersOf, randomArray } from '../testing/random-array.ts';
+import { evaluateOne } from '../__fixtures__/evaluate.ts';
+import { gradientError } from '../__fixtures__/finite-differences.ts';
+import { numbersOf, randomArray } from '../__fixtures__/random-array.ts';
 import { square } from './elementwise.ts';
 import { input } from './leaf.ts';
-import { matmul, type MatmulOptions } from './linalg.ts';
+import { type MatmulOptions, matmul } from './linalg.ts';
 import { sum } from './reduce.ts';
 
 /** alpha A B element by element, over broadcast leading axes. */
@@ -62,9 +62,9 @@ describe('matmul', () => {
   describe.each([
     [{}],
     [{ alpha: 0.5 }],
-    [{ transposeA: true }],
+    [{ transposeA: true, alpha: 3 }],
     [{ transposeB: true, alpha: -2 }],
-    [{ transposeA: true, transposeB: true }],
+    [{ transposeA: true, transposeB: true, alpha: 0.25 }],
   ])('%j', (options: MatmulOptions) => {
     it.each(batches)('batches %j x %j', async (batchA, batchB, batch) => {
       const inputs = {
@@ -96,7 +96,13 @@ describe('matmul', () => {
       },
       { x: tensorType('float32', ['batch', 'seq', 'width']), w: tensorType('float32', [2, 'width']) },
     );
-    for (const [batch, seq, width] of [[1, 2, 3], [2, 1, 4], [0, 2, 3], [2, 0, 3], [1, 2, 0]] as const) {
+    for (const [batch, seq, width] of [
+      [1, 2, 3],
+      [2, 1, 4],
+      [0, 2, 3],
+      [2, 0, 3],
+      [1, 2, 0],
+    ] as const) {
       const [x, w] = [randomArray([batch, seq, width], 1), randomArray([2, width], 2)];
       const { y, dx, dw } = await executable.run({ x, w });
       expect(y.shape).toEqual([batch, seq, 2]);
@@ -114,12 +120,16 @@ describe('matmul', () => {
   it('names the shapes as it would use them', () => {
     const float = (...shape: (number | string)[]) => input('x', tensorType('float32', shape));
     expect(() => matmul(float(2, 3), float(2, 3))).toThrow(ShapeError);
-    expect(() => matmul(float(2, 3), float(2, 3))).toThrow('matmul: [2, 3] x [2, 3]: inner extents 3 and 2 differ');
+    expect(() => matmul(float(2, 3), float(2, 3))).toThrow(
+      'matmul: [2, 3] x [2, 3]: inner extents 3 and 2 differ',
+    );
     expect(() => matmul(float(2, 'n'), float(2, 'm'), { transposeA: true, transposeB: true })).toThrow(
       'matmul: [2, n]^T x [2, m]^T: inner extents 2 and m differ',
     );
     expect(() => matmul(float(3), float(3, 2))).toThrow('matmul: [3] x [3, 2]: both need at least two axes');
     expect(() => matmul(float(2, 3, 4), float(3, 4, 5))).toThrow('the leading axes do not broadcast');
-    expect(() => matmul(float(2, 3), input('i', tensorType('int64', [3, 2])))).toThrow('matmul: input 1 is int64');
+    expect(() => matmul(float(2, 3), input('i', tensorType('int64', [3, 2])))).toThrow(
+      'matmul: input 1 is int64',
+    );
   });
 });

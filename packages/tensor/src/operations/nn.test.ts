@@ -3,9 +3,9 @@ import { compile, tensorType } from '../compile.ts';
 import { GradientError, ShapeError } from '../errors.ts';
 import { gradients } from '../grad.ts';
 import type { Tensor } from '../tensor.ts';
-import { evaluate, evaluateOne } from '../testing/evaluate.ts';
-import { gradientError, relativeError } from '../testing/finite-differences.ts';
-import { arrayOf, indicesOf, numbersOf, randomArray, randomIndices } from '../testing/random-array.ts';
+import { evaluate, evaluateOne } from '../__fixtures__/evaluate.ts';
+import { gradientError, relativeError } from '../__fixtures__/finite-differences.ts';
+import { arrayOf, indicesOf, numbersOf, randomArray, randomIndices } from '../__fixtures__/random-array.ts';
 import { add, divide, exp, log, multiply, power, sqrt, square } from './elementwise.ts';
 import { input } from './leaf.ts';
 import { matmul } from './linalg.ts';
@@ -30,26 +30,29 @@ describe('activations', () => {
 });
 
 describe('softmax, logSoftmax and logSumExp', () => {
-  it.each([[0], [1], [-1]])('along axis %s: sums to one, agrees with its logarithm, gradients', async (axis) => {
-    const x = randomArray([2, 3, 4], 1, -2, 2);
-    const { total, direct, viaLog, shifted } = await evaluate(
-      ({ x }) => ({
-        total: sum(nn.softmax(x!, axis), { axes: axis }),
-        direct: nn.softmax(x!, axis),
-        viaLog: exp(nn.logSoftmax(x!, axis)),
-        shifted: log(sum(exp(x!), { axes: axis })),
-      }),
-      { x },
-    );
-    for (const value of numbersOf(total)) expect(value).toBeCloseTo(1, 6);
-    expect(relativeError(numbersOf(direct), numbersOf(viaLog))).toBeLessThan(1e-6);
-    const found = await evaluateOne(({ x }) => nn.logSumExp(x!, axis), { x });
-    expect(found.shape).toEqual(shifted.shape);
-    expect(relativeError(numbersOf(found), numbersOf(shifted))).toBeLessThan(1e-6);
-    for (const operation of [nn.softmax, nn.logSoftmax, nn.logSumExp]) {
-      expect(await gradientError(({ x }) => operation(x!, axis), { x })).toBeLessThan(1e-3);
-    }
-  });
+  it.each([[0], [1], [-1]])(
+    'along axis %s: sums to one, agrees with its logarithm, gradients',
+    async (axis) => {
+      const x = randomArray([2, 3, 4], 1, -2, 2);
+      const { total, direct, viaLog, shifted } = await evaluate(
+        ({ x }) => ({
+          total: sum(nn.softmax(x!, axis), { axes: axis }),
+          direct: nn.softmax(x!, axis),
+          viaLog: exp(nn.logSoftmax(x!, axis)),
+          shifted: log(sum(exp(x!), { axes: axis })),
+        }),
+        { x },
+      );
+      for (const value of numbersOf(total)) expect(value).toBeCloseTo(1, 6);
+      expect(relativeError(numbersOf(direct), numbersOf(viaLog))).toBeLessThan(1e-6);
+      const found = await evaluateOne(({ x }) => nn.logSumExp(x!, axis), { x });
+      expect(found.shape).toEqual(shifted.shape);
+      expect(relativeError(numbersOf(found), numbersOf(shifted))).toBeLessThan(1e-6);
+      for (const operation of [nn.softmax, nn.logSoftmax, nn.logSumExp]) {
+        expect(await gradientError(({ x }) => operation(x!, axis), { x })).toBeLessThan(1e-3);
+      }
+    },
+  );
 
   it('do not overflow', async () => {
     const { softmax, logSoftmax, logSumExp, gradient } = await evaluate(
@@ -88,7 +91,9 @@ describe('crossEntropy', () => {
     expect(numbersOf(loss)[1]).toBeCloseTo(0.40760596, 6);
     const expected = [1 / 3, -2 / 3, 1 / 3, 0.09003057, 0.24472847, 0.66524096 - 1];
     expect(relativeError(numbersOf(dLogits), expected)).toBeLessThan(1e-6);
-    expect((await executable.run({ logits: arrayOf([0, 3]), labels: indicesOf([0]) })).loss.shape).toEqual([0]);
+    expect((await executable.run({ logits: arrayOf([0, 3]), labels: indicesOf([0]) })).loss.shape).toEqual([
+      0,
+    ]);
     await executable.release();
     const random = { logits: randomArray([4, 5], 1, -2, 2), labels: randomIndices([4], 2, 5) };
     expect(
@@ -133,8 +138,7 @@ describe('rmsNorm', () => {
 
 describe('rotary', () => {
   const angles = randomArray([2, 3, 2], 1, 0, 6);
-  const table = (of: (angle: number) => number) =>
-    arrayOf([2, 3, 2], ...numbersOf(angles).map(of));
+  const table = (of: (angle: number) => number) => arrayOf([2, 3, 2], ...numbersOf(angles).map(of));
   const inputs = { x: randomArray([2, 2, 3, 4], 2), cosine: table(Math.cos), sine: table(Math.sin) };
 
   it('rotates pairs of the two halves, other angles for every example', async () => {
@@ -144,7 +148,9 @@ describe('rotary', () => {
         for (let position = 0; position < 3; position++) {
           for (let pair = 0; pair < 2; pair++) {
             const angle = angles.get(batch, position, pair) as number;
-            const [first, second] = [pair, pair + 2].map((at) => inputs.x.get(batch, head, position, at) as number);
+            const [first, second] = [pair, pair + 2].map(
+              (at) => inputs.x.get(batch, head, position, at) as number,
+            );
             const at = (index: number) => found.get(batch, head, position, index) as number;
             expect(at(pair)).toBeCloseTo(first! * Math.cos(angle) - second! * Math.sin(angle), 5);
             expect(at(pair + 2)).toBeCloseTo(second! * Math.cos(angle) + first! * Math.sin(angle), 5);
@@ -165,7 +171,10 @@ describe('rotary', () => {
       c: tensorType('float32', ['batch', 'seq', 1]),
       s: tensorType('float32', ['batch', 'seq', 1]),
     });
-    for (const [batch, seq] of [[1, 1], [2, 3]] as const) {
+    for (const [batch, seq] of [
+      [1, 1],
+      [2, 3],
+    ] as const) {
       const rows = batch * seq;
       const [c, s] = [new Array(rows).fill(0), new Array(rows).fill(1)];
       const x = Array.from({ length: 2 * rows }, (_, index) => index);
@@ -207,7 +216,11 @@ describe('attention', () => {
     const heads = q!.shape[1] as number;
     const outputs = Array.from({ length: heads }, (_, head) => {
       const shared = Math.floor(head / (heads / kvHeads));
-      const [query, key, value] = [slice(q!, 1, head, head + 1), slice(k!, 1, shared, shared + 1), slice(v!, 1, shared, shared + 1)];
+      const [query, key, value] = [
+        slice(q!, 1, head, head + 1),
+        slice(k!, 1, shared, shared + 1),
+        slice(v!, 1, shared, shared + 1),
+      ];
       const scores = multiply(matmul(query, key, { transposeB: true }), 0.5);
       const weights = exp(bias === undefined ? scores : add(scores, bias));
       return matmul(divide(weights, sum(weights, { axes: -1, keepDims: true })), value);
@@ -257,7 +270,10 @@ describe('attention', () => {
     const at = (seq: number, last: number) => ({
       q: randomArray([1, 4, seq, 2], 1),
       k: randomArray([1, 2, seq, 2], 2),
-      v: arrayOf([1, 2, seq, 2], ...Array.from({ length: 4 * seq }, (_, i) => (i % (2 * seq) >= 2 * seq - 2 ? last : i))),
+      v: arrayOf(
+        [1, 2, seq, 2],
+        ...Array.from({ length: 4 * seq }, (_, i) => (i % (2 * seq) >= 2 * seq - 2 ? last : i)),
+      ),
     });
     for (const seq of [2, 5]) {
       const [one, other] = [await executable.run(at(seq, 0)), await executable.run(at(seq, 99))];
@@ -276,21 +292,37 @@ describe('attention', () => {
   });
 
   it('names the three shapes', () => {
-    const message = 'attention: query [1, 3, 5, 4] must be [batch, heads, queries, headDim], key [1, 2, 5, 4]';
+    const message =
+      'attention: query [1, 3, 5, 4] must be [batch, heads, queries, headDim], key [1, 2, 5, 4]';
     expect(() => nn.attention(float(1, 3, 5, 4), float(1, 2, 5, 4), float(1, 2, 5, 4))).toThrow(message);
     expect(() => nn.attention(float(1, 2, 5, 4), float(1, 2, 5, 4), float(1, 2, 6, 4))).toThrow(ShapeError);
-    expect(() => nn.attention(float('b', 2, 5, 4), float('c', 2, 5, 4), float('c', 2, 5, 4))).toThrow(ShapeError);
+    expect(() => nn.attention(float('b', 2, 5, 4), float('c', 2, 5, 4), float('c', 2, 5, 4))).toThrow(
+      ShapeError,
+    );
   });
 });
 
 it('derivatives of fused operations can be differentiated again', async () => {
   // The gradient's norm as a function: its finite differences are second derivatives.
   const gradientNorm = (fn: (inputs: Inputs) => Tensor, names: readonly string[]) => (inputs: Inputs) =>
-    gradients(sum(square(fn(inputs))), names.map((name) => inputs[name]!)).map((gradient) => sum(square(gradient)));
+    gradients(
+      sum(square(fn(inputs))),
+      names.map((name) => inputs[name]!),
+    ).map((gradient) => sum(square(gradient)));
   const x = randomArray([2, 4], 1, 0.5, 1.5);
   const w = randomArray([4], 2, 0.5, 1.5);
-  expect(await gradientError(gradientNorm(({ x, w }) => nn.rmsNorm(x!, w!, 1e-3), ['x', 'w']), { x, w })).toBeLessThan(1e-3);
+  expect(
+    await gradientError(
+      gradientNorm(({ x, w }) => nn.rmsNorm(x!, w!, 1e-3), ['x', 'w']),
+      { x, w },
+    ),
+  ).toBeLessThan(1e-3);
   for (const operation of [nn.softmax, nn.logSoftmax, nn.logSumExp, nn.silu, nn.gelu, sqrt]) {
-    expect(await gradientError(gradientNorm(({ x }) => operation(x!), ['x']), { x })).toBeLessThan(1e-3);
+    expect(
+      await gradientError(
+        gradientNorm(({ x }) => operation(x!), ['x']),
+        { x },
+      ),
+    ).toBeLessThan(1e-3);
   }
 });

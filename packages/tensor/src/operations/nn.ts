@@ -1,11 +1,31 @@
-import { type Dimension, describeShape, multiplyDimensions, sameShape, type Shape } from '../dimension.ts';
+import { type Dimension, describeShape, multiplyDimensions, type Shape, sameShape } from '../dimension.ts';
 import { GradientError, ShapeError } from '../errors.ts';
-import { applyOperation, applySingle, type Operation, requireDtype, resolveAxis, withDimension } from '../operation.ts';
+import {
+  applyOperation,
+  applySingle,
+  type Operation,
+  requireDtype,
+  resolveAxis,
+  withDimension,
+} from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
-import { add, divide, erf, exp, greater, log, multiply, negate, sigmoid, stopGradient, subtract, where } from './elementwise.ts';
+import { sum, sumToShape } from './broadcast.ts';
+import {
+  add,
+  divide,
+  erf,
+  exp,
+  greater,
+  log,
+  multiply,
+  negate,
+  sigmoid,
+  stopGradient,
+  subtract,
+  where,
+} from './elementwise.ts';
 import { pickPerRow } from './indexing.ts';
 import { matmul } from './linalg.ts';
-import { sum, sumToShape } from './broadcast.ts';
 import { countAlong, max, mean } from './reduce.ts';
 import { range, reshape, zeros } from './shape.ts';
 
@@ -139,7 +159,10 @@ const rotaryOperation: Operation<null> = {
     requireDtype('rotary', [x!, cosine!, sine!], 'float32');
     const [batch, , length, width] = x!.shape;
     if (x!.shape.length !== 4 || typeof width !== 'number' || width % 2 !== 0) {
-      throw new ShapeError('rotary', `x ${describeShape(x!.shape)} must be [batch, heads, seq, an even number]`);
+      throw new ShapeError(
+        'rotary',
+        `x ${describeShape(x!.shape)} must be [batch, heads, seq, an even number]`,
+      );
     }
     const needed = [batch!, length!, width / 2];
     for (const table of [cosine!, sine!]) {
@@ -155,7 +178,9 @@ const rotaryOperation: Operation<null> = {
   // A rotation's adjoint is the rotation back.
   gradient: ({ inputs, outputGradients, wants }) => {
     if (wants(1) || wants(2)) {
-      throw new GradientError('rotary: angles come from positions, there is no gradient with respect to the tables');
+      throw new GradientError(
+        'rotary: angles come from positions, there is no gradient with respect to the tables',
+      );
     }
     return [rotary(outputGradients[0]!, inputs[1]!, negate(inputs[2]!)), undefined, undefined];
   },
@@ -164,7 +189,9 @@ const rotaryOperation: Operation<null> = {
     // ONNX Runtime looks angles up in a table by position: the rows of all examples are the table, counted through.
     const table = (name: string) => graph.value('Reshape', [name, graph.integers([-1, half])]);
     const [cosine, sine] = [table(inputs[1]!), table(inputs[2]!)];
-    const rows = graph.value('Squeeze', [graph.value('Shape', [cosine], { start: { int: 0 }, end: { int: 1 } })]);
+    const rows = graph.value('Squeeze', [
+      graph.value('Shape', [cosine], { start: { int: 0 }, end: { int: 1 } }),
+    ]);
     const counted = graph.value('Range', [graph.integer(0), rows, graph.integer(1)]);
     const positions = graph.value('Reshape', [counted, graph.shapeVector([batch, length])]);
     graph.node('RotaryEmbedding', [inputs[0]!, positions, cosine, sine], outputs, {}, 'com.microsoft');

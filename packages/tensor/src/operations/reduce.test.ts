@@ -4,9 +4,9 @@ import { ShapeError } from '../errors.ts';
 import { gradients } from '../grad.ts';
 import { hostArray } from '../host-array.ts';
 import type { Tensor } from '../tensor.ts';
-import { evaluate, evaluateOne } from '../testing/evaluate.ts';
-import { gradientError } from '../testing/finite-differences.ts';
-import { arrayOf, indicesOf, numbersOf, randomArray } from '../testing/random-array.ts';
+import { evaluate, evaluateOne } from '../__fixtures__/evaluate.ts';
+import { gradientError } from '../__fixtures__/finite-differences.ts';
+import { arrayOf, indicesOf, numbersOf, randomArray } from '../__fixtures__/random-array.ts';
 import { add, cast, multiply, square } from './elementwise.ts';
 import { input } from './leaf.ts';
 import { argMax, broadcastTo, countAlong, max, mean, type ReduceOptions, sum, sumToShape } from './reduce.ts';
@@ -69,21 +69,27 @@ describe.each(reductions)('%s', (name, operation, value) => {
     const expected = [value([3, 1]), value([-4, 2])];
     expect(numbersOf(two.y)).toEqual(expected);
     const share = (column: number, element: number) =>
-      2 * expected[column]! * (name === 'sum' ? 1 : name === 'mean' ? 0.5 : element === expected[column] ? 1 : 0);
+      2 *
+      expected[column]! *
+      (name === 'sum' ? 1 : name === 'mean' ? 0.5 : element === expected[column] ? 1 : 0);
     expect(numbersOf(two.dx)).toEqual([share(0, 3), share(1, -4), share(0, 1), share(1, 2)]);
     await executable.release();
   });
 
   it('runs in float64', async () => {
     const x = hostArray(Float64Array.of(1, 2, 4, 3), [2, 2]);
-    expect(await gradientError(({ x }) => operation(x!, { axes: 1 }), { x }, { step: 1e-3 })).toBeLessThan(1e-9);
+    expect(await gradientError(({ x }) => operation(x!, { axes: 1 }), { x }, { step: 1e-3 })).toBeLessThan(
+      1e-9,
+    );
   });
 
   it('refuses axes out of range or given twice, and bools', () => {
     const x = input('x', tensorType('float32', [2, 3]));
     expect(() => operation(x, { axes: 2 })).toThrow(ShapeError);
     expect(() => operation(x, { axes: 2 })).toThrow(`${name}: axis 2 is out of range for a tensor of 2 axes`);
-    expect(() => operation(x, { axes: [0, -2] })).toThrow(`${name}: axes [0,-2] of [2, 3] name one axis twice`);
+    expect(() => operation(x, { axes: [0, -2] })).toThrow(
+      `${name}: axes [0,-2] of [2, 3] name one axis twice`,
+    );
     expect(() => operation(input('c', tensorType('bool', [2])))).toThrow('bool');
   });
 });
@@ -128,23 +134,36 @@ it('countAlong counts what is there at run time, and depends on nothing', async 
 });
 
 it('argMax gives the first largest', async () => {
-  const { rows, columns } = await evaluate(
-    ({ x }) => ({ rows: argMax(x!, -1), columns: argMax(x!, 0) }),
-    { x: arrayOf([2, 3], 1, 7, 7, 9, 2, 8) },
-  );
+  const { rows, columns } = await evaluate(({ x }) => ({ rows: argMax(x!, -1), columns: argMax(x!, 0) }), {
+    x: arrayOf([2, 3], 1, 7, 7, 9, 2, 8),
+  });
   expect(rows.data).toEqual(BigInt64Array.of(1n, 0n));
   expect(columns.data).toEqual(BigInt64Array.of(1n, 0n, 1n));
-  expect(() => argMax(input('x', tensorType('float32', [2, 0])), 1)).toThrow('argMax: axis 1 of [2, 0] is empty');
+  expect(() => argMax(input('x', tensorType('float32', [2, 0])), 1)).toThrow(
+    'argMax: axis 1 of [2, 0] is empty',
+  );
 });
 
 describe('broadcastTo and sumToShape', () => {
   it.each([
     [[], [2, 3]],
     [[3], [2, 3]],
-    [[2, 1], [2, 3]],
-    [[1, 1], [2, 2, 3]],
-    [[2, 3], [2, 3]],
-    [[1, 3], [0, 3]],
+    [
+      [2, 1],
+      [2, 3],
+    ],
+    [
+      [1, 1],
+      [2, 2, 3],
+    ],
+    [
+      [2, 3],
+      [2, 3],
+    ],
+    [
+      [1, 3],
+      [0, 3],
+    ],
   ])('%j to %j and back', async (from, to) => {
     const there = ({ x }: Readonly<Record<string, Tensor>>) => broadcastTo(x!, to);
     const back = ({ y }: Readonly<Record<string, Tensor>>) => sumToShape(y!, from);
@@ -154,7 +173,8 @@ describe('broadcastTo and sumToShape', () => {
     expect(wide.shape).toEqual(to);
     expect(narrow.shape).toEqual(from);
     // Adjoint: <broadcast x, y> = <x, sum y>.
-    const inner = (a: number[], b: number[]) => a.reduce((total, value, index) => total + value * b[index]!, 0);
+    const inner = (a: number[], b: number[]) =>
+      a.reduce((total, value, index) => total + value * b[index]!, 0);
     expect(inner(numbersOf(wide), numbersOf(y))).toBeCloseTo(inner(numbersOf(x), numbersOf(narrow)), 4);
     expect(await gradientError(there, { x })).toBeLessThan(1e-3);
     expect(await gradientError(back, { y })).toBeLessThan(1e-3);

@@ -4,7 +4,7 @@ import { ShapeError } from '../errors.ts';
 import { elementTypeNumber } from '../onnx/schema.ts';
 import { applySingle, type Operation, resolveAxis } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
-import { reducedShape, type ReduceOptions, reduction, sum } from './broadcast.ts';
+import { type ReduceOptions, reducedShape, reduction, sum } from './broadcast.ts';
 import { cast, divide, equal, multiply } from './elementwise.ts';
 
 /** The sum lives beside its adjoint, broadcasting. */
@@ -43,7 +43,8 @@ const countOperation: Operation<{ count: Dimension }> = {
 /** Index of the first largest element along `axis` (int64). Not differentiable. */
 export function argMax(x: Tensor, axis: number): Tensor {
   const resolved = resolveAxis('argMax', axis, x.rank);
-  if (x.shape[resolved] === 0) throw new ShapeError('argMax', `axis ${axis} of ${describeShape(x.shape)} is empty`);
+  if (x.shape[resolved] === 0)
+    throw new ShapeError('argMax', `axis ${axis} of ${describeShape(x.shape)} is empty`);
   return applySingle(argMaxOperation, [x], { axis: resolved });
 }
 

@@ -4,9 +4,9 @@ import type { Shape } from '../dimension.ts';
 import { ShapeError } from '../errors.ts';
 import { gradients } from '../grad.ts';
 import type { Tensor } from '../tensor.ts';
-import { evaluate, evaluateOne } from '../testing/evaluate.ts';
-import { gradientError } from '../testing/finite-differences.ts';
-import { arrayOf, indicesOf, numbersOf, randomArray } from '../testing/random-array.ts';
+import { evaluate, evaluateOne } from '../__fixtures__/evaluate.ts';
+import { gradientError } from '../__fixtures__/finite-differences.ts';
+import { arrayOf, indicesOf, numbersOf, randomArray } from '../__fixtures__/random-array.ts';
 import { add, cast, multiply, square } from './elementwise.ts';
 import { input } from './leaf.ts';
 import { sum } from './reduce.ts';
@@ -38,12 +38,30 @@ describe('reshape', () => {
   });
 
   it.each<readonly [Shape, Shape]>([
-    [['b', 't', 4], ['b*t', 4]],
-    [['b', 't', 4], ['b', '4*t']],
-    [['b', 't', 4], ['b', 't', 2, 2]],
-    [['b', 't', 4], ['t', 'b', 4]],
-    [['b', 't', 4], [2, 'b', '2*t']],
-    [['b', 't', 4], ['b', 2, '2*t', 1]],
+    [
+      ['b', 't', 4],
+      ['b*t', 4],
+    ],
+    [
+      ['b', 't', 4],
+      ['b', '4*t'],
+    ],
+    [
+      ['b', 't', 4],
+      ['b', 't', 2, 2],
+    ],
+    [
+      ['b', 't', 4],
+      ['t', 'b', 4],
+    ],
+    [
+      ['b', 't', 4],
+      [2, 'b', '2*t'],
+    ],
+    [
+      ['b', 't', 4],
+      ['b', 2, '2*t', 1],
+    ],
     [['b', 't', 4], ['4*b*t']],
   ])('%j to %j at every size, and back', async (from, to) => {
     const executable = await compile(
@@ -53,10 +71,23 @@ describe('reshape', () => {
       },
       { x: tensorType('float32', from) },
     );
-    for (const [b, t] of [[1, 1], [2, 3], [3, 0], [0, 2], [0, 0]] as const) {
+    for (const [b, t] of [
+      [1, 1],
+      [2, 3],
+      [3, 0],
+      [0, 2],
+      [0, 0],
+    ] as const) {
       const x = counted(b, t, 4);
       const { y, dx } = await executable.run({ x });
-      const symbols: Record<string, number> = { b, t, 'b*t': b * t, '4*t': 4 * t, '2*t': 2 * t, '4*b*t': 4 * b * t };
+      const symbols: Record<string, number> = {
+        b,
+        t,
+        'b*t': b * t,
+        '4*t': 4 * t,
+        '2*t': 2 * t,
+        '4*b*t': 4 * b * t,
+      };
       expect(y.shape).toEqual(to.map((extent) => symbols[extent] ?? extent));
       expect(numbersOf(y)).toEqual(numbersOf(x));
       expect(dx.shape).toEqual([b, t, 4]);
@@ -121,7 +152,10 @@ describe('slice and pad', () => {
     ['to an extent computed', 1, 'm+-1', [1]],
   ])('slices and differentiates an extent known at run time: %s', async (_label, start, end, kept) => {
     const executable = await compile(
-      ({ x }) => ({ y: shape.slice(x, 0, start, end), dx: gradients(sum(square(shape.slice(x, 0, start, end))), [x])[0]! }),
+      ({ x }) => ({
+        y: shape.slice(x, 0, start, end),
+        dx: gradients(sum(square(shape.slice(x, 0, start, end))), [x])[0]!,
+      }),
       { x: tensorType('float32', ['n']), other: tensorType('float32', ['m']) },
     );
     const { y, dx } = await executable.run({ x: counted(4), other: counted(3) });
@@ -148,11 +182,17 @@ describe('slice and pad', () => {
   });
 
   it('refuse what lies outside', () => {
-    expect(() => shape.slice(traced([2, 4]), 1, 0, 5)).toThrow('slice: end 5 is past the extent of axis 1 of [2, 4]');
-    expect(() => shape.slice(traced([2, 4]), 1, 3, 2)).toThrow('slice: [3, 2) is not inside axis 1 of [2, 4]');
+    expect(() => shape.slice(traced([2, 4]), 1, 0, 5)).toThrow(
+      'slice: end 5 is past the extent of axis 1 of [2, 4]',
+    );
+    expect(() => shape.slice(traced([2, 4]), 1, 3, 2)).toThrow(
+      'slice: [3, 2) is not inside axis 1 of [2, 4]',
+    );
     expect(() => shape.slice(traced([2, 4]), 1, -1)).toThrow('slice: [-1, end) is not inside axis 1');
     expect(() => shape.slice(traced([2, 4]), 1, 0.5)).toThrow('slice');
-    expect(() => shape.pad(traced([2, 4]), 1, -1, 0)).toThrow('pad: [2, 4] cannot get -1 and 0 zeros along axis 1');
+    expect(() => shape.pad(traced([2, 4]), 1, -1, 0)).toThrow(
+      'pad: [2, 4] cannot get -1 and 0 zeros along axis 1',
+    );
   });
 });
 
@@ -202,8 +242,12 @@ describe('concatenate and split', () => {
     expect(() => shape.concatenate([traced([2, 3]), traced([3, 3])], 1)).toThrow(
       'concatenate: float32[3, 3] does not fit float32[2, 3] along axis 1',
     );
-    expect(() => shape.concatenate([traced([2]), input('i', tensorType('int64', [2]))], 0)).toThrow('int64[2]');
-    expect(() => shape.split(traced([5]), 0, [2, 2])).toThrow('split: [2, 2] does not add up to axis 0 of [5]');
+    expect(() => shape.concatenate([traced([2]), input('i', tensorType('int64', [2]))], 0)).toThrow(
+      'int64[2]',
+    );
+    expect(() => shape.split(traced([5]), 0, [2, 2])).toThrow(
+      'split: [2, 2] does not add up to axis 0 of [5]',
+    );
   });
 });
 
@@ -232,7 +276,9 @@ describe('constants of a shape', () => {
   });
 
   it('refuse values their type cannot hold', async () => {
-    await expect(evaluateOne(() => shape.full([2], 0.5, 'int64'))).rejects.toThrow('0.5 is no value of type int64');
+    await expect(evaluateOne(() => shape.full([2], 0.5, 'int64'))).rejects.toThrow(
+      '0.5 is no value of type int64',
+    );
   });
 
   it('zeros have the type of what they replace', () => {

@@ -5,12 +5,12 @@ import {
   describeShape,
   elementCount,
   multiplyDimensions,
-  sameShape,
   type Shape,
+  sameShape,
 } from '../dimension.ts';
+import type { DataType } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import { applyOperation, applySingle, type Operation, resolveAxis, withDimension } from '../operation.ts';
-import type { DataType } from '../dtype.ts';
 import type { Tensor, TensorType } from '../tensor.ts';
 
 /**
@@ -36,7 +36,9 @@ const reshapeOperation: Operation<{ shape: Shape }> = {
     // 0 copies the extent at the same place, and one -1 is inferred: most symbolic shapes need no run-time arithmetic.
     // Not both in one: where the copied extent is 0, nothing can be inferred.
     const from = inputTypes[0]!.shape;
-    const target = shape.map((extent, axis) => (typeof extent === 'number' ? extent : extent === from[axis] ? 0 : -1));
+    const target = shape.map((extent, axis) =>
+      typeof extent === 'number' ? extent : extent === from[axis] ? 0 : -1,
+    );
     const inferred = target.filter((extent) => extent === -1).length;
     const fits = !shape.includes(0) && (inferred === 0 || (inferred === 1 && !target.includes(0)));
     graph.node('Reshape', [inputs[0]!, fits ? graph.integers(target) : graph.shapeVector(shape)], outputs, {
@@ -85,13 +87,20 @@ const sliceOperation: Operation<{ axis: number; start: number; end: Dimension | 
   name: 'slice',
   infer: ([x], { axis, start, end }) => {
     const extent = x!.shape[axis]!;
-    const stop = end === undefined ? extent : typeof end === 'number' && end < 0 ? addDimensions(extent, end) : end;
+    const stop =
+      end === undefined ? extent : typeof end === 'number' && end < 0 ? addDimensions(extent, end) : end;
     const length = addDimensions(stop, -start);
     if (!Number.isInteger(start) || start < 0 || (typeof length === 'number' && length < 0)) {
-      throw new ShapeError('slice', `[${start}, ${end ?? 'end'}) is not inside axis ${axis} of ${describeShape(x!.shape)}`);
+      throw new ShapeError(
+        'slice',
+        `[${start}, ${end ?? 'end'}) is not inside axis ${axis} of ${describeShape(x!.shape)}`,
+      );
     }
     if (typeof extent === 'number' && typeof stop === 'number' && stop > extent) {
-      throw new ShapeError('slice', `end ${stop} is past the extent of axis ${axis} of ${describeShape(x!.shape)}`);
+      throw new ShapeError(
+        'slice',
+        `end ${stop} is past the extent of axis ${axis} of ${describeShape(x!.shape)}`,
+      );
     }
     return [{ dtype: x!.dtype, shape: withDimension(x!.shape, axis, length) }];
   },
@@ -122,8 +131,13 @@ export function pad(x: Tensor, axis: number, before: number, after: Dimension): 
 const padOperation: Operation<{ axis: number; before: number; after: Dimension }> = {
   name: 'pad',
   infer: ([x], { axis, before, after }) => {
-    if ([before, after].some((zeros) => typeof zeros === 'number' && !(Number.isInteger(zeros) && zeros >= 0))) {
-      throw new ShapeError('pad', `${describeShape(x!.shape)} cannot get ${before} and ${after} zeros along axis ${axis}`);
+    if (
+      [before, after].some((zeros) => typeof zeros === 'number' && !(Number.isInteger(zeros) && zeros >= 0))
+    ) {
+      throw new ShapeError(
+        'pad',
+        `${describeShape(x!.shape)} cannot get ${before} and ${after} zeros along axis ${axis}`,
+      );
     }
     const extent = addDimensions(addDimensions(x!.shape[axis]!, before), after);
     return [{ dtype: x!.dtype, shape: withDimension(x!.shape, axis, extent) }];
@@ -140,7 +154,9 @@ const padOperation: Operation<{ axis: number; before: number; after: Dimension }
 /** Tensors joined along `axis`; all other extents are equal. */
 export function concatenate(tensors: readonly Tensor[], axis: number): Tensor {
   if (tensors.length === 0) throw new ShapeError('concatenate', 'needs at least one tensor');
-  return applySingle(concatenateOperation, [...tensors], { axis: resolveAxis('concatenate', axis, tensors[0]!.rank) });
+  return applySingle(concatenateOperation, [...tensors], {
+    axis: resolveAxis('concatenate', axis, tensors[0]!.rank),
+  });
 }
 
 const concatenateOperation: Operation<{ axis: number }> = {
@@ -186,7 +202,10 @@ const splitOperation: Operation<{ axis: number; extents: readonly Dimension[] }>
   infer: ([x], { axis, extents }) => {
     const total = extents.reduce<Dimension>(addDimensions, 0);
     if (total !== x!.shape[axis]) {
-      throw new ShapeError('split', `[${extents.join(', ')}] does not add up to axis ${axis} of ${describeShape(x!.shape)}`);
+      throw new ShapeError(
+        'split',
+        `[${extents.join(', ')}] does not add up to axis ${axis} of ${describeShape(x!.shape)}`,
+      );
     }
     return extents.map((extent) => ({ dtype: x!.dtype, shape: withDimension(x!.shape, axis, extent) }));
   },

@@ -1,7 +1,7 @@
 import { compile, type Executable, type Signature } from '../compile.ts';
-import { type HostArray, hostArray } from "../host-array.ts";
 import { isFloating } from '../dtype.ts';
 import { gradients } from '../grad.ts';
+import { type HostArray, hostArray } from '../host-array.ts';
 import { add, multiply } from '../operations/elementwise.ts';
 import { sum } from '../operations/reduce.ts';
 import type { Tensor } from '../tensor.ts';
@@ -50,8 +50,16 @@ export async function gradientError(
   const backward = await compile(
     (tensors) => {
       const outputs = listed(fn(tensors));
-      const terms = outputs.map((output, index) => sum(multiply(output, tensors[`cotangent of output.${index}`]!)));
-      return named('gradient', gradients(terms.reduce(add), wanted.map((name) => tensors[name]!)));
+      const terms = outputs.map((output, index) =>
+        sum(multiply(output, tensors[`cotangent of output.${index}`]!)),
+      );
+      return named(
+        'gradient',
+        gradients(
+          terms.reduce(add),
+          wanted.map((name) => tensors[name]!),
+        ),
+      );
     },
     {
       ...types,
@@ -77,7 +85,13 @@ export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>, floor 
   if (a.length !== b.length) return Number.POSITIVE_INFINITY;
   const norm = (at: (index: number) => number) =>
     Math.hypot(...Array.from({ length: a.length }, (_, index) => at(index)));
-  const error = norm((index) => a[index]! - b[index]!) / Math.max(norm((index) => a[index]!), norm((index) => b[index]!), floor);
+  const error =
+    norm((index) => a[index]! - b[index]!) /
+    Math.max(
+      norm((index) => a[index]!),
+      norm((index) => b[index]!),
+      floor,
+    );
   return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
 }
 
@@ -112,7 +126,8 @@ function contract(
   let total = 0;
   for (const [name, { data }] of Object.entries(outputs)) {
     const weights = cotangents[`cotangent of ${name}`]!.data;
-    for (let index = 0; index < data.length; index++) total += (data[index] as number) * (weights[index] as number);
+    for (let index = 0; index < data.length; index++)
+      total += (data[index] as number) * (weights[index] as number);
   }
   return total;
 }
