@@ -2,10 +2,11 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compile, type Executable, tensorType } from './compile.ts';
-import { CompileError, InputError, ShapeError } from './errors.ts';
+import { CompileError, ExecutionError, InputError, ShapeError } from './errors.ts';
 import { gradients } from './grad.ts';
 import { type HostArray, hostArray } from './host-array.ts';
 import { add, cast, greater, logicalAnd, multiply, square, where } from './operations/elementwise.ts';
+import { gather } from './operations/indexing.ts';
 import { constant, input, scalar, type WeightRegion, weight } from './operations/leaf.ts';
 import { matmul } from './operations/linalg.ts';
 import { sum } from './operations/reduce.ts';
@@ -497,4 +498,19 @@ describe('options and release', () => {
     expect(numbersOf((await executable.run({})).y)).toEqual([3]);
     await executable.release();
   });
+});
+
+it('reports what fails while running as an ExecutionError', async () => {
+  const executable = await compile(({ x, rows }) => ({ y: gather(x, rows) }), {
+    x: tensorType('float32', [2, 3]),
+    rows: tensorType('int64', ['n']),
+  });
+  const x = hostArray(new Float32Array(6), [2, 3]);
+  await expect(executable.run({ x, rows: hostArray(BigInt64Array.of(7n), [1]) })).rejects.toSatisfy(
+    ExecutionError.isInstance,
+  );
+  await executable.release();
+  await expect(executable.run({ x, rows: hostArray(BigInt64Array.of(1n), [1]) })).rejects.toSatisfy(
+    ExecutionError.isInstance,
+  );
 });

@@ -75,3 +75,19 @@ export class InputError extends Error {
     return carries(error, inputMarker);
   }
 }
+
+const executionMarker = Symbol.for('safetune.ExecutionError');
+
+/** ONNX Runtime failed while running a compiled function: out of memory, an index out of range, a released session. */
+export class ExecutionError extends Error {
+  readonly [executionMarker] = true;
+
+  constructor(cause: unknown) {
+    super(`ONNX Runtime failed while running: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.name = 'ExecutionError';
+  }
+
+  static isInstance(error: unknown): error is ExecutionError {
+    return carries(error, executionMarker);
+  }
+}

@@ -36,7 +36,8 @@ export function dataTypeOf(data: HostData): DataType {
   if (data instanceof Uint8Array) return 'uint8';
   if (data instanceof Int16Array) return 'int16';
   if (data instanceof Int32Array) return 'int32';
-  return 'int64';
+  if (data instanceof BigInt64Array) return 'int64';
+  throw new ShapeError('hostArray', `a ${(data as object).constructor.name} is no tensor's memory`);
 }
 
 /** The elements in row-major order: the array's own memory when it already is, else a packed copy. */

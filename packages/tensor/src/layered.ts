@@ -80,7 +80,7 @@ export async function compileLayers<Inputs extends Signature>(
 ): Promise<CompiledLayers> {
   const declared = Object.fromEntries(
     Object.entries(signature).map(([name, type]) => [name, input(name, type)]),
-  ) as Record<keyof Inputs & string, Tensor>;
+  ) as Named<keyof Inputs, Tensor>;
   const executables = new Map<string, Executable>();
   const layers: CompiledLayer[] = [];
   const release = async () => {

@@ -1,6 +1,6 @@
 import type * as onnxruntime from 'onnxruntime-node';
 import type { DataType } from './dtype.ts';
-import { CompileError } from './errors.ts';
+import { CompileError, ExecutionError } from './errors.ts';
 import { contiguousData, type HostArray, hostArray } from './host-array.ts';
 import type { LoweredGraph } from './onnx/lower.ts';
 
@@ -61,11 +61,17 @@ export async function createSession(graph: LoweredGraph, options: RuntimeOptions
     const session = await InferenceSession.create(graph.model, {
       executionProviders: [provider],
       enableMemPattern: false,
-      logSeverityLevel: 3,
+      logSeverityLevel: 4,
       ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
       extra: { session: extra },
     });
-    return session as unknown as Session;
+    return {
+      run: (feeds, fetches) =>
+        session.run(feeds, fetches).catch((cause: unknown) => {
+          throw new ExecutionError(cause);
+        }),
+      release: () => session.release(),
+    };
   } catch (cause) {
     throw new CompileError(
       `ONNX Runtime refused the graph (execution provider '${provider}'): ${(cause as Error).message}`,
