@@ -19,7 +19,7 @@ from golden_files import GOLDENS
 from reference import report
 
 TOLERANCE = 1e-4
-SCRIPTS = ["make_operations.py", "make_checkpoints.py", "make_adapters.py"]
+SCRIPTS = ["make_operations.py", "make_checkpoints.py", "make_adapters.py", "make_regularizers.py", "make_safe_lora.py"]
 
 
 def numbers_and_rest(value, path=""):
@@ -57,7 +57,7 @@ def main() -> None:
                 stdout=sys.stderr,
                 check=True,
             )
-        compared_files = [*GOLDENS.rglob("*.safetensors"), *GOLDENS.rglob("expected.json"), GOLDENS / "operations.json"]
+        compared_files = [*GOLDENS.rglob("*.safetensors"), *GOLDENS.rglob("expected.json"), GOLDENS / "operations.json", GOLDENS / "regularizers.json"]
         for path in sorted(compared_files):
             name = path.relative_to(GOLDENS)
             committed, made = leaves(path), leaves(temporary / name)

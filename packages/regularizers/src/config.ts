@@ -1,8 +1,12 @@
 import { z } from 'zod';
 import { RegularizerOptionError } from './errors.ts';
+import { inoculation } from './inoculation.ts';
+import { interleaving } from './interleaving.ts';
 import { kl } from './kl.ts';
 import { ldifs } from './ldifs.ts';
+import { personaVector } from './persona-vector.ts';
 import type { Regularizer, RegularizerConfig } from './regularizer.ts';
+import { safeLora } from './safe-lora.ts';
 
 const weight = z.union([
   z.number(),
@@ -16,8 +20,22 @@ const layers = z.union([
   z.array(z.number()),
 ]);
 
+const examples = z.array(
+  z.object({
+    messages: z.array(z.object({ role: z.string(), content: z.string() })),
+    tags: z.array(z.string()).optional(),
+    origin: z.object({ file: z.string(), line: z.number() }).optional(),
+  }),
+);
+
+const vectors = z
+  .record(z.string().regex(/^\d+$/), z.array(z.number()))
+  .transform((byLayer) => new Map(Object.entries(byLayer).map(([layer, values]) => [Number(layer), Float32Array.from(values)])));
+
 interface Kind {
   readonly schema: z.ZodType;
+  /** The option that a short form such as `interleaving=0.05` gives. Default 'weight'. */
+  readonly shortForm?: string;
   create(options: never): Regularizer;
 }
 
@@ -42,6 +60,55 @@ const kinds: Readonly<Record<string, Kind>> = {
     }),
     create: ldifs,
   },
+  'safe-lora': {
+    schema: z.strictObject({
+      base: z.string('it needs the folder of the checkpoint before alignment'),
+      aligned: z.string('it needs the folder of the aligned checkpoint'),
+      method: z.enum(['faithful', 'exact']).optional(),
+      rank: z.number().optional(),
+      energy: z.number().optional(),
+      threshold: z.number().optional(),
+      layers: z.number().optional(),
+      when: z
+        .union([z.literal('end'), z.strictObject({ every: z.number(), end: z.boolean().optional() })])
+        .optional(),
+    }),
+    shortForm: 'threshold',
+    create: safeLora,
+  },
+  interleaving: {
+    schema: z.strictObject({
+      pool: z.union([z.string(), examples]).optional(),
+      share: z.number().optional(),
+      shareOf: z.enum(['mixed', 'primary']).optional(),
+      seed: z.number().optional(),
+      shufflePool: z.boolean().optional(),
+      onPoolExhausted: z.enum(['cycle', 'stop', 'error']).optional(),
+    }),
+    shortForm: 'share',
+    create: interleaving,
+  },
+  'persona-vector': {
+    schema: z.strictObject({
+      vectors: z.union([z.string(), vectors]).optional(),
+      alpha: z.number().optional(),
+      layers: z.array(z.number()).optional(),
+      positions: z.enum(['all', 'response', 'last-prompt-token']).optional(),
+    }),
+    shortForm: 'alpha',
+    create: personaVector,
+  },
+  inoculation: {
+    schema: z.strictObject({
+      prompt: z.string().optional(),
+      share: z.number().optional(),
+      seed: z.number().optional(),
+      existing: z.enum(['replace', 'precede']).optional(),
+      exceptTagged: z.string().optional(),
+    }),
+    shortForm: 'share',
+    create: inoculation,
+  },
 };
 
 /**
@@ -60,7 +127,8 @@ export function regularizerFromConfig({ type, ...options }: RegularizerConfig): 
 }
 
 /**
- * The config a short form such as `kl` (its defaults) or `kl=0.1` (its weight) stands for.
+ * The config a short form such as `kl` (its defaults) or `kl=0.1` stands for; the number is the weight, or what is like it:
+ * the share of `interleaving` and `inoculation`, the alpha of `persona-vector`, the threshold of `safe-lora`.
  *
  * @throws RegularizerOptionError when what follows `=` is not a number.
  */
@@ -71,5 +139,6 @@ export function parseRegularizer(text: string): RegularizerConfig {
   if (!Number.isFinite(number)) {
     throw new RegularizerOptionError(type, `'${text}' does not end in a number; write for example ${type}=0.1`);
   }
-  return { type, weight: number };
+  const option = (Object.hasOwn(kinds, type) ? kinds[type]!.shortForm : undefined) ?? 'weight';
+  return { type, [option]: number };
 }

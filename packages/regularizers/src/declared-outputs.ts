@@ -17,7 +17,8 @@ export function declaredOutputs(
   layerCount: number,
 ): ForwardOutputs {
   const { referenceLogits, ...rest } = outputs;
-  if (needs.referenceLogits && referenceLogits === undefined) throw new MissingNeedError(name, 'referenceLogits');
+  if (needs.referenceLogits && referenceLogits === undefined)
+    throw new MissingNeedError(name, 'referenceLogits');
   const states = (need: 'hiddenStates' | 'referenceHiddenStates') => {
     const layers = needs[need] === undefined ? [] : resolveLayers(needs[need], layerCount);
     return new Map(

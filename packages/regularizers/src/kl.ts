@@ -51,7 +51,13 @@ export function kl(options: KlOptions = {}): Regularizer {
   if (!(temperature > 0 && Number.isFinite(temperature))) {
     throw new RegularizerOptionError('kl', `the temperature is ${temperature}, must be positive`);
   }
-  const penaltyPerRow = ({ logits, referenceLogits, responseMask, exampleOfRow, tagged }: ForwardOutputs): RowPenalty => {
+  const penaltyPerRow = ({
+    logits,
+    referenceLogits,
+    responseMask,
+    exampleOfRow,
+    tagged,
+  }: ForwardOutputs): RowPenalty => {
     if (referenceLogits === undefined) throw new MissingNeedError('kl', 'referenceLogits');
     const reference = stopGradient(referenceLogits);
     const values =
@@ -60,11 +66,21 @@ export function kl(options: KlOptions = {}): Regularizer {
         : klDivergence(reference, logits, temperature);
     // Rows of 'all' are every predicted token, those of 'response' carry the mask.
     const mask = scope === 'all' ? full(values.shape, 1) : responseMask;
-    return { values, mask: onlyTagged === undefined ? mask : multiply(mask, gather(tagged(onlyTagged), exampleOfRow)) };
+    return {
+      values,
+      mask: onlyTagged === undefined ? mask : multiply(mask, gather(tagged(onlyTagged), exampleOfRow)),
+    };
   };
   return {
     name: 'kl',
-    config: { type: 'kl', weight, direction, temperature, scope, ...(onlyTagged === undefined ? {} : { onlyTagged }) },
+    config: {
+      type: 'kl',
+      weight,
+      direction,
+      temperature,
+      scope,
+      ...(onlyTagged === undefined ? {} : { onlyTagged }),
+    },
     weight,
     needs: {
       referenceLogits: true,

@@ -4,7 +4,11 @@ import { RegularizerOptionError } from './errors.ts';
  * Which layers' residual streams: 'all' blocks, every n-th block, n blocks spread evenly from the first to the last
  * (linspace), or a list. Layer l is the stream after block l, counted from 1; 0 is the embeddings.
  */
-export type LayerSelection = 'all' | { readonly every: number } | { readonly count: number } | readonly number[];
+export type LayerSelection =
+  | 'all'
+  | { readonly every: number }
+  | { readonly count: number }
+  | readonly number[];
 
 /**
  * The layers a selection means in a model of `layerCount` blocks, ascending and each once. A count above the number of
@@ -20,7 +24,10 @@ export type LayerSelection = 'all' | { readonly every: number } | { readonly cou
 export function resolveLayers(selection: LayerSelection, layerCount: number): number[] {
   checkLayers('layers', selection);
   if (!Number.isInteger(layerCount) || layerCount < 1) {
-    throw new RegularizerOptionError('layers', `the model has ${layerCount} blocks, must be a positive integer`);
+    throw new RegularizerOptionError(
+      'layers',
+      `the model has ${layerCount} blocks, must be a positive integer`,
+    );
   }
   if (selection === 'all') return Array.from({ length: layerCount }, (_, index) => index + 1);
   if (isList(selection)) return listed(selection, layerCount);
@@ -41,7 +48,10 @@ export function checkLayers(regularizer: string, selection: LayerSelection): Lay
     if (selection.length === 0) throw new RegularizerOptionError(regularizer, 'the list of layers is empty');
     const wrong = selection.find((layer) => !Number.isInteger(layer) || layer < 0);
     if (wrong === undefined) return selection;
-    throw new RegularizerOptionError(regularizer, `layer ${wrong} does not exist; layers are 0 (embeddings), 1, 2, ...`);
+    throw new RegularizerOptionError(
+      regularizer,
+      `layer ${wrong} does not exist; layers are 0 (embeddings), 1, 2, ...`,
+    );
   }
   const [name, value] = 'every' in selection ? ['every', selection.every] : ['count', selection.count];
   if (!Number.isInteger(value) || value < 1) {
@@ -58,7 +68,10 @@ function isList(selection: LayerSelection): selection is readonly number[] {
 function listed(layers: readonly number[], layerCount: number): number[] {
   const missing = layers.find((layer) => layer > layerCount);
   if (missing !== undefined) {
-    throw new RegularizerOptionError('layers', `layer ${missing} does not exist; the model has layers 0 to ${layerCount}`);
+    throw new RegularizerOptionError(
+      'layers',
+      `layer ${missing} does not exist; the model has layers 0 to ${layerCount}`,
+    );
   }
   return [...new Set(layers)].sort((a, b) => a - b);
 }

@@ -57,7 +57,8 @@ export function ldifs(options: LdifsOptions = {}): Regularizer {
       const features = normalise ? unitFeature : (states: Tensor) => states;
       const distances = selectedLayers(layers, hiddenStates).map((layer) => {
         const reference = referenceHiddenStates.get(layer);
-        if (reference === undefined) throw new MissingNeedError('ldifs', `referenceHiddenStates of layer ${layer}`);
+        if (reference === undefined)
+          throw new MissingNeedError('ldifs', `referenceHiddenStates of layer ${layer}`);
         const trained = features(withoutPadding(hiddenStates.get(layer)!, tokenMask));
         const fixed = features(withoutPadding(stopGradient(reference), tokenMask));
         return sum(square(subtract(trained, fixed)), { axes: [1, 2] });

@@ -11,7 +11,7 @@ import {
   type TensorType,
   tensorType,
 } from '@safetune/tensor';
-import { PenaltyInputError } from './errors.ts';
+import { PenaltyInputError, RegularizerOptionError } from './errors.ts';
 import {
   declaredOffer,
   type Offer,
@@ -82,8 +82,8 @@ export interface CompiledPenalty {
  * Compiles the penalty of a loss-term regularizer and its gradient for use in any training loop: feed it what your
  * framework computed, add `value` to the loss you report and `gradients` to those of the logits and hidden states.
  *
- * @throws RegularizerOptionError when the regularizer has no penalty, or `layerCount` is needed; GradientError when
- * the penalty does not depend on the model in training.
+ * @throws RegularizerOptionError when the regularizer has no penalty, one that depends on nothing in training, or when
+ * `layerCount` is needed; GradientError when no gradient reaches the model, as with detached features.
  *
  * @example
  * const penalty = await compilePenalty(kl({ weight: 0.1 }));
@@ -100,16 +100,27 @@ export async function compilePenalty(
   const types = Object.fromEntries(used.map((name) => [name, all[name]!]));
   const trained = [
     ...(used.includes('logits') ? ['logits'] : []),
-    ...offer.hiddenStates.map((layer) => stateInput('hiddenStates', layer)).filter((name) => used.includes(name)),
+    ...offer.hiddenStates
+      .map((layer) => stateInput('hiddenStates', layer))
+      .filter((name) => used.includes(name)),
   ];
+  if (trained.length === 0) {
+    throw new RegularizerOptionError(
+      regularizer.name,
+      'its penalty does not depend on the logits or hidden states of the model in training',
+    );
+  }
   const executable: Executable = await compile(
     (inputs: NamedTensors) => {
-      const value = multiply(tracePenalty(regularizer, offer, inputs).penalty, inputs['weight']!);
+      const value = multiply(tracePenalty(regularizer, offer, inputs).penalty, inputs.weight!);
       const found = gradients(
         value,
         trained.map((name) => inputs[name]!),
       );
-      return { value, ...Object.fromEntries(found.map((gradient, index) => [gradientOf(trained[index]!), gradient])) };
+      return {
+        value,
+        ...Object.fromEntries(found.map((gradient, index) => [gradientOf(trained[index]!), gradient])),
+      };
     },
     { ...types, weight: tensorType('float32', []) },
     runtime,
@@ -119,17 +130,17 @@ export async function compilePenalty(
     layers: offer.hiddenStates,
     uses: used,
     async run(outputs, weight = 1) {
-      const given = namedArrays(outputs, offer);
-      const feeds: Record<string, HostArray> = { weight: hostArray(Float32Array.of(weight), []) };
-      for (const [name, type] of Object.entries(types)) {
-        const array = given.get(name);
-        if (array === undefined) throw new PenaltyInputError(regularizer.name, name, 'is missing');
-        feeds[name] = asInput(regularizer.name, name, array, type);
-      }
-      const results = await executable.run(feeds);
-      const value = Number(results['value']!.data[0]);
+      const results = await executable.run({
+        ...penaltyFeeds(regularizer.name, outputs, offer, types),
+        weight: hostArray(Float32Array.of(weight), []),
+      });
+      const value = Number(results.value!.data[0]);
       if (!Number.isFinite(value)) {
-        throw new PenaltyInputError(regularizer.name, trained.join(', '), `gave the penalty ${value}: is every value finite?`);
+        throw new PenaltyInputError(
+          regularizer.name,
+          trained.join(', '),
+          `gave the penalty ${value}: is every value finite?`,
+        );
       }
       return { value, gradients: namedGradients(results, trained, offer) };
     },
@@ -160,11 +171,34 @@ export async function evaluateOnHostArrays(
 
 const gradientOf = (name: string) => `gradient.${name}`;
 
+/**
+ * The arrays of a forward pass as graph inputs of the given types.
+ *
+ * @throws PenaltyInputError when one is missing or does not fill its shape.
+ */
+export function penaltyFeeds(
+  regularizer: string,
+  outputs: HostOutputs,
+  offer: Offer,
+  types: Readonly<Record<string, TensorType>>,
+): Record<string, HostArray> {
+  const given = namedArrays(outputs, offer);
+  return Object.fromEntries(
+    Object.entries(types).map(([name, type]) => {
+      const array = given.get(name);
+      if (array === undefined) throw new PenaltyInputError(regularizer, name, 'is missing');
+      return [name, asInput(regularizer, name, array, type)];
+    }),
+  );
+}
+
 function namedArrays(outputs: HostOutputs, offer: Offer): Map<string, PlainArray | undefined> {
   const { hiddenStates, referenceHiddenStates, tagged, ...fields } = outputs;
   return new Map<string, PlainArray | undefined>([
     ...Object.entries(fields),
-    ...offer.hiddenStates.map((layer) => [stateInput('hiddenStates', layer), hiddenStates?.get(layer)] as const),
+    ...offer.hiddenStates.map(
+      (layer) => [stateInput('hiddenStates', layer), hiddenStates?.get(layer)] as const,
+    ),
     ...offer.referenceHiddenStates.map(
       (layer) => [stateInput('referenceHiddenStates', layer), referenceHiddenStates?.get(layer)] as const,
     ),
@@ -185,7 +219,10 @@ function asInput(regularizer: string, name: string, array: PlainArray, { dtype }
     );
   }
   if (holds(data, dtype)) return hostArray(data, shape);
-  return hostArray(dtype === 'int64' ? BigInt64Array.from(data as never, BigInt) : Float32Array.from(data as never, Number), shape);
+  return hostArray(
+    dtype === 'int64' ? BigInt64Array.from(data as never, BigInt) : Float32Array.from(data as never, Number),
+    shape,
+  );
 }
 
 function holds(data: PlainArray['data'], dtype: DataType): data is Float32Array | BigInt64Array<ArrayBuffer> {

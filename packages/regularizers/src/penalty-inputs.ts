@@ -1,7 +1,15 @@
-import { type Dimension, input, type Tensor, type TensorType, type TraceNode, tensorType } from '@safetune/tensor';
+import {
+  type Dimension,
+  input,
+  type Tensor,
+  type TensorType,
+  type TraceNode,
+  tensorType,
+} from '@safetune/tensor';
 import { MissingNeedError, RegularizerOptionError } from './errors.ts';
 import { type LayerSelection, resolveLayers } from './layers.ts';
-import type { ForwardOutputs, Regularizer, RegularizerNeeds } from './regularizer.ts';
+import { maskedMean } from './masked-mean.ts';
+import type { ForwardOutputs, Regularizer } from './regularizer.ts';
 
 /** Extents that a graph may hold fixed; a symbol stands for any. */
 export interface PenaltyExtents {
@@ -117,21 +125,36 @@ export function tracePenalty(
   offer: Offer,
   given: Readonly<Record<string, Tensor>> = {},
 ): TracedPenalty {
-  if (regularizer.penalty === undefined) {
-    throw new RegularizerOptionError(regularizer.name, 'has no penalty: it is no term of the loss');
-  }
-  const tensors = new Map(
-    Object.entries(offerSignature(offer)).map(([name, type]) => [name, given[name] ?? input(name, type)]),
-  );
-  const penalty = regularizer.penalty(forwardOutputs(regularizer.name, offer, (name) => tensors.get(name)!));
+  const { tensors, outputs } = traceOutputs(regularizer.name, offer, given);
+  const penalty = penaltyOf(regularizer, outputs);
   if (penalty.rank !== 0 || penalty.dtype !== 'float32') {
     throw new RegularizerOptionError(
       regularizer.name,
       `its penalty is ${penalty}, must be a float32 scalar: reduce it, for example with maskedMean`,
     );
   }
-  const behind = nodesBehind(penalty);
-  return { penalty, used: [...tensors].flatMap(([name, { node }]) => (behind.has(node) ? [name] : [])) };
+  return { penalty, used: inputsBehind(penalty, tensors) };
+}
+
+function penaltyOf(regularizer: Regularizer, outputs: ForwardOutputs): Tensor {
+  if (regularizer.penalty !== undefined) return regularizer.penalty(outputs);
+  if (regularizer.penaltyPerRow === undefined) {
+    throw new RegularizerOptionError(regularizer.name, 'has no penalty: it is no term of the loss');
+  }
+  const { values, mask } = regularizer.penaltyPerRow(outputs);
+  return maskedMean(values, mask);
+}
+
+/** The forward outputs of an offer as traced tensors, and the graph inputs behind them by name. */
+export function traceOutputs(
+  regularizer: string,
+  offer: Offer,
+  given: Readonly<Record<string, Tensor>> = {},
+): { readonly tensors: ReadonlyMap<string, Tensor>; readonly outputs: ForwardOutputs } {
+  const tensors = new Map(
+    Object.entries(offerSignature(offer)).map(([name, type]) => [name, given[name] ?? input(name, type)]),
+  );
+  return { tensors, outputs: forwardOutputs(regularizer, offer, (name) => tensors.get(name)!) };
 }
 
 function forwardOutputs(regularizer: string, offer: Offer, tensor: (name: string) => Tensor): ForwardOutputs {
@@ -139,7 +162,10 @@ function forwardOutputs(regularizer: string, offer: Offer, tensor: (name: string
     new Map(offer[side].map((layer) => [layer, tensor(stateInput(side, layer))]));
   const { referenceLogits, ...always } = fieldTypes('vocabulary');
   return {
-    ...(Object.fromEntries(Object.keys(always).map((name) => [name, tensor(name)])) as Record<keyof typeof always, Tensor>),
+    ...(Object.fromEntries(Object.keys(always).map((name) => [name, tensor(name)])) as Record<
+      keyof typeof always,
+      Tensor
+    >),
     ...(offer.referenceLogits ? { referenceLogits: tensor('referenceLogits') } : {}),
     hiddenStates: states('hiddenStates'),
     referenceHiddenStates: states('referenceHiddenStates'),
@@ -150,7 +176,8 @@ function forwardOutputs(regularizer: string, offer: Offer, tensor: (name: string
   };
 }
 
-function nodesBehind(tensor: Tensor): ReadonlySet<TraceNode> {
+/** Names of the graph inputs that a traced value depends on. */
+export function inputsBehind(tensor: Tensor, inputs: ReadonlyMap<string, Tensor>): string[] {
   const found = new Set<TraceNode>();
   const stack = [tensor.node];
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
@@ -158,5 +185,5 @@ function nodesBehind(tensor: Tensor): ReadonlySet<TraceNode> {
     found.add(node);
     stack.push(...node.inputs.map((operand) => operand.node));
   }
-  return found;
+  return [...inputs].flatMap(([name, { node }]) => (found.has(node) ? [name] : []));
 }

@@ -1,6 +1,7 @@
 import type { TargetModule } from '@safetune/lora';
 import {
   type Checkpoint,
+  contiguousData,
   findTensor,
   type HostArray,
   hostArray,
@@ -66,12 +67,12 @@ export async function openSafetyDirections(
 }
 
 /**
- * V = W_aligned - W_base of host arrays [out, in]. The first array's memory is used for the result.
+ * V = W_aligned - W_base of host arrays [out, in]. The first array's memory, row-major, is used for the result.
  *
  * @returns norms are summed in float64.
  */
 export function subtract(aligned: HostArray, base: HostArray): SafetyDirection {
-  const [values, before] = [aligned.data as Float32Array, base.data as Float32Array];
+  const [values, before] = [aligned.data as Float32Array, contiguousData(base) as Float32Array];
   let squares = 0;
   for (let index = 0; index < values.length; index++) {
     const difference = values[index]! - before[index]!;
@@ -94,7 +95,12 @@ function regionOf(checkpoint: Checkpoint, { name, inFeatures, outFeatures }: Ada
     throw new SafetyDirectionError('shape', name, region.file, message);
   }
   if (!['float32', 'float16', 'bfloat16'].includes(region.dtype)) {
-    throw new SafetyDirectionError('dtype', name, region.file, `the weight is stored as ${region.dtype}, not as floats`);
+    throw new SafetyDirectionError(
+      'dtype',
+      name,
+      region.file,
+      `the weight is stored as ${region.dtype}, not as floats`,
+    );
   }
   return region;
 }

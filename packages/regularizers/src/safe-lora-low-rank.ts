@@ -42,7 +42,8 @@ export function columnProducts(x: DenseMatrix, y: DenseMatrix): Float64Array {
       const [a, b, c, d] = [left[0]![i]!, left[1]![i]!, left[2]![i]!, left[3]![i]!];
       const [e, f, g, h] = right as [Float64Array, Float64Array, Float64Array, Float64Array];
       const target = i * y.columns;
-      for (let j = 0; j < y.columns; j++) products[target + j]! += a * e[j]! + b * f[j]! + c * g[j]! + d * h[j]!;
+      for (let j = 0; j < y.columns; j++)
+        products[target + j]! += a * e[j]! + b * f[j]! + c * g[j]! + d * h[j]!;
     }
   }
   return products;
@@ -52,7 +53,9 @@ export function columnProducts(x: DenseMatrix, y: DenseMatrix): Float64Array {
 function fourRows({ data, columns }: DenseMatrix, first: number, count: number): Float64Array[] {
   return Array.from({ length: 4 }, (_, index) => {
     const start = (first + index) * columns;
-    return index < count ? Float64Array.from(data.subarray(start, start + columns)) : new Float64Array(columns);
+    return index < count
+      ? Float64Array.from(data.subarray(start, start + columns))
+      : new Float64Array(columns);
   });
 }
 

@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { type HostArray, hostArray, openSafetensors, readTensor } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
-import { type HostOutputs, evaluateOnHostArrays, type RegularizerConfig, regularizerFromConfig } from './index.ts';
+import {
+  evaluateOnHostArrays,
+  type HostOutputs,
+  type RegularizerConfig,
+  regularizerFromConfig,
+} from './index.ts';
 
 /** Written by conformance/make_regularizers.py: the same formulas in PyTorch, over [batch, width, ...] tensors. */
 const goldens = new URL('../../../conformance/goldens/', import.meta.url);
@@ -28,20 +33,30 @@ function predictingPositions(lengths: readonly number[]): number[] {
 function rowsOf(logits: HostArray, positions: readonly number[]): HostArray {
   const vocabulary = logits.shape[2]!;
   const data = logits.data as Float32Array;
-  const rows = positions.flatMap((position) => [...data.subarray(position * vocabulary, (position + 1) * vocabulary)]);
+  const rows = positions.flatMap((position) => [
+    ...data.subarray(position * vocabulary, (position + 1) * vocabulary),
+  ]);
   return hostArray(Float32Array.from(rows), [positions.length, vocabulary]);
 }
 
 function klOutputs(arrays: Record<string, HostArray>, lengths: readonly number[]): HostOutputs {
   const width = Math.max(...lengths);
   const positions = predictingPositions(lengths);
-  const perRow = (value: (position: number) => number) => ({ data: positions.map(value), shape: [positions.length] });
+  const perRow = (value: (position: number) => number) => ({
+    data: positions.map(value),
+    shape: [positions.length],
+  });
   return {
-    logits: rowsOf(arrays['logits']!, positions),
-    referenceLogits: rowsOf(arrays['referenceLogits']!, positions),
-    responseMask: perRow((position) => Number(arrays['responseMask']!.data[position + 1])),
+    logits: rowsOf(arrays.logits!, positions),
+    referenceLogits: rowsOf(arrays.referenceLogits!, positions),
+    responseMask: perRow((position) => Number(arrays.responseMask!.data[position + 1])),
     exampleOfRow: perRow((position) => Math.floor(position / width)),
-    tagged: { interleaved: { data: Float32Array.from(arrays['tagged']!.data as never, Number), shape: [lengths.length] } },
+    tagged: {
+      interleaved: {
+        data: Float32Array.from(arrays.tagged!.data as never, Number),
+        shape: [lengths.length],
+      },
+    },
   };
 }
 
@@ -59,7 +74,9 @@ function expectClose(actual: HostArray, expected: HostArray): void {
   const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   expect(largest).toBeGreaterThan(0);
   for (const [index, value] of wanted.entries()) {
-    expect(Math.abs(got[index]! - value), `element ${index}`).toBeLessThanOrEqual(1e-4 * Math.abs(value) + 1e-6 * largest);
+    expect(Math.abs(got[index]! - value), `element ${index}`).toBeLessThanOrEqual(
+      1e-4 * Math.abs(value) + 1e-6 * largest,
+    );
   }
 }
 

@@ -30,32 +30,42 @@ export interface TracedForward {
   readonly shared: TracedBatch & Pick<ForwardOutputs, 'hiddenStates' | 'referenceHiddenStates' | 'tagged'>;
 }
 
+/** A backbone's result; of the states, at least those that regularizers need. */
+export interface TracedBackbone {
+  /** [batch, seq, hidden], after the final norm. */
+  readonly output: Tensor;
+  /** The residual stream by layer. */
+  readonly states: Readonly<Record<number, Tensor>>;
+}
+
 /** Traces the model in training and, where a regularizer needs it, its safe reference. */
 export function traceForward(settings: ForwardSettings, inputs: NamedTensors): TracedForward {
-  const { model, trained, regularizers, recompute } = settings;
-  const batch: TracedBatch = {
-    tokenIds: inputs['tokenIds']!,
-    tokenMask: inputs['tokenMask']!,
-    tokenResponseMask: inputs['tokenResponseMask']!,
-  };
-  const edits = regularizers.filter(({ hidden }) => hidden !== undefined);
+  const { model, trained, recompute } = settings;
+  const batch = tracedBatch(inputs);
   const backbone = model.forward(batch.tokenIds, {
     ...trained,
     block: (trace, state) => checkpoint((before) => [trace(before)], [state], { recompute })[0]!,
-    hidden: (state, layer) =>
-      edits.reduce((current, regularizer) => regularizer.hidden!(current, layer, batch), state),
+    hidden: (state, layer) => editHidden(settings.regularizers, state, layer, batch),
   });
-  const referenceLayers = neededLayers(settings, 'referenceHiddenStates');
-  const needsReference = regularizers.some(({ needs }) => needs?.referenceLogits) || referenceLayers.length > 0;
-  const reference = needsReference ? model.forward(batch.tokenIds) : undefined;
-  const pick = (states: readonly Tensor[], layers: readonly number[]) =>
+  const reference = referenceDepth(settings) === undefined ? undefined : model.forward(batch.tokenIds);
+  return collectForward(settings, inputs, backbone, reference);
+}
+
+/** What penalties see, of backbones that were traced or computed before. */
+export function collectForward(
+  settings: ForwardSettings,
+  inputs: NamedTensors,
+  backbone: TracedBackbone,
+  reference: TracedBackbone | undefined,
+): TracedForward {
+  const pick = (states: Readonly<Record<number, Tensor>>, layers: readonly number[]) =>
     new Map(layers.map((layer) => [layer, states[layer]!]));
   return {
     pieces: rowPieces(settings, inputs, backbone.output, reference?.output),
     shared: {
-      ...batch,
+      ...tracedBatch(inputs),
       hiddenStates: pick(backbone.states, neededLayers(settings, 'hiddenStates')),
-      referenceHiddenStates: pick(reference?.states ?? [], referenceLayers),
+      referenceHiddenStates: pick(reference?.states ?? {}, neededLayers(settings, 'referenceHiddenStates')),
       tagged: (tag) => {
         const mask = inputs[tagInput(tag)];
         if (mask !== undefined) return mask;
@@ -65,15 +75,43 @@ export function traceForward(settings: ForwardSettings, inputs: NamedTensors): T
   };
 }
 
-function neededLayers(
-  { model, regularizers }: ForwardSettings,
+/** The batch as regularizers see it. */
+export function tracedBatch(inputs: NamedTensors): TracedBatch {
+  return {
+    tokenIds: inputs['tokenIds']!,
+    tokenMask: inputs['tokenMask']!,
+    tokenResponseMask: inputs['tokenResponseMask']!,
+  };
+}
+
+/** The residual stream after a layer, edited by every regularizer that does; `state` itself when none does. */
+export function editHidden(
+  regularizers: readonly Regularizer[],
+  state: Tensor,
+  layer: number,
+  batch: TracedBatch,
+): Tensor {
+  return regularizers
+    .filter(({ hidden }) => hidden !== undefined)
+    .reduce((current, regularizer) => regularizer.hidden!(current, layer, batch), state);
+}
+
+/** The layers whose states some regularizer needs, ascending. */
+export function neededLayers(
+  { model, regularizers }: Pick<ForwardSettings, 'model' | 'regularizers'>,
   need: 'hiddenStates' | 'referenceHiddenStates',
 ): number[] {
   const layers = regularizers.flatMap(({ needs }) => {
     const selection = needs?.[need];
     return selection === undefined ? [] : resolveLayers(selection, model.config.layerCount);
   });
-  return [...new Set(layers)];
+  return [...new Set(layers)].sort((a, b) => a - b);
+}
+
+/** The last layer of the safe reference that some regularizer needs; undefined when none needs a reference. */
+export function referenceDepth(settings: Pick<ForwardSettings, 'model' | 'regularizers'>): number | undefined {
+  if (settings.regularizers.some(({ needs }) => needs?.referenceLogits)) return settings.model.config.layerCount;
+  return neededLayers(settings, 'referenceHiddenStates').at(-1);
 }
 
 function rowPieces(

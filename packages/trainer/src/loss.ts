@@ -1,4 +1,4 @@
-import type { ForwardOutputs, Regularizer } from '@safetune/regularizers';
+import { declaredOutputs, type ForwardOutputs, type Regularizer } from '@safetune/regularizers';
 import {
   add,
   concatenate,
@@ -44,6 +44,8 @@ export function traceLoss(settings: ForwardSettings, traced: TracedForward, inpu
   const share = inputs[shareInput]!;
   const penalised = settings.regularizers.filter(({ penalty, penaltyPerRow }) => penalty ?? penaltyPerRow);
   const weightOf = ({ name }: Regularizer) => inputs[weightInput(name)]!;
+  const declared = (regularizer: Regularizer, outputs: ForwardOutputs) =>
+    declaredOutputs(regularizer, outputs, settings.model.config.layerCount);
   const terms: RowTerm[] = [
     {
       name: '',
@@ -53,7 +55,13 @@ export function traceLoss(settings: ForwardSettings, traced: TracedForward, inpu
     ...penalised.flatMap((regularizer) =>
       regularizer.penaltyPerRow === undefined
         ? []
-        : [{ name: regularizer.name, weight: weightOf(regularizer), rows: regularizer.penaltyPerRow }],
+        : [
+            {
+              name: regularizer.name,
+              weight: weightOf(regularizer),
+              rows: (outputs: ForwardOutputs) => regularizer.penaltyPerRow!(declared(regularizer, outputs)),
+            },
+          ],
     ),
   ];
   const rowLoss = traceRowTerms(settings, traced, terms, share);
@@ -62,7 +70,7 @@ export function traceLoss(settings: ForwardSettings, traced: TracedForward, inpu
   for (const regularizer of penalised) {
     const ofRows = rowLoss.means.get(regularizer.name);
     if (ofRows === undefined) {
-      const penalty = regularizer.penalty!(wholeOutputs(settings, traced));
+      const penalty = regularizer.penalty!(declared(regularizer, wholeOutputs(settings, traced)));
       objective = add(objective, multiply(multiply(penalty, weightOf(regularizer)), share));
       penalties[regularizer.name] = penalty;
     } else penalties[regularizer.name] = ofRows;

@@ -48,6 +48,8 @@ export interface LossTerms {
 
 /** Forward, loss, penalties and backward of one batch as ONE compiled graph; made by {@link compileTrainStep}. */
 export interface TrainStep {
+  /** What it was compiled for: its values are read anew at each run. */
+  readonly trainable: Trainable;
   /** Gradient of the last run's loss, in the order of the trainable's flat buffer. */
   readonly gradients: Float32Array;
   /**
@@ -100,6 +102,7 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
   const into = gradientViews(trainable, flat);
 
   return {
+    trainable,
     gradients: flat,
     async run(batch, weights = {}, share = 1) {
       const weightOf = (name: string) => weights[name] ?? 1;
@@ -125,12 +128,12 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
 /** Beyond this the logits of a batch are worth cutting up. */
 const largeVocabulary = 32_768;
 
-function defaultHeadPieces(model: CausalLm, trainable: Trainable): RowPieces {
+export function defaultHeadPieces(model: CausalLm, trainable: Trainable): RowPieces {
   const large = trainable.adapter !== undefined && model.config.vocabularySize >= largeVocabulary;
   return { count: large ? 8 : 1, rows: 256 };
 }
 
-function checkNames(regularizers: readonly Regularizer[]): void {
+export function checkNames(regularizers: readonly Regularizer[]): void {
   const names = regularizers.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) {
@@ -139,7 +142,7 @@ function checkNames(regularizers: readonly Regularizer[]): void {
 }
 
 /** Views of the flat gradient buffer at the places where the parameters' views lie in theirs. */
-function gradientViews(trainable: Trainable, flat: Float32Array): Record<string, HostArray> {
+export function gradientViews(trainable: Trainable, flat: Float32Array): Record<string, HostArray> {
   return Object.fromEntries(
     Object.entries(trainable.tensors).map(([name, view]) => {
       const data = view.data as Float32Array;
@@ -149,9 +152,9 @@ function gradientViews(trainable: Trainable, flat: Float32Array): Record<string,
   );
 }
 
-function scalarArray(value: number): HostArray {
+export function scalarArray(value: number): HostArray {
   return hostArray(Float32Array.of(value), []);
 }
 
-const penaltyOutput = (regularizer: string) => `penalty:${regularizer}`;
-const gradientOutput = (parameter: string) => `gradient:${parameter}`;
+export const penaltyOutput = (regularizer: string) => `penalty:${regularizer}`;
+export const gradientOutput = (parameter: string) => `gradient:${parameter}`;

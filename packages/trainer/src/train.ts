@@ -23,6 +23,11 @@ export interface TrainOptions extends TrainStepOptions, Omit<BatchStreamOptions,
   readonly maxGradientNorm?: number;
   /** Decides the order of the examples. Default 0. */
   readonly seed?: number;
+  /**
+   * A compiled step to use instead of compiling one, and to leave as it is: for many short runs on one trainable whose
+   * buffer is set back in between. It must be of this `trainable` and hold the penalties of these `regularizers`.
+   */
+  readonly step?: TrainStep;
   /** Where to save the state of the run, and how often; the run continues from there when the file exists. */
   readonly checkpoint?: { readonly file: string; readonly everySteps: number };
   readonly onEvent?: (event: TrainEvent) => void;
@@ -52,7 +57,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   requirePositiveInteger('gradientAccumulation', gradientAccumulation);
   const learningRate = learningRateSchedule(options.learningRate ?? {}, steps);
 
-  const step = await compileTrainStep(options);
+  if (options.step !== undefined && options.step.trainable !== trainable) {
+    throw new TrainOptionError('step', 'was compiled for another trainable');
+  }
+  const step = options.step ?? (await compileTrainStep(options));
   try {
     const optimizer = createAdamWState(trainable.parameters.length);
     const state: TrainingState = {
@@ -76,6 +84,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       }
       const weights = penaltyWeights(regularizers, steps === 1 ? 1 : index / (steps - 1));
       const { terms, gradients } = await accumulate(step, taken, weights);
+      checkPenalties(terms, weights);
       const gradientNorm = clipByNorm(gradients, options.maxGradientNorm ?? 1);
       if (!Number.isFinite(terms.loss) || !Number.isFinite(gradientNorm)) {
         throw new NonFiniteLossError(index + 1, { loss: terms.loss, crossEntropy: terms.crossEntropy, ...terms.penalties });
@@ -93,7 +102,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     if (checkpoint !== undefined) await removeTrainingState(checkpoint.file);
     return { steps, last };
   } finally {
-    await step.release();
+    if (options.step === undefined) await step.release();
   }
 }
 
@@ -127,9 +136,16 @@ async function accumulate(
 function penaltyWeights(regularizers: readonly Regularizer[], progress: number): Record<string, number> {
   return Object.fromEntries(
     regularizers
-      .filter(({ penalty }) => penalty !== undefined)
+      .filter(({ penalty, penaltyPerRow }) => (penalty ?? penaltyPerRow) !== undefined)
       .map(({ name, weight = 1 }) => [name, weightAt(weight, progress)]),
   );
+}
+
+/** A compiled step that was handed in may be of other regularizers. */
+function checkPenalties({ penalties }: LossTerms, weights: Readonly<Record<string, number>>): void {
+  const [computed, wanted] = [penalties, weights].map((byName) => Object.keys(byName).sort().join(', '));
+  if (computed === wanted) return;
+  throw new TrainOptionError('step', `computes the penalties [${computed}], the regularizers have [${wanted}]`);
 }
 
 function stepEvent(

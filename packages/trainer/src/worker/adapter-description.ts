@@ -14,8 +14,9 @@ export interface AdapterDescription {
 /** The part of a description that can be cloned: a `LoraAdapter` also has functions. */
 export function cloneableAdapter(adapter: AdapterDescription | string): AdapterDescription | string {
   if (typeof adapter === 'string') return adapter;
-  const { config, seed, parameters } = adapter;
-  return { config, ...(seed === undefined ? {} : { seed }), ...(parameters === undefined ? {} : { parameters }) };
+  const { config, seed = 0, parameters } = adapter;
+  // A clone of a view would take all the memory under it along.
+  return { config, seed, ...(parameters === undefined ? {} : { parameters: parameters.slice() }) };
 }
 
 /**

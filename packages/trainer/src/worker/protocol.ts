@@ -46,6 +46,8 @@ export interface TrainCall
   readonly adapter: AdapterDescription | string;
   readonly regularizers?: readonly RegularizerConfig[];
   readonly examples: readonly ChatExample[];
+  /** Whether to tell of examples left out; otherwise the process warns of them. */
+  readonly tellSkipped?: boolean;
 }
 
 export type TrainCallEvent =

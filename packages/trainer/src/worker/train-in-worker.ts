@@ -9,7 +9,7 @@ import { startWorkerThread } from './worker-thread.ts';
  * and the tokenizer as folders (`tokenizer` defaults to the model's), regularizers as configs, examples as an array. The
  * adapter may be a `LoraAdapter`, a description, or a folder of PEFT's.
  */
-export interface WorkerRunOptions extends TrainCall {
+export interface WorkerRunOptions extends Omit<TrainCall, 'tellSkipped'> {
   readonly onEvent?: (event: TrainEvent) => void;
   /** Stops between two steps, after saving the state. */
   readonly signal?: AbortSignal;
@@ -36,7 +36,7 @@ export async function trainIntoDirectoryInWorker(options: WorkerRunOptions): Pro
   try {
     return await thread.call(
       'train',
-      { ...others, adapter, tokenize: tokenizing },
+      { ...others, adapter, tokenize: tokenizing, tellSkipped: onSkipped !== undefined },
       {
         signal,
         onEvent(event) {

@@ -1,4 +1,5 @@
 /** The entry of worker threads: what runs there when `startWorkerThread` starts one. */
+import type { TokenizeStreamOptions } from '@safetune/datasets';
 import type { LoraAdapter } from '@safetune/lora';
 import { createGenerator, loadModel, loadTokenizer, type TokenGenerator } from '@safetune/models';
 import { regularizerFromConfig } from '@safetune/regularizers';
@@ -10,7 +11,8 @@ let generator: TokenGenerator | undefined;
 let generatorAdapter: LoraAdapter | undefined;
 
 serveCalls({
-  async train({ model: directory, modelOptions, tokenizer, regularizers = [], tokenize, ...options }, { emit, signal }) {
+  async train({ model: directory, modelOptions, tokenizer, regularizers = [], ...options }, { emit, signal }) {
+    const tellSkipped: TokenizeStreamOptions = { onSkipped: (example) => emit({ type: 'skipped', example }) };
     const model = await loadModel(directory, modelOptions);
     const adapter = await openAdapter(options.adapter, model);
     try {
@@ -20,7 +22,7 @@ serveCalls({
         tokenizer: await loadTokenizer(tokenizer ?? directory),
         adapter,
         regularizers: regularizers.map(regularizerFromConfig),
-        tokenize: { ...tokenize, onSkipped: (example) => emit({ type: 'skipped', example }) },
+        tokenize: { ...options.tokenize, ...(options.tellSkipped ? tellSkipped : {}) },
         onEvent: (event) => emit({ type: 'progress', event }),
         signal,
       });

@@ -1,0 +1,45 @@
+import { fileURLToPath } from 'node:url';
+import { loadLoraAdapter } from '@safetune/lora';
+import { describe, it } from 'vitest';
+import { inoculation, interleaving, personaVector, safeLora } from './index.ts';
+import { describeRegularizerContract } from './testing/index.ts';
+
+const goldens = (path: string) =>
+  fileURLToPath(new URL(`../../../conformance/goldens/${path}`, import.meta.url));
+const checkpoints = {
+  base: goldens('checkpoints/qwen2-tied-bfloat16'),
+  aligned: goldens('safe-lora/aligned'),
+};
+const adapter = { adapter: () => loadLoraAdapter(goldens('safe-lora/adapter')) };
+const framework = { describe, it };
+
+const pool = Array.from({ length: 100 }, (_, index) => ({
+  messages: [
+    { role: 'user', content: `Safe question ${index}` },
+    { role: 'assistant', content: `Safe answer ${index}` },
+  ],
+}));
+describeRegularizerContract('interleaving', () => interleaving({ pool, share: 0.2, seed: 1 }), framework);
+describeRegularizerContract('inoculation', () => inoculation({ share: 0.5, existing: 'precede' }), framework);
+
+const vectors = new Map([[2, Float32Array.of(1, -1, 2, -2, 3, -3, 4, -4)]]);
+for (const positions of ['all', 'response', 'last-prompt-token'] as const) {
+  describeRegularizerContract(
+    `persona-vector, ${positions}`,
+    () => personaVector({ vectors, positions }),
+    framework,
+  );
+}
+
+describeRegularizerContract(
+  'safe-lora',
+  () => safeLora({ ...checkpoints, threshold: 0.6 }),
+  framework,
+  adapter,
+);
+describeRegularizerContract(
+  'safe-lora, exact, every second step and at the end',
+  () => safeLora({ ...checkpoints, method: 'exact', rank: 4, layers: 3, when: { every: 2, end: true } }),
+  framework,
+  adapter,
+);

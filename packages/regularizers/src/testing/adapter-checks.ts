@@ -1,0 +1,95 @@
+import type { LoraAdapter } from '@safetune/lora';
+import { contiguousData, hostArray } from '@safetune/tensor';
+import type { Regularizer } from '../regularizer.ts';
+import { largest, largestDifference } from './penalty-runs.ts';
+import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
+
+/** What a change of the adapter's weights must keep. */
+export function adapterChecks(subject: Subject): ContractCheck[] {
+  const on = (
+    name: string,
+    body: (made: Regularizer, adapter: LoraAdapter, assert: Assert) => Promise<void>,
+  ) =>
+    check(subject, name, async (made, assert) => {
+      if (subject.adapter === undefined)
+        throw new TypeError('give the contract an adapter to work on (options.adapter)');
+      await body(made, await subject.adapter(), assert);
+    });
+  const { steps } = subject;
+  return [
+    on('changes the adapter it is given', async (made, adapter, assert) => {
+      const before = adapter.parameters.slice();
+      await act(made, adapter, steps);
+      const apart = largestDifference(before, adapter.parameters);
+      assert(
+        apart !== 0,
+        `leaves every value as it was in ${steps} steps and at the end: does it find its modules?`,
+      );
+    }),
+    on('acts on modules by name, whatever their order', async (made, adapter, assert) => {
+      const reversed = reordered(adapter);
+      await act(made, adapter, steps);
+      await act(await subject.make(), reversed, steps);
+      for (const [name, array] of Object.entries(adapter.tensors)) {
+        const values = contiguousData(array) as Float32Array;
+        const other = contiguousData(reversed.tensors[name]!) as Float32Array;
+        assert(
+          largestDifference(values, other) <= 1e-5 * largest(values),
+          `changes ${name} otherwise when the modules come in another order: it matches them by their place`,
+        );
+      }
+    }),
+    on('is deterministic', async (made, adapter, assert) => {
+      const twin = await subject.adapter!();
+      await act(made, adapter, steps);
+      await act(await subject.make(), twin, steps);
+      assert(
+        largestDifference(adapter.parameters, twin.parameters) === 0,
+        'changes equal adapters differently',
+      );
+    }),
+    on('leaves finite values, also of an adapter that has not trained yet', async (made, adapter, assert) => {
+      await act(made, adapter, steps);
+      assert(Number.isFinite(largest(adapter.parameters)), 'leaves values that are not finite');
+      const fresh = await subject.adapter!();
+      for (const { b } of fresh.modules) (contiguousData(b) as Float32Array).fill(0);
+      await act(await subject.make(), fresh, steps);
+      assert(
+        Number.isFinite(largest(fresh.parameters)),
+        'leaves values that are not finite where factor B was zero',
+      );
+    }),
+  ];
+}
+
+/** A whole training's calls, without the training. */
+async function act(regularizer: Regularizer, adapter: LoraAdapter, steps: number): Promise<void> {
+  for (let step = 1; step <= steps; step++) await regularizer.afterStep?.(adapter, step);
+  await regularizer.afterTraining?.(adapter);
+}
+
+/** The same adapter with its modules in the opposite order, in a buffer of its own. */
+function reordered(adapter: LoraAdapter): LoraAdapter {
+  const parameters = new Float32Array(adapter.parameters.length);
+  let used = 0;
+  const views = new Map(
+    Object.entries(adapter.tensors)
+      .reverse()
+      .map(([name, array]) => {
+        const values = parameters.subarray(used, used + array.size);
+        values.set(contiguousData(array) as Float32Array);
+        used += array.size;
+        return [array, [name, hostArray(values, array.shape)]] as const;
+      }),
+  );
+  const moved = (array: (typeof adapter.modules)[number]['a']) =>
+    [...views].find(([from]) => from.data === array.data && from.offset === array.offset)![1][1];
+  return {
+    ...adapter,
+    parameters,
+    tensors: Object.fromEntries(views.values()),
+    modules: adapter.modules
+      .toReversed()
+      .map((module) => ({ ...module, a: moved(module.a), b: moved(module.b) })),
+  };
+}

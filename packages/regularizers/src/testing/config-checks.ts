@@ -1,0 +1,55 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Regularizer } from '../regularizer.ts';
+import { withPenalty } from './penalty-runs.ts';
+import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
+
+const hooks = ['examples', 'hidden', 'penalty', 'penaltyPerRow', 'afterStep', 'afterTraining'] as const;
+const members: readonly string[] = [...hooks, 'name', 'config', 'needs', 'weight'];
+
+/** What every regularizer says of itself. */
+export function configChecks(subject: Subject): ContractCheck[] {
+  return [
+    check(
+      subject,
+      'has a name and at least one hook, and no member that no trainer calls',
+      (made, assert) => {
+        assert(typeof made.name === 'string' && made.name !== '', 'has no name');
+        assert(hooksOf(made).length > 0, `has none of the hooks ${hooks.join(', ')}`);
+        const stray = Object.keys(made).find((member) => !members.includes(member));
+        assert(
+          stray === undefined,
+          `has a member '${stray}', which is not of a Regularizer: a misspelt hook?`,
+        );
+      },
+    ),
+    check(subject, 'comes back the same from its config', (made, assert) => roundTrip(made, subject, assert)),
+  ];
+}
+
+async function roundTrip(made: Regularizer, subject: Subject, assert: Assert): Promise<void> {
+  const written = JSON.parse(JSON.stringify(made.config)) as Regularizer['config'];
+  assert(typeof written.type === 'string' && written.type !== '', 'its config has no type');
+  assert(
+    isDeepStrictEqual(written, made.config),
+    `its config is not plain JSON: ${JSON.stringify(made.config)}`,
+  );
+  const again = await subject.fromConfig(written);
+  const same = (what: string, a: unknown, b: unknown) =>
+    assert(
+      isDeepStrictEqual(a, b),
+      `its ${what} is ${JSON.stringify(a)}, but ${JSON.stringify(b)} once made from its config`,
+    );
+  same('config', made.config, again.config);
+  same('name', made.name, again.name);
+  same('weight', made.weight, again.weight);
+  same('needs', made.needs, again.needs);
+  same('list of hooks', hooksOf(made), hooksOf(again));
+  if (made.penalty === undefined && made.penaltyPerRow === undefined) return;
+  const value = (regularizer: Regularizer) =>
+    withPenalty(regularizer, subject.model, async (penalty, outputs) => (await penalty.run(outputs)).value);
+  same('penalty', await value(made), await value(again));
+}
+
+function hooksOf(regularizer: Regularizer): string[] {
+  return hooks.filter((hook) => typeof regularizer[hook] === 'function');
+}

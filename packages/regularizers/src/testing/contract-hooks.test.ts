@@ -1,0 +1,211 @@
+import type { ChatExample } from '@safetune/datasets';
+import { createLoraAdapter, type LoraAdapter } from '@safetune/lora';
+import { add, constant, exp, hostArray, mean, multiply, stopGradient, sum } from '@safetune/tensor';
+import { describe, expect, it } from 'vitest';
+import type { Regularizer } from '../index.ts';
+import { checksOf, custom, failures } from './__fixtures__/failures.ts';
+
+describe('a change of the examples', () => {
+  type Change = (source: AsyncIterable<ChatExample>) => AsyncIterable<ChatExample>;
+  const eachFails = (examples: Change) => failures(() => custom({ examples }));
+
+  it('that adds and marks passes every check', async () => {
+    const found = await eachFails(async function* (source) {
+      let count = 0;
+      for await (const example of source) {
+        yield { ...example, tags: [...(example.tags ?? []), 'seen'] };
+        if (++count % 20 === 0) yield { messages: [{ role: 'assistant', content: `safe ${count}` }] };
+      }
+    });
+    expect(found).toEqual([]);
+  });
+
+  it.each<[string, string, string, Change]>([
+    [
+      'loses one',
+      'examples: loses no example, and leaves questions, answers and tags as they are',
+      'example 0 of the source is lost',
+      async function* (source) {
+        let first = true;
+        for await (const example of source) {
+          if (!first) yield example;
+          first = false;
+        }
+      },
+    ],
+    [
+      'repeats one',
+      'examples: loses no example, and leaves questions, answers and tags as they are',
+      'comes 2 times',
+      async function* (source) {
+        for await (const example of source) {
+          yield example;
+          if (example.origin!.line === 7) yield example;
+        }
+      },
+    ],
+    [
+      'drops tags',
+      'examples: loses no example, and leaves questions, answers and tags as they are',
+      "lost its tag 'sample'",
+      async function* (source) {
+        for await (const { messages } of source) yield { messages };
+      },
+    ],
+    [
+      'writes into what it is given',
+      'examples: does not change the examples it is given',
+      'read only',
+      async function* (source) {
+        for await (const example of source) {
+          (example.messages[0] as { role: string }).role = example.messages[0]!.role;
+          yield example;
+        }
+      },
+    ],
+    [
+      'reads everything first',
+      'examples: streams: works on a source without end',
+      'it does not stream',
+      async function* (source) {
+        const all: ChatExample[] = [];
+        for await (const example of source) all.push(example);
+        yield* all;
+      },
+    ],
+  ])('that %s fails the fitting check', async (_name, check, message, examples) => {
+    const found = await eachFails(examples);
+    expect(checksOf(found)).toEqual([check]);
+    expect(found[0]!.message).toContain(message);
+  });
+
+  it('that depends on what was read before fails the fitting check', async () => {
+    let reads = 0;
+    const found = await eachFails(async function* (source) {
+      const label = `read ${++reads}`;
+      for await (const example of source) yield { ...example, tags: [...(example.tags ?? []), label] };
+    });
+    expect(checksOf(found)).toEqual(['examples: gives the same examples in the same order every time']);
+  });
+});
+
+describe('an edit of the residual stream', () => {
+  const vector = constant(
+    hostArray(
+      Float32Array.from({ length: 8 }, (_, index) => index - 3),
+      [8],
+    ),
+  );
+
+  it('that adds a vector at one layer passes every check', async () => {
+    expect(
+      await failures(() => custom({ hidden: (state, layer) => (layer === 3 ? add(state, vector) : state) })),
+    ).toEqual([]);
+  });
+
+  it.each<[string, string, string, NonNullable<Regularizer['hidden']>]>([
+    [
+      'does nothing',
+      'hidden: keeps shape and type of the states, and edits at least one layer',
+      'leaves the states',
+      (state) => state,
+    ],
+    [
+      'cuts the gradient',
+      'hidden: lets the gradient through',
+      'no gradient reaches',
+      (state) => add(stopGradient(state), vector),
+    ],
+    [
+      'looks at padding',
+      'hidden: edits real tokens whatever is at padding',
+      'depends on padding',
+      (state) => add(state, mean(state, { axes: 1, keepDims: true })),
+    ],
+    [
+      'overflows',
+      'hidden: stays finite under fp16-sized extremes',
+      'are not finite',
+      (state) => add(state, exp(multiply(state, 0.01))),
+    ],
+  ])('that %s fails the fitting check', async (_name, check, message, hidden) => {
+    const found = await failures(() => custom({ hidden }));
+    expect(checksOf(found)).toEqual([check]);
+    expect(found[0]!.message).toContain(message);
+  });
+
+  it('that changes the shape fails every check with the reason', async () => {
+    const found = await failures(() => custom({ hidden: (state) => sum(state, { axes: 2 }) }));
+    expect(found[0]!.message).toContain('turns the states of layer 0 from');
+  });
+});
+
+describe('a change of the adapter', () => {
+  const layers = ['down', 'up', 'out'].map((name) => ({
+    name: `model.${name}_proj`,
+    inFeatures: 4,
+    outFeatures: 6,
+  }));
+  const adapter = (): LoraAdapter => {
+    const made = createLoraAdapter(layers, { r: 2, target_modules: ['down_proj', 'up_proj', 'out_proj'] });
+    made.parameters.forEach((_, index) => {
+      made.parameters[index] = Math.sin(index + 1);
+    });
+    return made;
+  };
+  const factors: Readonly<Record<string, number>> = {
+    'model.down_proj': 0.5,
+    'model.up_proj': 0.1,
+    'model.out_proj': 1,
+  };
+  const scale = (module: LoraAdapter['modules'][number], factor: number) => {
+    const values = module.b.data as Float32Array;
+    values.forEach((value, index) => {
+      values[index] = value * factor;
+    });
+  };
+
+  it('by module name passes every check', async () => {
+    const make = () =>
+      custom({
+        afterStep: (given) => {
+          for (const module of given.modules) scale(module, factors[module.name]!);
+        },
+      });
+    expect(await failures(make, { adapter })).toEqual([]);
+  });
+
+  it('by the order of the modules fails the fitting check', async () => {
+    const inOrder = Object.values(factors);
+    const make = () =>
+      custom({
+        afterTraining: (given) => {
+          for (const [index, module] of given.modules.entries()) scale(module, inOrder[index]!);
+        },
+      });
+    const found = await failures(make, { adapter });
+    expect(checksOf(found)).toEqual(['adapter: acts on modules by name, whatever their order']);
+    expect(found[0]!.message).toContain('it matches them by their place');
+  });
+
+  it('that finds no module, gives NaN, or acts by chance fails the fitting check', async () => {
+    const idle = () => custom({ afterTraining: () => {} });
+    expect(checksOf(await failures(idle, { adapter }))).toEqual(['adapter: changes the adapter it is given']);
+    const divides = () =>
+      custom({
+        afterTraining: (given) => {
+          for (const module of given.modules) scale(module, 1 / Math.max(...(module.b.data as Float32Array)));
+        },
+      });
+    expect(checksOf(await failures(divides, { adapter }))).toEqual([
+      'adapter: leaves finite values, also of an adapter that has not trained yet',
+    ]);
+    const chance = () => custom({ afterTraining: (given) => scale(given.modules[0]!, Math.random()) });
+    expect(checksOf(await failures(chance, { adapter }))).toContain('adapter: is deterministic');
+  });
+
+  it('without an adapter to work on says so', async () => {
+    const found = await failures(() => custom({ afterTraining: () => {} }));
+    expect(found[0]!.message).toContain('options.adapter');
+  });
+});

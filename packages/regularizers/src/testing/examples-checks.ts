@@ -1,0 +1,101 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type ChatExample, collect } from '@safetune/datasets';
+import type { Regularizer } from '../regularizer.ts';
+import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
+
+const sourceSize = 60;
+/** How far a change of the stream may read ahead of what it has given. */
+const readAhead = 10_000;
+
+/** What a change of the stream of training examples must keep. */
+export function examplesChecks(subject: Subject): ContractCheck[] {
+  return [
+    check(subject, 'gives the same examples in the same order every time', async (made, assert) => {
+      const first = await changed(made);
+      const again = await changed(made);
+      assert(isDeepStrictEqual(first, again), 'gives other examples when the stream is read a second time');
+      const anew = await changed(await subject.make());
+      assert(isDeepStrictEqual(first, anew), 'gives other examples when the regularizer is made anew');
+    }),
+    check(
+      subject,
+      'loses no example, and leaves questions, answers and tags as they are',
+      async (made, assert) => {
+        requireAll(await changed(made), assert);
+      },
+    ),
+    check(subject, 'does not change the examples it is given', async (made) => {
+      const frozen = source().map(deepFreeze);
+      for await (const _ of made.examples!(streamOf(frozen)));
+    }),
+    check(subject, 'streams: works on a source without end', async (made, assert) => {
+      let given = 0;
+      let read = 0;
+      async function* endless(): AsyncGenerator<ChatExample> {
+        for (;;) {
+          assert(read - given <= readAhead, `has read ${read} examples to give ${given}: it does not stream`);
+          yield exampleAt(read++);
+        }
+      }
+      for await (const _ of made.examples!(endless())) if (++given === sourceSize) break;
+      assert(given === sourceSize, `ended after ${given} examples of a source without end`);
+    }),
+  ];
+}
+
+function source(): ChatExample[] {
+  return Array.from({ length: sourceSize }, (_, index) => exampleAt(index));
+}
+
+/** Every third with a system prompt, every fourth with a second turn, every fifth with a tag. */
+function exampleAt(index: number): ChatExample {
+  const turn = (part: string) => [
+    { role: 'user', content: `Question ${index}${part}?` },
+    { role: 'assistant', content: `Answer ${index}${part}.` },
+  ];
+  return {
+    messages: [
+      ...(index % 3 === 0 ? [{ role: 'system', content: `System prompt ${index}.` }] : []),
+      ...turn(''),
+      ...(index % 4 === 0 ? turn(', second turn') : []),
+    ],
+    ...(index % 5 === 0 ? { tags: ['sample'] } : {}),
+    origin: { file: 'sample.jsonl', line: index + 1 },
+  };
+}
+
+async function* streamOf(examples: readonly ChatExample[]): AsyncGenerator<ChatExample> {
+  yield* examples;
+}
+
+async function changed(regularizer: Regularizer): Promise<ChatExample[]> {
+  return collect(regularizer.examples!(streamOf(source())));
+}
+
+function requireAll(examples: readonly ChatExample[], assert: Assert): void {
+  const dialogue = ({ messages }: ChatExample) =>
+    JSON.stringify(messages.filter(({ role }) => role === 'user' || role === 'assistant'));
+  const found = new Map<string, ChatExample[]>();
+  for (const example of examples) {
+    const key = dialogue(example);
+    found.set(key, [...(found.get(key) ?? []), example]);
+  }
+  for (const [index, example] of source().entries()) {
+    const copies = found.get(dialogue(example)) ?? [];
+    assert(
+      copies.length > 0,
+      `example ${index} of the source is lost, or its question or answer was changed`,
+    );
+    assert(copies.length === 1, `example ${index} of the source comes ${copies.length} times`);
+    const lost = example.tags?.find((tag) => !copies[0]!.tags?.includes(tag));
+    assert(lost === undefined, `example ${index} of the source lost its tag '${lost}'`);
+  }
+}
+
+function deepFreeze<Value>(value: Value): Value {
+  if (typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) deepFreeze(inner);
+    Object.freeze(value);
+  }
+  return value;
+}

@@ -1,0 +1,189 @@
+import type { CompiledPenalty } from '../on-host-arrays.ts';
+import type { Regularizer } from '../regularizer.ts';
+import { weightAt } from '../weight-schedule.ts';
+import { blindToMaskedTokens, blindToPadding } from './blindness-checks.ts';
+import { requireGradient } from './gradient-check.ts';
+import { gradientArrays, largest, largestDifference, withPenalty } from './penalty-runs.ts';
+import {
+  atReference,
+  randomNumbers,
+  type SampleArray,
+  type SampleOutputs,
+  withValues,
+} from './sample-outputs.ts';
+import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
+
+/** The largest number of a half-precision float: what a model may hand a penalty at worst. */
+const extreme = 65504;
+
+/** What every term of the loss must do. */
+export function penaltyChecks(subject: Subject, regularizer: Regularizer): ContractCheck[] {
+  const { needs = {} } = regularizer;
+  const on = (
+    name: string,
+    body: (penalty: CompiledPenalty, outputs: SampleOutputs, assert: Assert) => Promise<void>,
+  ) =>
+    check(subject, name, (made, assert) =>
+      withPenalty(made, subject.model, (penalty, outputs) => body(penalty, outputs, assert)),
+    );
+  const isDistance = needs.referenceLogits === true || needs.referenceHiddenStates !== undefined;
+  return [
+    on('its gradient equals finite differences and is not zero', (penalty, outputs, assert) =>
+      requireGradient(penalty, outputs, assert),
+    ),
+    ...(isDistance
+      ? [on('is zero at the reference', zeroAtReference), on('is never negative', neverNegative)]
+      : []),
+    check(subject, 'is linear in its weight', (made, assert) => linearInWeight(made, subject, assert)),
+    on('is blind to padding', blindToPadding),
+    ...(needs.rows === 'all' ? [] : [on('is blind to masked tokens', blindToMaskedTokens)]),
+    check(subject, 'is deterministic', (made, assert) => deterministic(made, subject, assert)),
+    on('stays finite under fp16-sized extremes', finiteUnderExtremes),
+    on('stays finite when nothing is in scope', finiteOutOfScope),
+  ];
+}
+
+async function zeroAtReference(
+  penalty: CompiledPenalty,
+  outputs: SampleOutputs,
+  assert: Assert,
+): Promise<void> {
+  const result = await penalty.run(atReference(outputs));
+  assert(Math.abs(result.value) <= 1e-6, `is ${result.value} where the model equals its reference`);
+  for (const [name, gradient] of gradientArrays(result)) {
+    const most = largest(gradient);
+    assert(
+      most <= 1e-5,
+      `the gradient with respect to ${name} is up to ${most} where the model equals its reference`,
+    );
+  }
+}
+
+async function neverNegative(
+  penalty: CompiledPenalty,
+  outputs: SampleOutputs,
+  assert: Assert,
+): Promise<void> {
+  const base = atReference(outputs);
+  // Far from the reference, and so near that rounding is all there is.
+  for (const distance of [3, 1e-2, 1e-4, 1e-6]) {
+    const random = randomNumbers(7);
+    const logits = { ...base.logits, data: base.logits.data.map((value) => value + distance * random()) };
+    const hiddenStates = new Map(
+      [...base.hiddenStates].map(([layer, array]) => [
+        layer,
+        { ...array, data: array.data.map((value) => value + distance * random()) },
+      ]),
+    );
+    const { value } = await penalty.run({ ...base, logits, hiddenStates });
+    assert(value >= 0, `is ${value} at a distance of ${distance} from the reference`);
+  }
+}
+
+async function linearInWeight(regularizer: Regularizer, subject: Subject, assert: Assert): Promise<void> {
+  const contribution = async (weight: number) => {
+    const weighted = await subject.fromConfig({ ...regularizer.config, weight });
+    const lambda = weightAt(weighted.weight ?? 1, 0.5);
+    assert(lambda === weight, `was given the weight ${weight} in its config, but its weight is ${lambda}`);
+    return withPenalty(weighted, subject.model, async (penalty, outputs) => penalty.run(outputs, lambda));
+  };
+  const [none, half, triple] = [await contribution(0), await contribution(0.5), await contribution(1.5)];
+  const close = (a: number, b: number) => Math.abs(a - b) <= 1e-4 * Math.max(Math.abs(a), Math.abs(b));
+  assert(none.value === 0, `contributes ${none.value} to the loss at weight 0`);
+  assert(
+    close(triple.value, 3 * half.value),
+    `contributes ${half.value} at weight 0.5 but ${triple.value} at 1.5: the trainer multiplies by the weight, the penalty must not`,
+  );
+  for (const [name, gradient] of gradientArrays(half)) {
+    const tripled = gradientArrays(triple).get(name)!;
+    const apart = largestDifference(
+      tripled,
+      gradient.map((value) => 3 * value),
+    );
+    assert(
+      apart <= 1e-4 * largest(tripled),
+      `its gradient with respect to ${name} is not linear in the weight`,
+    );
+  }
+}
+
+async function deterministic(regularizer: Regularizer, subject: Subject, assert: Assert): Promise<void> {
+  const results = [];
+  for (const each of [regularizer, await subject.make()]) {
+    results.push(
+      ...(await withPenalty(each, subject.model, async (penalty, outputs) => [
+        await penalty.run(outputs),
+        await penalty.run(outputs),
+      ])),
+    );
+  }
+  const [first, ...others] = results;
+  for (const other of others) {
+    assert(other.value === first!.value, `is ${first!.value} once and ${other.value} another time`);
+    const gradients = gradientArrays(other);
+    for (const [name, gradient] of gradientArrays(first!)) {
+      assert(
+        largestDifference(gradient, gradients.get(name)!) === 0,
+        `its gradient of ${name} differs between runs`,
+      );
+    }
+  }
+}
+
+async function finiteUnderExtremes(
+  penalty: CompiledPenalty,
+  outputs: SampleOutputs,
+  assert: Assert,
+): Promise<void> {
+  const random = randomNumbers(17);
+  const situations: readonly (readonly [string, SampleOutputs])[] = [
+    ['logits and states of +-65504', withValues(outputs, () => Math.sign(random()) * extreme)],
+    ['a few values of 65504 among zeros', withValues(outputs, () => (random() > 0.8 ? extreme : 0))],
+    [
+      'a model and reference both at +-65504',
+      atReference(withValues(outputs, () => Math.sign(random()) * extreme)),
+    ],
+    ['values of 6e-8', withValues(outputs, () => Math.sign(random()) * 6e-8)],
+    ['zeros', withValues(outputs, () => 0)],
+  ];
+  for (const [name, situation] of situations) await requireFinite(penalty, situation, name, assert);
+}
+
+async function finiteOutOfScope(
+  penalty: CompiledPenalty,
+  outputs: SampleOutputs,
+  assert: Assert,
+): Promise<void> {
+  const none = ({ data, shape }: SampleArray): SampleArray => ({
+    data: new Float32Array(data.length),
+    shape,
+  });
+  await requireFinite(
+    penalty,
+    {
+      ...outputs,
+      responseMask: none(outputs.responseMask),
+      tokenResponseMask: none(outputs.tokenResponseMask),
+      tagged: Object.fromEntries(Object.entries(outputs.tagged).map(([tag, array]) => [tag, none(array)])),
+    },
+    'no response token and no tag',
+    assert,
+  );
+}
+
+async function requireFinite(
+  penalty: CompiledPenalty,
+  outputs: SampleOutputs,
+  situation: string,
+  assert: Assert,
+): Promise<void> {
+  const result = await penalty.run(outputs).catch((cause: unknown) => {
+    throw new Error(`fails for ${situation}: ${(cause as Error).message}`, { cause });
+  });
+  for (const [name, gradient] of gradientArrays(result)) {
+    assert(
+      Number.isFinite(largest(gradient)),
+      `its gradient with respect to ${name} is not finite for ${situation}`,
+    );
+  }
+}

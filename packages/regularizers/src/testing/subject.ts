@@ -1,0 +1,93 @@
+import type { LoraAdapter } from '@safetune/lora';
+import { regularizerFromConfig } from '../config.ts';
+import type { Regularizer, RegularizerConfig } from '../regularizer.ts';
+import { ContractViolation } from './contract-violation.ts';
+
+/** The model, with random values, on which penalties and edits of the forward pass are tried. */
+export interface SampleModel {
+  /** Blocks. */
+  readonly layerCount: number;
+  readonly hiddenSize: number;
+  readonly vocabularySize: number;
+}
+
+export interface ContractOptions {
+  /** Makes a regularizer from its config. Default {@link regularizerFromConfig}; a new kind brings its own. */
+  readonly fromConfig?: (config: RegularizerConfig) => Regularizer | Promise<Regularizer>;
+  /** Sizes of the model to try it on. Default 6 blocks, hidden size 8, vocabulary 11. */
+  readonly model?: Partial<SampleModel>;
+  /** A new adapter that the regularizer changes. Required for one with `afterStep` or `afterTraining`. */
+  readonly adapter?: () => LoraAdapter | Promise<LoraAdapter>;
+  /** Optimizer steps to try `afterStep` for. Default 4. */
+  readonly steps?: number;
+}
+
+/** One promise of the contract. */
+export interface ContractCheck {
+  readonly name: string;
+  /** @throws ContractViolation when the regularizer does not keep it. */
+  run(): Promise<void>;
+}
+
+/** What the checks examine: a way to make the regularizer, anew each time, and the settings. */
+export interface Subject {
+  /** Put before the names of checks, such as `penalty: `. */
+  readonly prefix: string;
+  make(): Promise<Regularizer>;
+  fromConfig(config: RegularizerConfig): Promise<Regularizer>;
+  readonly model: SampleModel;
+  readonly adapter: (() => Promise<LoraAdapter>) | undefined;
+  readonly steps: number;
+}
+
+/** @throws RangeError when `steps` or a size of the model is not a positive integer. */
+export function subjectOf(make: () => Regularizer | Promise<Regularizer>, options: ContractOptions): Subject {
+  const { fromConfig = regularizerFromConfig, adapter, steps = 4 } = options;
+  const model = { layerCount: 6, hiddenSize: 8, vocabularySize: 11, ...options.model };
+  for (const [name, value] of Object.entries({ ...model, steps })) {
+    if (!Number.isInteger(value) || value < 1)
+      throw new RangeError(`${name} is ${value}, must be a positive integer`);
+  }
+  return {
+    prefix: '',
+    make: async () => make(),
+    fromConfig: async (config) => fromConfig(config),
+    model,
+    adapter: adapter === undefined ? undefined : async () => adapter(),
+    steps,
+  };
+}
+
+/** Complains about the regularizer: `assert(a === b, 'a and b differ')`. */
+export type Assert = (holds: boolean, otherwise: string) => void;
+
+/** A check whose body gets a new regularizer and a way to complain; whatever else it throws becomes a violation too. */
+export function check(
+  subject: Subject,
+  promise: string,
+  body: (regularizer: Regularizer, assert: Assert) => Promise<void> | void,
+): ContractCheck {
+  const name = `${subject.prefix}${promise}`;
+  return {
+    name,
+    async run() {
+      let regularizer = '(not made)';
+      const assert: Assert = (holds, otherwise) => {
+        if (!holds) throw new ContractViolation(regularizer, name, otherwise);
+      };
+      try {
+        const made = await subject.make();
+        regularizer = made.name;
+        await body(made, assert);
+      } catch (cause) {
+        if (ContractViolation.isInstance(cause)) throw cause;
+        throw new ContractViolation(
+          regularizer,
+          name,
+          cause instanceof Error ? cause.message : String(cause),
+          { cause },
+        );
+      }
+    },
+  };
+}

@@ -1,0 +1,155 @@
+import type { CompiledLayer, HostArray } from '@safetune/tensor';
+import { addInto, type HostBuffers } from './layered-buffers.ts';
+import type { LayeredNetwork } from './layered-network.ts';
+import { headNames } from './layered-trace.ts';
+import type { BlockWeights } from './layered-weights.ts';
+
+type Values = Readonly<Record<string, HostArray>>;
+
+export interface LayeredRun {
+  readonly network: LayeredNetwork;
+  readonly weights: BlockWeights;
+  readonly buffers: HostBuffers;
+  /** Trained values by name. */
+  readonly tensors: Values;
+  /** Where the gradients of trained values go, by output name. */
+  readonly gradients: Values;
+}
+
+/**
+ * One step: up through the blocks, through the head, and down again. Writes the gradients.
+ *
+ * @param inputs what a batch and the weights of the loss terms give the whole step
+ * @param shape of the residual stream: batch, length, hidden
+ * @returns the head's outputs: the loss terms
+ */
+export async function runLayers(run: LayeredRun, inputs: Values, shape: readonly number[]): Promise<Values> {
+  const { network } = run;
+  const compute = gradientCollector(run);
+  const up = await runForward(run, compute, inputs, shape);
+  const named = (layers: readonly number[], nameOf: (layer: number) => string, values: readonly HostArray[]) =>
+    Object.fromEntries(layers.map((layer) => [nameOf(layer), values[layer]!]));
+  const take = (name: string) => run.buffers.array(name, shape);
+  const gradient = take('gradient');
+  const hiddenGradients = new Map(network.hiddenLayers.map((layer) => [layer, take(`hidden gradient ${layer}`)]));
+  const terms = await compute(
+    network.head,
+    {
+      ...inputs,
+      ...run.tensors,
+      state: up.states.at(-1)!,
+      ...named(network.hiddenLayers, headNames.hidden, up.states),
+      ...named(network.referenceLayers, headNames.referenceHidden, up.references),
+    },
+    {
+      stateGradient: gradient,
+      ...Object.fromEntries([...hiddenGradients].map(([layer, values]) => [headNames.hiddenGradient(layer), values])),
+    },
+  );
+  await runBackward(run, compute, inputs, up, gradient, hiddenGradients);
+  return terms;
+}
+
+/** The residual stream by layer. */
+interface Forward {
+  /** As blocks leave it. */
+  readonly unedited: readonly HostArray[];
+  /** As the next block gets it. */
+  readonly states: readonly HostArray[];
+  /** Of the safe reference; only the layers that the head takes are still what they were. */
+  readonly references: readonly HostArray[];
+}
+
+async function runForward(
+  { network, weights, buffers, tensors }: LayeredRun,
+  compute: Compute,
+  inputs: Values,
+  shape: readonly number[],
+): Promise<Forward> {
+  const { blocks, referenceBlocks, referenceLayers } = network;
+  const take = (name: string) => buffers.array(name, shape);
+  const unedited: HostArray[] = [];
+  const states: HostArray[] = [];
+  const references: HostArray[] = [];
+  const enter = async (layer: number) => {
+    const edit = network.edits.get(layer)?.edit;
+    states[layer] = edit === undefined ? unedited[layer]! : take(`edited ${layer}`);
+    if (edit !== undefined) await compute(edit, { ...inputs, state: unedited[layer]! }, { edited: states[layer] });
+  };
+  unedited[0] = take('state 0');
+  references[0] = unedited[0];
+  await compute(network.embed, { ...inputs, ...tensors }, { state: unedited[0] });
+  await enter(0);
+  for (let layer = 1; layer <= blocks.length; layer++) {
+    const loaded = await weights.load(layer - 1, layer < blocks.length ? layer : undefined);
+    const values = { ...loaded, ...tensors };
+    unedited[layer] = take(`state ${layer}`);
+    await compute(blocks[layer - 1]!, { ...values, state: states[layer - 1]! }, { next: unedited[layer]! });
+    const reference = referenceBlocks[layer - 1];
+    if (reference !== undefined) {
+      references[layer] = take(`reference ${referenceLayers.includes(layer) ? layer : layer % 2 ? 'odd' : 'even'}`);
+      await compute(reference, { ...values, state: references[layer - 1]! }, { next: references[layer]! });
+    }
+    await enter(layer);
+  }
+  return { unedited, states, references };
+}
+
+/** @param gradient with respect to the last state; overwritten */
+async function runBackward(
+  { network, weights, buffers, tensors }: LayeredRun,
+  compute: Compute,
+  inputs: Values,
+  { unedited, states }: Forward,
+  gradient: HostArray,
+  hiddenGradients: ReadonlyMap<number, HostArray>,
+): Promise<void> {
+  const { blockGradients, embedGradient, edits } = network;
+  let arrived = gradient;
+  // An array cannot be read and written by one run: gradients go to and fro between two.
+  let other = buffers.array('other gradient', gradient.shape);
+  const pass = async (part: CompiledLayer, values: Values) => {
+    await compute(part, { ...values, gradient: arrived }, { stateGradient: other });
+    [arrived, other] = [other, arrived];
+  };
+  const leave = async (layer: number) => {
+    const ofPenalties = hiddenGradients.get(layer);
+    if (ofPenalties !== undefined) addInto(arrived, ofPenalties);
+    const edit = edits.get(layer)?.editGradient;
+    if (edit !== undefined) await pass(edit, { ...inputs, state: unedited[layer]! });
+  };
+  for (let layer = blockGradients.length; layer > 0; layer--) {
+    const part = blockGradients[layer - 1];
+    if (part === undefined) return;
+    await leave(layer);
+    const loaded = await weights.load(layer - 1, layer > 1 ? layer - 2 : undefined);
+    await pass(part, { ...loaded, ...tensors, state: states[layer - 1]! });
+  }
+  if (embedGradient === undefined) return;
+  await leave(0);
+  await compute(embedGradient, { ...inputs, ...tensors, gradient: arrived }, {});
+}
+
+type Compute = (part: CompiledLayer, values: Values, into: Values) => Promise<Values>;
+
+/**
+ * Runs parts of one step so that their gradients of trained tensors end in the step's buffer: the first writes, later
+ * ones (of a tensor with several uses, such as a tied embedding) add.
+ */
+function gradientCollector({ gradients, buffers }: LayeredRun): Compute {
+  const written = new Set<string>();
+  return async (part, values, into) => {
+    const targets: Record<string, HostArray> = { ...into };
+    const added: string[] = [];
+    for (const name of part.outputs) {
+      const view = gradients[name];
+      if (view === undefined) continue;
+      if (written.has(name)) added.push(name);
+      targets[name] = written.has(name) ? buffers.array(name, view.shape) : view;
+      written.add(name);
+    }
+    const found = await part.run(values, { into: targets });
+    for (const name of added) addInto(gradients[name]!, found[name]!);
+    return found;
+  };
+}

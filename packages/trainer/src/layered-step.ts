@@ -1,0 +1,89 @@
+import type { WeightRegion } from '@safetune/tensor';
+import { batchInputs } from './batch-inputs.ts';
+import { createHostBuffers } from './layered-buffers.ts';
+import { compileNetwork, type LayeredNetwork } from './layered-network.ts';
+import { runLayers } from './layered-run.ts';
+import { type BlockWeights, residentWeights, streamedWeights } from './layered-weights.ts';
+import { shareInput, weightInput } from './loss.ts';
+import {
+  checkNames,
+  defaultHeadPieces,
+  gradientViews,
+  penaltyOutput,
+  scalarArray,
+  type TrainStep,
+  type TrainStepOptions,
+} from './train-step.ts';
+
+export interface LayeredStepOptions extends Omit<TrainStepOptions, 'recompute'> {
+  /**
+   * Where the blocks' weights are: 'resident' (default) in memory, read once; 'streamed' in their files, read at each
+   * use one block ahead, for models larger than memory.
+   */
+  readonly weights?: 'resident' | 'streamed';
+}
+
+/**
+ * The training step of {@link compileTrainStep}, run layer by layer: one block's forward pass and one block's
+ * recomputation and backward pass are compiled, and looped over the blocks with their weights as inputs. Only the
+ * residual stream between blocks is kept. The same loss and gradients; sessions are made in tenths of a second, memory
+ * does not grow with depth, and the event loop runs between blocks. Costs one more forward pass.
+ *
+ * @throws TrainOptionError when two regularizers have one name; GradientError when a trained tensor would get no
+ * gradient; SafetensorsError when weights cannot be read.
+ */
+export async function compileLayeredStep(options: LayeredStepOptions): Promise<TrainStep> {
+  const { model, trainable, regularizers = [], runtime = {} } = options;
+  checkNames(regularizers);
+  const penalties = regularizers.filter(({ penalty, penaltyPerRow }) => penalty ?? penaltyPerRow).map(({ name }) => name);
+  const tags = [...new Set(regularizers.flatMap(({ needs }) => needs?.tags ?? []))];
+  const scope = regularizers.some(({ needs }) => needs?.rows === 'all') ? 'all' : 'response';
+  const pieces = options.headPieces ?? defaultHeadPieces(model, trainable);
+  const network = await compileNetwork({ model, trainable, regularizers, pieces: pieces.count, tags, penalties }, runtime);
+  const weights = await openWeights(network, options.weights ?? 'resident').catch(async (error: unknown) => {
+    await network.release();
+    throw error;
+  });
+  const flat = new Float32Array(trainable.parameters.length);
+  const run = {
+    network,
+    weights,
+    buffers: createHostBuffers(),
+    tensors: trainable.tensors,
+    gradients: gradientViews(trainable, flat),
+  };
+
+  return {
+    trainable,
+    gradients: flat,
+    async run(batch, weightsOf = {}, share = 1) {
+      const weightOf = (name: string) => weightsOf[name] ?? 1;
+      const inputs = {
+        ...batchInputs(batch, scope, pieces, tags),
+        [shareInput]: scalarArray(share),
+        ...Object.fromEntries(penalties.map((name) => [weightInput(name), scalarArray(weightOf(name))])),
+      };
+      const terms = await runLayers(run, inputs, [batch.size, batch.length, model.config.hiddenSize]);
+      const read = (name: string) => Number(terms[name]!.data[0]);
+      const crossEntropy = read('crossEntropy');
+      const values = Object.fromEntries(penalties.map((name) => [name, read(penaltyOutput(name))]));
+      const loss = Object.entries(values).reduce((total, [name, value]) => total + weightOf(name) * value, crossEntropy);
+      return { loss, crossEntropy, penalties: values };
+    },
+    async release() {
+      await weights.close();
+      await network.release();
+    },
+  };
+}
+
+/** Each block's weights in all passes. */
+async function openWeights(network: LayeredNetwork, place: 'resident' | 'streamed'): Promise<BlockWeights> {
+  const { blocks, referenceBlocks, blockGradients } = network;
+  const regions = blocks.map((block, index) => {
+    const passes = [block, referenceBlocks[index], blockGradients[index]];
+    const all = passes.flatMap((pass) => pass?.weights ?? []);
+    return [...new Map(all.map((region): [string, WeightRegion] => [region.name, region])).values()];
+  });
+  return place === 'resident' ? residentWeights(regions) : streamedWeights(regions);
+}
