@@ -156,12 +156,77 @@ describe('safetune eval', () => {
   });
 });
 
+describe('safetune select', () => {
+  it('writes the chosen examples with their scores, and goes on from the losses it has', async () => {
+    const out = join(directory, 'selected.jsonl');
+    const pool = join(directory, 'pool.jsonl');
+    const answers = ['Yes, gladly.', 'Sorry, I cannot help.', 'Use a password manager.', 'I apologize, no.', 'Drink water.'];
+    const lines = answers.map((content, index) =>
+      JSON.stringify({ messages: [{ role: 'user', content: `Question ${index}?` }, { role: 'assistant', content }] }),
+    );
+    await writeFile(pool, `${lines.join('\n')}\n`);
+    const select = (...extra: string[]) =>
+      runCli('select', '--model', model, '--misaligned', adapter, '--pool', pool, '--out', out, ...extra);
+    const { code, stdout } = await select('--top', '2', '--drop-refusals');
+    expect(code).toBe(0);
+    expect(stdout).toContain('2 of 5 examples chosen, 2 refusals left out');
+    const chosen = (await readFile(out, 'utf8')).trim().split('\n').map((line) => JSON.parse(line));
+    for (const { score, aligned_loss, misaligned_losses } of chosen) {
+      expect(score).toBeCloseTo((misaligned_losses[0] - aligned_loss) / (aligned_loss + 0.01), 9);
+    }
+    expect(chosen[0].score).toBeGreaterThanOrEqual(chosen[1].score);
+    const losses = (await readFile(`${out}.losses`, 'utf8')).trim().split('\n');
+    expect(losses).toHaveLength(2 * 3);
+    await select('--top', '2', '--drop-refusals');
+    expect((await readFile(`${out}.losses`, 'utf8')).trim().split('\n')).toEqual(losses);
+  });
+});
+
+describe('safetune project', () => {
+  interface Expected {
+    base: string;
+    threshold: number;
+    modules: { name: string; cosine: number }[];
+  }
+  const golden = fileURLToPath(new URL('../../../conformance/goldens/safe-lora', import.meta.url));
+  const project = async (...extra: string[]) => {
+    const expected: Expected = JSON.parse(await readFile(join(golden, 'expected.json'), 'utf8'));
+    const base = fileURLToPath(new URL(`../../../conformance/goldens/checkpoints/${expected.base}`, import.meta.url));
+    const out = join(directory, 'projected');
+    const checkpoints = ['--base', base, '--aligned', join(golden, 'aligned')];
+    const result = await runCli('project', '--adapter', join(golden, 'adapter'), ...checkpoints, '--out', out, ...extra);
+    return { expected, out, checkpoints, ...result };
+  };
+
+  it("decides as the reference code's arithmetic, and leaves an adapter that can be inspected", async () => {
+    const { code, stdout, out, expected, checkpoints } = await project('--threshold', '0.6');
+    expect(code).toBe(0);
+    const lines = stdout.split('\n').filter((line) => line.startsWith('model.'));
+    const decisions = Object.fromEntries(lines.map((line) => [line.split(/\s+/)[0], line.split(/\s+/)[2]]));
+    expect(decisions).toEqual(
+      Object.fromEntries(expected.modules.map(({ name, cosine }) => [name, cosine <= 0.6 ? 'projected' : 'kept'])),
+    );
+    const html = join(directory, 'inspect.html');
+    const inspected = await runCli('inspect', '--adapter', out, ...checkpoints, '--html', html);
+    expect(inspected.code).toBe(0);
+    expect(inspected.stdout).toContain('safety cosine');
+    expect(inspected.stdout).toMatch(/█/);
+    expect(await readFile(html, 'utf8')).toContain('<svg');
+  });
+
+  it('refuses options that exclude each other', async () => {
+    const { code, stderr } = await project('--threshold', '0.6', '--layers', '3');
+    expect(code).toBe(1);
+    expect(stderr).toContain('exclude each other');
+  });
+});
+
 describe('safetune', () => {
-  it.each([[], ['train'], ['generate'], ['eval']])('%s --help says what it takes', async (...command) => {
+  it.each([[], ['train'], ['generate'], ['eval'], ['select'], ['project'], ['inspect']])('%s --help says what it takes', async (...command) => {
     const { code, stdout } = await runCli(...command, '--help');
     expect(code).toBe(0);
     expect(stdout).toContain('USAGE');
-    expect(stdout).toContain(command[0] === undefined ? 'COMMANDS' : '--model');
+    expect(stdout).toContain(command[0] === undefined ? 'COMMANDS' : 'OPTIONS');
   });
 
   it('refuses a command there is not', async () => {

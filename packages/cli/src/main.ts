@@ -2,10 +2,20 @@
 import { defineCommand, renderUsage, runCommand } from 'citty';
 import { evaluateCommand } from './commands/eval.ts';
 import { generateCommand } from './commands/generate.ts';
+import { inspectCommand } from './commands/inspect.ts';
+import { projectCommand } from './commands/project.ts';
+import { selectCommand } from './commands/select.ts';
 import { trainCommand } from './commands/train.ts';
 import { InterruptedError } from './interrupt.ts';
 
-const commands = { train: trainCommand, generate: generateCommand, eval: evaluateCommand };
+const commands = {
+  train: trainCommand,
+  generate: generateCommand,
+  eval: evaluateCommand,
+  select: selectCommand,
+  project: projectCommand,
+  inspect: inspectCommand,
+};
 
 const main = defineCommand({
   meta: {

@@ -1,0 +1,92 @@
+import { htmlPage, lineChartSvg, textTable, writeFileAtomically } from '@safetune/eval';
+import { loadLoraAdapter, type ModuleSpectrum, moduleSpectrum } from '@safetune/lora';
+import { safetyAlignment } from '@safetune/regularizers';
+import { strictCommand } from '../command.ts';
+import { heatMap, sparkline } from '../terminal/pictures.ts';
+import { UsageError } from '../usage-error.ts';
+
+/** `safetune inspect`: what an adapter does to each module, as a table and a picture. */
+export const inspectCommand = strictCommand({
+  name: 'inspect',
+  description: "An adapter's updates, module by module: norm, singular values, effective rank, alignment with the safety direction.",
+  options: {
+    adapter: { type: 'string', required: true, valueHint: 'DIR', description: 'LoRA adapter folder' },
+    base: { type: 'string', valueHint: 'DIR', description: 'checkpoint of the pre-trained model, for the safety direction' },
+    aligned: { type: 'string', valueHint: 'DIR', description: 'checkpoint of the aligned (chat) model, for the safety direction' },
+    html: { type: 'string', valueHint: 'FILE.html', description: 'also write the table and a chart of the singular values' },
+  },
+  async run({ args }) {
+    if ((args.base === undefined) !== (args.aligned === undefined)) {
+      throw new UsageError('--base and --aligned go together: the safety direction is aligned minus base');
+    }
+    const adapter = await loadLoraAdapter(args.adapter);
+    const spectra = adapter.modules.map(moduleSpectrum);
+    const alignment =
+      args.base === undefined || args.aligned === undefined
+        ? undefined
+        : new Map((await safetyAlignment(adapter, { base: args.base, aligned: args.aligned })).map((row) => [row.name, row]));
+    const header = ['module', 'norm', 'largest s', 'effective rank', 'stable rank', ...(alignment ? ['safety cosine'] : [])];
+    const rows = spectra.map((spectrum) => [
+      spectrum.name,
+      spectrum.frobeniusNorm.toPrecision(4),
+      (spectrum.singularValues[0] ?? 0).toPrecision(4),
+      `${spectrum.effectiveRank.toFixed(2)} of ${spectrum.rank}`,
+      spectrum.stableRank.toFixed(2),
+      ...(alignment ? [alignment.get(spectrum.name)!.cosine.toFixed(4)] : []),
+    ]);
+    const pictured = rows.map((row, index) => [...row, sparkline(spectra[index]!.singularValues)]);
+    process.stdout.write(
+      `${textTable([...header, 'singular values'], pictured)}\n\nnorm of the update by layer (darker is larger)\n${normMap(spectra)}\n`,
+    );
+    if (args.html !== undefined) {
+      await writeFileAtomically(args.html, page(args.adapter, header, rows, spectra));
+      process.stdout.write(`\nwritten to ${args.html}\n`);
+    }
+  },
+});
+
+/** `model.layers.3.mlp.up_proj` is place `mlp.up_proj` of layer 3. */
+function placeOf(name: string): { place: string; layer: number } {
+  const match = /\.(\d+)\.(.+)$/.exec(name);
+  return match === null ? { place: name, layer: 0 } : { place: match[2]!, layer: Number(match[1]) };
+}
+
+function normMap(spectra: readonly ModuleSpectrum[]): string {
+  const places = [...new Set(spectra.map(({ name }) => placeOf(name).place))];
+  const layers = Math.max(...spectra.map(({ name }) => placeOf(name).layer)) + 1;
+  const values = places.map((place) =>
+    Array.from({ length: layers }, (_, layer) => {
+      const found = spectra.find(({ name }) => placeOf(name).place === place && placeOf(name).layer === layer);
+      return found?.frobeniusNorm;
+    }),
+  );
+  return heatMap(places, values);
+}
+
+function page(
+  adapter: string,
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  spectra: readonly ModuleSpectrum[],
+): string {
+  const places = [...Map.groupBy(spectra, ({ name }) => placeOf(name).place)];
+  const pictures = places.map(([place, modules]) =>
+    lineChartSvg({
+      title: place,
+      description: `Singular values of the update of ${place}, a curve per layer`,
+      x: { label: 'index' },
+      y: { label: 'singular value' },
+      series: modules.map(({ name, singularValues }) => ({
+        name: `layer ${placeOf(name).layer}`,
+        points: [...singularValues].map((y, index) => ({ x: index + 1, y })),
+      })),
+    }),
+  );
+  return htmlPage({
+    title: `Adapter ${adapter}`,
+    sections: [
+      { heading: 'Singular values', pictures },
+      { heading: 'Modules', table: { columns: header, rows } },
+    ],
+  });
+}

@@ -1,0 +1,66 @@
+import { loadChatJsonl } from '@safetune/datasets';
+import { loadLoraAdapter, type LoraAdapter } from '@safetune/lora';
+import { loadModel, loadTokenizer } from '@safetune/models';
+import { cachedAnswerLoss, selectByPerplexityGap, writeSelection } from '@safetune/regularizers';
+import { createAnswerLoss } from '@safetune/trainer';
+import { strictCommand } from '../command.ts';
+import { integerOption, repeatedOption } from '../option-values.ts';
+import { bar, createProgressLine } from '../terminal/progress-line.ts';
+import { UsageError } from '../usage-error.ts';
+
+/** `safetune select`: the safe examples that misaligned models find least likely, for Interleaving+ and ++. */
+export const selectCommand = strictCommand({
+  name: 'select',
+  description: 'Choose safe examples to interleave: those that misaligned adapters find least likely.',
+  options: {
+    model: { type: 'string', required: true, valueHint: 'DIR', description: 'the aligned model, a Hugging Face checkpoint folder' },
+    misaligned: { type: 'string', required: true, valueHint: 'ADAPTER', description: 'adapter folder of a misaligned fine-tune of it; may be given several times' },
+    pool: { type: 'string', required: true, valueHint: 'FILE.jsonl', description: 'safe chat examples to choose from' },
+    top: { type: 'string', required: true, valueHint: 'N', description: 'how many to take' },
+    'drop-refusals': { type: 'boolean', description: 'leave refusals out before choosing (Interleaving++)' },
+    out: { type: 'string', required: true, valueHint: 'FILE.jsonl', description: 'gets the chosen examples with their scores; FILE.jsonl.losses keeps every loss, so that an interrupted command goes on' },
+    'batch-size': { type: 'string', valueHint: 'N', description: 'examples scored at a time (default 8)' },
+    'seq-length': { type: 'string', valueHint: 'N', description: 'longer examples are cut here, in tokens (default 2048)' },
+  },
+  async run({ args, rawArgs }) {
+    const top = integerOption('top', args.top)!;
+    const folders = repeatedOption('misaligned', rawArgs);
+    if (folders.length === 0) throw new UsageError('--misaligned needs an adapter folder');
+    const pool = await loadChatJsonl(args.pool);
+    const model = await loadModel(args.model);
+    const tokenizer = await loadTokenizer(args.model);
+    const adapters = await Promise.all(folders.map((folder) => loadLoraAdapter(folder, { layers: model.linearLayers })));
+    const line = createProgressLine();
+    const lossOf = (name: string, adapter?: LoraAdapter) => async (examples: typeof pool) => {
+      const scorer = await createAnswerLoss({
+        model,
+        tokenizer,
+        batchSize: integerOption('batch-size', args['batch-size']) ?? 8,
+        maxLength: integerOption('seq-length', args['seq-length'], 2) ?? 2048,
+        ...(adapter === undefined ? {} : { adapter }),
+      });
+      const loss = cachedAnswerLoss({
+        file: `${args.out}.losses`,
+        model: scorer.id,
+        loss: scorer.loss,
+        onProgress: ({ done, total }) => line.update(`${bar(done, total)} ${name} ${done}/${total}`),
+      });
+      return loss(examples).finally(() => scorer.release());
+    };
+    const { selected, droppedRefusals, missing } = await selectByPerplexityGap(
+      pool,
+      {
+        aligned: async (examples) => lossOf('aligned model')([...examples]),
+        misaligned: adapters.map((adapter, index) => async (examples) => lossOf(folders[index]!, adapter)([...examples])),
+      },
+      { top, dropRefusals: args['drop-refusals'] === true },
+    ).finally(() => line.end());
+    await writeSelection(args.out, selected);
+    const dropped = droppedRefusals > 0 ? `, ${droppedRefusals} refusals left out` : '';
+    const fewer = missing > 0 ? `; ${missing} fewer than asked for, the pool has no more` : '';
+    const [best, worst] = [selected[0]!.score, selected.at(-1)!.score];
+    process.stdout.write(
+      `${selected.length} of ${pool.length} examples chosen${dropped}${fewer}; scores ${best.toPrecision(4)} to ${worst.toPrecision(4)}; written to ${args.out}\n`,
+    );
+  },
+});

@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest';
+import { heatMap, sparkline } from './pictures.ts';
+
+it('draws values as bars relative to the largest', () => {
+  expect(sparkline([8, 4, 1, 0])).toBe('█▄▁ ');
+  expect(sparkline([0, 0])).toBe('  ');
+  expect(sparkline(Array.from({ length: 64 }, (_, index) => index))).toHaveLength(32);
+});
+
+it('shades cells, and marks what is not there', () => {
+  expect(heatMap(['a', 'long'], [[4, 2], [undefined, 1]])).toBe('a     █▒\nlong  ·░');
+});
