@@ -15,6 +15,8 @@ export interface LinearWeights {
   readonly weight: Tensor;
   /** [out] */
   readonly bias?: Tensor;
+  /** Computes x W^T, [..., in] to [..., out], where the weight is held in another form, such as 8 bits. */
+  readonly product?: (x: Tensor) => Tensor;
 }
 
 /** Stands in for a model's linear layers while tracing: x [..., in] to [..., out]. */
@@ -37,9 +39,9 @@ export interface LowRankUpdate {
 }
 
 /** A linear layer without an adapter: `x W^T + b`. */
-export const baseLinear: LinearFunction = (x, _layer, { weight, bias }) => {
-  const product = matmul(x, weight, { transposeB: true });
-  return bias === undefined ? product : add(product, bias);
+export const baseLinear: LinearFunction = (x, _layer, { weight, bias, product }) => {
+  const output = product === undefined ? matmul(x, weight, { transposeB: true }) : product(x);
+  return bias === undefined ? output : add(output, bias);
 };
 
 /** Name of the traced tensor and of the file's tensor (less its prefix) of a module's factor A [rank, in]. */

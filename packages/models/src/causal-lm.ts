@@ -1,10 +1,10 @@
 import {
   add,
   causalBias,
-  type Dimension,
   gather,
-  matmul,
+  type RuntimeOptions,
   range,
+  type Shape,
   type Tensor,
   type TensorRegion,
   weight,
@@ -16,8 +16,9 @@ import { norm } from './blocks/norm.ts';
 import { rotaryTables } from './blocks/rotary.ts';
 import { openWeights } from './checkpoint.ts';
 import { type ModelConfig, readModelConfig } from './config.ts';
-import { linearPlaces, type ModelLayout, parameterShapes } from './families/layout.ts';
-import { type LinearFunction, type LinearLayer, plainLinear } from './linear.ts';
+import { type BlockLayout, linearPlaces, type ModelLayout, parameterShapes } from './families/layout.ts';
+import { type LinearFunction, type LinearLayer, linearProduct, plainLinear } from './linear.ts';
+import { checkPrecision, type Precision, preferredRuntime, traceLinearWeight, usableWeights } from './precision.ts';
 
 /** What a traced forward pass does differently; the default is the checkpoint as it is. */
 export interface ForwardOptions {
@@ -41,6 +42,9 @@ export interface ForwardOptions {
   /** Default: every row is one sequence from position 0, causal. */
   readonly attention?: AttentionContext;
 }
+
+/** The options of a forward pass that concern one block by itself. */
+export type BlockOptions = Pick<ForwardOptions, 'linear' | 'weight' | 'attention'>;
 
 /** Where tokens stand and what they see, for left padding, packing and generation with a cache. */
 export interface AttentionContext {
@@ -66,7 +70,14 @@ export interface CausalLm {
   readonly config: ModelConfig;
   /** The blocks' linear layers in the order of computation; the output layer is not among them. */
   readonly linearLayers: readonly LinearLayer[];
-  /** Where each parameter lies, float32, by its name in Hugging Face checkpoints. Tied models have no `lm_head.weight`. */
+  /** How the weights of linear layers and of the output layer are held. */
+  readonly precision: Precision;
+  /** What this model runs best with: defaults for whoever compiles it. */
+  readonly runtime: RuntimeOptions;
+  /**
+   * Where each tensor lies: float32 by its name in Hugging Face checkpoints, but for quantised weights, whose parts are
+   * `<name>.int8`, `<name>.scale` (float32) and, for `int8x3`, `<name>.residual`. Tied models have no `lm_head.weight`.
+   */
   readonly weights: ReadonlyMap<string, TensorRegion>;
   /**
    * Traces everything but the output layer.
@@ -75,19 +86,32 @@ export interface CausalLm {
    * before it, and what comes out at padding is to be ignored.
    */
   forward(tokenIds: Tensor, options?: ForwardOptions): Backbone;
+  /** Traces the token embeddings, [batch, seq, hidden]: the first of the parts that {@link forward} is made of. */
+  embed(tokenIds: Tensor, options?: Pick<ForwardOptions, 'weight'>): Tensor;
+  /**
+   * Traces one block, from the residual stream before it to the one after it, both [batch, seq, hidden].
+   *
+   * @param layer from 1 to `layerCount`
+   * @throws RangeError for a layer that the model does not have.
+   */
+  block(layer: number, state: Tensor, options?: BlockOptions): Tensor;
+  /** Traces the final norm: the last residual stream [batch, seq, hidden] to what {@link head} takes. */
+  finalNorm(state: Tensor, options?: Pick<ForwardOptions, 'weight'>): Tensor;
   /** Traces the output layer: logits [..., vocabulary] of hidden states [..., hidden]. Give it only the rows a loss needs. */
   head(hidden: Tensor, options?: Pick<ForwardOptions, 'weight'>): Tensor;
 }
 
 /** Options of {@link loadModel}. */
 export interface LoadModelOptions {
-  /** Where float16 and bfloat16 weights are converted to float32, once. Default `~/.cache/safetune`. */
+  /** Default `float32`. */
+  readonly precision?: Precision;
+  /** Where weights that are not stored as they are used are converted, once. Default `~/.cache/safetune`. */
   readonly cacheDirectory?: string;
 }
 
 /**
  * Opens a model folder in the Hugging Face layout. Reads and checks `config.json` and the headers of the weights; no
- * weight is read into memory.
+ * weight is read into memory. 16-bit and quantised weights are converted into a cache file, when it is not there yet.
  *
  * @example
  * const model = await loadModel('Qwen2.5-0.5B-Instruct');
@@ -96,22 +120,29 @@ export interface LoadModelOptions {
  * ).run({ ids: hostArray(BigInt64Array.of(9707n), [1, 1]) });
  *
  * @throws what `readModelConfig` and `openWeights` throw: ModelFileError, UnsupportedModelError,
- * UnsupportedFeatureError, CheckpointMismatchError; CheckpointError, SafetensorsError, FileWriteError of the tensor package.
+ * UnsupportedFeatureError, CheckpointMismatchError; CheckpointError, SafetensorsError, FileWriteError and (when
+ * quantising weights that are not finite) NonFiniteError of the tensor package; PrecisionError for an unknown precision.
  */
 export async function loadModel(
   directory: string,
-  { cacheDirectory }: LoadModelOptions = {},
+  { precision = 'float32', cacheDirectory }: LoadModelOptions = {},
 ): Promise<CausalLm> {
+  checkPrecision(precision);
   const { config, family } = await readModelConfig(directory);
   const layout = family.layout(config);
-  const weights = await openWeights(directory, parameterShapes(layout, config), cacheDirectory);
-  return causalLm(directory, config, layout, weights);
+  const shapes = parameterShapes(layout, config);
+  const regions = await openWeights(directory, shapes);
+  const multiplied = new Set([...linearPlaces(layout).map(({ name }) => `${name}.weight`), layout.head]);
+  const others = new Set([...shapes.keys()].filter((name) => !multiplied.has(name) || name === layout.embedding));
+  const weights = await usableWeights({ regions, multiplied, others }, precision, cacheDirectory);
+  return causalLm(directory, config, layout, precision, weights);
 }
 
 function causalLm(
   directory: string,
   config: ModelConfig,
   layout: ModelLayout,
+  precision: Precision,
   weights: ReadonlyMap<string, TensorRegion>,
 ): CausalLm {
   // One constant a tensor: a graph that runs the model twice (a reference beside it) names its weights once.
@@ -124,6 +155,8 @@ function causalLm(
   return {
     directory,
     config,
+    precision,
+    runtime: preferredRuntime(precision),
     weights,
     linearLayers: linearPlaces(layout).map(({ name, inFeatures, outFeatures }) => ({
       name,
@@ -131,9 +164,17 @@ function causalLm(
       outFeatures,
     })),
     forward: (tokenIds, options = {}) =>
-      traceBackbone(tokenIds, config, layout, { weight: constantWeight, ...options }),
-    head: (hidden, options = {}) =>
-      matmul(hidden, (options.weight ?? constantWeight)(layout.head), { transposeB: true }),
+      traceBackbone(tokenIds, config, layout, { weight: constantWeight, precision, ...options }),
+    embed: (tokenIds, { weight = constantWeight } = {}) => gather(weight(layout.embedding), tokenIds),
+    block(layer, state, options = {}) {
+      const block = layout.blocks[layer - 1];
+      if (block === undefined) throw new RangeError(`there is no block ${layer}, only 1 to ${layout.blocks.length}`);
+      const context = blockContext(state.shape, config, { weight: constantWeight, precision, ...options });
+      return traceBlock(state, layer - 1, block, context);
+    },
+    finalNorm: (state, { weight = constantWeight } = {}) => norm(state, layout.finalNorm, { weight, config }),
+    head: (hidden, { weight = constantWeight } = {}) =>
+      linearProduct(hidden, traceLinearWeight(layout.head, precision, weight)),
   };
 }
 
@@ -141,39 +182,54 @@ function traceBackbone(
   tokenIds: Tensor,
   config: ModelConfig,
   layout: ModelLayout,
-  options: ForwardOptions & Required<Pick<ForwardOptions, 'weight'>>,
+  options: ForwardOptions & WeightSource,
 ): Backbone {
-  const [batch, length] = tokenIds.shape as [Dimension, Dimension];
-  const { weight, linear = plainLinear, hidden = (state: Tensor) => state } = options;
+  const { weight, hidden = (state: Tensor) => state } = options;
   const arrangeBlock = options.block ?? ((trace, state) => trace(state));
+  const context = blockContext(tokenIds.shape, config, options);
+  let state = hidden(gather(weight(layout.embedding), tokenIds), 0);
+  const states = [state];
+  layout.blocks.forEach((block, index) => {
+    state = hidden(
+      arrangeBlock((before) => traceBlock(before, index, block, context), state),
+      index + 1,
+    );
+    states.push(state);
+  });
+  return { output: norm(state, layout.finalNorm, context), states };
+}
+
+interface WeightSource extends Required<Pick<ForwardOptions, 'weight'>> {
+  readonly precision: Precision;
+}
+
+/** What the blocks of a forward pass over [batch, seq, ...] share. */
+function blockContext(
+  [batch, length]: Shape,
+  config: ModelConfig,
+  options: BlockOptions & WeightSource,
+): BlockContext {
+  const { weight, precision, linear = plainLinear } = options;
   const { positions, bias, extend } = options.attention ?? {
-    positions: range(length),
-    bias: causalBias(length),
+    positions: range(length!),
+    bias: causalBias(length!),
   };
-  const context: BlockContext = {
+  return {
     config,
     weight,
     linear: (x, place) =>
       linear(x, place, {
-        weight: weight(`${place.name}.weight`),
+        ...traceLinearWeight(`${place.name}.weight`, precision, weight),
         ...(place.bias ? { bias: weight(`${place.name}.bias`) } : {}),
       }),
-    rotary: rotaryTables(positions, batch, config.headSize, config.rotary),
+    rotary: rotaryTables(positions, batch!, config.headSize, config.rotary),
     bias,
     extend,
   };
-  let state = hidden(gather(weight(layout.embedding), tokenIds), 0);
-  const states = [state];
-  layout.blocks.forEach((block, index) => {
-    const traceBlock = (before: Tensor): Tensor => {
-      const attended = add(
-        before,
-        selfAttention(norm(before, block.attentionNorm, context), index, block, context),
-      );
-      return add(attended, mlp(norm(attended, block.mlpNorm, context), block, context));
-    };
-    state = hidden(arrangeBlock(traceBlock, state), index + 1);
-    states.push(state);
-  });
-  return { output: norm(state, layout.finalNorm, context), states };
+}
+
+/** One block of the pre-norm transformer: attention, then the MLP, each added to the stream; `index` counts from 0. */
+function traceBlock(before: Tensor, index: number, block: BlockLayout, context: BlockContext): Tensor {
+  const attended = add(before, selfAttention(norm(before, block.attentionNorm, context), index, block, context));
+  return add(attended, mlp(norm(attended, block.mlpNorm, context), block, context));
 }

@@ -1,9 +1,9 @@
-import { type Checkpoint, floatCache, openCheckpoint, type TensorRegion } from '@safetune/tensor';
+import { type Checkpoint, openCheckpoint, type TensorRegion } from '@safetune/tensor';
 import { CheckpointMismatchError } from './errors.ts';
 
 /**
- * Opens a checkpoint folder (one file or shards) and finds a float32 region for every tensor of `shapes`. F32 is used
- * in place; F16 and BF16 are converted once into the cache.
+ * Opens a checkpoint folder (one file or shards) and finds the region of every tensor of `shapes`, which may be F32,
+ * F16 or BF16.
  *
  * Ignored are the `rotary_emb.inv_freq` buffers of old checkpoints, and a copy of the output layer where it is tied.
  *
@@ -14,12 +14,8 @@ import { CheckpointMismatchError } from './errors.ts';
 export async function openWeights(
   directory: string,
   shapes: ReadonlyMap<string, readonly number[]>,
-  cacheDirectory?: string,
-): Promise<ReadonlyMap<string, TensorRegion>> {
-  const checkpoint = await openCheckpoint(directory);
-  const regions = matchTensors(checkpoint, shapes);
-  const usable = await floatCache(regions, cacheDirectory);
-  return new Map(usable.map((region) => [region.name, region]));
+): Promise<readonly TensorRegion[]> {
+  return matchTensors(await openCheckpoint(directory), shapes);
 }
 
 const floats = new Set(['float32', 'float16', 'bfloat16']);

@@ -131,6 +131,24 @@ export class CheckpointMismatchError extends Error implements CheckpointMismatch
   }
 }
 
+const precisionMarker = Symbol.for('safetune.PrecisionError');
+
+/** A precision that does not exist, or that does not allow what was asked of the model. */
+export class PrecisionError extends Error {
+  readonly [precisionMarker] = true;
+  readonly precision: string;
+
+  constructor(precision: string, message: string) {
+    super(`precision '${precision}': ${message}`);
+    this.name = 'PrecisionError';
+    this.precision = precision;
+  }
+
+  static isInstance(error: unknown): error is PrecisionError {
+    return carries(error, precisionMarker);
+  }
+}
+
 const missingTemplateMarker = Symbol.for('safetune.MissingChatTemplateError');
 
 /** A tokenizer without a chat template, or without the one asked for by name. */

@@ -2,6 +2,7 @@ export type { ExtendKeyValues, KeyValues } from './blocks/block-context.ts';
 export {
   type AttentionContext,
   type Backbone,
+  type BlockOptions,
   type CausalLm,
   type ForwardOptions,
   type LoadModelOptions,
@@ -21,5 +22,6 @@ export {
   type LinearWeights,
   plainLinear,
 } from './linear.ts';
+export type { Precision } from './precision.ts';
 export type { RotaryConfig } from './rotary-config.ts';
 export { type DecodeOptions, type LoadTokenizerOptions, loadTokenizer, type Tokenizer } from './tokenizer.ts';

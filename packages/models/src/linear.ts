@@ -14,16 +14,23 @@ export interface LinearWeights {
   readonly weight: Tensor;
   /** [outFeatures] */
   readonly bias?: Tensor;
+  /** Computes x W^T, [..., inFeatures] to [..., outFeatures], where the weight is held in another form; use it if it is there. */
+  readonly product?: (x: Tensor) => Tensor;
 }
 
 /** Computes a linear layer while tracing: x [..., inFeatures] to [..., outFeatures]. Default {@link plainLinear}. */
 export type LinearFunction = (x: Tensor, layer: LinearLayer, weights: LinearWeights) => Tensor;
 
 /** x W^T + b. */
-export const plainLinear: LinearFunction = (x, _layer, { weight, bias }) => {
-  const product = matmul(x, weight, { transposeB: true });
-  return bias === undefined ? product : add(product, bias);
+export const plainLinear: LinearFunction = (x, _layer, weights) => {
+  const product = linearProduct(x, weights);
+  return weights.bias === undefined ? product : add(product, weights.bias);
 };
+
+/** x W^T. */
+export function linearProduct(x: Tensor, { weight, product }: Omit<LinearWeights, 'bias'>): Tensor {
+  return product === undefined ? matmul(x, weight, { transposeB: true }) : product(x);
+}
 
 /**
  * Something that changes a model's linear layers, such as LoRA: values of the host that are fed at each run by input

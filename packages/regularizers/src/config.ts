@@ -30,7 +30,10 @@ const examples = z.array(
 
 const vectors = z
   .record(z.string().regex(/^\d+$/), z.array(z.number()))
-  .transform((byLayer) => new Map(Object.entries(byLayer).map(([layer, values]) => [Number(layer), Float32Array.from(values)])));
+  .transform(
+    (byLayer) =>
+      new Map(Object.entries(byLayer).map(([layer, values]) => [Number(layer), Float32Array.from(values)])),
+  );
 
 interface Kind {
   readonly schema: z.ZodType;
@@ -119,7 +122,10 @@ const kinds: Readonly<Record<string, Kind>> = {
 export function regularizerFromConfig({ type, ...options }: RegularizerConfig): Regularizer {
   const kind = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
   if (kind === undefined) {
-    throw new RegularizerOptionError(type, `there is no such regularizer; there are ${Object.keys(kinds).join(', ')}`);
+    throw new RegularizerOptionError(
+      type,
+      `there is no such regularizer; there are ${Object.keys(kinds).join(', ')}`,
+    );
   }
   const parsed = kind.schema.safeParse(options);
   if (!parsed.success) throw new RegularizerOptionError(type, z.prettifyError(parsed.error));
@@ -137,7 +143,10 @@ export function parseRegularizer(text: string): RegularizerConfig {
   if (value === undefined) return { type };
   const number = value.trim() === '' ? Number.NaN : Number(value);
   if (!Number.isFinite(number)) {
-    throw new RegularizerOptionError(type, `'${text}' does not end in a number; write for example ${type}=0.1`);
+    throw new RegularizerOptionError(
+      type,
+      `'${text}' does not end in a number; write for example ${type}=0.1`,
+    );
   }
   const option = (Object.hasOwn(kinds, type) ? kinds[type]!.shortForm : undefined) ?? 'weight';
   return { type, [option]: number };

@@ -27,7 +27,9 @@ export interface CachedAnswerLossOptions {
  * @throws ScoreFileError for a file that is damaged before its last line, or cannot be read or written;
  * AnswerLossError for a loss that is missing, negative or not finite: nothing of its chunk is kept.
  */
-export function cachedAnswerLoss(options: CachedAnswerLossOptions): AnswerLoss {
+export function cachedAnswerLoss(
+  options: CachedAnswerLossOptions,
+): (examples: readonly ChatExample[]) => Promise<Float64Array> {
   const { file, model, loss, chunkSize = 32, onProgress } = options;
   return async (examples) => {
     const known = await openCache(file, model);

@@ -64,6 +64,7 @@ export function personaVector(options: PersonaVectorOptions): Regularizer {
   return {
     name: 'persona-vector',
     config: { type: 'persona-vector', vectors: plain(options.vectors, layers), alpha, layers, positions },
+    editedLayers: layers,
     hidden(state, layer, batch) {
       const vector = layers.includes(layer) ? vectors.get(layer)! : undefined;
       return vector === undefined || alpha === 0

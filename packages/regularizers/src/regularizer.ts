@@ -82,6 +82,8 @@ export interface Regularizer {
    * traced: steering. The reference and inference are never edited.
    */
   hidden?(state: Tensor, layer: number, batch: TracedBatch): Tensor;
+  /** Layers that `hidden` changes; a trainer refuses one that the model does not have. Default: not known. */
+  readonly editedLayers?: LayerSelection;
   /** A traced scalar, unweighted: KL, LDIFS. The trainer adds `weight * penalty` to the loss. */
   penalty?(outputs: ForwardOutputs): Tensor;
   /**

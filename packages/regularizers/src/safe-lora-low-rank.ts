@@ -1,8 +1,16 @@
+import { contiguousData, type HostArray } from '@safetune/tensor';
+
 /** A matrix in row-major order. */
 export interface DenseMatrix {
   readonly data: Float32Array | Float64Array;
   readonly rows: number;
   readonly columns: number;
+}
+
+/** A row-major matrix as plain numbers. */
+export function dense(array: HostArray): DenseMatrix {
+  const [rows, columns] = array.shape as [number, number];
+  return { data: contiguousData(array) as Float32Array, rows, columns };
 }
 
 /** How C dW compares with dW. */

@@ -1,16 +1,10 @@
 import type { RuntimeOptions } from '@safetune/tensor';
 import { RegularizerOptionError } from './errors.ts';
 import type { Regularizer } from './regularizer.ts';
-import {
-  checkRule,
-  decide,
-  type ProjectionReport,
-  type ProjectionRule,
-  type ProjectorMemory,
-  projectAll,
-} from './safe-lora-adapter.ts';
+import { type ProjectorMemory, projectAll } from './safe-lora-adapter.ts';
 import type { CheckpointPair } from './safe-lora-direction.ts';
 import { checkMethod, type ProjectionMethod } from './safe-lora-projector.ts';
+import { checkRule, decide, type ProjectionReport, type ProjectionRule } from './safe-lora-rule.ts';
 
 /** Options of {@link safeLora}. */
 export type SafeLoraOptions = CheckpointPair &
@@ -46,7 +40,8 @@ export function safeLora(options: SafeLoraOptions): Regularizer {
   const memory: ProjectorMemory = new Map();
   const apply = async (adapter: Parameters<NonNullable<Regularizer['afterTraining']>>[0], step?: number) => {
     const settings = { base, aligned, ...method, ...(runtime === undefined ? {} : { runtime }) };
-    onReport?.(decide(adapter, await projectAll(adapter, settings, memory), rule), step);
+    const report = decide(adapter, await projectAll(adapter, settings, memory), rule);
+    onReport?.(report, step);
   };
   return {
     name: 'safe-lora',

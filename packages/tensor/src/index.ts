@@ -53,12 +53,19 @@ export {
 export * from './operations/linalg.ts';
 export * from './operations/nn.ts';
 export { after } from './operations/order.ts';
+export {
+  dequantize,
+  type QuantizedMatmulOptions,
+  type QuantizedMatrix,
+  quantizedMatmul,
+} from './operations/quantized.ts';
 export * from './operations/reduce.ts';
 export * from './operations/shape.ts';
 export type { RuntimeOptions } from './runtime.ts';
 export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
 export { defaultCacheDirectory, floatCache } from './safetensors/convert.ts';
 export * from './safetensors/errors.ts';
+export { type QuantizedRegions, type QuantizeOptions, quantizedCache } from './safetensors/quantize.ts';
 export * from './safetensors/read.ts';
 export {
   type SafetensorsWriteOptions,

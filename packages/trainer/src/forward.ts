@@ -41,6 +41,7 @@ export interface TracedBackbone {
 /** Traces the model in training and, where a regularizer needs it, its safe reference. */
 export function traceForward(settings: ForwardSettings, inputs: NamedTensors): TracedForward {
   const { model, trained, recompute } = settings;
+  checkEditedLayers(settings);
   const batch = tracedBatch(inputs);
   const backbone = model.forward(batch.tokenIds, {
     ...trained,
@@ -94,6 +95,13 @@ export function editHidden(
   return regularizers
     .filter(({ hidden }) => hidden !== undefined)
     .reduce((current, regularizer) => regularizer.hidden!(current, layer, batch), state);
+}
+
+/** @throws RegularizerOptionError when a regularizer edits a layer that the model does not have. */
+export function checkEditedLayers({ model, regularizers }: Pick<ForwardSettings, 'model' | 'regularizers'>): void {
+  for (const { editedLayers } of regularizers) {
+    if (editedLayers !== undefined) resolveLayers(editedLayers, model.config.layerCount);
+  }
 }
 
 /** The layers whose states some regularizer needs, ascending. */

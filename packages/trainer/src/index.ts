@@ -1,9 +1,18 @@
 export { type AdamWOptions, type AdamWState, adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
+export { type AnswerLossModel, createAnswerLoss } from './answer-loss.ts';
+export { type AnswerStatesOptions, createAnswerStates } from './answer-states.ts';
 export { type BatchStreamOptions, type TrainingExamples, trainingBatches } from './batches.ts';
 export { NonFiniteLossError, TrainingCheckpointError, TrainOptionError } from './errors.ts';
+export {
+  type ExtractedPersonaVector,
+  type ExtractPersonaVectorOptions,
+  extractPersonaVector,
+} from './extract-persona-vector.ts';
+export type { ForwardBatchOptions } from './forward-batches.ts';
 export { type LearningRateOptions, learningRateSchedule } from './learning-rate.ts';
 export type { StepEvent, TrainEvent } from './progress.ts';
 export { type AdapterRunOptions, trainIntoDirectory } from './run-directory.ts';
+export { type SelectSafeExamplesOptions, selectSafeExamples } from './select-safe-examples.ts';
 export { type TrainOptions, type TrainResult, train } from './train.ts';
 export { compileTrainStep, type LossTerms, type TrainStep, type TrainStepOptions } from './train-step.ts';
 export { type Trainable, trainAdapter, trainAllWeights } from './trainable.ts';

@@ -33,13 +33,13 @@ export interface LayeredStepOptions extends Omit<TrainStepOptions, 'recompute'> 
  * gradient; SafetensorsError when weights cannot be read.
  */
 export async function compileLayeredStep(options: LayeredStepOptions): Promise<TrainStep> {
-  const { model, trainable, regularizers = [], runtime = {} } = options;
+  const { model, trainable, regularizers = [] } = options;
   checkNames(regularizers);
   const penalties = regularizers.filter(({ penalty, penaltyPerRow }) => penalty ?? penaltyPerRow).map(({ name }) => name);
   const tags = [...new Set(regularizers.flatMap(({ needs }) => needs?.tags ?? []))];
   const scope = regularizers.some(({ needs }) => needs?.rows === 'all') ? 'all' : 'response';
   const pieces = options.headPieces ?? defaultHeadPieces(model, trainable);
-  const network = await compileNetwork({ model, trainable, regularizers, pieces: pieces.count, tags, penalties }, runtime);
+  const network = await compileNetwork({ model, trainable, regularizers, pieces: pieces.count, tags, penalties }, { ...model.runtime, ...options.runtime });
   const weights = await openWeights(network, options.weights ?? 'resident').catch(async (error: unknown) => {
     await network.release();
     throw error;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { loadLoraAdapter, type LoraAdapter } from '@safetune/lora';
 import { loadModel } from '@safetune/models';
-import { kl } from '@safetune/regularizers';
+import { kl, personaVector, RegularizerOptionError } from '@safetune/regularizers';
 import { openSafetensors, readTensor } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import { TrainOptionError } from './errors.ts';
@@ -88,5 +88,14 @@ it('refuses two regularizers of one name', async () => {
   const trainable = await trainAllWeights(model);
   await expect(compileTrainStep({ model, trainable, regularizers: [kl(), kl()] })).rejects.toSatisfy(
     TrainOptionError.isInstance,
+  );
+});
+
+it('refuses to steer a layer that the model does not have', async () => {
+  const model = await loadModel(checkpointDirectory('llama-untied-float32'));
+  const trainable = await trainAllWeights(model);
+  const vectors = new Map([[9, new Float32Array(model.config.hiddenSize).fill(1)]]);
+  await expect(compileTrainStep({ model, trainable, regularizers: [personaVector({ vectors })] })).rejects.toSatisfy(
+    RegularizerOptionError.isInstance,
   );
 });

@@ -1,8 +1,8 @@
 import { loadChatJsonl } from '@safetune/datasets';
-import { loadLoraAdapter, type LoraAdapter } from '@safetune/lora';
+import { loadLoraAdapter } from '@safetune/lora';
 import { loadModel, loadTokenizer } from '@safetune/models';
-import { cachedAnswerLoss, selectByPerplexityGap, writeSelection } from '@safetune/regularizers';
-import { createAnswerLoss } from '@safetune/trainer';
+import { writeSelection } from '@safetune/regularizers';
+import { selectSafeExamples } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
 import { integerOption, repeatedOption } from '../option-values.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
@@ -29,32 +29,21 @@ export const selectCommand = strictCommand({
     const pool = await loadChatJsonl(args.pool);
     const model = await loadModel(args.model);
     const tokenizer = await loadTokenizer(args.model);
-    const adapters = await Promise.all(folders.map((folder) => loadLoraAdapter(folder, { layers: model.linearLayers })));
+    const misaligned = await Promise.all(folders.map((folder) => loadLoraAdapter(folder, { layers: model.linearLayers })));
     const line = createProgressLine();
-    const lossOf = (name: string, adapter?: LoraAdapter) => async (examples: typeof pool) => {
-      const scorer = await createAnswerLoss({
-        model,
-        tokenizer,
-        batchSize: integerOption('batch-size', args['batch-size']) ?? 8,
-        maxLength: integerOption('seq-length', args['seq-length'], 2) ?? 2048,
-        ...(adapter === undefined ? {} : { adapter }),
-      });
-      const loss = cachedAnswerLoss({
-        file: `${args.out}.losses`,
-        model: scorer.id,
-        loss: scorer.loss,
-        onProgress: ({ done, total }) => line.update(`${bar(done, total)} ${name} ${done}/${total}`),
-      });
-      return loss(examples).finally(() => scorer.release());
-    };
-    const { selected, droppedRefusals, missing } = await selectByPerplexityGap(
+    const names = ['aligned model', ...folders];
+    const { selected, droppedRefusals, missing } = await selectSafeExamples({
+      model,
+      tokenizer,
+      misaligned,
       pool,
-      {
-        aligned: async (examples) => lossOf('aligned model')([...examples]),
-        misaligned: adapters.map((adapter, index) => async (examples) => lossOf(folders[index]!, adapter)([...examples])),
-      },
-      { top, dropRefusals: args['drop-refusals'] === true },
-    ).finally(() => line.end());
+      top,
+      dropRefusals: args['drop-refusals'] === true,
+      cache: `${args.out}.losses`,
+      batchSize: integerOption('batch-size', args['batch-size']) ?? 8,
+      maxLength: integerOption('seq-length', args['seq-length'], 2) ?? 2048,
+      onProgress: ({ model: index, done, total }) => line.update(`${bar(done, total)} ${names[index]} ${done}/${total}`),
+    }).finally(() => line.end());
     await writeSelection(args.out, selected);
     const dropped = droppedRefusals > 0 ? `, ${droppedRefusals} refusals left out` : '';
     const fewer = missing > 0 ? `; ${missing} fewer than asked for, the pool has no more` : '';

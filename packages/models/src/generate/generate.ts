@@ -47,7 +47,7 @@ export async function createGenerator(
   options: GeneratorOptions = {},
 ): Promise<TokenGenerator> {
   const { adapter, hidden, ...runtime } = options;
-  const executable = await compileGenerator(model, adapter, hidden, runtime);
+  const executable = await compileGenerator(model, adapter, hidden, { ...model.runtime, ...runtime });
   const batchOptions = { executable, config: model.config, tensors: adapter?.tensors ?? {} };
   return {
     generate: async (prompts, generateOptions) => {

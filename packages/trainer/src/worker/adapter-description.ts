@@ -24,7 +24,10 @@ export function cloneableAdapter(adapter: AdapterDescription | string): AdapterD
  *
  * @throws what `createLoraAdapter` or `loadLoraAdapter` throws; RangeError when `parameters` are of another length.
  */
-export async function openAdapter(adapter: AdapterDescription | string, model: CausalLm): Promise<LoraAdapter> {
+export async function openAdapter(
+  adapter: AdapterDescription | string,
+  model: CausalLm,
+): Promise<LoraAdapter> {
   if (typeof adapter === 'string') return loadLoraAdapter(adapter, { layers: model.linearLayers });
   const made = createLoraAdapter(model.linearLayers, adapter.config, { seed: adapter.seed ?? 0 });
   if (adapter.parameters !== undefined) setParameters(made, adapter.parameters);

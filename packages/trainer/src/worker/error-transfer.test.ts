@@ -12,7 +12,11 @@ describe('an error sent to another thread', () => {
     const restored = send(error);
     expect(NonFiniteLossError.isInstance(restored)).toBe(true);
     expect(ShapeError.isInstance(restored)).toBe(false);
-    expect(restored).toMatchObject({ step: 7, terms: { loss: Number.NaN, kl: 2 }, name: 'NonFiniteLossError' });
+    expect(restored).toMatchObject({
+      step: 7,
+      terms: { loss: Number.NaN, kl: 2 },
+      name: 'NonFiniteLossError',
+    });
     expect(restored.message).toBe(error.message);
     expect(restored.stack).toBe(error.stack);
     expect(String(restored)).toBe(String(error));

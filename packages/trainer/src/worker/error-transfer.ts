@@ -17,7 +17,9 @@ export function transferError(thrown: unknown): TransferredError {
   const error = thrown instanceof Error ? thrown : new Error(`not an error was thrown: ${inspect(thrown)}`);
   const symbols = Object.getOwnPropertySymbols(error).map((symbol) => Symbol.keyFor(symbol));
   const { name, message, stack, cause } = error;
-  const fields = Object.entries(error).filter(([key]) => !['name', 'message', 'stack', 'cause'].includes(key));
+  const fields = Object.entries(error).filter(
+    ([key]) => !['name', 'message', 'stack', 'cause'].includes(key),
+  );
   return {
     name,
     message,

@@ -34,7 +34,11 @@ export async function createGeneratorInWorker(options: WorkerGeneratorOptions): 
     generate: (prompts, { onProgress, signal, ...generateOptions }) =>
       thread.call(
         'generate',
-        { prompts, options: generateOptions, ...(values === undefined ? {} : { parameters: values.slice() }) },
+        {
+          prompts,
+          options: generateOptions,
+          ...(values === undefined ? {} : { parameters: values.slice() }),
+        },
         { signal, ...(onProgress === undefined ? {} : { onEvent: onProgress }) },
       ),
     async release() {

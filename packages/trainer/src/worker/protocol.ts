@@ -10,7 +10,12 @@ import type { TransferredError } from './error-transfer.ts';
 
 /** What the calling thread sends. */
 export type Request =
-  | { readonly type: 'call'; readonly id: number; readonly method: keyof WorkerMethods; readonly argument: unknown }
+  | {
+      readonly type: 'call';
+      readonly id: number;
+      readonly method: keyof WorkerMethods;
+      readonly argument: unknown;
+    }
   | { readonly type: 'abort'; readonly id: number };
 
 /** What the worker answers. A call ends with `result`, `failure` or `aborted`. */
@@ -39,7 +44,10 @@ export interface WorkerMethods {
 
 /** {@link AdapterRunOptions} without its functions, and with descriptions in the place of live objects. */
 export interface TrainCall
-  extends Omit<AdapterRunOptions, 'model' | 'tokenizer' | 'adapter' | 'regularizers' | 'examples' | 'onEvent' | 'signal'> {
+  extends Omit<
+    AdapterRunOptions,
+    'model' | 'tokenizer' | 'adapter' | 'regularizers' | 'examples' | 'onEvent' | 'signal'
+  > {
   readonly model: string;
   readonly modelOptions?: LoadModelOptions;
   readonly tokenizer?: string;

@@ -18,8 +18,14 @@ export function serveCalls(methods: WorkerMethods): void {
     running.set(id, controller);
     const { signal } = controller;
     try {
-      const method = methods[request.method] as (argument: unknown, context: CallContext<unknown>) => Promise<unknown>;
-      const value = await method(request.argument, { signal, emit: (event) => reply({ type: 'event', id, event }) });
+      const method = methods[request.method] as (
+        argument: unknown,
+        context: CallContext<unknown>,
+      ) => Promise<unknown>;
+      const value = await method(request.argument, {
+        signal,
+        emit: (event) => reply({ type: 'event', id, event }),
+      });
       reply({ type: 'result', id, value });
     } catch (error) {
       const aborted = signal.aborted && error === signal.reason;

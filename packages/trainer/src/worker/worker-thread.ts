@@ -99,7 +99,9 @@ export function startWorkerThread(): WorkerThread {
           worker.ref();
         } catch (cause) {
           const why = (cause as Error).message;
-          settle(id)?.reject(new WorkerThreadError(method, `the options cannot go to a thread (${why})`, { cause }));
+          settle(id)?.reject(
+            new WorkerThreadError(method, `the options cannot go to a thread (${why})`, { cause }),
+          );
         }
       });
       signal?.addEventListener('abort', abort, { once: true });

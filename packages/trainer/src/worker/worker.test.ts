@@ -6,10 +6,10 @@ import { createLoraAdapter, loadLoraAdapter } from '@safetune/lora';
 import { createGenerator, GenerationError, loadModel, loadTokenizer, ModelFileError } from '@safetune/models';
 import { kl, RegularizerOptionError } from '@safetune/regularizers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkpointDirectory } from '../__fixtures__/goldens.ts';
 import { NonFiniteLossError } from '../errors.ts';
 import type { TrainEvent } from '../progress.ts';
 import { trainIntoDirectory } from '../run-directory.ts';
-import { checkpointDirectory } from '../__fixtures__/goldens.ts';
 import { WorkerThreadError } from './errors.ts';
 import { createGeneratorInWorker } from './generator-in-worker.ts';
 import { trainIntoDirectoryInWorker, type WorkerRunOptions } from './train-in-worker.ts';
@@ -128,7 +128,12 @@ describe('training in a worker', () => {
 
   it('hands on examples that are left out', async () => {
     const skipped: ChatExample[] = [];
-    const tooLong = { messages: [{ role: 'user', content: 'x'.repeat(500) }, { role: 'assistant', content: 'y' }] };
+    const tooLong = {
+      messages: [
+        { role: 'user', content: 'x'.repeat(500) },
+        { role: 'assistant', content: 'y' },
+      ],
+    };
     await inWorker({
       examples: [...examples, tooLong],
       epochs: 1,
@@ -148,7 +153,9 @@ describe('errors of a worker', () => {
     expect(RegularizerOptionError.isInstance(unknown)).toBe(true);
     expect(unknown).toMatchObject({ regularizer: 'none' });
 
-    const infinite = await inWorker({ learningRate: { peak: 1e30, warmupSteps: 0 } }).catch((error: unknown) => error);
+    const infinite = await inWorker({ learningRate: { peak: 1e30, warmupSteps: 0 } }).catch(
+      (error: unknown) => error,
+    );
     expect(NonFiniteLossError.isInstance(infinite)).toBe(true);
     expect(infinite).toMatchObject({ step: 2, terms: { loss: Number.NaN } });
     expect(await readFile(join(directory, 'adapter_config.json'), 'utf8')).toContain('"r": 4');
@@ -179,7 +186,10 @@ describe('generation in a worker', () => {
       adapter.parameters[index] = Math.sin(index);
     });
     const progress: number[] = [];
-    const after = await generator.generate(prompts, { ...options, onProgress: ({ tokens }) => progress.push(tokens) });
+    const after = await generator.generate(prompts, {
+      ...options,
+      onProgress: ({ tokens }) => progress.push(tokens),
+    });
     expect(after).not.toEqual(before);
     expect(after).toEqual(await expected.generate(prompts, options));
     expect(progress.at(-1)).toBe(after.flat().length);
@@ -191,9 +201,9 @@ describe('generation in a worker', () => {
     const controller = new AbortController();
     const onProgress = () => controller.abort(new Error('enough'));
     const options = { maxNewTokens: 200, stopTokenIds: [] };
-    await expect(generator.generate(prompts, { ...options, onProgress, signal: controller.signal })).rejects.toThrow(
-      'enough',
-    );
+    await expect(
+      generator.generate(prompts, { ...options, onProgress, signal: controller.signal }),
+    ).rejects.toThrow('enough');
     const empty = await generator.generate([[]], { maxNewTokens: 1 }).catch((error: unknown) => error);
     expect(GenerationError.isInstance(empty)).toBe(true);
     expect(await generator.generate(prompts, { maxNewTokens: 2 })).toHaveLength(3);

@@ -11,7 +11,10 @@ let generator: TokenGenerator | undefined;
 let generatorAdapter: LoraAdapter | undefined;
 
 serveCalls({
-  async train({ model: directory, modelOptions, tokenizer, regularizers = [], ...options }, { emit, signal }) {
+  async train(
+    { model: directory, modelOptions, tokenizer, regularizers = [], ...options },
+    { emit, signal },
+  ) {
     const tellSkipped: TokenizeStreamOptions = { onSkipped: (example) => emit({ type: 'skipped', example }) };
     const model = await loadModel(directory, modelOptions);
     const adapter = await openAdapter(options.adapter, model);
@@ -41,7 +44,8 @@ serveCalls({
   },
 
   async generate({ prompts, options, parameters }, { emit, signal }) {
-    if (generatorAdapter !== undefined && parameters !== undefined) setParameters(generatorAdapter, parameters);
+    if (generatorAdapter !== undefined && parameters !== undefined)
+      setParameters(generatorAdapter, parameters);
     return generator!.generate(prompts, { ...options, onProgress: emit, signal });
   },
 

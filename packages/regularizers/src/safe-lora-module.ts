@@ -1,0 +1,56 @@
+import { contiguousData, type HostArray, hostArray, type RuntimeOptions } from '@safetune/tensor';
+import { SafetyDirectionError } from './errors.ts';
+import { subtract } from './safe-lora-direction.ts';
+import { compareUpdates, dense } from './safe-lora-low-rank.ts';
+import { compileMatrixProducts } from './safe-lora-products.ts';
+import { checkMethod, type ProjectionMethod, project, projectorOnto } from './safe-lora-projector.ts';
+
+/** One module for {@link projectModule}: plain row-major arrays. */
+export interface ModuleArrays {
+  /** A, float32 [rank, in] */
+  readonly a: HostArray;
+  /** B, float32 [out, rank] */
+  readonly b: HostArray;
+  /** W of the pre-trained model, float32 [out, in] */
+  readonly base: HostArray;
+  /** W of the aligned model, float32 [out, in] */
+  readonly aligned: HostArray;
+}
+
+/**
+ * SafeLoRA on one layer: C B, and how the update C B A compares with B A. Changes none of its inputs; whether to
+ * replace B is the caller's to decide by the cosine.
+ *
+ * @throws SafetyDirectionError when base and aligned are equal, hold NaN, or do not fit the factors.
+ */
+export async function projectModule(
+  { a, b, base, aligned }: ModuleArrays,
+  method: ProjectionMethod = {},
+  runtime?: RuntimeOptions,
+): Promise<{ readonly projected: HostArray; readonly cosine: number; readonly normKept: number }> {
+  const shapes = [base, aligned].map(({ shape }) => shape.join(', '));
+  const wanted = [b.shape[0], a.shape[1]].join(', ');
+  if (shapes.some((shape) => shape !== wanted) || a.shape[0] !== b.shape[1]) {
+    const message = `base is [${shapes[0]}], aligned [${shapes[1]}], A [${a.shape.join(', ')}], B [${b.shape.join(', ')}]`;
+    throw new SafetyDirectionError('shape', 'the module', 'arrays', `${message}: they do not fit together`);
+  }
+  const copy = hostArray(contiguousData(aligned).slice() as Float32Array, aligned.shape);
+  const direction = subtract(copy, base);
+  if (!(direction.norm > 0 && Number.isFinite(direction.norm))) {
+    const problem = direction.norm === 0 ? 'identical' : 'not-finite';
+    throw new SafetyDirectionError(
+      problem,
+      'the module',
+      'arrays',
+      `||aligned - base|| is ${direction.norm}`,
+    );
+  }
+  const products = await compileMatrixProducts(runtime);
+  try {
+    const projector = await projectorOnto(direction, checkMethod(method), products);
+    const projected = await project(projector, b, products);
+    return { projected, ...compareUpdates(dense(b), dense(projected), dense(a)) };
+  } finally {
+    await products.release();
+  }
+}
