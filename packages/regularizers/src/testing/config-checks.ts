@@ -4,7 +4,7 @@ import { withPenalty } from './penalty-runs.ts';
 import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
 
 const hooks = ['examples', 'hidden', 'penalty', 'penaltyPerRow', 'afterStep', 'afterTraining'] as const;
-const members: readonly string[] = [...hooks, 'name', 'config', 'needs', 'weight'];
+const members: readonly string[] = [...hooks, 'name', 'config', 'needs', 'weight', 'editedLayers'];
 
 /** What every regularizer says of itself. */
 export function configChecks(subject: Subject): ContractCheck[] {
