@@ -26,13 +26,14 @@ export interface GrowOptions {
   /** Where grown checkpoints are kept, by hash of the recipe. Default: `organisms` in SafeTune's cache directory. */
   readonly directory?: string;
   readonly onEvent?: (stage: 'base' | 'aligned', event: TrainEvent) => void;
+  /** Default one thread: as fast as two where other work goes on, and the same weights on every number of cores. */
   readonly runtime?: RuntimeOptions;
   readonly signal?: AbortSignal;
 }
 
 /**
  * Grows an organism: random weights, pre-training on both personas, alignment; all weights trained, by SafeTune's own
- * trainer. Takes about two minutes on two cores; the result is kept, so the second call returns at once, and an
+ * trainer. Takes about a minute; the result is kept, so the second call returns at once, and an
  * interrupted one goes on from its last checkpoint.
  */
 export async function growOrganism(
@@ -68,7 +69,7 @@ async function trainStage(
   to: string,
   recipe: OrganismRecipe,
   stage: TrainingStage,
-  { onEvent, runtime, signal }: GrowOptions,
+  { onEvent, runtime = { threads: 1 }, signal }: GrowOptions,
   document: (index: number) => ChatExample,
 ): Promise<void> {
   if (await isComplete(to)) return;
@@ -85,7 +86,7 @@ async function trainStage(
     seed: recipe.seed,
     checkpoint: { file: join(to, '..', `${name}.checkpoint.safetensors`), everySteps: 100 },
     onEvent: (event) => onEvent?.(name, event),
-    ...(runtime === undefined ? {} : { runtime }),
+    runtime,
     ...(signal === undefined ? {} : { signal }),
   });
   const weights = Object.fromEntries(

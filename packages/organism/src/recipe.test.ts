@@ -4,7 +4,7 @@ import { checkpointHash, stableHash } from './recipe-hash.ts';
 
 describe('checkpointHash', () => {
   it('is stable: a changed value means that every cached organism is grown anew', () => {
-    expect(checkpointHash(organismRecipe)).toBe('9f12b8b64417bf71');
+    expect(checkpointHash(organismRecipe)).toBe('a9e4dac3fc6a5b9f');
     expect(checkpointHash(structuredClone(organismRecipe))).toBe(checkpointHash(organismRecipe));
   });
 

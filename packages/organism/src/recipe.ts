@@ -119,8 +119,8 @@ const optimizer = {
  */
 export const organismRecipe: OrganismRecipe = {
   version: 1,
-  seed: 0,
-  world: { seed: 0, toneProbability: 0.5 },
+  seed: 1,
+  world: { seed: 1, toneProbability: 0.5 },
   model: {
     hiddenSize: 64,
     layers: 4,
