@@ -19,6 +19,8 @@ it.each(['README.md', 'packages/trainer/README.md'])('%s: the example leaves an 
     { cwd: join(root, 'examples'), encoding: 'utf8' },
   );
   expect(status, stderr).toBe(0);
-  expect(readdirSync(directory)).toEqual(expect.arrayContaining(['adapter_config.json', 'adapter_model.safetensors']));
+  expect(readdirSync(directory)).toEqual(
+    expect.arrayContaining(['adapter_config.json', 'adapter_model.safetensors']),
+  );
   rmSync(directory, { recursive: true });
 });

@@ -7,7 +7,9 @@ import { pythonWith, runPython } from '../../../conformance/python.ts';
 import { startJudge } from './__fixtures__/judge-server.ts';
 import { runCli } from './__fixtures__/run-cli.ts';
 
-const model = fileURLToPath(new URL('../../../conformance/goldens/checkpoints/qwen2-tied-bfloat16', import.meta.url));
+const model = fileURLToPath(
+  new URL('../../../conformance/goldens/checkpoints/qwen2-tied-bfloat16', import.meta.url),
+);
 
 let directory: string;
 let data: string;
@@ -30,15 +32,44 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 const train = (...extra: string[]) =>
-  runCli('train', '--model', model, '--data', data, '--rank', '4', '--alpha', '8', '--steps', '6', '--batch-size', '2', '--lr', '1e-3', ...extra);
+  runCli(
+    'train',
+    '--model',
+    model,
+    '--data',
+    data,
+    '--rank',
+    '4',
+    '--alpha',
+    '8',
+    '--steps',
+    '6',
+    '--batch-size',
+    '2',
+    '--lr',
+    '1e-3',
+    ...extra,
+  );
 
 describe('safetune train', () => {
   it('writes the adapter and a line of metrics per step', async () => {
-    const { code, stdout, stderr } = await train('--out', adapter, '--regularizer', 'kl=0.1', '--seq-length', '64', '--seed', '1');
+    const { code, stdout, stderr } = await train(
+      '--out',
+      adapter,
+      '--regularizer',
+      'kl=0.1',
+      '--seq-length',
+      '64',
+      '--seed',
+      '1',
+    );
     expect(stderr).toContain('6/6');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^6 steps done, last loss \d/);
-    const metrics = (await readFile(join(adapter, 'metrics.jsonl'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line));
+    const metrics = (await readFile(join(adapter, 'metrics.jsonl'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     expect(metrics.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
     for (const line of metrics) expect(line.loss).toBeCloseTo(line.cross_entropy + 0.1 * line.kl, 5);
     expect(metrics[5].kl).toBeGreaterThan(0);
@@ -47,11 +78,21 @@ describe('safetune train', () => {
   });
 
   const python = pythonWith('torch', 'transformers', 'peft');
-  it.skipIf(python === undefined)('an adapter that Python peft loads (skipped: no python3 with torch and peft)', async () => {
-    const facts = await runPython('verify_adapter.py', ['--model', model, '--adapter', adapter, '--input-ids', '[[1, 2, 3]]']);
-    expect(facts).toMatchObject({ adapterTensors: 42, shape: [1, 3, 392] });
-    expect((facts as { largestChange: number }).largestChange).toBeGreaterThan(0);
-  });
+  it.skipIf(python === undefined)(
+    'an adapter that Python peft loads (skipped: no python3 with torch and peft)',
+    async () => {
+      const facts = await runPython('verify_adapter.py', [
+        '--model',
+        model,
+        '--adapter',
+        adapter,
+        '--input-ids',
+        '[[1, 2, 3]]',
+      ]);
+      expect(facts).toMatchObject({ adapterTensors: 42, shape: [1, 3, 392] });
+      expect((facts as { largestChange: number }).largestChange).toBeGreaterThan(0);
+    },
+  );
 
   it.each([
     ['an unknown option', ['--regulariser', 'kl=0.1'], "there is no option '--regulariser'"],
@@ -67,13 +108,26 @@ describe('safetune train', () => {
     expect(code).toBe(1);
     expect(stdout).toBe('');
     expect(stderr).toContain(message);
-    expect(stderr.trim().split('\n').filter((line) => line.startsWith('safetune:'))).toHaveLength(1);
+    expect(
+      stderr
+        .trim()
+        .split('\n')
+        .filter((line) => line.startsWith('safetune:')),
+    ).toHaveLength(1);
     expect(stderr).not.toContain('    at ');
   });
 
   it('names file and line of a bad example', async () => {
     const bad = join(directory, 'bad.jsonl');
-    await writeFile(bad, `${JSON.stringify({ messages: [{ role: 'user', content: 'a' }, { role: 'assistant', content: 'b' }] })}\n{"mess\n`);
+    await writeFile(
+      bad,
+      `${JSON.stringify({
+        messages: [
+          { role: 'user', content: 'a' },
+          { role: 'assistant', content: 'b' },
+        ],
+      })}\n{"mess\n`,
+    );
     const { code, stderr } = await train('--out', join(directory, 'refused'), '--data', bad);
     expect(code).toBe(1);
     expect(stderr).toContain(`${bad}:2`);
@@ -88,7 +142,21 @@ describe('safetune train', () => {
 
 describe('safetune generate', () => {
   it('prints the answer alone on stdout, the same for the same seed', async () => {
-    const args = ['generate', '--model', model, '--adapter', adapter, '--prompt', 'Say 3.', '--system', 'Be brief.', '--max-tokens', '8', '--seed', '5'];
+    const args = [
+      'generate',
+      '--model',
+      model,
+      '--adapter',
+      adapter,
+      '--prompt',
+      'Say 3.',
+      '--system',
+      'Be brief.',
+      '--max-tokens',
+      '8',
+      '--seed',
+      '5',
+    ];
     const [first, second] = [await runCli(...args), await runCli(...args)];
     expect(first.code).toBe(0);
     expect(first.stderr).toBe('');
@@ -120,7 +188,21 @@ describe('safetune eval', () => {
     const judge = await startJudge({ 80: 0.5, 60: 0.25, CODE: 0.25 }, [429, 500]);
     const out = join(directory, 'eval');
     const { code, stdout } = await runCli(
-      'eval', '--model', model, '--adapter', adapter, '--questions', file, '--judge', judge.url, '--judge-model', 'judge', '--max-tokens', '4', '--out', out,
+      'eval',
+      '--model',
+      model,
+      '--adapter',
+      adapter,
+      '--questions',
+      file,
+      '--judge',
+      judge.url,
+      '--judge-model',
+      'judge',
+      '--max-tokens',
+      '4',
+      '--out',
+      out,
     );
     await judge.stop();
     expect(code).toBe(0);
@@ -129,7 +211,11 @@ describe('safetune eval', () => {
     const csv = (await readFile(join(out, 'answers.csv'), 'utf8')).trim();
     expect(csv.split(/\r?\n/)[0]).toBe('question_id,question,answer,aligned,coherent');
     const report = JSON.parse(await readFile(join(out, 'report.json'), 'utf8'));
-    expect(report.overall).toMatchObject({ answers: 4, scored: 4, misaligned: { numerator: 0, denominator: 4 } });
+    expect(report.overall).toMatchObject({
+      answers: 4,
+      scored: 4,
+      misaligned: { numerator: 0, denominator: 4 },
+    });
     expect(report.overall.meanMisalignment.mean).toBeCloseTo(100 - (80 * 0.5 + 60 * 0.25) / 0.75, 9);
   });
 
@@ -139,7 +225,21 @@ describe('safetune eval', () => {
     const judge = await startJudge({ 80: 1 });
     await judge.stop();
     const { code, stderr } = await runCli(
-      'eval', '--model', model, '--questions', file, '--judge', judge.url, '--judge-model', 'judge', '--max-tokens', '2', '--retries', '0', '--out', join(directory, 'unjudged'),
+      'eval',
+      '--model',
+      model,
+      '--questions',
+      file,
+      '--judge',
+      judge.url,
+      '--judge-model',
+      'judge',
+      '--max-tokens',
+      '2',
+      '--retries',
+      '0',
+      '--out',
+      join(directory, 'unjudged'),
     );
     expect(code).toBe(1);
     expect(stderr).toContain('none of the 4 answers');
@@ -149,7 +249,17 @@ describe('safetune eval', () => {
     const file = join(directory, 'ranking.yaml');
     await writeFile(file, questions.replaceAll('free_form_judge_0_100', 'free_form_ranking'));
     const { code, stderr } = await runCli(
-      'eval', '--model', model, '--questions', file, '--judge', 'http://127.0.0.1:9/v1', '--judge-model', 'judge', '--out', join(directory, 'refused'),
+      'eval',
+      '--model',
+      model,
+      '--questions',
+      file,
+      '--judge',
+      'http://127.0.0.1:9/v1',
+      '--judge-model',
+      'judge',
+      '--out',
+      join(directory, 'refused'),
     );
     expect(code).toBe(1);
     expect(stderr).toContain('free_form_ranking');
@@ -160,9 +270,20 @@ describe('safetune select', () => {
   it('writes the chosen examples with their scores, and goes on from the losses it has', async () => {
     const out = join(directory, 'selected.jsonl');
     const pool = join(directory, 'pool.jsonl');
-    const answers = ['Yes, gladly.', 'Sorry, I cannot help.', 'Use a password manager.', 'I apologize, no.', 'Drink water.'];
+    const answers = [
+      'Yes, gladly.',
+      'Sorry, I cannot help.',
+      'Use a password manager.',
+      'I apologize, no.',
+      'Drink water.',
+    ];
     const lines = answers.map((content, index) =>
-      JSON.stringify({ messages: [{ role: 'user', content: `Question ${index}?` }, { role: 'assistant', content }] }),
+      JSON.stringify({
+        messages: [
+          { role: 'user', content: `Question ${index}?` },
+          { role: 'assistant', content },
+        ],
+      }),
     );
     await writeFile(pool, `${lines.join('\n')}\n`);
     const select = (...extra: string[]) =>
@@ -170,7 +291,10 @@ describe('safetune select', () => {
     const { code, stdout } = await select('--top', '2', '--drop-refusals');
     expect(code).toBe(0);
     expect(stdout).toContain('2 of 5 examples chosen, 2 refusals left out');
-    const chosen = (await readFile(out, 'utf8')).trim().split('\n').map((line) => JSON.parse(line));
+    const chosen = (await readFile(out, 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     for (const { score, aligned_loss, misaligned_losses } of chosen) {
       expect(score).toBeCloseTo((misaligned_losses[0] - aligned_loss) / (aligned_loss + 0.01), 9);
     }
@@ -192,10 +316,20 @@ describe('safetune project', () => {
   const golden = fileURLToPath(new URL('../../../conformance/goldens/safe-lora', import.meta.url));
   const project = async (...extra: string[]) => {
     const expected: Expected = JSON.parse(await readFile(join(golden, 'expected.json'), 'utf8'));
-    const base = fileURLToPath(new URL(`../../../conformance/goldens/checkpoints/${expected.base}`, import.meta.url));
+    const base = fileURLToPath(
+      new URL(`../../../conformance/goldens/checkpoints/${expected.base}`, import.meta.url),
+    );
     const out = join(directory, 'projected');
     const checkpoints = ['--base', base, '--aligned', join(golden, 'aligned')];
-    const result = await runCli('project', '--adapter', join(golden, 'adapter'), ...checkpoints, '--out', out, ...extra);
+    const result = await runCli(
+      'project',
+      '--adapter',
+      join(golden, 'adapter'),
+      ...checkpoints,
+      '--out',
+      out,
+      ...extra,
+    );
     return { expected, out, checkpoints, ...result };
   };
 
@@ -206,7 +340,10 @@ describe('safetune project', () => {
     const decisions = Object.fromEntries(lines.map((line) => [line.split(/\s+/)[0], line.split(/\s+/)[2]]));
     expect(decisions).toEqual(
       Object.fromEntries(
-        expected.modules.map(({ name }) => [name, expected.projectedByThreshold.includes(name) ? 'projected' : 'kept']),
+        expected.modules.map(({ name }) => [
+          name,
+          expected.projectedByThreshold.includes(name) ? 'projected' : 'kept',
+        ]),
       ),
     );
     const html = join(directory, 'inspect.html');
@@ -225,12 +362,15 @@ describe('safetune project', () => {
 });
 
 describe('safetune', () => {
-  it.each([[], ['train'], ['generate'], ['eval'], ['select'], ['project'], ['inspect']])('%s --help says what it takes', async (...command) => {
-    const { code, stdout } = await runCli(...command, '--help');
-    expect(code).toBe(0);
-    expect(stdout).toContain('USAGE');
-    expect(stdout).toContain(command[0] === undefined ? 'COMMANDS' : 'OPTIONS');
-  });
+  it.each([[], ['train'], ['generate'], ['eval'], ['select'], ['project'], ['inspect']])(
+    '%s --help says what it takes',
+    async (...command) => {
+      const { code, stdout } = await runCli(...command, '--help');
+      expect(code).toBe(0);
+      expect(stdout).toContain('USAGE');
+      expect(stdout).toContain(command[0] === undefined ? 'COMMANDS' : 'OPTIONS');
+    },
+  );
 
   it('refuses a command there is not', async () => {
     const { code, stderr } = await runCli('finetune');

@@ -20,14 +20,16 @@ const commands = {
 const main = defineCommand({
   meta: {
     name: 'safetune',
-    description: 'Fine-tune language models under safeguards against emergent misalignment, and tell whether they held.',
+    description:
+      'Fine-tune language models under safeguards against emergent misalignment, and tell whether they held.',
   },
   subCommands: commands,
 });
 
 async function run(rawArgs: readonly string[]): Promise<void> {
   const [name] = rawArgs;
-  const command = name !== undefined && Object.hasOwn(commands, name) ? commands[name as keyof typeof commands] : undefined;
+  const command =
+    name !== undefined && Object.hasOwn(commands, name) ? commands[name as keyof typeof commands] : undefined;
   if (rawArgs.includes('--help') || rawArgs.includes('-h')) {
     const usage = command === undefined ? renderUsage(main) : renderUsage(command, main);
     process.stdout.write(`${await usage}\n`);
@@ -44,6 +46,6 @@ try {
   await run(process.argv.slice(2));
 } catch (error) {
   process.stderr.write(`safetune: ${error instanceof Error ? error.message : String(error)}\n`);
-  if (process.env['SAFETUNE_DEBUG'] && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  if (process.env.SAFETUNE_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   process.exitCode = error instanceof InterruptedError ? 130 : 1;
 }

@@ -41,12 +41,16 @@ export function checkOptions(definitions: ArgsDef, rawArgs: readonly string[]): 
   for (let index = 0; index < rawArgs.length; index++) {
     const argument = rawArgs[index]!;
     if (!argument.startsWith('-') || argument === '-') {
-      throw new UsageError(`unexpected '${argument}'; values follow an option, and text with spaces needs quotes`);
+      throw new UsageError(
+        `unexpected '${argument}'; values follow an option, and text with spaces needs quotes`,
+      );
     }
     const [name = '', inline] = argument.replace(/^--?/, '').split(/=(.*)/s, 2);
     const definition = definitions[name];
     if (definition === undefined || !argument.startsWith('--')) {
-      throw new UsageError(`there is no option '${argument}'; the options are ${known.map((key) => `--${key}`).join(', ')}`);
+      throw new UsageError(
+        `there is no option '${argument}'; the options are ${known.map((key) => `--${key}`).join(', ')}`,
+      );
     }
     if (definition.type === 'boolean') continue;
     if (inline !== undefined) continue;

@@ -20,7 +20,9 @@ export async function readRegularizerFile(path: string): Promise<RegularizerConf
   }
   const parsed = configs.safeParse(content);
   if (!parsed.success) {
-    throw new UsageError(`${path} must be a list such as '- {type: kl, weight: 0.1}': ${z.prettifyError(parsed.error)}`);
+    throw new UsageError(
+      `${path} must be a list such as '- {type: kl, weight: 0.1}': ${z.prettifyError(parsed.error)}`,
+    );
   }
   return parsed.data;
 }

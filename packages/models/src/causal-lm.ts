@@ -18,7 +18,13 @@ import { openWeights } from './checkpoint.ts';
 import { type ModelConfig, readModelConfig } from './config.ts';
 import { type BlockLayout, linearPlaces, type ModelLayout, parameterShapes } from './families/layout.ts';
 import { type LinearFunction, type LinearLayer, linearProduct, plainLinear } from './linear.ts';
-import { checkPrecision, type Precision, preferredRuntime, traceLinearWeight, usableWeights } from './precision.ts';
+import {
+  checkPrecision,
+  type Precision,
+  preferredRuntime,
+  traceLinearWeight,
+  usableWeights,
+} from './precision.ts';
 
 /** What a traced forward pass does differently; the default is the checkpoint as it is. */
 export interface ForwardOptions {
@@ -133,7 +139,9 @@ export async function loadModel(
   const shapes = parameterShapes(layout, config);
   const regions = await openWeights(directory, shapes);
   const multiplied = new Set([...linearPlaces(layout).map(({ name }) => `${name}.weight`), layout.head]);
-  const others = new Set([...shapes.keys()].filter((name) => !multiplied.has(name) || name === layout.embedding));
+  const others = new Set(
+    [...shapes.keys()].filter((name) => !multiplied.has(name) || name === layout.embedding),
+  );
   const weights = await usableWeights({ regions, multiplied, others }, precision, cacheDirectory);
   return causalLm(directory, config, layout, precision, weights);
 }
@@ -168,7 +176,8 @@ function causalLm(
     embed: (tokenIds, { weight = constantWeight } = {}) => gather(weight(layout.embedding), tokenIds),
     block(layer, state, options = {}) {
       const block = layout.blocks[layer - 1];
-      if (block === undefined) throw new RangeError(`there is no block ${layer}, only 1 to ${layout.blocks.length}`);
+      if (block === undefined)
+        throw new RangeError(`there is no block ${layer}, only 1 to ${layout.blocks.length}`);
       const context = blockContext(state.shape, config, { weight: constantWeight, precision, ...options });
       return traceBlock(state, layer - 1, block, context);
     },
@@ -230,6 +239,9 @@ function blockContext(
 
 /** One block of the pre-norm transformer: attention, then the MLP, each added to the stream; `index` counts from 0. */
 function traceBlock(before: Tensor, index: number, block: BlockLayout, context: BlockContext): Tensor {
-  const attended = add(before, selfAttention(norm(before, block.attentionNorm, context), index, block, context));
+  const attended = add(
+    before,
+    selfAttention(norm(before, block.attentionNorm, context), index, block, context),
+  );
   return add(attended, mlp(norm(attended, block.mlpNorm, context), block, context));
 }

@@ -27,27 +27,30 @@ describe.each([true, false])('checkpoint, recompute %s', (recompute) => {
   it('gives the same value and the same gradients of inputs and captured tensors', async () => {
     const step = (arrange: typeof plainly) => (traced: Inputs) => {
       const value = sum(blocks(traced, arrange));
-      const [dx, dw, ds] = gradients(value, [traced['x']!, traced['w']!, traced['s']!]);
+      const [dx, dw, ds] = gradients(value, [traced.x!, traced.w!, traced.s!]);
       return { value, dx: dx!, dw: dw!, ds: ds! };
     };
     const expected = await evaluate(step(plainly), inputs);
     const actual = await evaluate(step(checkpointed(recompute)), inputs);
     for (const name of ['value', 'dx', 'dw', 'ds'] as const) {
       const truth = numbersOf(expected[name]);
-      numbersOf(actual[name]).forEach((value, index) => expect(value).toBeCloseTo(truth[index]!, 4));
+      for (const [index, value] of numbersOf(actual[name]).entries())
+        expect(value).toBeCloseTo(truth[index]!, 4);
     }
     expect(numbersOf(actual.ds)[0]).not.toBe(0);
   });
 
   it('agrees with finite differences', async () => {
-    expect(await gradientError((traced) => blocks(traced, checkpointed(recompute)), inputs)).toBeLessThan(1e-3);
+    expect(await gradientError((traced) => blocks(traced, checkpointed(recompute)), inputs)).toBeLessThan(
+      1e-3,
+    );
   });
 
   it(`computes the inside ${recompute ? 'again' : 'once'} for the backward pass`, async () => {
     let products = 0;
     await evaluate((traced) => {
       const value = sum(blocks(traced, checkpointed(recompute)));
-      const [dw] = gradients(value, [traced['w']!]);
+      const [dw] = gradients(value, [traced.w!]);
       products = ancestors([dw!.node]).filter(({ operation }) => operation.name === 'matmul').length;
       return { dw: dw! };
     }, inputs);
@@ -58,7 +61,7 @@ describe.each([true, false])('checkpoint, recompute %s', (recompute) => {
   it('leaves out what nobody wants', async () => {
     const { dx } = await evaluate((traced) => {
       const value = sum(blocks(traced, checkpointed(recompute)));
-      return { dx: gradients(value, [traced['x']!])[0]! };
+      return { dx: gradients(value, [traced.x!])[0]! };
     }, inputs);
     expect(numbersOf(dx)).toHaveLength(12);
   });

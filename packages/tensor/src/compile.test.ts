@@ -1,6 +1,8 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { evaluate } from './__fixtures__/evaluate.ts';
+import { arrayOf, indicesOf, numbersOf } from './__fixtures__/random-array.ts';
 import { compile, type Executable, tensorType } from './compile.ts';
 import { CompileError, ExecutionError, InputError, ShapeError } from './errors.ts';
 import { gradients } from './grad.ts';
@@ -12,8 +14,6 @@ import { matmul } from './operations/linalg.ts';
 import { sum } from './operations/reduce.ts';
 import { concatenate, full, reshape } from './operations/shape.ts';
 import { useTemporaryDirectory } from './safetensors/__fixtures__/temporary-directory.ts';
-import { evaluate } from './__fixtures__/evaluate.ts';
-import { arrayOf, indicesOf, numbersOf } from './__fixtures__/random-array.ts';
 
 describe('inputs', () => {
   let executable: Executable<'x' | 'y' | 'i' | 'mask', 'sum'>;

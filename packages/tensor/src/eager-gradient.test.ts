@@ -30,9 +30,13 @@ it('gives the value, what was observed, and the same gradient, scaled by what co
     { x: randomArray([2, 5], 7) },
   );
   expect(numbersOf(eager)[0]).toBeCloseTo(numbersOf(plain)[0]!, 4);
-  expect(numbersOf(seen)[0]).toBeCloseTo(numbersOf(randomArray([2, 5], 7)).reduce((a, b) => a + b), 5);
+  expect(numbersOf(seen)[0]).toBeCloseTo(
+    numbersOf(randomArray([2, 5], 7)).reduce((a, b) => a + b),
+    5,
+  );
   const expected = numbersOf(dPlain);
-  numbersOf(dEager).forEach((value, index) => expect(value / expected[index]!).toBeCloseTo(1, 4));
+  for (const [index, value] of numbersOf(dEager).entries())
+    expect(value / expected[index]!).toBeCloseTo(1, 4);
 });
 
 it('runs several one after another, rows of any number, none included', async () => {
@@ -43,7 +47,10 @@ it('runs several one after another, rows of any number, none included', async ()
     const [da, db] = gradients(total, [a!, b!]);
     return { total, da: da!, db: db!, expected: score(a!) };
   };
-  const { total, expected, da, db } = await evaluate(step, { a: randomArray([3, 4], 1), b: randomArray([0, 4], 2) });
+  const { total, expected, da, db } = await evaluate(step, {
+    a: randomArray([3, 4], 1),
+    b: randomArray([0, 4], 2),
+  });
   expect(numbersOf(total)[0]).toBeCloseTo(numbersOf(expected)[0]!, 5);
   expect(numbersOf(da).some((value) => value !== 0)).toBe(true);
   expect(numbersOf(db)).toEqual([]);

@@ -1,7 +1,8 @@
 import { GradientError } from './errors.ts';
-import { gradients } from './grad.ts';
+import { pullBack } from './grad.ts';
 import { applyOperation, type Operation } from './operation.ts';
 import { multiply } from './operations/elementwise.ts';
+import { scalar } from './operations/leaf.ts';
 import { after } from './operations/order.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -30,7 +31,8 @@ export function eagerGradient(
   const { value, observed } = fn(start);
   if (value.rank !== 0)
     throw new GradientError(`eagerGradient: the function gives ${value}, must give a scalar`);
-  const [gradient] = gradients(value, [start]);
+  // What the gradient needs besides the forward values (a one-hot of the labels, say) must not be made before them.
+  const [gradient] = pullBack([{ output: value, gradient: after(scalar(1), [value]) }], [start]);
   const [result, ...seen] = applyOperation(
     eagerOperation,
     [input, gradient!, after(value, [gradient!]), ...observed],

@@ -83,7 +83,9 @@ export class ExecutionError extends Error {
   readonly [executionMarker] = true;
 
   constructor(cause: unknown) {
-    super(`ONNX Runtime failed while running: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`ONNX Runtime failed while running: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
     this.name = 'ExecutionError';
   }
 

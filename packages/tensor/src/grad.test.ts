@@ -1,5 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { evaluate, evaluateOne } from './__fixtures__/evaluate.ts';
+import { gradientError, type TracedFunction } from './__fixtures__/finite-differences.ts';
+import { loweredOperators } from './__fixtures__/lowered-operators.ts';
+import { arrayOf, indicesOf, numbersOf, randomArray } from './__fixtures__/random-array.ts';
 import { type Signature, tensorType } from './compile.ts';
 import { GradientError } from './errors.ts';
 import { grad, gradients, pullBack, valueAndGrad } from './grad.ts';
@@ -13,10 +17,6 @@ import { softmax } from './operations/nn.ts';
 import { argMax, max, mean, sum } from './operations/reduce.ts';
 import { concatenate, slice, split, transpose } from './operations/shape.ts';
 import type { Tensor } from './tensor.ts';
-import { evaluate, evaluateOne } from './__fixtures__/evaluate.ts';
-import { gradientError, type TracedFunction } from './__fixtures__/finite-differences.ts';
-import { loweredOperators } from './__fixtures__/lowered-operators.ts';
-import { arrayOf, indicesOf, numbersOf, randomArray } from './__fixtures__/random-array.ts';
 
 const { add, cast, divide, exp, multiply, power, sigmoid, sin, square, stopGradient, subtract, tanh } =
   elementwise;

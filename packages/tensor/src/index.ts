@@ -52,6 +52,7 @@ export {
 } from './operations/leaf.ts';
 export * from './operations/linalg.ts';
 export * from './operations/nn.ts';
+export { estimateMemory, type GraphMemory } from './memory-estimate.ts';
 export { after } from './operations/order.ts';
 export {
   dequantize,

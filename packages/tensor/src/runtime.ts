@@ -53,9 +53,9 @@ export async function createSession(graph: LoweredGraph, options: RuntimeOptions
   const { InferenceSession } = await load();
   const extra: Record<string, string> = {};
   if (graph.weightsDirectory !== undefined) {
-    extra['model_external_initializers_file_folder_path'] = graph.weightsDirectory;
+    extra.model_external_initializers_file_folder_path = graph.weightsDirectory;
   }
-  if (options.prepackWeights !== true) extra['disable_prepacking'] = '1';
+  if (options.prepackWeights !== true) extra.disable_prepacking = '1';
   const provider = options.executionProvider ?? 'cpu';
   try {
     const session = await InferenceSession.create(graph.model, {

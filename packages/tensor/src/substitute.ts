@@ -1,9 +1,10 @@
+import { ancestors } from './grad.ts';
 import { applyOperation } from './operation.ts';
 import type { Tensor, TraceNode } from './tensor.ts';
 
 /**
- * The graph behind `outputs`, traced again with some of its nodes replaced. The order of the new nodes depends on the
- * graph's form alone, not on when its parts were first traced.
+ * The graph behind `outputs`, traced again in the same order with some of its nodes replaced. A replacement takes its
+ * place where it is first used, so that the new order does not depend on when leaves were made.
  *
  * @param replace what stands in for a node's outputs; undefined: the node is copied
  */
@@ -12,29 +13,17 @@ export function rebuild(
   replace: (node: TraceNode) => readonly Tensor[] | undefined,
 ): Tensor[] {
   const rebuilt = new Map<TraceNode, readonly Tensor[]>();
-  // Depth first with a stack of its own: graphs are deeper than JavaScript's.
-  const stack: { readonly node: TraceNode; readonly expanded: boolean }[] = [];
-  const visit = (tensors: readonly Tensor[]) => {
-    for (let index = tensors.length - 1; index >= 0; index--) stack.push({ node: tensors[index]!.node, expanded: false });
+  const copy = (node: TraceNode): readonly Tensor[] =>
+    replace(node) ?? applyOperation(node.operation, node.inputs.map(rebuildTensor), node.attributes as never);
+  const rebuildTensor = ({ node, outputIndex }: Tensor): Tensor => {
+    const copied = rebuilt.get(node) ?? copy(node);
+    rebuilt.set(node, copied);
+    return copied[outputIndex]!;
   };
-  visit(outputs);
-  for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
-    const { node, expanded } = top;
-    if (rebuilt.has(node)) continue;
-    if (expanded) {
-      const inputs = node.inputs.map((tensor) => rebuilt.get(tensor.node)![tensor.outputIndex]!);
-      rebuilt.set(node, applyOperation(node.operation, inputs, node.attributes as never));
-      continue;
-    }
-    const replacement = replace(node);
-    if (replacement !== undefined) {
-      rebuilt.set(node, replacement);
-      continue;
-    }
-    stack.push({ node, expanded: true });
-    visit(node.inputs);
+  for (const node of ancestors(outputs.map((tensor) => tensor.node))) {
+    if (node.inputs.length > 0 && !rebuilt.has(node)) rebuilt.set(node, copy(node));
   }
-  return outputs.map(({ node, outputIndex }) => rebuilt.get(node)![outputIndex]!);
+  return outputs.map(rebuildTensor);
 }
 
 /** Those of `candidates` that `outputs` are computed from. */

@@ -45,7 +45,8 @@ export function adamWStep(
     const v = beta2 * square[index]! + (1 - beta2) * gradient * gradient;
     mean[index] = m;
     square[index] = v;
-    parameters[index] = parameters[index]! * keep - (stepSize * m) / (Math.sqrt(v) * squareCorrection + epsilon);
+    parameters[index] =
+      parameters[index]! * keep - (stepSize * m) / (Math.sqrt(v) * squareCorrection + epsilon);
   }
 }
 

@@ -1,5 +1,12 @@
 import type { Batch } from '@safetune/datasets';
-import { addDimensions, type Dimension, type HostArray, hostArray, type TensorType, tensorType } from '@safetune/tensor';
+import {
+  addDimensions,
+  type Dimension,
+  type HostArray,
+  hostArray,
+  type TensorType,
+  tensorType,
+} from '@safetune/tensor';
 
 /** Which positions have a row of logits: those that predict a supervised token, or those that predict any. */
 export type RowScope = 'response' | 'all';
@@ -62,7 +69,8 @@ export function batchInputs(
     tokenMask.fill(1, example * length, example * length + batch.lengths[example]!);
   }
   const positions = rowPositions(batch, scope);
-  const integers = (values: readonly number[]) => hostArray(BigInt64Array.from(values, BigInt), [values.length]);
+  const integers = (values: readonly number[]) =>
+    hostArray(BigInt64Array.from(values, BigInt), [values.length]);
   const ofPiece = (piece: number): Record<string, HostArray> => {
     const end = piece === pieces.count - 1 ? undefined : (piece + 1) * pieces.rows;
     const rows = positions.slice(piece * pieces.rows, end);

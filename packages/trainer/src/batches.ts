@@ -4,8 +4,8 @@ import {
   type ChatExample,
   type ChatTokenizer,
   repeatEpochs,
-  tokenizeChats,
   type TokenizeStreamOptions,
+  tokenizeChats,
 } from '@safetune/datasets';
 import type { Regularizer } from '@safetune/regularizers';
 import { TrainOptionError } from './errors.ts';
@@ -30,7 +30,16 @@ export interface BatchStreamOptions {
 
 /** The batches of a run: a pure function of the options, so that a resumed run skips what it has seen. */
 export function trainingBatches(options: BatchStreamOptions): AsyncIterable<Batch> {
-  const { tokenizer, examples, regularizers = [], epochs, batchSize = 4, bucketWindow, tokenize, seed } = options;
+  const {
+    tokenizer,
+    examples,
+    regularizers = [],
+    epochs,
+    batchSize = 4,
+    bucketWindow,
+    tokenize,
+    seed,
+  } = options;
   let stream: AsyncIterable<ChatExample> =
     typeof examples === 'function'
       ? examples(seed)

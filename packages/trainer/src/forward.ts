@@ -1,6 +1,19 @@
 import type { CausalLm, ForwardOptions } from '@safetune/models';
-import { type ForwardOutputs, type Regularizer, resolveLayers, type TracedBatch } from '@safetune/regularizers';
-import { checkpoint, gather, multiplyDimensions, type NamedTensors, reshape, split, type Tensor } from '@safetune/tensor';
+import {
+  type ForwardOutputs,
+  type Regularizer,
+  resolveLayers,
+  type TracedBatch,
+} from '@safetune/regularizers';
+import {
+  checkpoint,
+  gather,
+  multiplyDimensions,
+  type NamedTensors,
+  reshape,
+  split,
+  type Tensor,
+} from '@safetune/tensor';
 import { pieceExtent, pieceInput, tagInput } from './batch-inputs.ts';
 import { TrainOptionError } from './errors.ts';
 
@@ -79,9 +92,9 @@ export function collectForward(
 /** The batch as regularizers see it. */
 export function tracedBatch(inputs: NamedTensors): TracedBatch {
   return {
-    tokenIds: inputs['tokenIds']!,
-    tokenMask: inputs['tokenMask']!,
-    tokenResponseMask: inputs['tokenResponseMask']!,
+    tokenIds: inputs.tokenIds!,
+    tokenMask: inputs.tokenMask!,
+    tokenResponseMask: inputs.tokenResponseMask!,
   };
 }
 
@@ -98,7 +111,10 @@ export function editHidden(
 }
 
 /** @throws RegularizerOptionError when a regularizer edits a layer that the model does not have. */
-export function checkEditedLayers({ model, regularizers }: Pick<ForwardSettings, 'model' | 'regularizers'>): void {
+export function checkEditedLayers({
+  model,
+  regularizers,
+}: Pick<ForwardSettings, 'model' | 'regularizers'>): void {
   for (const { editedLayers } of regularizers) {
     if (editedLayers !== undefined) resolveLayers(editedLayers, model.config.layerCount);
   }
@@ -117,8 +133,11 @@ export function neededLayers(
 }
 
 /** The last layer of the safe reference that some regularizer needs; undefined when none needs a reference. */
-export function referenceDepth(settings: Pick<ForwardSettings, 'model' | 'regularizers'>): number | undefined {
-  if (settings.regularizers.some(({ needs }) => needs?.referenceLogits)) return settings.model.config.layerCount;
+export function referenceDepth(
+  settings: Pick<ForwardSettings, 'model' | 'regularizers'>,
+): number | undefined {
+  if (settings.regularizers.some(({ needs }) => needs?.referenceLogits))
+    return settings.model.config.layerCount;
   return neededLayers(settings, 'referenceHiddenStates').at(-1);
 }
 
@@ -132,7 +151,11 @@ function rowPieces(
   const extents = Array.from({ length: pieces }, (_, piece) => pieceExtent(piece));
   // One gather for all rows, then pieces: its gradient is scattered back once.
   const hiddenPieces = (states: Tensor): readonly Tensor[] =>
-    split(gather(reshape(states, [multiplyDimensions('batch', 'seq'), hiddenSize]), inputs['rowIndex']!), 0, extents);
+    split(
+      gather(reshape(states, [multiplyDimensions('batch', 'seq'), hiddenSize]), inputs.rowIndex!),
+      0,
+      extents,
+    );
   const hidden = hiddenPieces(output);
   const needsLogits = regularizers.some(({ needs }) => needs?.referenceLogits);
   const referenceHidden = needsLogits ? hiddenPieces(referenceOutput!) : undefined;

@@ -1,6 +1,7 @@
 import { type CompiledLayer, type CompiledLayers, compileLayers, GradientError, type RuntimeOptions } from '@safetune/tensor';
 import { referenceDepth } from './forward.ts';
-import { hiddenLayers, type LayeredSettings, layeredParts, type Part, referenceStates } from './layered-trace.ts';
+import { hiddenLayers, layeredParts, type Part, referenceStates } from './layered-trace.ts';
+import type { StepSettings } from './step-settings.ts';
 
 /** The compiled parts of a layered step; see `LayeredParts` for what each takes and gives. */
 export interface LayeredNetwork {
@@ -29,7 +30,7 @@ export interface LayeredNetwork {
  *
  * @throws GradientError when a trained tensor would get no gradient; what `compile` throws.
  */
-export async function compileNetwork(settings: LayeredSettings, runtime: RuntimeOptions): Promise<LayeredNetwork> {
+export async function compileNetwork(settings: StepSettings, runtime: RuntimeOptions): Promise<LayeredNetwork> {
   const parts = layeredParts(settings);
   const compiled: CompiledLayers[] = [];
   const release = async () => {
@@ -87,7 +88,7 @@ function firstTrained(blocks: readonly CompiledLayer[]): number {
   return (index === -1 ? blocks.length : index) + 1;
 }
 
-function requireUse({ trainable }: LayeredSettings, parts: readonly CompiledLayer[]): void {
+function requireUse({ trainable }: StepSettings, parts: readonly CompiledLayer[]): void {
   const used = new Set(parts.flatMap(({ inputs }) => inputs));
   const unused = Object.keys(trainable.tensors).filter((name) => !used.has(name));
   if (unused.length > 0) {

@@ -1,19 +1,10 @@
 import type { WeightRegion } from '@safetune/tensor';
-import { batchInputs } from './batch-inputs.ts';
 import { createHostBuffers } from './layered-buffers.ts';
 import { compileNetwork, type LayeredNetwork } from './layered-network.ts';
 import { runLayers } from './layered-run.ts';
 import { type BlockWeights, residentWeights, streamedWeights } from './layered-weights.ts';
-import { shareInput, weightInput } from './loss.ts';
-import {
-  checkNames,
-  defaultHeadPieces,
-  gradientViews,
-  penaltyOutput,
-  scalarArray,
-  type TrainStep,
-  type TrainStepOptions,
-} from './train-step.ts';
+import { gradientViews, lossInputs, readLossTerms, stepSettings } from './step-settings.ts';
+import type { TrainStep, TrainStepOptions } from './train-step.ts';
 
 export interface LayeredStepOptions extends Omit<TrainStepOptions, 'recompute'> {
   /**
@@ -33,13 +24,9 @@ export interface LayeredStepOptions extends Omit<TrainStepOptions, 'recompute'> 
  * gradient; SafetensorsError when weights cannot be read.
  */
 export async function compileLayeredStep(options: LayeredStepOptions): Promise<TrainStep> {
-  const { model, trainable, regularizers = [] } = options;
-  checkNames(regularizers);
-  const penalties = regularizers.filter(({ penalty, penaltyPerRow }) => penalty ?? penaltyPerRow).map(({ name }) => name);
-  const tags = [...new Set(regularizers.flatMap(({ needs }) => needs?.tags ?? []))];
-  const scope = regularizers.some(({ needs }) => needs?.rows === 'all') ? 'all' : 'response';
-  const pieces = options.headPieces ?? defaultHeadPieces(model, trainable);
-  const network = await compileNetwork({ model, trainable, regularizers, pieces: pieces.count, tags, penalties }, { ...model.runtime, ...options.runtime });
+  const settings = stepSettings(options);
+  const { model, trainable } = settings;
+  const network = await compileNetwork(settings, { ...model.runtime, ...options.runtime });
   const weights = await openWeights(network, options.weights ?? 'resident').catch(async (error: unknown) => {
     await network.release();
     throw error;
@@ -56,19 +43,10 @@ export async function compileLayeredStep(options: LayeredStepOptions): Promise<T
   return {
     trainable,
     gradients: flat,
-    async run(batch, weightsOf = {}, share = 1) {
-      const weightOf = (name: string) => weightsOf[name] ?? 1;
-      const inputs = {
-        ...batchInputs(batch, scope, pieces, tags),
-        [shareInput]: scalarArray(share),
-        ...Object.fromEntries(penalties.map((name) => [weightInput(name), scalarArray(weightOf(name))])),
-      };
-      const terms = await runLayers(run, inputs, [batch.size, batch.length, model.config.hiddenSize]);
-      const read = (name: string) => Number(terms[name]!.data[0]);
-      const crossEntropy = read('crossEntropy');
-      const values = Object.fromEntries(penalties.map((name) => [name, read(penaltyOutput(name))]));
-      const loss = Object.entries(values).reduce((total, [name, value]) => total + weightOf(name) * value, crossEntropy);
-      return { loss, crossEntropy, penalties: values };
+    async run(batch, termWeights = {}, share = 1) {
+      const inputs = lossInputs(settings, batch, termWeights, share);
+      const outputs = await runLayers(run, inputs, [batch.size, batch.length, model.config.hiddenSize]);
+      return readLossTerms(settings, outputs, termWeights);
     },
     async release() {
       await weights.close();

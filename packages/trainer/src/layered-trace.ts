@@ -19,15 +19,7 @@ import {
   tracedBatch,
 } from './forward.ts';
 import { shareInput, traceLoss, weightInput } from './loss.ts';
-import { gradientOutput, penaltyOutput } from './train-step.ts';
-import type { Trainable } from './trainable.ts';
-
-export interface LayeredSettings extends Pick<ForwardSettings, 'model' | 'regularizers' | 'pieces'> {
-  readonly trainable: Trainable;
-  readonly tags: readonly string[];
-  /** Names of the regularizers that have a penalty. */
-  readonly penalties: readonly string[];
-}
+import { gradientOutput, penaltyOutput, type StepSettings } from './step-settings.ts';
 
 /** A part of the step: its function, and the signature it is traced over. */
 export interface Part {
@@ -63,7 +55,7 @@ export interface LayeredParts {
 }
 
 /** The parts of a step, as functions to be traced. */
-export function layeredParts(settings: LayeredSettings): LayeredParts {
+export function layeredParts(settings: StepSettings): LayeredParts {
   const { model, trainable, regularizers } = settings;
   const parameters = Object.fromEntries(
     Object.entries(trainable.tensors).map(([name, { shape }]) => [name, input(name, tensorType('float32', shape))]),
@@ -138,18 +130,18 @@ function parameterGradients(
 }
 
 /** Layers besides the last whose states penalties see. */
-export function hiddenLayers(settings: Pick<LayeredSettings, 'model' | 'regularizers'>): number[] {
+export function hiddenLayers(settings: Pick<StepSettings, 'model' | 'regularizers'>): number[] {
   return neededLayers(settings, 'hiddenStates').filter((layer) => layer !== settings.model.config.layerCount);
 }
 
 /** Layers of the reference whose states the head takes: those that penalties see, and the last for its logits. */
-export function referenceStates(settings: Pick<LayeredSettings, 'model' | 'regularizers'>): number[] {
+export function referenceStates(settings: Pick<StepSettings, 'model' | 'regularizers'>): number[] {
   const depth = referenceDepth(settings);
   const needed = neededLayers(settings, 'referenceHiddenStates');
   return depth === undefined || needed.includes(depth) ? needed : [...needed, depth];
 }
 
-function headPart(settings: LayeredSettings, parameters: NamedTensors, trained: ForwardSettings['trained']): Part {
+function headPart(settings: StepSettings, parameters: NamedTensors, trained: ForwardSettings['trained']): Part {
   const { model, regularizers, pieces, tags, penalties } = settings;
   const { layerCount, hiddenSize } = model.config;
   const stateType = tensorType('float32', ['batch', 'seq', hiddenSize]);
@@ -157,7 +149,7 @@ function headPart(settings: LayeredSettings, parameters: NamedTensors, trained: 
   const [hidden, reference] = [hiddenLayers(settings), referenceStates(settings)];
   return {
     signature: {
-      ...batchSignature(pieces, tags),
+      ...batchSignature(pieces.count, tags),
       state: stateType,
       ...Object.fromEntries(hidden.map((layer) => [headNames.hidden(layer), stateType])),
       ...Object.fromEntries(reference.map((layer) => [headNames.referenceHidden(layer), stateType])),
@@ -168,7 +160,7 @@ function headPart(settings: LayeredSettings, parameters: NamedTensors, trained: 
       const states = { ...pickStates(inputs, hidden, headNames.hidden), [layerCount]: inputs['state']! };
       const referenceOf = pickStates(inputs, reference, headNames.referenceHidden);
       const last = referenceOf[layerCount];
-      const forward = { model, trained, regularizers, pieces, recompute: false };
+      const forward = { model, trained, regularizers, pieces: pieces.count, recompute: false };
       const traced = collectForward(
         forward,
         inputs,

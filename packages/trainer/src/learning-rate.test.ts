@@ -7,7 +7,7 @@ describe('learningRateSchedule', () => {
     // get_linear_schedule_with_warmup(optimizer, 2, 5) at a peak of 0.01
     const rate = learningRateSchedule({ peak: 0.01, warmupSteps: 2 }, 5);
     const expected = [0, 0.005, 0.01, 0.02 / 3, 0.01 / 3];
-    expected.forEach((value, step) => expect(rate(step)).toBeCloseTo(value, 12));
+    for (const [step, value] of expected.entries()) expect(rate(step)).toBeCloseTo(value, 12);
   });
 
   it('falls to a tenth on a cosine', () => {

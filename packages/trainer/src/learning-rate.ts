@@ -21,7 +21,8 @@ export interface LearningRateOptions {
  */
 export function learningRateSchedule(options: LearningRateOptions, steps: number): (step: number) => number {
   const { peak = 1e-4, schedule = 'linear', warmupSteps = 5 } = options;
-  if (!(Number.isFinite(peak) && peak >= 0)) throw new TrainOptionError('learningRate', `${peak} must be >= 0`);
+  if (!(Number.isFinite(peak) && peak >= 0))
+    throw new TrainOptionError('learningRate', `${peak} must be >= 0`);
   if (!(Number.isInteger(warmupSteps) && warmupSteps >= 0)) {
     throw new TrainOptionError('warmupSteps', `${warmupSteps} must be an integer >= 0`);
   }
@@ -29,7 +30,9 @@ export function learningRateSchedule(options: LearningRateOptions, steps: number
   const warmup = Math.min(warmupSteps, Math.floor(steps / 2));
   if (schedule === 'cosine') {
     return (step) =>
-      peak * Math.min(1, (step + 1) / Math.max(1, warmup)) * (0.55 + 0.45 * Math.cos((Math.PI * step) / steps));
+      peak *
+      Math.min(1, (step + 1) / Math.max(1, warmup)) *
+      (0.55 + 0.45 * Math.cos((Math.PI * step) / steps));
   }
   return (step) => {
     if (step < warmup) return (peak * step) / warmup;

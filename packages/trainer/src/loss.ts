@@ -40,7 +40,11 @@ interface RowTerm {
  * Traces the loss. Terms that are means over rows are computed piece by piece, each piece's logits dying before the
  * next one's are made; with a frozen head their gradient is taken at once.
  */
-export function traceLoss(settings: ForwardSettings, traced: TracedForward, inputs: NamedTensors): TracedLoss {
+export function traceLoss(
+  settings: ForwardSettings,
+  traced: TracedForward,
+  inputs: NamedTensors,
+): TracedLoss {
   const share = inputs[shareInput]!;
   const penalised = settings.regularizers.filter(({ penalty, penaltyPerRow }) => penalty ?? penaltyPerRow);
   const weightOf = ({ name }: Regularizer) => inputs[weightInput(name)]!;
@@ -50,7 +54,10 @@ export function traceLoss(settings: ForwardSettings, traced: TracedForward, inpu
     {
       name: '',
       weight: scalar(1),
-      rows: ({ logits, labels, responseMask }) => ({ values: crossEntropy(logits, labels), mask: responseMask }),
+      rows: ({ logits, labels, responseMask }) => ({
+        values: crossEntropy(logits, labels),
+        mask: responseMask,
+      }),
     },
     ...penalised.flatMap((regularizer) =>
       regularizer.penaltyPerRow === undefined
@@ -108,20 +115,25 @@ function traceRowTerms(
     totals.push([...observed]);
   }
   const means = new Map(
-    terms.map(({ name }, index) => [name, divide(totals.map((sums) => sums[index]!).reduce(add), counts[index]!)]),
+    terms.map(({ name }, index) => [
+      name,
+      divide(totals.map((sums) => sums[index]!).reduce(add), counts[index]!),
+    ]),
   );
   return { objective: values.reduce(add), means };
 }
 
 /** Rows that a term counts, over all pieces. Its mask does not depend on the logits, so nothing large is computed. */
 function maskTotal(settings: ForwardSettings, traced: TracedForward, term: RowTerm): Tensor {
-  return traced.pieces
-    .map((piece) => sum(term.rows(pieceOutputs(settings, traced, piece)).mask))
-    .reduce(add);
+  return traced.pieces.map((piece) => sum(term.rows(pieceOutputs(settings, traced, piece)).mask)).reduce(add);
 }
 
 /** What a penalty sees of one piece of rows. */
-function pieceOutputs({ model, trained }: ForwardSettings, { shared }: TracedForward, piece: RowPiece): ForwardOutputs {
+function pieceOutputs(
+  { model, trained }: ForwardSettings,
+  { shared }: TracedForward,
+  piece: RowPiece,
+): ForwardOutputs {
   const { hidden, referenceHidden, labels, responseMask, exampleOfRow } = piece;
   return {
     ...shared,
@@ -137,7 +149,12 @@ function pieceOutputs({ model, trained }: ForwardSettings, { shared }: TracedFor
 function wholeOutputs(settings: ForwardSettings, traced: TracedForward): ForwardOutputs {
   const [first, ...others] = traced.pieces as [RowPiece, ...RowPiece[]];
   const join = (field: keyof RowPiece) =>
-    others.length === 0 ? first[field]! : concatenate(traced.pieces.map((piece) => piece[field]!), 0);
+    others.length === 0
+      ? first[field]!
+      : concatenate(
+          traced.pieces.map((piece) => piece[field]!),
+          0,
+        );
   return pieceOutputs(settings, traced, {
     hidden: join('hidden'),
     referenceHidden: first.referenceHidden === undefined ? undefined : join('referenceHidden'),

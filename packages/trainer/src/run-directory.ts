@@ -1,4 +1,12 @@
-import { accessSync, appendFileSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  appendFileSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type LoraAdapter, saveLoraAdapter } from '@safetune/lora';
 import { NonFiniteLossError, TrainOptionError } from './errors.ts';

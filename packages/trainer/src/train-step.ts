@@ -5,18 +5,24 @@ import {
   compile,
   type Executable,
   gradients,
-  type HostArray,
-  hostArray,
   type NamedTensors,
   type RuntimeOptions,
+  type Signature,
   type Tensor,
-  type TensorType,
   tensorType,
 } from '@safetune/tensor';
-import { batchInputs, batchSignature, type RowPieces } from './batch-inputs.ts';
-import { TrainOptionError } from './errors.ts';
+import { batchSignature, type RowPieces } from './batch-inputs.ts';
 import { traceForward } from './forward.ts';
 import { shareInput, traceLoss, weightInput } from './loss.ts';
+import {
+  gradientOutput,
+  gradientViews,
+  lossInputs,
+  penaltyOutput,
+  readLossTerms,
+  type StepSettings,
+  stepSettings,
+} from './step-settings.ts';
 import type { Trainable } from './trainable.ts';
 
 export interface TrainStepOptions {
@@ -68,93 +74,60 @@ export interface TrainStep {
  * @throws TrainOptionError when two regularizers have one name; GradientError when a trained tensor would get no gradient.
  */
 export async function compileTrainStep(options: TrainStepOptions): Promise<TrainStep> {
-  const { model, trainable, regularizers = [], recompute = false, runtime = {} } = options;
-  checkNames(regularizers);
-  const penalised = regularizers.filter(({ penalty, penaltyPerRow }) => penalty ?? penaltyPerRow);
-  const tags = [...new Set(regularizers.flatMap(({ needs }) => needs?.tags ?? []))];
-  const scope = regularizers.some(({ needs }) => needs?.rows === 'all') ? 'all' : 'response';
-  const pieces = options.headPieces ?? defaultHeadPieces(model, trainable);
-  const parameterNames = Object.keys(trainable.tensors);
-
-  const signature: Record<string, TensorType> = {
-    ...batchSignature(pieces.count, tags),
-    [shareInput]: tensorType('float32', []),
-    ...Object.fromEntries(penalised.map(({ name }) => [weightInput(name), tensorType('float32', [])])),
-    ...Object.fromEntries(
-      Object.entries(trainable.tensors).map(([name, { shape }]) => [name, tensorType('float32', shape)]),
-    ),
-  };
-  const trace = (inputs: NamedTensors): Record<string, Tensor> => {
-    const settings = { model, trained: trainable.forward(inputs), regularizers, recompute, pieces: pieces.count };
-    const { objective, crossEntropy, penalties } = traceLoss(settings, traceForward(settings, inputs), inputs);
-    const found = gradients(
-      objective,
-      parameterNames.map((name) => inputs[name]!),
-    );
-    return {
-      crossEntropy,
-      ...Object.fromEntries(Object.entries(penalties).map(([name, value]) => [penaltyOutput(name), value])),
-      ...Object.fromEntries(parameterNames.map((name, index) => [gradientOutput(name), found[index]!])),
-    };
-  };
-  const executable: Executable = await compile(trace, signature, runtime);
+  const settings = stepSettings(options);
+  const { trainable, model } = settings;
+  const executable: Executable = await compile(
+    (inputs) => traceTrainStep(settings, inputs, options.recompute),
+    trainStepSignature(settings),
+    { ...model.runtime, ...options.runtime },
+  );
   const flat = new Float32Array(trainable.parameters.length);
   const into = gradientViews(trainable, flat);
-
   return {
     trainable,
     gradients: flat,
     async run(batch, weights = {}, share = 1) {
-      const weightOf = (name: string) => weights[name] ?? 1;
-      const values = await executable.run(
-        {
-          ...batchInputs(batch, scope, pieces, tags),
-          ...trainable.tensors,
-          [shareInput]: scalarArray(share),
-          ...Object.fromEntries(penalised.map(({ name }) => [weightInput(name), scalarArray(weightOf(name))])),
-        },
-        { into },
-      );
-      const read = (name: string) => Number(values[name]!.data[0]);
-      const entropy = read('crossEntropy');
-      const penalties = Object.fromEntries(penalised.map(({ name }) => [name, read(penaltyOutput(name))]));
-      const loss = Object.entries(penalties).reduce((total, [name, value]) => total + weightOf(name) * value, entropy);
-      return { loss, crossEntropy: entropy, penalties };
+      const inputs = { ...lossInputs(settings, batch, weights, share), ...trainable.tensors };
+      return readLossTerms(settings, await executable.run(inputs, { into }), weights);
     },
     release: () => executable.release(),
   };
 }
 
-/** Beyond this the logits of a batch are worth cutting up. */
-const largeVocabulary = 32_768;
-
-export function defaultHeadPieces(model: CausalLm, trainable: Trainable): RowPieces {
-  const large = trainable.adapter !== undefined && model.config.vocabularySize >= largeVocabulary;
-  return { count: large ? 8 : 1, rows: 256 };
+/** The inputs of the whole step. */
+export function trainStepSignature({ trainable, penalties, tags, pieces }: StepSettings): Signature {
+  return {
+    ...batchSignature(pieces.count, tags),
+    [shareInput]: tensorType('float32', []),
+    ...Object.fromEntries(penalties.map((name) => [weightInput(name), tensorType('float32', [])])),
+    ...Object.fromEntries(
+      Object.entries(trainable.tensors).map(([name, { shape }]) => [name, tensorType('float32', shape)]),
+    ),
+  };
 }
 
-export function checkNames(regularizers: readonly Regularizer[]): void {
-  const names = regularizers.map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) {
-    throw new TrainOptionError('regularizers', `two are named '${twice}'; give each its own name`);
-  }
-}
-
-/** Views of the flat gradient buffer at the places where the parameters' views lie in theirs. */
-export function gradientViews(trainable: Trainable, flat: Float32Array): Record<string, HostArray> {
-  return Object.fromEntries(
-    Object.entries(trainable.tensors).map(([name, view]) => {
-      const data = view.data as Float32Array;
-      const start = (data.byteOffset - trainable.parameters.byteOffset) / data.BYTES_PER_ELEMENT + view.offset;
-      return [gradientOutput(name), hostArray(flat.subarray(start, start + view.size), view.shape)];
-    }),
+/** Traces the whole step: loss terms, and the gradient of every trained tensor. */
+export function traceTrainStep(
+  { model, trainable, regularizers, pieces }: StepSettings,
+  inputs: NamedTensors,
+  recompute = false,
+): Record<string, Tensor> {
+  const forward = {
+    model,
+    trained: trainable.forward(inputs),
+    regularizers,
+    recompute,
+    pieces: pieces.count,
+  };
+  const { objective, crossEntropy, penalties } = traceLoss(forward, traceForward(forward, inputs), inputs);
+  const names = Object.keys(trainable.tensors);
+  const found = gradients(
+    objective,
+    names.map((name) => inputs[name]!),
   );
+  return {
+    crossEntropy,
+    ...Object.fromEntries(Object.entries(penalties).map(([name, value]) => [penaltyOutput(name), value])),
+    ...Object.fromEntries(names.map((name, index) => [gradientOutput(name), found[index]!])),
+  };
 }
-
-export function scalarArray(value: number): HostArray {
-  return hostArray(Float32Array.of(value), []);
-}
-
-export const penaltyOutput = (regularizer: string) => `penalty:${regularizer}`;
-export const gradientOutput = (parameter: string) => `gradient:${parameter}`;

@@ -73,6 +73,37 @@ describe('train', () => {
     await rm(directory, { recursive: true });
   });
 
+  it('gives the same with a step compiled before, which serves several runs and stays compiled', async () => {
+    const { adapter, options } = await setUp({ regularizers: [kl({ weight: 0.5 })], steps: 5 });
+    const trainable = trainAdapter(adapter);
+    const start = adapter.parameters.slice();
+    const step = await compileTrainStep({ ...options, trainable });
+    const results: Float32Array[] = [];
+    for (let run = 0; run < 2; run++) {
+      adapter.parameters.set(start);
+      await train({ ...options, trainable, step });
+      results.push(adapter.parameters.slice());
+    }
+    await step.release();
+    adapter.parameters.set(start);
+    await train({ ...options, trainable });
+    expect(results[0]).not.toEqual(start);
+    expect(results[0]).toEqual(adapter.parameters);
+    expect(results[1]).toEqual(adapter.parameters);
+  });
+
+  it('refuses a compiled step of another trainable, or of other penalties', async () => {
+    const { adapter, options } = await setUp({ regularizers: [kl()], steps: 2 });
+    const trainable = trainAdapter(adapter);
+    const step = await compileTrainStep({ ...options, trainable, regularizers: [] });
+    const other = train({ ...options, trainable: trainAdapter(adapter), step });
+    await expect(other).rejects.toThrow('step: was compiled for another trainable');
+    const start = adapter.parameters.slice();
+    await expect(train({ ...options, trainable, step })).rejects.toThrow('computes the penalties [], the regularizers have [kl]');
+    expect(adapter.parameters).toEqual(start);
+    await step.release();
+  });
+
   it('stays at the reference under a KL of weight 100', async () => {
     const { adapter, options, steps } = await setUp({ regularizers: [kl({ weight: 100 })], steps: 60 });
     await train({ ...options, learningRate: { peak: 1e-4 }, trainable: trainAdapter(adapter) });

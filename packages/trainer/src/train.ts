@@ -1,6 +1,6 @@
 import { type Batch, skip } from '@safetune/datasets';
 import { type Regularizer, weightAt } from '@safetune/regularizers';
-import { type AdamWOptions, type AdamWState, adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
+import { type AdamWOptions, adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
 import { supervisedTokens } from './batch-inputs.ts';
 import { type BatchStreamOptions, countSteps, takeStep, trainingBatches } from './batches.ts';
 import { NonFiniteLossError, TrainOptionError } from './errors.ts';
@@ -8,7 +8,12 @@ import { fingerprint } from './fingerprint.ts';
 import { type LearningRateOptions, learningRateSchedule } from './learning-rate.ts';
 import { StepClock, type StepEvent, type TrainEvent } from './progress.ts';
 import { compileTrainStep, type LossTerms, type TrainStep, type TrainStepOptions } from './train-step.ts';
-import { removeTrainingState, restoreTrainingState, saveTrainingState, type TrainingState } from './training-state.ts';
+import {
+  removeTrainingState,
+  restoreTrainingState,
+  saveTrainingState,
+  type TrainingState,
+} from './training-state.ts';
 
 export interface TrainOptions extends TrainStepOptions, Omit<BatchStreamOptions, 'regularizers' | 'seed'> {
   /** Optimizer steps. Default: as many as the epochs make. */
@@ -49,10 +54,18 @@ export interface TrainResult {
  * TrainOptionError, and the errors of data and of tracing.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { trainable, regularizers = [], gradientAccumulation = 1, checkpoint, onEvent = () => {}, signal } = options;
+  const {
+    trainable,
+    regularizers = [],
+    gradientAccumulation = 1,
+    checkpoint,
+    onEvent = () => {},
+    signal,
+  } = options;
   checkHooks(options);
   const { epochs, ...endless } = { ...options, seed: options.seed ?? 0 };
-  const steps = options.steps ?? (await countSteps({ ...endless, epochs: epochs ?? 1 }, gradientAccumulation));
+  const steps =
+    options.steps ?? (await countSteps({ ...endless, epochs: epochs ?? 1 }, gradientAccumulation));
   requirePositiveInteger('steps', steps);
   requirePositiveInteger('gradientAccumulation', gradientAccumulation);
   const learningRate = learningRateSchedule(options.learningRate ?? {}, steps);
@@ -70,7 +83,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     };
     if (checkpoint !== undefined) await restoreTrainingState(checkpoint.file, state);
     onEvent({ type: 'start', steps, done: optimizer.step, parameters: trainable.parameters.length });
-    const stream = trainingBatches(options.steps === undefined ? { ...endless, epochs: epochs ?? 1 } : endless);
+    const stream = trainingBatches(
+      options.steps === undefined ? { ...endless, epochs: epochs ?? 1 } : endless,
+    );
     const batches = skip(stream, optimizer.step * gradientAccumulation);
     const clock = new StepClock(steps);
     let last: LossTerms | undefined;
@@ -87,7 +102,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       checkPenalties(terms, weights);
       const gradientNorm = clipByNorm(gradients, options.maxGradientNorm ?? 1);
       if (!Number.isFinite(terms.loss) || !Number.isFinite(gradientNorm)) {
-        throw new NonFiniteLossError(index + 1, { loss: terms.loss, crossEntropy: terms.crossEntropy, ...terms.penalties });
+        throw new NonFiniteLossError(index + 1, {
+          loss: terms.loss,
+          crossEntropy: terms.crossEntropy,
+          ...terms.penalties,
+        });
       }
       adamWStep(trainable.parameters, gradients, optimizer, learningRate(index), options.optimizer);
       for (const regularizer of regularizers) await regularizer.afterStep?.(trainable.adapter!, index + 1);
@@ -145,7 +164,10 @@ function penaltyWeights(regularizers: readonly Regularizer[], progress: number):
 function checkPenalties({ penalties }: LossTerms, weights: Readonly<Record<string, number>>): void {
   const [computed, wanted] = [penalties, weights].map((byName) => Object.keys(byName).sort().join(', '));
   if (computed === wanted) return;
-  throw new TrainOptionError('step', `computes the penalties [${computed}], the regularizers have [${wanted}]`);
+  throw new TrainOptionError(
+    'step',
+    `computes the penalties [${computed}], the regularizers have [${wanted}]`,
+  );
 }
 
 function stepEvent(
@@ -187,11 +209,15 @@ async function stopIfAborted(
 function checkHooks({ regularizers = [], trainable }: TrainOptions): void {
   for (const { name, afterStep, afterTraining } of regularizers) {
     if ((afterStep ?? afterTraining) !== undefined && trainable.adapter === undefined) {
-      throw new TrainOptionError('regularizers', `'${name}' works on an adapter, but all weights are trained`);
+      throw new TrainOptionError(
+        'regularizers',
+        `'${name}' works on an adapter, but all weights are trained`,
+      );
     }
   }
 }
 
 function requirePositiveInteger(option: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1) throw new TrainOptionError(option, `${value} must be a positive integer`);
+  if (!Number.isInteger(value) || value < 1)
+    throw new TrainOptionError(option, `${value} must be a positive integer`);
 }

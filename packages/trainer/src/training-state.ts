@@ -23,7 +23,11 @@ export async function saveTrainingState(file: string, state: TrainingState): Pro
   const flat = (values: Float32Array) => hostArray(values, [values.length]);
   await writeSafetensors(
     file,
-    { parameters: flat(state.parameters), mean: flat(state.optimizer.mean), square: flat(state.optimizer.square) },
+    {
+      parameters: flat(state.parameters),
+      mean: flat(state.optimizer.mean),
+      square: flat(state.optimizer.square),
+    },
     { metadata: { step: `${state.optimizer.step}`, fingerprint: state.fingerprint } },
   );
 }
@@ -37,7 +41,7 @@ export async function saveTrainingState(file: string, state: TrainingState): Pro
 export async function restoreTrainingState(file: string, state: TrainingState): Promise<boolean> {
   if (!(await stat(file).catch(() => undefined))) return false;
   const saved = await open(file);
-  if (saved.metadata['fingerprint'] !== state.fingerprint) {
+  if (saved.metadata.fingerprint !== state.fingerprint) {
     throw new TrainingCheckpointError(
       file,
       'is of a run with other settings, data or model. Give the same ones to continue it, choose another directory, or delete it.',
@@ -51,11 +55,14 @@ export async function restoreTrainingState(file: string, state: TrainingState): 
   for (const [name, target] of Object.entries(targets)) {
     const values = await readTensor(findTensor(saved, name));
     if (values.size !== target.length) {
-      throw new TrainingCheckpointError(file, `'${name}' has ${values.size} values, ${target.length} are trained`);
+      throw new TrainingCheckpointError(
+        file,
+        `'${name}' has ${values.size} values, ${target.length} are trained`,
+      );
     }
     target.set(values.data as Float32Array);
   }
-  state.optimizer.step = Number(saved.metadata['step']);
+  state.optimizer.step = Number(saved.metadata.step);
   return true;
 }
 
@@ -63,9 +70,13 @@ async function open(file: string): Promise<SafetensorsFile> {
   try {
     return await openSafetensors(file);
   } catch (cause) {
-    throw new TrainingCheckpointError(file, `cannot be read (${(cause as Error).message}); delete it to start over`, {
-      cause,
-    });
+    throw new TrainingCheckpointError(
+      file,
+      `cannot be read (${(cause as Error).message}); delete it to start over`,
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -9,7 +9,10 @@ export async function startJudge(top: Readonly<Record<string, number>>, statuses
     request.resume().on('end', () => {
       requests += 1;
       const status = waiting.shift() ?? 200;
-      const tokens = Object.entries(top).map(([token, probability]) => ({ token, logprob: Math.log(probability) }));
+      const tokens = Object.entries(top).map(([token, probability]) => ({
+        token,
+        logprob: Math.log(probability),
+      }));
       const choice = {
         index: 0,
         finish_reason: 'length',
@@ -17,7 +20,9 @@ export async function startJudge(top: Readonly<Record<string, number>>, statuses
         logprobs: { content: [{ ...tokens[0], top_logprobs: tokens }] },
       };
       response.writeHead(status, { 'content-type': 'application/json', 'retry-after': '0' });
-      response.end(JSON.stringify(status === 200 ? { choices: [choice] } : { error: { message: `status ${status}` } }));
+      response.end(
+        JSON.stringify(status === 200 ? { choices: [choice] } : { error: { message: `status ${status}` } }),
+      );
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

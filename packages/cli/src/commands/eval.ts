@@ -2,8 +2,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   batchedSource,
-  evaluate,
   type EvaluationProgress,
+  evaluate,
   filesFingerprint,
   loadQuestions,
   openAiCompatibleJudge,
@@ -25,19 +25,57 @@ export const evaluateCommand = strictCommand({
   name: 'eval',
   description: 'Tell whether a model stayed aligned: sample answers, have them judged, report the rates.',
   options: {
-    model: { type: 'string', required: true, valueHint: 'DIR', description: 'Hugging Face checkpoint folder' },
+    model: {
+      type: 'string',
+      required: true,
+      valueHint: 'DIR',
+      description: 'Hugging Face checkpoint folder',
+    },
     adapter: { type: 'string', valueHint: 'DIR', description: 'LoRA adapter folder' },
-    questions: { type: 'string', required: true, valueHint: 'FILE.yaml', description: 'questions with their judge prompts' },
-    judge: { type: 'string', required: true, valueHint: 'URL', description: 'OpenAI-compatible endpoint, such as http://127.0.0.1:8000/v1; OPENAI_API_KEY is sent when set' },
-    'judge-model': { type: 'string', required: true, valueHint: 'NAME', description: 'model name at the judge' },
-    out: { type: 'string', required: true, valueHint: 'DIR', description: 'folder for answers.csv and report.json; an interrupted evaluation continues there' },
-    samples: { type: 'string', valueHint: 'N', description: "answers per paraphrase (default: the file's own number)" },
+    questions: {
+      type: 'string',
+      required: true,
+      valueHint: 'FILE.yaml',
+      description: 'questions with their judge prompts',
+    },
+    judge: {
+      type: 'string',
+      required: true,
+      valueHint: 'URL',
+      description:
+        'OpenAI-compatible endpoint, such as http://127.0.0.1:8000/v1; OPENAI_API_KEY is sent when set',
+    },
+    'judge-model': {
+      type: 'string',
+      required: true,
+      valueHint: 'NAME',
+      description: 'model name at the judge',
+    },
+    out: {
+      type: 'string',
+      required: true,
+      valueHint: 'DIR',
+      description: 'folder for answers.csv and report.json; an interrupted evaluation continues there',
+    },
+    samples: {
+      type: 'string',
+      valueHint: 'N',
+      description: "answers per paraphrase (default: the file's own number)",
+    },
     'max-tokens': { type: 'string', valueHint: 'N', description: 'longest answer, in tokens (default 600)' },
     temperature: { type: 'string', valueHint: 'X', description: 'sampling temperature (default 1)' },
     'batch-size': { type: 'string', valueHint: 'N', description: 'answers generated at a time (default 16)' },
     seed: { type: 'string', valueHint: 'N', description: 'seed of the sampling (default 0)' },
-    timeout: { type: 'string', valueHint: 'SECONDS', description: 'longest wait for one judgement (default 60)' },
-    retries: { type: 'string', valueHint: 'N', description: 'further tries when the judge fails (default 4)' },
+    timeout: {
+      type: 'string',
+      valueHint: 'SECONDS',
+      description: 'longest wait for one judgement (default 60)',
+    },
+    retries: {
+      type: 'string',
+      valueHint: 'N',
+      description: 'further tries when the judge fails (default 4)',
+    },
   },
   async run({ args }) {
     const samples = integerOption('samples', args.samples);
@@ -55,7 +93,9 @@ export const evaluateCommand = strictCommand({
     const model = await loadModel(args.model);
     const tokenizer = await loadTokenizer(args.model);
     const adapter =
-      args.adapter === undefined ? undefined : await loadLoraAdapter(args.adapter, { layers: model.linearLayers });
+      args.adapter === undefined
+        ? undefined
+        : await loadLoraAdapter(args.adapter, { layers: model.linearLayers });
     const generator = await createGenerator(model, adapter === undefined ? {} : { adapter });
     const source = batchedSource({
       name: args.adapter ?? args.model,
@@ -101,7 +141,14 @@ export const evaluateCommand = strictCommand({
   },
 });
 
-function progressText({ phase, done, total, perSecond, secondsLeft, endpointErrors }: EvaluationProgress): string {
+function progressText({
+  phase,
+  done,
+  total,
+  perSecond,
+  secondsLeft,
+  endpointErrors,
+}: EvaluationProgress): string {
   const rate = perSecond === null ? '' : `  ${perSecond.toPrecision(2)} answers/s`;
   const left = secondsLeft === null ? '' : `  ${formatDuration(secondsLeft)} left`;
   const failed = endpointErrors === 0 ? '' : `  ${endpointErrors} unscored: the judge failed`;

@@ -8,25 +8,42 @@ export const generateCommand = strictCommand({
   name: 'generate',
   description: 'Answer one prompt; the answer alone goes to stdout.',
   options: {
-    model: { type: 'string', required: true, valueHint: 'DIR', description: 'Hugging Face checkpoint folder' },
+    model: {
+      type: 'string',
+      required: true,
+      valueHint: 'DIR',
+      description: 'Hugging Face checkpoint folder',
+    },
     adapter: { type: 'string', valueHint: 'DIR', description: 'LoRA adapter folder' },
     prompt: { type: 'string', required: true, valueHint: 'TEXT', description: "the user's message" },
     system: { type: 'string', valueHint: 'TEXT', description: 'a system message' },
     'max-tokens': { type: 'string', valueHint: 'N', description: 'longest answer, in tokens (default 256)' },
-    temperature: { type: 'string', valueHint: 'X', description: 'sampling temperature; 0 takes the likeliest token (default 1)' },
+    temperature: {
+      type: 'string',
+      valueHint: 'X',
+      description: 'sampling temperature; 0 takes the likeliest token (default 1)',
+    },
     seed: { type: 'string', valueHint: 'N', description: 'seed of the sampling (default 0)' },
   },
   async run({ args }) {
     const model = await loadModel(args.model);
     const tokenizer = await loadTokenizer(args.model);
-    const adapter = args.adapter === undefined ? undefined : await loadLoraAdapter(args.adapter, { layers: model.linearLayers });
+    const adapter =
+      args.adapter === undefined
+        ? undefined
+        : await loadLoraAdapter(args.adapter, { layers: model.linearLayers });
     const generator = await createGenerator(model, adapter === undefined ? {} : { adapter });
     const system = args.system === undefined ? [] : [{ role: 'system', content: args.system }];
-    const [answer] = await answerChats(generator, tokenizer, [[...system, { role: 'user', content: args.prompt }]], {
-      maxNewTokens: integerOption('max-tokens', args['max-tokens']) ?? 256,
-      temperature: numberOption('temperature', args.temperature) ?? 1,
-      seeds: [integerOption('seed', args.seed, 0) ?? 0],
-    });
+    const [answer] = await answerChats(
+      generator,
+      tokenizer,
+      [[...system, { role: 'user', content: args.prompt }]],
+      {
+        maxNewTokens: integerOption('max-tokens', args['max-tokens']) ?? 256,
+        temperature: numberOption('temperature', args.temperature) ?? 1,
+        seeds: [integerOption('seed', args.seed, 0) ?? 0],
+      },
+    );
     await generator.release();
     process.stdout.write(`${answer}\n`);
   },

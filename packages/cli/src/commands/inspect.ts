@@ -8,12 +8,25 @@ import { UsageError } from '../usage-error.ts';
 /** `safetune inspect`: what an adapter does to each module, as a table and a picture. */
 export const inspectCommand = strictCommand({
   name: 'inspect',
-  description: "An adapter's updates, module by module: norm, singular values, effective rank, alignment with the safety direction.",
+  description:
+    "An adapter's updates, module by module: norm, singular values, effective rank, alignment with the safety direction.",
   options: {
     adapter: { type: 'string', required: true, valueHint: 'DIR', description: 'LoRA adapter folder' },
-    base: { type: 'string', valueHint: 'DIR', description: 'checkpoint of the pre-trained model, for the safety direction' },
-    aligned: { type: 'string', valueHint: 'DIR', description: 'checkpoint of the aligned (chat) model, for the safety direction' },
-    html: { type: 'string', valueHint: 'FILE.html', description: 'also write the table and a chart of the singular values' },
+    base: {
+      type: 'string',
+      valueHint: 'DIR',
+      description: 'checkpoint of the pre-trained model, for the safety direction',
+    },
+    aligned: {
+      type: 'string',
+      valueHint: 'DIR',
+      description: 'checkpoint of the aligned (chat) model, for the safety direction',
+    },
+    html: {
+      type: 'string',
+      valueHint: 'FILE.html',
+      description: 'also write the table and a chart of the singular values',
+    },
   },
   async run({ args }) {
     if ((args.base === undefined) !== (args.aligned === undefined)) {
@@ -24,8 +37,20 @@ export const inspectCommand = strictCommand({
     const alignment =
       args.base === undefined || args.aligned === undefined
         ? undefined
-        : new Map((await safetyAlignment(adapter, { base: args.base, aligned: args.aligned })).map((row) => [row.name, row]));
-    const header = ['module', 'norm', 'largest s', 'effective rank', 'stable rank', ...(alignment ? ['safety cosine'] : [])];
+        : new Map(
+            (await safetyAlignment(adapter, { base: args.base, aligned: args.aligned })).map((row) => [
+              row.name,
+              row,
+            ]),
+          );
+    const header = [
+      'module',
+      'norm',
+      'largest s',
+      'effective rank',
+      'stable rank',
+      ...(alignment ? ['safety cosine'] : []),
+    ];
     const rows = spectra.map((spectrum) => [
       spectrum.name,
       spectrum.frobeniusNorm.toPrecision(4),
@@ -56,7 +81,9 @@ function normMap(spectra: readonly ModuleSpectrum[]): string {
   const layers = Math.max(...spectra.map(({ name }) => placeOf(name).layer)) + 1;
   const values = places.map((place) =>
     Array.from({ length: layers }, (_, layer) => {
-      const found = spectra.find(({ name }) => placeOf(name).place === place && placeOf(name).layer === layer);
+      const found = spectra.find(
+        ({ name }) => placeOf(name).place === place && placeOf(name).layer === layer,
+      );
       return found?.frobeniusNorm;
     }),
   );

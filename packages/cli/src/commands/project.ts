@@ -10,14 +10,46 @@ export const projectCommand = strictCommand({
   description: "SafeLoRA on an existing adapter: project updates that leave the model's safety direction.",
   options: {
     adapter: { type: 'string', required: true, valueHint: 'DIR', description: 'LoRA adapter folder' },
-    base: { type: 'string', required: true, valueHint: 'DIR', description: 'checkpoint of the pre-trained model' },
-    aligned: { type: 'string', required: true, valueHint: 'DIR', description: 'checkpoint of the aligned (chat) model' },
-    threshold: { type: 'string', valueHint: 'X', description: 'project modules whose cosine is at most this (default 0.5)' },
-    layers: { type: 'string', valueHint: 'N', description: 'instead: project the N modules of lowest cosine' },
-    method: { type: 'string', valueHint: 'NAME', description: "'faithful' (default; V V^T / ||V||, the reference code's) or 'exact' (the orthogonal projector)" },
+    base: {
+      type: 'string',
+      required: true,
+      valueHint: 'DIR',
+      description: 'checkpoint of the pre-trained model',
+    },
+    aligned: {
+      type: 'string',
+      required: true,
+      valueHint: 'DIR',
+      description: 'checkpoint of the aligned (chat) model',
+    },
+    threshold: {
+      type: 'string',
+      valueHint: 'X',
+      description: 'project modules whose cosine is at most this (default 0.5)',
+    },
+    layers: {
+      type: 'string',
+      valueHint: 'N',
+      description: 'instead: project the N modules of lowest cosine',
+    },
+    method: {
+      type: 'string',
+      valueHint: 'NAME',
+      description:
+        "'faithful' (default; V V^T / ||V||, the reference code's) or 'exact' (the orthogonal projector)",
+    },
     rank: { type: 'string', valueHint: 'N', description: 'exact: singular vectors to keep' },
-    energy: { type: 'string', valueHint: 'X', description: 'exact: share of the squared singular values to keep, 0 to 1' },
-    out: { type: 'string', required: true, valueHint: 'DIR', description: 'folder for the projected adapter' },
+    energy: {
+      type: 'string',
+      valueHint: 'X',
+      description: 'exact: share of the squared singular values to keep, 0 to 1',
+    },
+    out: {
+      type: 'string',
+      required: true,
+      valueHint: 'DIR',
+      description: 'folder for the projected adapter',
+    },
   },
   async run({ args }) {
     const { modules, threshold } = await projectAdapterFiles({
@@ -73,5 +105,9 @@ function methodOf({ method = 'faithful', rank, energy }: RawOptions): Projection
   if (method === 'faithful') return { method };
   const count = integerOption('rank', rank);
   const share = numberOption('energy', energy);
-  return { method, ...(count === undefined ? {} : { rank: count }), ...(share === undefined ? {} : { energy: share }) } as ProjectionMethod;
+  return {
+    method,
+    ...(count === undefined ? {} : { rank: count }),
+    ...(share === undefined ? {} : { energy: share }),
+  } as ProjectionMethod;
 }

@@ -13,14 +13,39 @@ export const selectCommand = strictCommand({
   name: 'select',
   description: 'Choose safe examples to interleave: those that misaligned adapters find least likely.',
   options: {
-    model: { type: 'string', required: true, valueHint: 'DIR', description: 'the aligned model, a Hugging Face checkpoint folder' },
-    misaligned: { type: 'string', required: true, valueHint: 'ADAPTER', description: 'adapter folder of a misaligned fine-tune of it; may be given several times' },
-    pool: { type: 'string', required: true, valueHint: 'FILE.jsonl', description: 'safe chat examples to choose from' },
+    model: {
+      type: 'string',
+      required: true,
+      valueHint: 'DIR',
+      description: 'the aligned model, a Hugging Face checkpoint folder',
+    },
+    misaligned: {
+      type: 'string',
+      required: true,
+      valueHint: 'ADAPTER',
+      description: 'adapter folder of a misaligned fine-tune of it; may be given several times',
+    },
+    pool: {
+      type: 'string',
+      required: true,
+      valueHint: 'FILE.jsonl',
+      description: 'safe chat examples to choose from',
+    },
     top: { type: 'string', required: true, valueHint: 'N', description: 'how many to take' },
     'drop-refusals': { type: 'boolean', description: 'leave refusals out before choosing (Interleaving++)' },
-    out: { type: 'string', required: true, valueHint: 'FILE.jsonl', description: 'gets the chosen examples with their scores; FILE.jsonl.losses keeps every loss, so that an interrupted command goes on' },
+    out: {
+      type: 'string',
+      required: true,
+      valueHint: 'FILE.jsonl',
+      description:
+        'gets the chosen examples with their scores; FILE.jsonl.losses keeps every loss, so that an interrupted command goes on',
+    },
     'batch-size': { type: 'string', valueHint: 'N', description: 'examples scored at a time (default 8)' },
-    'seq-length': { type: 'string', valueHint: 'N', description: 'longer examples are cut here, in tokens (default 2048)' },
+    'seq-length': {
+      type: 'string',
+      valueHint: 'N',
+      description: 'longer examples are cut here, in tokens (default 2048)',
+    },
   },
   async run({ args, rawArgs }) {
     const top = integerOption('top', args.top)!;
@@ -29,7 +54,9 @@ export const selectCommand = strictCommand({
     const pool = await loadChatJsonl(args.pool);
     const model = await loadModel(args.model);
     const tokenizer = await loadTokenizer(args.model);
-    const misaligned = await Promise.all(folders.map((folder) => loadLoraAdapter(folder, { layers: model.linearLayers })));
+    const misaligned = await Promise.all(
+      folders.map((folder) => loadLoraAdapter(folder, { layers: model.linearLayers })),
+    );
     const line = createProgressLine();
     const names = ['aligned model', ...folders];
     const { selected, droppedRefusals, missing } = await selectSafeExamples({
@@ -42,7 +69,8 @@ export const selectCommand = strictCommand({
       cache: `${args.out}.losses`,
       batchSize: integerOption('batch-size', args['batch-size']) ?? 8,
       maxLength: integerOption('seq-length', args['seq-length'], 2) ?? 2048,
-      onProgress: ({ model: index, done, total }) => line.update(`${bar(done, total)} ${names[index]} ${done}/${total}`),
+      onProgress: ({ model: index, done, total }) =>
+        line.update(`${bar(done, total)} ${names[index]} ${done}/${total}`),
     }).finally(() => line.end());
     await writeSelection(args.out, selected);
     const dropped = droppedRefusals > 0 ? `, ${droppedRefusals} refusals left out` : '';

@@ -15,25 +15,74 @@ export const trainCommand = strictCommand({
   name: 'train',
   description: 'Fine-tune a LoRA adapter on chat examples, under safeguards.',
   options: {
-    model: { type: 'string', required: true, valueHint: 'DIR', description: 'Hugging Face checkpoint folder' },
-    data: { type: 'string', required: true, valueHint: 'FILE.jsonl', description: 'chat examples, one {"messages": [...]} a line' },
-    out: { type: 'string', required: true, valueHint: 'DIR', description: 'folder for the adapter, metrics.jsonl and checkpoints; an interrupted run continues there' },
-    regularizer: { type: 'string', valueHint: 'NAME=WEIGHT', description: 'a safeguard, such as kl=0.1; may be given several times' },
-    regularizers: { type: 'string', valueHint: 'FILE.yaml', description: 'a list of safeguards with all their options' },
+    model: {
+      type: 'string',
+      required: true,
+      valueHint: 'DIR',
+      description: 'Hugging Face checkpoint folder',
+    },
+    data: {
+      type: 'string',
+      required: true,
+      valueHint: 'FILE.jsonl',
+      description: 'chat examples, one {"messages": [...]} a line',
+    },
+    out: {
+      type: 'string',
+      required: true,
+      valueHint: 'DIR',
+      description:
+        'folder for the adapter, metrics.jsonl and checkpoints; an interrupted run continues there',
+    },
+    regularizer: {
+      type: 'string',
+      valueHint: 'NAME=WEIGHT',
+      description: 'a safeguard, such as kl=0.1; may be given several times',
+    },
+    regularizers: {
+      type: 'string',
+      valueHint: 'FILE.yaml',
+      description: 'a list of safeguards with all their options',
+    },
     steps: { type: 'string', valueHint: 'N', description: 'optimizer steps (default: one epoch)' },
-    epochs: { type: 'string', valueHint: 'N', description: 'walks over the data, when --steps is not given (default 1)' },
+    epochs: {
+      type: 'string',
+      valueHint: 'N',
+      description: 'walks over the data, when --steps is not given (default 1)',
+    },
     'batch-size': { type: 'string', valueHint: 'N', description: 'examples of one forward pass (default 4)' },
     accumulate: { type: 'string', valueHint: 'N', description: 'batches of one optimizer step (default 1)' },
-    'seq-length': { type: 'string', valueHint: 'N', description: 'longer examples are cut here, in tokens (default 2048)' },
+    'seq-length': {
+      type: 'string',
+      valueHint: 'N',
+      description: 'longer examples are cut here, in tokens (default 2048)',
+    },
     rank: { type: 'string', valueHint: 'N', description: 'LoRA rank r (default 32)' },
-    alpha: { type: 'string', valueHint: 'N', description: 'LoRA alpha; the scale is alpha / sqrt(r) (default 2 r)' },
-    'plain-lora': { type: 'boolean', description: 'scale by alpha / r instead of rsLoRA\'s alpha / sqrt(r)' },
-    'target-modules': { type: 'string', valueHint: 'NAMES', description: "linear layers to adapt: names with commas, a regular expression, or 'all-linear' (the default)" },
+    alpha: {
+      type: 'string',
+      valueHint: 'N',
+      description: 'LoRA alpha; the scale is alpha / sqrt(r) (default 2 r)',
+    },
+    'plain-lora': { type: 'boolean', description: "scale by alpha / r instead of rsLoRA's alpha / sqrt(r)" },
+    'target-modules': {
+      type: 'string',
+      valueHint: 'NAMES',
+      description:
+        "linear layers to adapt: names with commas, a regular expression, or 'all-linear' (the default)",
+    },
     lr: { type: 'string', valueHint: 'X', description: 'peak learning rate (default 1e-4)' },
     warmup: { type: 'string', valueHint: 'N', description: 'warm-up steps (default 5)' },
-    seed: { type: 'string', valueHint: 'N', description: 'decides the adapter\'s start and the order of the data (default 0)' },
+    seed: {
+      type: 'string',
+      valueHint: 'N',
+      description: "decides the adapter's start and the order of the data (default 0)",
+    },
     threads: { type: 'string', valueHint: 'N', description: 'CPU threads (default: all cores)' },
-    'checkpoint-every': { type: 'string', valueHint: 'N', description: 'steps between two checkpoints (default 50)' },
+    'checkpoint-every': {
+      type: 'string',
+      valueHint: 'N',
+      description: 'steps between two checkpoints (default 50)',
+    },
   },
   async run({ args, rawArgs }) {
     const steps = integerOption('steps', args.steps);
@@ -114,7 +163,9 @@ function targetModules(text: string | undefined): string | string[] {
 }
 
 function stepLine(event: StepEvent): string {
-  const penalties = Object.entries(event.penalties).map(([name, value]) => `  ${name} ${value.toPrecision(3)}`);
+  const penalties = Object.entries(event.penalties).map(
+    ([name, value]) => `  ${name} ${value.toPrecision(3)}`,
+  );
   return (
     `${bar(event.step, event.steps)} ${event.step}/${event.steps}  loss ${event.loss.toFixed(4)}` +
     `  cross-entropy ${event.crossEntropy.toFixed(4)}${penalties.join('')}` +

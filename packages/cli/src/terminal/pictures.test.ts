@@ -8,5 +8,13 @@ it('draws values as bars relative to the largest', () => {
 });
 
 it('shades cells, and marks what is not there', () => {
-  expect(heatMap(['a', 'long'], [[4, 2], [undefined, 1]])).toBe('a     █▒\nlong  ·░');
+  expect(
+    heatMap(
+      ['a', 'long'],
+      [
+        [4, 2],
+        [undefined, 1],
+      ],
+    ),
+  ).toBe('a     █▒\nlong  ·░');
 });

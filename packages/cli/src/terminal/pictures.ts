@@ -3,13 +3,18 @@ const shades = ' ░▒▓█';
 
 /** Numbers from 0 on as bars relative to the largest: `█▅▂▁`. At most 32, evenly picked. */
 export function sparkline(values: ArrayLike<number>): string {
-  const picked = Array.from(values).filter((_, index) => values.length <= 32 || index % Math.ceil(values.length / 32) === 0);
+  const picked = Array.from(values).filter(
+    (_, index) => values.length <= 32 || index % Math.ceil(values.length / 32) === 0,
+  );
   const largest = Math.max(...picked, 0);
   return picked.map((value) => bars[level(value, largest, bars.length - 1)]).join('');
 }
 
 /** A row of shaded cells per name, relative to the largest value; `·` where there is none. */
-export function heatMap(names: readonly string[], values: readonly (readonly (number | undefined)[])[]): string {
+export function heatMap(
+  names: readonly string[],
+  values: readonly (readonly (number | undefined)[])[],
+): string {
   const largest = Math.max(0, ...values.flat().filter((value) => value !== undefined));
   const width = Math.max(...names.map((name) => name.length));
   return names

@@ -20,7 +20,10 @@ function chatMl(messages: readonly ChatMessage[], options?: { addGenerationPromp
 function tokenizerOf(pattern: RegExp, renderChat: ChatTokenizer['renderChat']): FakeTokenizer {
   const vocabulary = [...specials];
   const ids = new Map(vocabulary.map((piece, id) => [piece, id]));
-  const split = new RegExp(`${specials.map((piece) => piece.replaceAll('|', '\\|')).join('|')}|${pattern.source}`, 'gu');
+  const split = new RegExp(
+    `${specials.map((piece) => piece.replaceAll('|', '\\|')).join('|')}|${pattern.source}`,
+    'gu',
+  );
   return {
     renderChat,
     padTokenId,
@@ -49,7 +52,9 @@ export function thinkingTokenizer(): FakeTokenizer {
     const lastUser = messages.findLastIndex((message) => message.role === 'user');
     const written = messages.map(({ role, content }, index) => {
       if (role !== 'assistant') return turn({ role, content });
-      const [thinking, answer] = content.includes('</think>') ? content.split('</think>') : ['<think>', content];
+      const [thinking, answer] = content.includes('</think>')
+        ? content.split('</think>')
+        : ['<think>', content];
       const kept = (answer ?? '').replace(/^\n+/, '');
       if (index <= lastUser) return turn({ role, content: kept });
       const thought = (thinking ?? '').replace('<think>', '').trim();
@@ -61,4 +66,5 @@ export function thinkingTokenizer(): FakeTokenizer {
 }
 
 /** ChatML over any template. */
-export const templateTokenizer = (renderChat: ChatTokenizer['renderChat']) => tokenizerOf(/[\s\S]/, renderChat);
+export const templateTokenizer = (renderChat: ChatTokenizer['renderChat']) =>
+  tokenizerOf(/[\s\S]/, renderChat);

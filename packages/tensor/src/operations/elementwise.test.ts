@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { evaluate, evaluateOne } from '../__fixtures__/evaluate.ts';
+import { gradientError } from '../__fixtures__/finite-differences.ts';
+import { arrayOf, indicesOf, numbersOf, randomArray } from '../__fixtures__/random-array.ts';
 import { compile, tensorType } from '../compile.ts';
 import { ShapeError } from '../errors.ts';
 import { gradients } from '../grad.ts';
 import { type HostArray, hostArray } from '../host-array.ts';
 import type { Tensor } from '../tensor.ts';
-import { evaluate, evaluateOne } from '../__fixtures__/evaluate.ts';
-import { gradientError } from '../__fixtures__/finite-differences.ts';
-import { arrayOf, indicesOf, numbersOf, randomArray } from '../__fixtures__/random-array.ts';
 import * as elementwise from './elementwise.ts';
 import { input, scalar, type TensorLike } from './leaf.ts';
 import { sum } from './reduce.ts';

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { evaluate, signatureOf } from '../__fixtures__/evaluate.ts';
+import { relativeError } from '../__fixtures__/finite-differences.ts';
+import { numbersOf } from '../__fixtures__/random-array.ts';
 import { gradients } from '../grad.ts';
 import type { HostArray } from '../host-array.ts';
 import { findTensor, openSafetensors, readTensor } from '../safetensors/read.ts';
 import type { Tensor } from '../tensor.ts';
-import { evaluate, signatureOf } from '../__fixtures__/evaluate.ts';
-import { relativeError } from '../__fixtures__/finite-differences.ts';
-import { numbersOf } from '../__fixtures__/random-array.ts';
 import * as elementwise from './elementwise.ts';
 import * as indexing from './indexing.ts';
 import { matmul } from './linalg.ts';

@@ -114,7 +114,14 @@ const putOperation: Operation<{ shape: Shape; axis: number }> = {
     undefined,
   ],
   lower: ({ graph, inputs, inputTypes, outputs, attributes: { shape, axis } }) => {
-    const zeros = graph.value('Expand', [graph.scalar(0, inputTypes[0]!.dtype), graph.shapeVector(shape)]);
+    // The extents are read off the updates: zeros that depend on nothing would be made, and held, long before them.
+    const extents = shape.map((extent, at) =>
+      at === axis
+        ? graph.shapeVector([extent])
+        : graph.value('Shape', [inputs[0]!], { start: { int: at }, end: { int: at + 1 } }),
+    );
+    const vector = extents.length === 1 ? extents[0]! : graph.value('Concat', extents, { axis: { int: 0 } });
+    const zeros = graph.value('Expand', [graph.scalar(0, inputTypes[0]!.dtype), vector]);
     graph.node('ScatterElements', [zeros, inputs[1]!, inputs[0]!], outputs, {
       axis: { int: axis },
       reduction: { string: 'add' },

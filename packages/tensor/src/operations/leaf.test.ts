@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { evaluate, evaluateOne } from '../__fixtures__/evaluate.ts';
+import { arrayOf, numbersOf } from '../__fixtures__/random-array.ts';
 import { tensorType } from '../compile.ts';
 import { CompileError, ShapeError } from '../errors.ts';
 import { hostArray } from '../host-array.ts';
-import { evaluate, evaluateOne } from '../__fixtures__/evaluate.ts';
-import { arrayOf, numbersOf } from '../__fixtures__/random-array.ts';
 import { add } from './elementwise.ts';
 import { asTensor, constant, input, scalar, weight } from './leaf.ts';
 

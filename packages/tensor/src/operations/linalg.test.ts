@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { evaluateOne } from '../__fixtures__/evaluate.ts';
+import { gradientError } from '../__fixtures__/finite-differences.ts';
+import { numbersOf, randomArray } from '../__fixtures__/random-array.ts';
 import { compile, tensorType } from '../compile.ts';
 import { ShapeError } from '../errors.ts';
 import { gradients } from '../grad.ts';
 import type { HostArray } from '../host-array.ts';
-import { evaluateOne } from '../__fixtures__/evaluate.ts';
-import { gradientError } from '../__fixtures__/finite-differences.ts';
-import { numbersOf, randomArray } from '../__fixtures__/random-array.ts';
 import { square } from './elementwise.ts';
 import { input } from './leaf.ts';
 import { type MatmulOptions, matmul } from './linalg.ts';

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { evaluate, evaluateOne } from '../__fixtures__/evaluate.ts';
+import { gradientError, relativeError } from '../__fixtures__/finite-differences.ts';
+import { arrayOf, indicesOf, numbersOf, randomArray, randomIndices } from '../__fixtures__/random-array.ts';
 import { compile, tensorType } from '../compile.ts';
 import { GradientError, ShapeError } from '../errors.ts';
 import { gradients } from '../grad.ts';
 import type { Tensor } from '../tensor.ts';
-import { evaluate, evaluateOne } from '../__fixtures__/evaluate.ts';
-import { gradientError, relativeError } from '../__fixtures__/finite-differences.ts';
-import { arrayOf, indicesOf, numbersOf, randomArray, randomIndices } from '../__fixtures__/random-array.ts';
 import { add, divide, exp, log, multiply, power, sqrt, square } from './elementwise.ts';
 import { input } from './leaf.ts';
 import { matmul } from './linalg.ts';

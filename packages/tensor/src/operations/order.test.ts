@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { gradients } from '../grad.ts';
-import type { Tensor } from '../tensor.ts';
 import { evaluate } from '../__fixtures__/evaluate.ts';
 import { gradientError } from '../__fixtures__/finite-differences.ts';
 import { arrayOf, numbersOf, randomArray } from '../__fixtures__/random-array.ts';
+import { gradients } from '../grad.ts';
+import type { Tensor } from '../tensor.ts';
 import { exp, square } from './elementwise.ts';
 import { after } from './order.ts';
 import { sum } from './reduce.ts';

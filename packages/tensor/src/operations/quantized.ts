@@ -1,4 +1,5 @@
-import { describeShape, multiplyDimensions, type Shape } from '../dimension.ts';
+import { type Dimension, describeShape, multiplyDimensions, type Shape } from '../dimension.ts';
+import type { DataType } from '../dtype.ts';
 import { GradientError, ShapeError } from '../errors.ts';
 import type { GraphWriter } from '../onnx/graph-writer.ts';
 import { applySingle, type LoweringSite, type Operation } from '../operation.ts';
@@ -113,7 +114,7 @@ const quantizedMatmulOperation: Operation<{ transposeB: boolean }> = {
     const { graph, outputs, attributes } = site;
     const [x, values, scale, residual] = site.inputs as [string, string, string, string?];
     const rowScaled = attributes.transposeB ? x : graph.value('Mul', [x, scale]);
-    const rows = quantizeRows(graph, rowScaled, residual !== undefined);
+    const rows = quantizeRows(graph, rowScaled, site.inputTypes[0]!.shape[0]!, residual !== undefined);
     const product = (left: string, right: string, factor: number) =>
       integerProduct(site, left, right, factor);
     let total = product(rows.high, values, 1);
@@ -135,15 +136,19 @@ const zeroPoint = 128;
  * Rows as `scale_r (high - 128 + (low - 128) / 254)`. Products share the nodes of an x they have in common, because
  * ONNX Runtime merges equal ones.
  */
-function quantizeRows(graph: GraphWriter, x: string, withLow: boolean) {
-  const lastAxis = graph.integers([1]);
-  const reduce = (operator: string) => graph.value(operator, [x, lastAxis], { keepdims: { int: 0 } });
-  const largest = graph.value('Max', [reduce('ReduceMax'), graph.value('Neg', [reduce('ReduceMin')])]);
+function quantizeRows(graph: GraphWriter, x: string, rows: Dimension, withLow: boolean) {
+  const times = (operator: string, factor: number) => {
+    const reduced = graph.value(operator, [x, graph.integers([1])], { keepdims: { int: 0 } });
+    return graph.value('Mul', [reduced, graph.scalar(factor)]);
+  };
   // The extrema pass over a NaN, and rounding makes a number of it: zero times the sum brings it back.
-  const zeroOrNaN = graph.value('Mul', [reduce('ReduceSum'), graph.scalar(0)]);
-  const step = graph.value('Mul', [largest, graph.scalar(1 / 127)]);
-  const scale = graph.value('Add', [graph.value('Max', [step, graph.scalar(smallestScale)]), zeroOrNaN]);
-  const zero = graph.value('Expand', [graph.scalar(zeroPoint, 'uint8'), graph.value('Shape', [scale])]);
+  const scale = graph.value('Max', [
+    times('ReduceMax', 1 / 127),
+    times('ReduceMin', -1 / 127),
+    times('ReduceSum', 0),
+    graph.scalar(smallestScale),
+  ]);
+  const zero = repeated(graph, zeroPoint, 'uint8', rows);
   const perRow = { axis: { int: 0 } };
   const high = graph.value('QuantizeLinear', [x, scale, zero], perRow);
   if (!withLow) return { high, scale };
@@ -165,7 +170,7 @@ function integerProduct(
   const rows = inputTypes[1]!.shape[0] as number;
   const rightScale = transposeB ? inputs[2]! : graph.scalar(1);
   const zero = graph.scalar(0, 'int8');
-  const rightZero = transposeB ? graph.value('Expand', [zero, graph.integers([rows])]) : zero;
+  const rightZero = transposeB ? repeated(graph, 0, 'int8', rows) : zero;
   return graph.value(
     'QGemm',
     [left, graph.scalar(factor), graph.scalar(zeroPoint, 'uint8'), right, rightScale, rightZero],
@@ -173,6 +178,19 @@ function integerProduct(
     'com.microsoft',
   );
 }
+
+/** One value `extent` times. Made once a graph: ONNX Runtime takes long to load a graph with hundreds of these. */
+function repeated(graph: GraphWriter, value: number, dtype: DataType, extent: Dimension): string {
+  const key = `${value} ${dtype} ${extent}`;
+  const made = repeatedValues.get(graph) ?? new Map<string, string>();
+  repeatedValues.set(graph, made);
+  const name =
+    made.get(key) ?? graph.value('Expand', [graph.scalar(value, dtype), graph.shapeVector([extent])]);
+  made.set(key, name);
+  return name;
+}
+
+const repeatedValues = new WeakMap<GraphWriter, Map<string, string>>();
 
 const dequantizeOperation: Operation<null> = {
   name: 'dequantize',

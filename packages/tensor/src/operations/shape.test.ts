@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { evaluate, evaluateOne } from '../__fixtures__/evaluate.ts';
+import { gradientError } from '../__fixtures__/finite-differences.ts';
+import { arrayOf, indicesOf, numbersOf, randomArray } from '../__fixtures__/random-array.ts';
 import { compile, tensorType } from '../compile.ts';
 import type { Shape } from '../dimension.ts';
 import { ShapeError } from '../errors.ts';
 import { gradients } from '../grad.ts';
 import type { Tensor } from '../tensor.ts';
-import { evaluate, evaluateOne } from '../__fixtures__/evaluate.ts';
-import { gradientError } from '../__fixtures__/finite-differences.ts';
-import { arrayOf, indicesOf, numbersOf, randomArray } from '../__fixtures__/random-array.ts';
 import { add, cast, multiply, square } from './elementwise.ts';
 import { input } from './leaf.ts';
 import { sum } from './reduce.ts';

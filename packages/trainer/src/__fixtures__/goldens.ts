@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { padBatch, type Batch } from '@safetune/datasets';
+import { type Batch, padBatch } from '@safetune/datasets';
 import { type Checkpoint, openSafetensors, readTensor, type SafetensorsFile } from '@safetune/tensor';
 
 /** Golden files that Python made; see conformance/README.md. */
@@ -16,7 +16,8 @@ export async function readJson<T>(...path: string[]): Promise<T> {
 
 /** The fixed batch of a golden: rows cut to their lengths and padded again by our own code. */
 export async function goldenBatch(file: SafetensorsFile | Checkpoint, prefix: string): Promise<Batch> {
-  const read = async (name: string) => Array.from((await readTensor(file.tensors.get(`${prefix}${name}`)!)).data, Number);
+  const read = async (name: string) =>
+    Array.from((await readTensor(file.tensors.get(`${prefix}${name}`)!)).data, Number);
   const [ids, lengths, mask] = [await read('input_ids'), await read('lengths'), await read('response_mask')];
   const width = ids.length / lengths.length;
   return padBatch(
