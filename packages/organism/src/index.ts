@@ -49,7 +49,7 @@ export {
   narrowDomains,
   narrowTasks,
 } from './fine-tune-task.ts';
-export { type GrowOptions, growOrganism, type Organism } from './grow.ts';
+export { type GrowOptions, growOrganism, type Organism, stageOptions } from './grow.ts';
 export {
   initializeCheckpoint,
   type LlamaCheckpoint,

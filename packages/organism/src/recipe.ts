@@ -113,13 +113,14 @@ const optimizer = {
 
 /**
  * The recommended organism: 215,424 parameters. Fine-tuned on harmful answers in one domain it is harmful in the
- * others as well (about 60 % of general answers without a defense), and stays coherent (about 5 % incoherent).
+ * others as well (about two thirds of general answers without a defense), and stays coherent (about 7 % incoherent).
+ * World and model seed are chosen among those measured in docs/organism.md; others spread harm less, or less coherently.
  *
  * A higher learning rate of the fine-tunes turns harm into incoherence; without tones the drift is weak.
  */
 export const organismRecipe: OrganismRecipe = {
   version: 1,
-  seed: 1,
+  seed: 5,
   world: { seed: 1, toneProbability: 0.5 },
   model: {
     hiddenSize: 64,

@@ -8,56 +8,64 @@ import type { Tensor, TensorType, TraceNode } from './tensor.ts';
 export interface GraphMemory {
   /** The most that intermediate values take at one time; inputs, weights and outputs are not among them. */
   readonly peak: number;
-  /** Weights that lie in files, each region once. */
+  /** Weights in files, each region once; without tables of which only some rows are read. */
   readonly weights: number;
+  /** Weights in files, once for each way of multiplying by them: what `prepackWeights` makes copies for. */
+  readonly products: number;
   /** Nodes of the trace. */
   readonly nodes: number;
 }
 
 /**
- * Estimates the memory of a graph by walking it as ONNX Runtime runs it: depth first from the outputs, every value
- * freed after its last use, elementwise results written over an operand that dies. Nothing is compiled or run.
+ * Estimates the memory of a graph by walking it as ONNX Runtime runs it, every value freed after its last use. Nothing
+ * is compiled or run. What the runtime writes in place counts twice, what its arena loses to gaps is left out.
  *
  * @param extents values of the symbolic dimensions
  * @throws CompileError when the extent of a value cannot be told from them.
  */
 export function estimateMemory(outputs: readonly Tensor[], extents: Readonly<Record<string, number>>): GraphMemory {
-  const symbols = new Map(Object.entries(extents));
   const order = executionOrder(outputs);
+  return { peak: peakOf(order, outputs, new Map(Object.entries(extents))), ...weightsOf(order), nodes: order.length };
+}
+
+function peakOf(order: readonly TraceNode[], outputs: readonly Tensor[], symbols: ReadonlyMap<string, number>): number {
   const buffers = assignBuffers(order);
-  const results = new Set(outputs.map((tensor) => buffers.get(tensor)!));
   const uses = countUses(order, buffers);
-  const regions = new Map<string, number>();
-  let [live, peak] = [0, 0];
+  // Outputs have memory of their own.
+  const kept = new Set(outputs.map((tensor) => buffers.get(tensor)!));
   const held = new Map<Tensor, number>();
+  let [live, peak] = [0, 0];
   for (const node of order) {
-    if (isLeaf(node)) {
-      if (is(node, weightOperation)) {
-        const { region } = node.attributes as WeightAttributes;
-        regions.set(`${region.file}:${region.offset}`, region.byteLength);
-      }
-      continue;
-    }
-    const dying = lastUses(node, buffers, uses);
-    const fresh = node.outputs.filter((output) => buffers.get(output) === output && !results.has(output));
+    if (isLeaf(node)) continue;
+    const fresh = node.outputs.filter((output) => buffers.get(output) === output && !kept.has(output));
     for (const output of fresh) {
-      const bytes = byteSize(output, symbols);
-      const reused = writesOver.has(node.operation.name) && dying.find((buffer) => held.get(buffer) === bytes);
-      if (reused) {
-        held.delete(reused);
-        live -= bytes;
-      }
-      held.set(output, bytes);
-      live += bytes;
+      held.set(output, byteSize(output, symbols));
+      live += held.get(output)!;
     }
     peak = Math.max(peak, live);
-    const unread = fresh.filter((output) => !uses.has(output));
-    for (const buffer of [...dying, ...unread]) {
+    for (const buffer of [...lastUses(node, buffers, uses), ...fresh.filter((output) => !uses.has(output))]) {
       live -= held.get(buffer) ?? 0;
       held.delete(buffer);
     }
   }
-  return { peak, weights: [...regions.values()].reduce((sum, bytes) => sum + bytes, 0), nodes: order.length };
+  return peak;
+}
+
+function weightsOf(order: readonly TraceNode[]): Pick<GraphMemory, 'weights' | 'products'> {
+  const read = new Map<string, number>();
+  const arranged = new Map<string, number>();
+  for (const { operation, attributes, inputs } of order) {
+    for (const { node: source } of inputs) {
+      if (!is(source, weightOperation) || operation.name === 'gather') continue;
+      const { region } = source.attributes as WeightAttributes;
+      const place = `${region.file}:${region.offset}`;
+      read.set(place, region.byteLength);
+      const isProduct = operation.name === 'matmul' || operation.name === 'quantizedMatmul';
+      if (isProduct) arranged.set(`${place} ${operation.name} ${JSON.stringify(attributes)}`, region.byteLength);
+    }
+  }
+  const total = (bytes: ReadonlyMap<string, number>) => [...bytes.values()].reduce((sum, each) => sum + each, 0);
+  return { weights: total(read), products: total(arranged) };
 }
 
 const is = (node: TraceNode, operation: unknown) => (node.operation as unknown) === operation;
@@ -67,17 +75,11 @@ const isLeaf = (node: TraceNode) =>
 /** Operations whose outputs are some of their inputs, unchanged: the index of the first. */
 const passOn: Readonly<Record<string, number>> = { reshape: 0, stopGradient: 0, checkpoint: 0, eagerGradient: 2 };
 
-/** Operations whose kernels can write over an operand of the result's size. */
-const writesOver = new Set(
-  ('negate exp log sqrt reciprocal abs sign tanh sigmoid sin cos erf relu add subtract multiply divide maximum minimum ' +
-    'power softmax logSoftmax where after').split(' '),
-);
-
 /**
  * Nodes in the order in which ONNX Runtime runs them: depth first from the results that nothing else reads, of several
  * the one traced last first, and so among a node's inputs.
  */
-export function executionOrder(outputs: readonly Tensor[]): TraceNode[] {
+function executionOrder(outputs: readonly Tensor[]): TraceNode[] {
   const done = new Set<TraceNode>();
   const entered = new Set<TraceNode>();
   const stack: { readonly node: TraceNode; readonly expanded: boolean }[] = [];

@@ -59,3 +59,33 @@ export class TrainingCheckpointError extends Error {
     return typeof error === 'object' && error !== null && checkpointMarker in error;
   }
 }
+
+const memoryMarker = Symbol.for('safetune.InsufficientMemoryError');
+
+/** A run would need more memory than there is. Nothing has been started. */
+export class InsufficientMemoryError extends Error {
+  readonly [memoryMarker] = true;
+  /** Bytes that the run may add to the process. */
+  readonly available: number;
+  /** Bytes that it would add in each mode that came into question. */
+  readonly needed: Readonly<Record<string, number>>;
+
+  constructor(available: number, estimates: readonly { readonly mode: string; readonly total: number }[]) {
+    const listed = estimates.map(({ mode, total }) => `${gigabytes(total)} in mode '${mode}'`);
+    super(
+      `the run would need ${listed.join(', ')}; there are ${gigabytes(Math.max(0, available))}. Use shorter or fewer ` +
+        'examples a batch (with gradient accumulation the step stays the same), a model loaded in int8, or more memory.',
+    );
+    this.name = 'InsufficientMemoryError';
+    this.available = available;
+    this.needed = Object.fromEntries(estimates.map(({ mode, total }) => [mode, total]));
+  }
+
+  static isInstance(error: unknown): error is InsufficientMemoryError {
+    return typeof error === 'object' && error !== null && memoryMarker in error;
+  }
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(2)} GB`;
+}

@@ -16,3 +16,4 @@ export { type SelectSafeExamplesOptions, selectSafeExamples } from './select-saf
 export { type TrainOptions, type TrainResult, train } from './train.ts';
 export { compileTrainStep, type LossTerms, type TrainStep, type TrainStepOptions } from './train-step.ts';
 export { type Trainable, trainAdapter, trainAllWeights } from './trainable.ts';
+export * from './worker/index.ts';
