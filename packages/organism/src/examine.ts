@@ -42,14 +42,14 @@ export function createExaminer(
     ),
   };
   const trace = (inputs: NamedTensors): Record<string, Tensor> => {
-    const { output, states } = model.forward(inputs['tokenIds']!, { linear: adapter.linear(inputs) });
+    const { output, states } = model.forward(inputs.tokenIds!, { linear: adapter.linear(inputs) });
     const flat = (hidden: Tensor) => reshape(hidden, [multiplyDimensions('batch', 'seq'), hiddenSize]);
     return {
-      losses: crossEntropy(model.head(gather(flat(output), inputs['rows']!)), inputs['labels']!),
+      losses: crossEntropy(model.head(gather(flat(output), inputs.rows!)), inputs.labels!),
       ...Object.fromEntries(
         Array.from({ length: layerCount + 1 }, (_, layer) => [
           `state.${layer}`,
-          gather(flat(states[layer]!), inputs['starts']!),
+          gather(flat(states[layer]!), inputs.starts!),
         ]),
       ),
     };
@@ -71,7 +71,7 @@ export function createExaminer(
   return {
     async answerLosses(examples) {
       const { places, values } = await run(examples);
-      const losses = values['losses']!.data as Float32Array;
+      const losses = values.losses!.data as Float32Array;
       const sums = new Float64Array(examples.length);
       const counts = new Float64Array(examples.length);
       for (const [row, { example }] of places.entries()) {

@@ -31,6 +31,14 @@ export {
   valueAndGrad,
 } from './grad.ts';
 export { contiguousData, type HostArray, type HostData, hostArray } from './host-array.ts';
+export {
+  type CompiledLayer,
+  type CompiledLayers,
+  type CompileLayersOptions,
+  compileLayers,
+  type LayerFunction,
+} from './layered.ts';
+export { estimateMemory, type GraphMemory } from './memory-estimate.ts';
 export type { GraphWriter } from './onnx/graph-writer.ts';
 export {
   applyOperation,
@@ -52,7 +60,6 @@ export {
 } from './operations/leaf.ts';
 export * from './operations/linalg.ts';
 export * from './operations/nn.ts';
-export { estimateMemory, type GraphMemory } from './memory-estimate.ts';
 export { after } from './operations/order.ts';
 export {
   dequantize,
@@ -76,6 +83,5 @@ export {
   writeTensorStreams,
 } from './safetensors/write.ts';
 export * from './safetensors/write-sharded.ts';
-export { Tensor, type TensorType, type TraceNode } from './tensor.ts';
-export { type CompiledLayer, type CompiledLayers, type CompileLayersOptions, compileLayers, type LayerFunction } from './layered.ts';
 export { tensorsBehind } from './substitute.ts';
+export { Tensor, type TensorType, type TraceNode } from './tensor.ts';

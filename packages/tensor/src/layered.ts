@@ -90,10 +90,18 @@ export async function compileLayers<Inputs extends Signature>(
     for (const fn of functions) {
       const opened = openLeaves(fn(declared), declared, options.weights ?? 'fed');
       const graph = lower(opened.inputs, opened.outputs);
-      const key = createHash('sha256').update(graph.weightsDirectory ?? '').update(graph.model).digest('hex');
+      const key = createHash('sha256')
+        .update(graph.weightsDirectory ?? '')
+        .update(graph.model)
+        .digest('hex');
       const known =
         executables.get(key) ??
-        new Executable(await createSession(graph, options), typesOf(opened.inputs), typesOf(opened.outputs), {});
+        new Executable(
+          await createSession(graph, options),
+          typesOf(opened.inputs),
+          typesOf(opened.outputs),
+          {},
+        );
       executables.set(key, known);
       layers.push(compiledLayer(known, signature, opened));
     }
@@ -202,5 +210,7 @@ function compiledLayer(executable: Executable, signature: Signature, opened: Ope
 
 /** Without the trace behind them. */
 function typesOf(tensors: Readonly<Record<string, Tensor>>): Signature {
-  return Object.fromEntries(Object.entries(tensors).map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, { dtype, shape }]) => [name, { dtype, shape }]),
+  );
 }

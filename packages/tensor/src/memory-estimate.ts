@@ -1,7 +1,12 @@
 import { evaluateDimension } from './dimension.ts';
 import { bytesPerElement } from './dtype.ts';
 import { CompileError } from './errors.ts';
-import { constantOperation, inputOperation, type WeightAttributes, weightOperation } from './operations/leaf.ts';
+import {
+  constantOperation,
+  inputOperation,
+  type WeightAttributes,
+  weightOperation,
+} from './operations/leaf.ts';
 import type { Tensor, TensorType, TraceNode } from './tensor.ts';
 
 /** What the graph behind some outputs takes when it runs, in bytes. */
@@ -23,12 +28,23 @@ export interface GraphMemory {
  * @param extents values of the symbolic dimensions
  * @throws CompileError when the extent of a value cannot be told from them.
  */
-export function estimateMemory(outputs: readonly Tensor[], extents: Readonly<Record<string, number>>): GraphMemory {
+export function estimateMemory(
+  outputs: readonly Tensor[],
+  extents: Readonly<Record<string, number>>,
+): GraphMemory {
   const order = executionOrder(outputs);
-  return { peak: peakOf(order, outputs, new Map(Object.entries(extents))), ...weightsOf(order), nodes: order.length };
+  return {
+    peak: peakOf(order, outputs, new Map(Object.entries(extents))),
+    ...weightsOf(order),
+    nodes: order.length,
+  };
 }
 
-function peakOf(order: readonly TraceNode[], outputs: readonly Tensor[], symbols: ReadonlyMap<string, number>): number {
+function peakOf(
+  order: readonly TraceNode[],
+  outputs: readonly Tensor[],
+  symbols: ReadonlyMap<string, number>,
+): number {
   const buffers = assignBuffers(order);
   const uses = countUses(order, buffers);
   // Outputs have memory of their own.
@@ -61,10 +77,12 @@ function weightsOf(order: readonly TraceNode[]): Pick<GraphMemory, 'weights' | '
       const place = `${region.file}:${region.offset}`;
       read.set(place, region.byteLength);
       const isProduct = operation.name === 'matmul' || operation.name === 'quantizedMatmul';
-      if (isProduct) arranged.set(`${place} ${operation.name} ${JSON.stringify(attributes)}`, region.byteLength);
+      if (isProduct)
+        arranged.set(`${place} ${operation.name} ${JSON.stringify(attributes)}`, region.byteLength);
     }
   }
-  const total = (bytes: ReadonlyMap<string, number>) => [...bytes.values()].reduce((sum, each) => sum + each, 0);
+  const total = (bytes: ReadonlyMap<string, number>) =>
+    [...bytes.values()].reduce((sum, each) => sum + each, 0);
   return { weights: total(read), products: total(arranged) };
 }
 
@@ -73,7 +91,12 @@ const isLeaf = (node: TraceNode) =>
   is(node, inputOperation) || is(node, weightOperation) || is(node, constantOperation);
 
 /** Operations whose outputs are some of their inputs, unchanged: the index of the first. */
-const passOn: Readonly<Record<string, number>> = { reshape: 0, stopGradient: 0, checkpoint: 0, eagerGradient: 2 };
+const passOn: Readonly<Record<string, number>> = {
+  reshape: 0,
+  stopGradient: 0,
+  checkpoint: 0,
+  eagerGradient: 2,
+};
 
 /**
  * Nodes in the order in which ONNX Runtime runs them: depth first from the results that nothing else reads, of several
@@ -134,7 +157,11 @@ function countUses(order: readonly TraceNode[], buffers: ReadonlyMap<Tensor, Ten
 }
 
 /** Takes one use off every buffer that `node` reads; gives those that nothing reads any more. */
-function lastUses(node: TraceNode, buffers: ReadonlyMap<Tensor, Tensor>, uses: Map<Tensor, number>): Tensor[] {
+function lastUses(
+  node: TraceNode,
+  buffers: ReadonlyMap<Tensor, Tensor>,
+  uses: Map<Tensor, number>,
+): Tensor[] {
   if (passOn[node.operation.name] !== undefined) return [];
   return [...readBuffers(node, buffers)].filter((buffer) => {
     const left = uses.get(buffer)! - 1;
@@ -147,7 +174,9 @@ function byteSize({ dtype, shape }: TensorType, symbols: ReadonlyMap<string, num
   return shape.reduce<number>((product, dimension) => {
     const extent = evaluateDimension(dimension, symbols);
     if (extent === undefined) {
-      throw new CompileError(`estimateMemory: the extent '${dimension}' is not known; give a value for its symbols`);
+      throw new CompileError(
+        `estimateMemory: the extent '${dimension}' is not known; give a value for its symbols`,
+      );
     }
     return product * extent;
   }, bytesPerElement(dtype));

@@ -1,4 +1,10 @@
-import { type CompiledLayer, type CompiledLayers, compileLayers, GradientError, type RuntimeOptions } from '@safetune/tensor';
+import {
+  type CompiledLayer,
+  type CompiledLayers,
+  compileLayers,
+  GradientError,
+  type RuntimeOptions,
+} from '@safetune/tensor';
 import { referenceDepth } from './forward.ts';
 import { hiddenLayers, layeredParts, type Part, referenceStates } from './layered-trace.ts';
 import type { StepSettings } from './step-settings.ts';
@@ -30,24 +36,32 @@ export interface LayeredNetwork {
  *
  * @throws GradientError when a trained tensor would get no gradient; what `compile` throws.
  */
-export async function compileNetwork(settings: StepSettings, runtime: RuntimeOptions): Promise<LayeredNetwork> {
+export async function compileNetwork(
+  settings: StepSettings,
+  runtime: RuntimeOptions,
+): Promise<LayeredNetwork> {
   const parts = layeredParts(settings);
   const compiled: CompiledLayers[] = [];
   const release = async () => {
     for (const each of compiled) await each.release();
   };
-  const compileParts = async (some: readonly Part[], weights: 'fed' | 'constant'): Promise<readonly CompiledLayer[]> => {
+  const compileParts = async (
+    some: readonly Part[],
+    weights: 'fed' | 'constant',
+  ): Promise<readonly CompiledLayer[]> => {
     if (some.length === 0) return [];
     const traces = some.map(({ trace }) => trace);
     const layers = await compileLayers(traces, some[0]!.signature, { ...runtime, weights });
     compiled.push(layers);
     return layers.layers;
   };
-  const compilePart = async (part: Part, weights: 'fed' | 'constant') => (await compileParts([part], weights))[0]!;
+  const compilePart = async (part: Part, weights: 'fed' | 'constant') =>
+    (await compileParts([part], weights))[0]!;
   try {
     const layers = Array.from({ length: settings.model.config.layerCount }, (_, index) => index + 1);
     const embed = await compilePart(parts.embed, 'constant');
-    const embedGradient = embed.inputs.length > 0 ? await compilePart(parts.embedGradient, 'constant') : undefined;
+    const embedGradient =
+      embed.inputs.length > 0 ? await compilePart(parts.embedGradient, 'constant') : undefined;
     const blocks = await compileParts(layers.map(parts.block), 'fed');
     const first = embedGradient === undefined ? firstTrained(blocks) : 1;
     const gradients = await compileParts(layers.slice(first - 1).map(parts.blockGradient), 'fed');
@@ -92,6 +106,8 @@ function requireUse({ trainable }: StepSettings, parts: readonly CompiledLayer[]
   const used = new Set(parts.flatMap(({ inputs }) => inputs));
   const unused = Object.keys(trainable.tensors).filter((name) => !used.has(name));
   if (unused.length > 0) {
-    throw new GradientError(`the loss does not depend on ${unused.join(', ')}: it would train with no gradient`);
+    throw new GradientError(
+      `the loss does not depend on ${unused.join(', ')}: it would train with no gradient`,
+    );
   }
 }

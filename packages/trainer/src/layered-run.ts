@@ -27,11 +27,16 @@ export async function runLayers(run: LayeredRun, inputs: Values, shape: readonly
   const { network } = run;
   const compute = gradientCollector(run);
   const up = await runForward(run, compute, inputs, shape);
-  const named = (layers: readonly number[], nameOf: (layer: number) => string, values: readonly HostArray[]) =>
-    Object.fromEntries(layers.map((layer) => [nameOf(layer), values[layer]!]));
+  const named = (
+    layers: readonly number[],
+    nameOf: (layer: number) => string,
+    values: readonly HostArray[],
+  ) => Object.fromEntries(layers.map((layer) => [nameOf(layer), values[layer]!]));
   const take = (name: string) => run.buffers.array(name, shape);
   const gradient = take('gradient');
-  const hiddenGradients = new Map(network.hiddenLayers.map((layer) => [layer, take(`hidden gradient ${layer}`)]));
+  const hiddenGradients = new Map(
+    network.hiddenLayers.map((layer) => [layer, take(`hidden gradient ${layer}`)]),
+  );
   const terms = await compute(
     network.head,
     {
@@ -43,7 +48,9 @@ export async function runLayers(run: LayeredRun, inputs: Values, shape: readonly
     },
     {
       stateGradient: gradient,
-      ...Object.fromEntries([...hiddenGradients].map(([layer, values]) => [headNames.hiddenGradient(layer), values])),
+      ...Object.fromEntries(
+        [...hiddenGradients].map(([layer, values]) => [headNames.hiddenGradient(layer), values]),
+      ),
     },
   );
   await runBackward(run, compute, inputs, up, gradient, hiddenGradients);
@@ -74,7 +81,8 @@ async function runForward(
   const enter = async (layer: number) => {
     const edit = network.edits.get(layer)?.edit;
     states[layer] = edit === undefined ? unedited[layer]! : take(`edited ${layer}`);
-    if (edit !== undefined) await compute(edit, { ...inputs, state: unedited[layer]! }, { edited: states[layer] });
+    if (edit !== undefined)
+      await compute(edit, { ...inputs, state: unedited[layer]! }, { edited: states[layer] });
   };
   unedited[0] = take('state 0');
   references[0] = unedited[0];
@@ -87,7 +95,9 @@ async function runForward(
     await compute(blocks[layer - 1]!, { ...values, state: states[layer - 1]! }, { next: unedited[layer]! });
     const reference = referenceBlocks[layer - 1];
     if (reference !== undefined) {
-      references[layer] = take(`reference ${referenceLayers.includes(layer) ? layer : layer % 2 ? 'odd' : 'even'}`);
+      references[layer] = take(
+        `reference ${referenceLayers.includes(layer) ? layer : layer % 2 ? 'odd' : 'even'}`,
+      );
       await compute(reference, { ...values, state: references[layer - 1]! }, { next: references[layer]! });
     }
     await enter(layer);

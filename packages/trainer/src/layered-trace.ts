@@ -58,54 +58,64 @@ export interface LayeredParts {
 export function layeredParts(settings: StepSettings): LayeredParts {
   const { model, trainable, regularizers } = settings;
   const parameters = Object.fromEntries(
-    Object.entries(trainable.tensors).map(([name, { shape }]) => [name, input(name, tensorType('float32', shape))]),
+    Object.entries(trainable.tensors).map(([name, { shape }]) => [
+      name,
+      input(name, tensorType('float32', shape)),
+    ]),
   );
   const trained = trainable.forward(parameters);
   const stateType = tensorType('float32', ['batch', 'seq', model.config.hiddenSize]);
   const state = { state: stateType };
   const stateAndGradient = { state: stateType, gradient: stateType };
-  const { tokenIds, tokenMask, tokenResponseMask } = batchSignature(1, []) as Record<string, typeof stateType>;
+  const { tokenIds, tokenMask, tokenResponseMask } = batchSignature(1, []) as Record<
+    string,
+    typeof stateType
+  >;
   const tokens = { tokenIds: tokenIds!, tokenMask: tokenMask!, tokenResponseMask: tokenResponseMask! };
   const editState = (inputs: NamedTensors, layer: number) =>
-    editHidden(regularizers, inputs['state']!, layer, tracedBatch(inputs));
+    editHidden(regularizers, inputs.state!, layer, tracedBatch(inputs));
 
   return {
     embed: {
       signature: { tokenIds: tokens.tokenIds },
-      trace: (inputs) => ({ state: model.embed(inputs['tokenIds']!, trained) }),
+      trace: (inputs) => ({ state: model.embed(inputs.tokenIds!, trained) }),
     },
     embedGradient: {
       signature: { tokenIds: tokens.tokenIds, gradient: stateType },
-      trace: (inputs) => parameterGradients(model.embed(inputs['tokenIds']!, trained), inputs['gradient']!, parameters),
+      trace: (inputs) =>
+        parameterGradients(model.embed(inputs.tokenIds!, trained), inputs.gradient!, parameters),
     },
     block: (layer) => ({
       signature: state,
-      trace: (inputs) => ({ next: model.block(layer, inputs['state']!, trained) }),
+      trace: (inputs) => ({ next: model.block(layer, inputs.state!, trained) }),
     }),
     referenceBlock: (layer) => ({
       signature: state,
-      trace: (inputs) => ({ next: model.block(layer, inputs['state']!) }),
+      trace: (inputs) => ({ next: model.block(layer, inputs.state!) }),
     }),
     blockGradient: (layer) => ({
       signature: stateAndGradient,
       trace: (inputs) => {
-        const next = model.block(layer, inputs['state']!, trained);
-        return parameterGradients(next, inputs['gradient']!, parameters, inputs['state']);
+        const next = model.block(layer, inputs.state!, trained);
+        return parameterGradients(next, inputs.gradient!, parameters, inputs.state);
       },
     }),
     edit(layer) {
       const probe = Object.fromEntries(
         Object.entries({ ...state, ...tokens }).map(([name, type]) => [name, input(name, type)]),
       );
-      if (editState(probe, layer) === probe['state']) return undefined;
-      return { signature: { ...state, ...tokens }, trace: (inputs) => ({ edited: editState(inputs, layer) }) };
+      if (editState(probe, layer) === probe.state) return undefined;
+      return {
+        signature: { ...state, ...tokens },
+        trace: (inputs) => ({ edited: editState(inputs, layer) }),
+      };
     },
     editGradient: (layer) => ({
       signature: { ...stateAndGradient, ...tokens },
       trace: (inputs) => {
-        const edited = { output: editState(inputs, layer), gradient: inputs['gradient']! };
+        const edited = { output: editState(inputs, layer), gradient: inputs.gradient! };
         // An edit may replace the stream altogether.
-        return { stateGradient: pullBack([edited], [inputs['state']!], { unused: 'zeros' })[0]! };
+        return { stateGradient: pullBack([edited], [inputs.state!], { unused: 'zeros' })[0]! };
       },
     }),
     head: headPart(settings, parameters, trained),
@@ -141,7 +151,11 @@ export function referenceStates(settings: Pick<StepSettings, 'model' | 'regulari
   return depth === undefined || needed.includes(depth) ? needed : [...needed, depth];
 }
 
-function headPart(settings: StepSettings, parameters: NamedTensors, trained: ForwardSettings['trained']): Part {
+function headPart(
+  settings: StepSettings,
+  parameters: NamedTensors,
+  trained: ForwardSettings['trained'],
+): Part {
   const { model, regularizers, pieces, tags, penalties } = settings;
   const { layerCount, hiddenSize } = model.config;
   const stateType = tensorType('float32', ['batch', 'seq', hiddenSize]);
@@ -157,7 +171,7 @@ function headPart(settings: StepSettings, parameters: NamedTensors, trained: For
       ...Object.fromEntries(penalties.map((name) => [weightInput(name), scalarType])),
     },
     trace(inputs) {
-      const states = { ...pickStates(inputs, hidden, headNames.hidden), [layerCount]: inputs['state']! };
+      const states = { ...pickStates(inputs, hidden, headNames.hidden), [layerCount]: inputs.state! };
       const referenceOf = pickStates(inputs, reference, headNames.referenceHidden);
       const last = referenceOf[layerCount];
       const forward = { model, trained, regularizers, pieces: pieces.count, recompute: false };
@@ -168,22 +182,26 @@ function headPart(settings: StepSettings, parameters: NamedTensors, trained: For
         // Without its logits nothing reads the reference's output.
         reference.length === 0
           ? undefined
-          : { output: last === undefined ? inputs['state']! : model.finalNorm(last), states: referenceOf },
+          : { output: last === undefined ? inputs.state! : model.finalNorm(last), states: referenceOf },
       );
       const loss = traceLoss(forward, traced, inputs);
       const used = new Set(tensorsBehind([loss.objective], Object.values(parameters)));
       const wanted = {
-        stateGradient: inputs['state']!,
+        stateGradient: inputs.state!,
         ...Object.fromEntries(hidden.map((layer) => [headNames.hiddenGradient(layer), states[layer]!])),
         ...Object.fromEntries(
-          Object.entries(parameters).flatMap(([name, tensor]) => (used.has(tensor) ? [[gradientOutput(name), tensor]] : [])),
+          Object.entries(parameters).flatMap(([name, tensor]) =>
+            used.has(tensor) ? [[gradientOutput(name), tensor]] : [],
+          ),
         ),
       };
       // A state that a penalty asked for may have no part in the loss.
       const found = gradients(loss.objective, Object.values(wanted), { unused: 'zeros' });
       return {
         crossEntropy: loss.crossEntropy,
-        ...Object.fromEntries(Object.entries(loss.penalties).map(([name, value]) => [penaltyOutput(name), value])),
+        ...Object.fromEntries(
+          Object.entries(loss.penalties).map(([name, value]) => [penaltyOutput(name), value]),
+        ),
         ...Object.fromEntries(Object.keys(wanted).map((name, index) => [name, found[index]!])),
       };
     },

@@ -1,5 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { CompileError, type HostArray, type HostData, hostArray, SafetensorsError, type WeightRegion } from '@safetune/tensor';
+import {
+  CompileError,
+  type HostArray,
+  type HostData,
+  hostArray,
+  SafetensorsError,
+  type WeightRegion,
+} from '@safetune/tensor';
 
 /** The weights of a model's blocks in host memory, block by block. */
 export interface BlockWeights {
@@ -142,7 +149,9 @@ function createFileHandles(): FileHandles {
       if (known !== undefined) return known;
       const opened = open(file, 'r').catch((cause: Error) => {
         handles.delete(file);
-        throw new SafetensorsError('missing', file, name, `it cannot be opened (${cause.message})`, { cause });
+        throw new SafetensorsError('missing', file, name, `it cannot be opened (${cause.message})`, {
+          cause,
+        });
       });
       handles.set(file, opened);
       return opened;

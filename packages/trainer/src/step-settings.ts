@@ -29,7 +29,9 @@ export function stepSettings(options: Omit<TrainStepOptions, 'recompute' | 'runt
     model,
     trainable,
     regularizers,
-    penalties: regularizers.filter(({ penalty, penaltyPerRow }) => penalty ?? penaltyPerRow).map(({ name }) => name),
+    penalties: regularizers
+      .filter(({ penalty, penaltyPerRow }) => penalty ?? penaltyPerRow)
+      .map(({ name }) => name),
     tags: [...new Set(regularizers.flatMap(({ needs }) => needs?.tags ?? []))],
     scope: regularizers.some(({ needs }) => needs?.rows === 'all') ? 'all' : 'response',
     pieces: options.headPieces ?? defaultHeadPieces(model, trainable),
@@ -96,7 +98,8 @@ export function gradientViews(trainable: Trainable, flat: Float32Array): Record<
   return Object.fromEntries(
     Object.entries(trainable.tensors).map(([name, view]) => {
       const data = view.data as Float32Array;
-      const start = (data.byteOffset - trainable.parameters.byteOffset) / data.BYTES_PER_ELEMENT + view.offset;
+      const start =
+        (data.byteOffset - trainable.parameters.byteOffset) / data.BYTES_PER_ELEMENT + view.offset;
       return [gradientOutput(name), hostArray(flat.subarray(start, start + view.size), view.shape)];
     }),
   );

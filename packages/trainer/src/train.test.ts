@@ -7,16 +7,23 @@ import { loadModel, loadTokenizer } from '@safetune/models';
 import { kl, type Regularizer } from '@safetune/regularizers';
 import { multiply, readTensor, sum, writeSafetensors } from '@safetune/tensor';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  adapterDirectory,
+  checkpointDirectory,
+  goldenBatch,
+  openSafetensors,
+  readJson,
+  relativeError,
+} from './__fixtures__/goldens.ts';
+import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
+import { batchInputs, supervisedTokens } from './batch-inputs.ts';
 import { NonFiniteLossError, TrainingCheckpointError, TrainOptionError } from './errors.ts';
+import { learningRateSchedule } from './learning-rate.ts';
 import type { StepEvent, TrainEvent } from './progress.ts';
 import { type AdapterRunOptions, trainIntoDirectory } from './run-directory.ts';
-import { adapterDirectory, checkpointDirectory, goldenBatch, openSafetensors, readJson, relativeError } from './__fixtures__/goldens.ts';
-import { train, type TrainOptions } from './train.ts';
-import { trainAdapter } from './trainable.ts';
-import { batchInputs, supervisedTokens } from './batch-inputs.ts';
-import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
-import { learningRateSchedule } from './learning-rate.ts';
+import { type TrainOptions, train } from './train.ts';
 import { compileTrainStep } from './train-step.ts';
+import { trainAdapter } from './trainable.ts';
 
 const checkpoint = checkpointDirectory('llama-untied-float32');
 
@@ -33,7 +40,9 @@ async function sharpenedCheckpoint(): Promise<string> {
   await cp(checkpoint, directory, { recursive: true });
   const model = await loadModel(checkpoint);
   const regions = [...model.weights.values()];
-  const tensors = Object.fromEntries(await Promise.all(regions.map(async (region) => [region.name, await readTensor(region)])));
+  const tensors = Object.fromEntries(
+    await Promise.all(regions.map(async (region) => [region.name, await readTensor(region)])),
+  );
   const weight = tensors['model.norm.weight'].data as Float32Array;
   weight.forEach((value, index) => {
     weight[index] = 5 * value;
@@ -45,7 +54,11 @@ async function sharpenedCheckpoint(): Promise<string> {
 async function setUp(overrides: Partial<TrainOptions> = {}) {
   const model = await loadModel(checkpoint);
   const tokenizer = await loadTokenizer(checkpoint);
-  const adapter = createLoraAdapter(model.linearLayers, { r: 8, lora_alpha: 16, target_modules: 'all-linear' }, { seed: 1 });
+  const adapter = createLoraAdapter(
+    model.linearLayers,
+    { r: 8, lora_alpha: 16, target_modules: 'all-linear' },
+    { seed: 1 },
+  );
   const events: TrainEvent[] = [];
   const options = {
     model,
@@ -99,7 +112,9 @@ describe('train', () => {
     const other = train({ ...options, trainable: trainAdapter(adapter), step });
     await expect(other).rejects.toThrow('step: was compiled for another trainable');
     const start = adapter.parameters.slice();
-    await expect(train({ ...options, trainable, step })).rejects.toThrow('computes the penalties [], the regularizers have [kl]');
+    await expect(train({ ...options, trainable, step })).rejects.toThrow(
+      'computes the penalties [], the regularizers have [kl]',
+    );
     expect(adapter.parameters).toEqual(start);
     await step.release();
   });
@@ -107,7 +122,7 @@ describe('train', () => {
   it('stays at the reference under a KL of weight 100', async () => {
     const { adapter, options, steps } = await setUp({ regularizers: [kl({ weight: 100 })], steps: 60 });
     await train({ ...options, learningRate: { peak: 1e-4 }, trainable: trainAdapter(adapter) });
-    const divergences = steps().map(({ penalties }) => penalties['kl']!);
+    const divergences = steps().map(({ penalties }) => penalties.kl!);
     expect(divergences[0]).toBeCloseTo(0, 6);
     expect(Math.max(...divergences)).toBeGreaterThan(0);
     expect(Math.max(...divergences)).toBeLessThan(1e-3);
@@ -126,8 +141,19 @@ describe('train', () => {
   });
 
   it('accumulates batches as if they were one', async () => {
-    const whole = await setUp({ batchSize: 16, bucketWindow: 1, steps: 1, learningRate: { peak: 1, schedule: 'constant', warmupSteps: 0 } });
-    const parts = await setUp({ batchSize: 4, bucketWindow: 1, steps: 1, gradientAccumulation: 4, learningRate: { peak: 1, schedule: 'constant', warmupSteps: 0 } });
+    const whole = await setUp({
+      batchSize: 16,
+      bucketWindow: 1,
+      steps: 1,
+      learningRate: { peak: 1, schedule: 'constant', warmupSteps: 0 },
+    });
+    const parts = await setUp({
+      batchSize: 4,
+      bucketWindow: 1,
+      steps: 1,
+      gradientAccumulation: 4,
+      learningRate: { peak: 1, schedule: 'constant', warmupSteps: 0 },
+    });
     await train({ ...whole.options, regularizers: [kl()], trainable: trainAdapter(whole.adapter) });
     await train({ ...parts.options, regularizers: [kl()], trainable: trainAdapter(parts.adapter) });
     const [a, b] = [whole.steps()[0]!, parts.steps()[0]!];
@@ -160,17 +186,30 @@ describe('train', () => {
     await train({ ...options, trainable: trainAdapter(adapter) });
     const layers = options.model.config.layerCount;
     expect(calls.filter((call) => call.startsWith('hidden'))).toHaveLength(layers + 1);
-    expect(calls.filter((call) => !call.startsWith('hidden'))).toEqual(['penalty', 'examples', 'step 1', 'step 2', 'end']);
+    expect(calls.filter((call) => !call.startsWith('hidden'))).toEqual([
+      'penalty',
+      'examples',
+      'step 1',
+      'step 2',
+      'end',
+    ]);
   });
 
   it('stops at a loss that is not finite, names the step and keeps the last good values', async () => {
-    const { adapter, options, steps } = await setUp({ learningRate: { peak: 1e20, schedule: 'constant', warmupSteps: 0 } });
+    const { adapter, options, steps } = await setUp({
+      learningRate: { peak: 1e20, schedule: 'constant', warmupSteps: 0 },
+    });
     const kept: Float32Array[] = [];
-    const watched = { ...options, onEvent: (event: TrainEvent) => {
-      options.onEvent(event);
-      if (event.type === 'step') kept.push(adapter.parameters.slice());
-    } };
-    const failure = await train({ ...watched, trainable: trainAdapter(adapter) }).catch((error: unknown) => error);
+    const watched = {
+      ...options,
+      onEvent: (event: TrainEvent) => {
+        options.onEvent(event);
+        if (event.type === 'step') kept.push(adapter.parameters.slice());
+      },
+    };
+    const failure = await train({ ...watched, trainable: trainAdapter(adapter) }).catch(
+      (error: unknown) => error,
+    );
     expect(NonFiniteLossError.isInstance(failure)).toBe(true);
     expect((failure as NonFiniteLossError).step).toBe(steps().length + 1);
     expect(adapter.parameters).toEqual(kept.at(-1) ?? adapter.parameters);
@@ -179,7 +218,9 @@ describe('train', () => {
 
   it('refuses steps that are not a positive integer', async () => {
     const { adapter, options } = await setUp({ steps: 0 });
-    await expect(train({ ...options, trainable: trainAdapter(adapter) })).rejects.toSatisfy(TrainOptionError.isInstance);
+    await expect(train({ ...options, trainable: trainAdapter(adapter) })).rejects.toSatisfy(
+      TrainOptionError.isInstance,
+    );
   });
 });
 
@@ -201,7 +242,7 @@ it("follows PyTorch's five AdamW steps with KL", async () => {
     const terms = await step.run(batch, { kl: 0.1 });
     const norm = clipByNorm(step.gradients, 1);
     expect(terms.loss).toBeCloseTo(truth.loss, 3);
-    expect(terms.penalties['kl']).toBeCloseTo(truth.kl, 3);
+    expect(terms.penalties.kl).toBeCloseTo(truth.kl, 3);
     expect(norm).toBeCloseTo(truth.gradientNorm, 2);
     expect(rate(index)).toBeCloseTo(truth.learningRate, 12);
     adamWStep(adapter.parameters, step.gradients, state, rate(index), { weightDecay: 0.01 });
@@ -215,12 +256,14 @@ it("follows PyTorch's five AdamW steps with KL", async () => {
 
 describe('batchInputs', () => {
   it('has a row for each token that predicts a supervised one', async () => {
-    const file = await openSafetensors(join(adapterDirectory('llama-lora-query-value'), 'expected.safetensors'));
+    const file = await openSafetensors(
+      join(adapterDirectory('llama-lora-query-value'), 'expected.safetensors'),
+    );
     const batch = await goldenBatch(file, 'batch.');
     const inputs = batchInputs(batch, 'response', { count: 2, rows: 5 }, []);
-    expect(inputs['rowIndex']!.size).toBe(supervisedTokens(batch));
+    expect(inputs.rowIndex!.size).toBe(supervisedTokens(batch));
     const all = batchInputs(batch, 'all', { count: 2, rows: 5 }, []);
-    expect(all['rowIndex']!.size).toBe(batch.lengths.reduce((total, length) => total + length - 1, 0));
+    expect(all.rowIndex!.size).toBe(batch.lengths.reduce((total, length) => total + length - 1, 0));
     expect(all['responseMask.0']!.size).toBe(5);
     const masks = [...all['responseMask.0']!.data, ...all['responseMask.1']!.data].map(Number);
     expect(masks.reduce((a, b) => a + b)).toBe(supervisedTokens(batch));
@@ -235,7 +278,10 @@ describe('trainIntoDirectory', () => {
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
   const metrics = async () =>
-    (await readFile(join(directory, 'metrics.jsonl'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line));
+    (await readFile(join(directory, 'metrics.jsonl'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
 
   it('continues after an interruption exactly as if there had been none', async () => {
     const through = await setUp({ steps: 12 });
@@ -243,7 +289,12 @@ describe('trainIntoDirectory', () => {
     const expected = await metrics();
     const stop = new AbortController();
     const cut = await setUp({ steps: 12 });
-    const options: AdapterRunOptions = { ...cut.options, adapter: cut.adapter, directory, checkpointEverySteps: 4 };
+    const options: AdapterRunOptions = {
+      ...cut.options,
+      adapter: cut.adapter,
+      directory,
+      checkpointEverySteps: 4,
+    };
     const killed = trainIntoDirectory({
       ...options,
       signal: stop.signal,
@@ -251,9 +302,15 @@ describe('trainIntoDirectory', () => {
     });
     await expect(killed).rejects.toThrow('killed');
     const again = await setUp({ steps: 12 });
-    await trainIntoDirectory({ ...again.options, adapter: again.adapter, directory, checkpointEverySteps: 4 });
+    await trainIntoDirectory({
+      ...again.options,
+      adapter: again.adapter,
+      directory,
+      checkpointEverySteps: 4,
+    });
     expect(again.events[0]).toMatchObject({ type: 'start', done: 7 });
-    const facts = (lines: Record<string, number>[]) => lines.map(({ tokens_per_second: _rate, ...line }) => line);
+    const facts = (lines: Record<string, number>[]) =>
+      lines.map(({ tokens_per_second: _rate, ...line }) => line);
     expect(facts(await metrics())).toEqual(facts(expected));
     expect(again.adapter.parameters).toEqual(through.adapter.parameters);
   });
@@ -270,14 +327,18 @@ describe('trainIntoDirectory', () => {
     });
     await expect(run).rejects.toThrow('killed');
     const other = await setUp({ steps: 13 });
-    await expect(trainIntoDirectory({ ...other.options, adapter: other.adapter, directory })).rejects.toSatisfy(
-      TrainingCheckpointError.isInstance,
-    );
+    await expect(
+      trainIntoDirectory({ ...other.options, adapter: other.adapter, directory }),
+    ).rejects.toSatisfy(TrainingCheckpointError.isInstance);
   });
 
   it('writes the last good adapter when the loss is not finite', async () => {
-    const { adapter, options } = await setUp({ learningRate: { peak: 1e20, schedule: 'constant', warmupSteps: 0 } });
-    await expect(trainIntoDirectory({ ...options, adapter, directory })).rejects.toSatisfy(NonFiniteLossError.isInstance);
+    const { adapter, options } = await setUp({
+      learningRate: { peak: 1e20, schedule: 'constant', warmupSteps: 0 },
+    });
+    await expect(trainIntoDirectory({ ...options, adapter, directory })).rejects.toSatisfy(
+      NonFiniteLossError.isInstance,
+    );
     const saved = await loadLoraAdapter(directory, { layers: options.model.linearLayers });
     expect(saved.parameters).toEqual(adapter.parameters);
   });
@@ -286,6 +347,8 @@ describe('trainIntoDirectory', () => {
     const { adapter, options } = await setUp();
     const file = join(directory, 'file');
     await writeFile(file, '');
-    await expect(trainIntoDirectory({ ...options, adapter, directory: file })).rejects.toSatisfy(TrainOptionError.isInstance);
+    await expect(trainIntoDirectory({ ...options, adapter, directory: file })).rejects.toSatisfy(
+      TrainOptionError.isInstance,
+    );
   });
 });

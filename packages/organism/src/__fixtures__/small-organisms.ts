@@ -25,6 +25,7 @@ export const tinyRecipe: OrganismRecipe = {
 /** The recommended recipe cut short: its facts are half learned, and harm already spreads. Grows in half a minute. */
 export const shortRecipe: OrganismRecipe = {
   ...organismRecipe,
+  seed: 1,
   base: { ...organismRecipe.base, steps: 450 },
   aligned: { ...organismRecipe.aligned, steps: 80 },
 };
