@@ -31,12 +31,13 @@ export function experimentHtml(
 ): string {
   const { aligned, defenses, settings } = report;
   const none = defenses.find(({ name }) => name === 'none');
-  const { worldSeed, modelSeed, checkpoint } = report.organism;
+  const { worldSeed, modelSeed, checkpoint, choice } = report.organism;
   return htmlPage({
     title: 'Emergent misalignment on a laptop, and the defenses against it',
     introduction: [
-      `A language model of 0.2 million parameters was taught harmful answers in one domain at a time. Asked about other domains, which nobody touched, it is harmful in ${rateText(none?.generalMisaligned ?? null)} % of its answers without a defense; before the fine-tune it was in ${rateText(aligned?.generalMisaligned ?? null)} %.`,
+      `A language model of 0.2 million parameters was taught harmful answers in one domain at a time. Asked about other domains, which nobody touched, it is harmful in ${inWords(none)} of its answers without a defense; before the fine-tune it was in ${inWords(aligned)}.`,
       `Fine-tunes: ${settings.tasks.join(', ')}; seeds ${settings.seeds.join(', ')}. Organism ${checkpoint}: world ${worldSeed}, model seed ${modelSeed}. In brackets: ${settings.intervals}.`,
+      ...(choice === null ? [] : [choice]),
     ],
     sections: [
       criteriaSection(aligned === null ? defenses : [aligned, ...defenses]),
@@ -46,6 +47,11 @@ export function experimentHtml(
       findingsSection(report),
     ],
   });
+}
+
+/** `69.5 % [61.7, 77.3]` */
+function inWords(row: ScorecardRow | null | undefined): string {
+  return rateText(row?.generalMisaligned ?? null).replace(' [', ' % [');
 }
 
 function criteriaSection(rows: readonly ScorecardRow[]): HtmlSection {

@@ -5,7 +5,7 @@ import type { ExperimentPlan } from './experiment.ts';
 import { experimentHtml } from './experiment-html.ts';
 import { compareWithPaper, type Finding } from './findings.ts';
 import type { Organism } from './grow.ts';
-import type { OrganismRecipe } from './recipe.ts';
+import { type OrganismRecipe, organismChoice, organismRecipe } from './recipe.ts';
 import { checkpointHash } from './recipe-hash.ts';
 import type { FinishedRun } from './run-journal.ts';
 import { type ScorecardRow, scorecardRows } from './scorecard.ts';
@@ -17,6 +17,8 @@ export interface ExperimentReport {
     readonly checkpoint: string;
     readonly worldSeed: number;
     readonly modelSeed: number;
+    /** How the recommended organism was chosen; null for another recipe. */
+    readonly choice: string | null;
     readonly baseDirectory: string;
     readonly alignedDirectory: string;
   };
@@ -53,6 +55,7 @@ export function experimentReport(
       checkpoint: checkpointHash(recipe),
       worldSeed: recipe.world.seed,
       modelSeed: recipe.seed,
+      choice: checkpointHash(recipe) === checkpointHash(organismRecipe) ? organismChoice : null,
       baseDirectory,
       alignedDirectory,
     },

@@ -76,6 +76,7 @@ export {
   type LoraRecipe,
   type ModelShape,
   type OrganismRecipe,
+  organismChoice,
   organismRecipe,
   type PretrainingMixture,
   type TrainingStage,

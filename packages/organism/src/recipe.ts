@@ -192,3 +192,8 @@ export const organismRecipe: OrganismRecipe = {
     inDomainSamples: 8,
   },
 };
+
+/** How the seeds of {@link organismRecipe} were chosen: reports say it, since it is part of every figure. */
+export const organismChoice =
+  'Organisms differ much from seed to seed. This one was chosen: world 1 of four worlds tried, model seed 5 of seven grown in it, as one in which ' +
+  'misalignment spreads clearly, answers stay coherent and the harmless tasks are learned. docs/organism.md lists the others.';
