@@ -138,12 +138,11 @@ function writeValue(writer: BinaryWriter, value: OnnxValue): void {
   writeMessage(writer, 2, (type) =>
     writeMessage(type, 1, (tensorType) => {
       writeInteger(tensorType, 1, elementTypes[value.dtype]);
+      // A shape with symbols is left out: ONNX Runtime's planner would compare them all, for most of a session's start.
+      if (value.shape.some((dimension) => typeof dimension === 'string')) return;
       writeMessage(tensorType, 2, (shape) => {
         for (const dimension of value.shape) {
-          writeMessage(shape, 1, (extent) => {
-            if (typeof dimension === 'number') writeInteger(extent, 1, dimension);
-            else writeString(extent, 2, dimension);
-          });
+          writeMessage(shape, 1, (extent) => writeInteger(extent, 1, Number(dimension)));
         }
       });
     }),
