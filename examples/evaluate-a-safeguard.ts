@@ -5,18 +5,17 @@
  *     node --conditions=safetune-source examples/evaluate-a-safeguard.ts
  */
 import { evaluateDefense } from '@safetune/organism';
-import type { Regularizer } from '@safetune/regularizers';
-import { divide, mean, multiply, reshape, square, stopGradient, subtract, sum } from '@safetune/tensor';
+import { maskedMean, type Regularizer } from '@safetune/regularizers';
+import { mean, square, stopGradient, subtract } from '@safetune/tensor';
 
 const lastLayer: Regularizer = {
   name: 'last-layer',
   config: { type: 'last-layer' },
-  weight: 0.5,
+  weight: 0.05,
   needs: { hiddenStates: [4], referenceHiddenStates: [4] },
   penalty({ hiddenStates, referenceHiddenStates, tokenMask }) {
-    const distance = square(subtract(hiddenStates.get(4)!, stopGradient(referenceHiddenStates.get(4)!)));
-    const perToken = mean(distance, { axes: -1 });
-    return divide(sum(multiply(perToken, reshape(tokenMask, ['batch', 'seq']))), sum(tokenMask));
+    const difference = subtract(hiddenStates.get(4)!, stopGradient(referenceHiddenStates.get(4)!));
+    return maskedMean(mean(square(difference), { axes: -1 }), tokenMask);
   },
 };
 

@@ -2,7 +2,12 @@ export { type AdamWOptions, type AdamWState, adamWStep, clipByNorm, createAdamWS
 export { type AnswerLossModel, createAnswerLoss } from './answer-loss.ts';
 export { type AnswerStatesOptions, createAnswerStates } from './answer-states.ts';
 export { type BatchStreamOptions, type TrainingExamples, trainingBatches } from './batches.ts';
-export { NonFiniteLossError, TrainingCheckpointError, TrainOptionError } from './errors.ts';
+export {
+  InsufficientMemoryError,
+  NonFiniteLossError,
+  TrainingCheckpointError,
+  TrainOptionError,
+} from './errors.ts';
 export {
   type ExtractedPersonaVector,
   type ExtractPersonaVectorOptions,
@@ -11,6 +16,8 @@ export {
 export type { ForwardBatchOptions } from './forward-batches.ts';
 export { compileLayeredStep, type LayeredStepOptions } from './layered-step.ts';
 export { type LearningRateOptions, learningRateSchedule } from './learning-rate.ts';
+export { type MemoryPlan, type PlanOptions, plan } from './plan.ts';
+export type { BatchShape, MemoryEstimate, MemoryMode } from './plan-estimate.ts';
 export type { StepEvent, TrainEvent } from './progress.ts';
 export { type AdapterRunOptions, trainIntoDirectory } from './run-directory.ts';
 export { type SelectSafeExamplesOptions, selectSafeExamples } from './select-safe-examples.ts';

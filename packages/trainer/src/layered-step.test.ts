@@ -1,8 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadLoraAdapter } from '@safetune/lora';
+import { padBatch } from '@safetune/datasets';
+import { createLoraAdapter, loadLoraAdapter } from '@safetune/lora';
 import { type CausalLm, loadModel } from '@safetune/models';
 import { kl, ldifs, type Regularizer } from '@safetune/regularizers';
-import { add, constant, hostArray, multiply, square, sum, tanh } from '@safetune/tensor';
+import { add, constant, GradientError, hostArray, multiply, square, sum, tanh } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import {
   adapterDirectory,
@@ -12,9 +15,10 @@ import {
   readJson,
   relativeError,
 } from './__fixtures__/goldens.ts';
+import { TrainOptionError } from './errors.ts';
 import { compileLayeredStep, type LayeredStepOptions } from './layered-step.ts';
 import { compileTrainStep, type TrainStep } from './train-step.ts';
-import { trainAdapter } from './trainable.ts';
+import { type Trainable, trainAdapter, trainAllWeights } from './trainable.ts';
 
 async function goldenCase(name: string) {
   const directory = adapterDirectory(name);
@@ -68,7 +72,7 @@ async function expectEqualSteps(
 }
 
 /** Every kind of hook at once: logits, states before and after, edits that are and are not linear, tags. */
-function _everything({ config }: CausalLm): Regularizer[] {
+function everything({ config }: CausalLm): Regularizer[] {
   const vector = constant(
     hostArray(
       Float32Array.from({ length: config.hiddenSize }, (_, at) => 0.1 * Math.sin(at)),
@@ -104,3 +108,115 @@ describe.each(['qwen2-rslora-all-projections', 'llama-lora-query-value'])(
     });
   },
 );
+
+describe('every kind of hook', () => {
+  it.each(['resident', 'streamed'] as const)('with %s weights', async (weights) => {
+    const { batch, ...options } = await goldenCase('qwen2-rslora-all-projections');
+    const marked = {
+      ...batch,
+      examples: batch.examples.map((example, index) => ({ ...example, tags: index === 0 ? ['marked'] : [] })),
+    };
+    const regularizers = everything(options.model);
+    await expectEqualSteps({ ...options, regularizers, weights }, marked, {
+      kl: 0.5,
+      ldifs: 3,
+      'last-layer': 1e-3,
+    });
+  });
+});
+
+describe.each(['int8', 'int8x3'] as const)('weights in %s', (precision) => {
+  it('are fed as they are, to nearly the same gradients', async () => {
+    const cacheDirectory = await mkdtemp(join(tmpdir(), 'safetune-layered-'));
+    const { batch, trainable, model } = await goldenCase('qwen2-rslora-all-projections');
+    const quantised = await loadModel(model.directory, { precision, cacheDirectory });
+    const options = { model: quantised, trainable, regularizers: [kl()] };
+    const [whole, layered] = [await compileTrainStep(options), await compileLayeredStep(options)];
+    const [expected, terms] = [await whole.run(batch), await layered.run(batch)];
+    // A last bit may round an activation to the next of 255 steps.
+    expect(terms.loss).toBeCloseTo(expected.loss, 3);
+    expect(relativeError(layered.gradients, whole.gradients)).toBeLessThan(
+      precision === 'int8' ? 2e-2 : 1e-3,
+    );
+    await Promise.all([whole.release(), layered.release()]);
+    await rm(cacheDirectory, { recursive: true });
+  });
+});
+
+it('trains every weight: tied embeddings, norms and biases', async () => {
+  const directory = checkpointDirectory('qwen2-tied-bfloat16');
+  const model = await loadModel(directory);
+  const { batch } = await goldenCase('qwen2-rslora-all-projections');
+  const trainable = await trainAllWeights(model);
+  await expectEqualSteps({ model, trainable, regularizers: [kl(), ldifs({ layers: [0, 1] })] }, batch, {
+    kl: 0.3,
+    ldifs: 2,
+  });
+});
+
+it('has blocks of different adapters, and none below', async () => {
+  const { model, batch } = await goldenCase('qwen2-rslora-all-projections');
+  const { layerCount } = model.config;
+  const last = layerCount - 1;
+  const adapter = createLoraAdapter(
+    model.linearLayers,
+    {
+      r: 2,
+      target_modules: ['q_proj', 'down_proj'],
+      layers_to_transform: [last - 1, last],
+      rank_pattern: { [`layers.${last}.self_attn.q_proj`]: 3 },
+    },
+    { seed: 4 },
+  );
+  adapter.parameters.forEach((_, index) => {
+    adapter.parameters[index] = 0.05 * Math.sin(index);
+  });
+  await expectEqualSteps(
+    { model, trainable: trainAdapter(adapter), regularizers: [ldifs({ layers: [1] })] },
+    batch,
+  );
+});
+
+it('runs batches of any shape one after another, and lets the event loop run in between', async () => {
+  const { batch, ...options } = await goldenCase('llama-lora-query-value');
+  const layered = await compileLayeredStep({ ...options, regularizers: [kl()] });
+  const first = await layered.run(batch);
+  const gradients = layered.gradients.slice();
+  const tokenIds = batch.tokenIds.slice(0, 4);
+  const short = padBatch([{ tokenIds, responseMask: Uint8Array.of(0, 1, 1, 1), tags: [] }], {
+    padTokenId: 0,
+  });
+  let turns = 0;
+  const timer = setInterval(() => {
+    turns += 1;
+  }, 0);
+  await layered.run(short);
+  clearInterval(timer);
+  expect(layered.gradients).not.toEqual(gradients);
+  expect(await layered.run(batch)).toEqual(first);
+  expect(layered.gradients).toEqual(gradients);
+  expect(turns).toBeGreaterThan(0);
+  await layered.release();
+});
+
+describe('bad input', () => {
+  it('refuses a trained tensor that nothing uses', async () => {
+    const { model, trainable } = await goldenCase('llama-lora-query-value');
+    const parameters = new Float32Array(trainable.parameters.length + 1);
+    const more: Trainable = {
+      ...trainable,
+      parameters,
+      tensors: { ...trainable.tensors, idle: hostArray(parameters.subarray(0, 1), [1]) },
+    };
+    await expect(compileLayeredStep({ model, trainable: more })).rejects.toSatisfy(
+      (error) => GradientError.isInstance(error) && error.message.includes('idle'),
+    );
+  });
+
+  it('refuses two regularizers of one name', async () => {
+    const { model, trainable } = await goldenCase('llama-lora-query-value');
+    await expect(compileLayeredStep({ model, trainable, regularizers: [kl(), kl()] })).rejects.toSatisfy(
+      TrainOptionError.isInstance,
+    );
+  });
+});

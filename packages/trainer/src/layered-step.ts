@@ -1,9 +1,10 @@
 import type { WeightRegion } from '@safetune/tensor';
+import type { RowPieces } from './batch-inputs.ts';
 import { createHostBuffers } from './layered-buffers.ts';
 import { compileNetwork, type LayeredNetwork } from './layered-network.ts';
 import { runLayers } from './layered-run.ts';
 import { type BlockWeights, residentWeights, streamedWeights } from './layered-weights.ts';
-import { gradientViews, lossInputs, readLossTerms, stepSettings } from './step-settings.ts';
+import { cutsHead, gradientViews, lossInputs, readLossTerms, stepSettings } from './step-settings.ts';
 import type { TrainStep, TrainStepOptions } from './train-step.ts';
 
 export interface LayeredStepOptions extends Omit<TrainStepOptions, 'recompute'> {
@@ -24,7 +25,9 @@ export interface LayeredStepOptions extends Omit<TrainStepOptions, 'recompute'> 
  * gradient; SafetensorsError when weights cannot be read.
  */
 export async function compileLayeredStep(options: LayeredStepOptions): Promise<TrainStep> {
-  const settings = stepSettings(options);
+  const settings = stepSettings(
+    cutsHead(options.model, options.trainable) ? { headPieces: layeredPieces, ...options } : options,
+  );
   const { model, trainable } = settings;
   const network = await compileNetwork(settings, { ...model.runtime, ...options.runtime });
   const weights = await openWeights(network, options.weights ?? 'resident').catch(async (error: unknown) => {
@@ -54,6 +57,9 @@ export async function compileLayeredStep(options: LayeredStepOptions): Promise<T
     },
   };
 }
+
+/** Smaller pieces than the whole step's: who goes layer by layer wants memory. */
+const layeredPieces: RowPieces = { count: 32, rows: 64 };
 
 /** Each block's weights in all passes. */
 async function openWeights(network: LayeredNetwork, place: 'resident' | 'streamed'): Promise<BlockWeights> {

@@ -1,3 +1,4 @@
+import type { MemoryMode } from './plan-estimate.ts';
 import type { LossTerms } from './train-step.ts';
 
 /** One optimizer step, done. */
@@ -20,8 +21,17 @@ export interface StepEvent extends LossTerms {
 
 /** What a run tells while it goes. */
 export type TrainEvent =
-  /** `done` steps were restored from a checkpoint; 0 for a fresh run. `parameters` values are trained. */
-  | { readonly type: 'start'; readonly steps: number; readonly done: number; readonly parameters: number }
+  /**
+   * `done` steps were restored from a checkpoint; 0 for a fresh run. `parameters` values are trained. `memory` says how
+   * steps are run; undefined when a compiled step was handed in.
+   */
+  | {
+      readonly type: 'start';
+      readonly steps: number;
+      readonly done: number;
+      readonly parameters: number;
+      readonly memory: MemoryMode | undefined;
+    }
   | StepEvent
   | { readonly type: 'checkpoint'; readonly step: number; readonly file: string };
 

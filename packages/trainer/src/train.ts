@@ -6,8 +6,10 @@ import { type BatchStreamOptions, countSteps, takeStep, trainingBatches } from '
 import { NonFiniteLossError, TrainOptionError } from './errors.ts';
 import { fingerprint } from './fingerprint.ts';
 import { type LearningRateOptions, learningRateSchedule } from './learning-rate.ts';
+import type { MemoryMode } from './plan-estimate.ts';
+import { compilePlannedStep, planTraining } from './planned-step.ts';
 import { StepClock, type StepEvent, type TrainEvent } from './progress.ts';
-import { compileTrainStep, type LossTerms, type TrainStep, type TrainStepOptions } from './train-step.ts';
+import type { LossTerms, TrainStep, TrainStepOptions } from './train-step.ts';
 import {
   removeTrainingState,
   restoreTrainingState,
@@ -15,7 +17,16 @@ import {
   type TrainingState,
 } from './training-state.ts';
 
-export interface TrainOptions extends TrainStepOptions, Omit<BatchStreamOptions, 'regularizers' | 'seed'> {
+export interface TrainOptions
+  extends Omit<TrainStepOptions, 'recompute'>,
+    Omit<BatchStreamOptions, 'regularizers' | 'seed'> {
+  /**
+   * How steps are run: 'whole', 'recompute', 'layered' or 'streamed', from the fastest to the one of least memory.
+   * Default 'auto': the fastest that fits into memory with the largest batch of the examples.
+   */
+  readonly memory?: MemoryMode | 'auto';
+  /** Bytes that the process may have. Default: what it has, and nine tenths of what the system has left. */
+  readonly memoryLimit?: number;
   /** Optimizer steps. Default: as many as the epochs make. */
   readonly steps?: number;
   /** Walks over the examples when `steps` is not given. Default 1 (the paper's). */
@@ -51,7 +62,7 @@ export interface TrainResult {
  * trainable's buffer holds the result.
  *
  * @throws NonFiniteLossError when the loss is NaN or infinite (the buffer keeps the last good values);
- * TrainOptionError, and the errors of data and of tracing.
+ * InsufficientMemoryError before the first step; TrainOptionError, and the errors of data and of tracing.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const {
@@ -73,7 +84,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   if (options.step !== undefined && options.step.trainable !== trainable) {
     throw new TrainOptionError('step', 'was compiled for another trainable');
   }
-  const step = options.step ?? (await compileTrainStep(options));
+  const planned = options.step === undefined ? await planTraining(endless) : undefined;
+  const step = options.step ?? (await compilePlannedStep(options, planned!));
   try {
     const optimizer = createAdamWState(trainable.parameters.length);
     const state: TrainingState = {
@@ -82,7 +94,13 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       fingerprint: checkpoint === undefined ? '' : fingerprint(options, steps),
     };
     if (checkpoint !== undefined) await restoreTrainingState(checkpoint.file, state);
-    onEvent({ type: 'start', steps, done: optimizer.step, parameters: trainable.parameters.length });
+    onEvent({
+      type: 'start',
+      steps,
+      done: optimizer.step,
+      parameters: trainable.parameters.length,
+      memory: planned?.mode,
+    });
     const stream = trainingBatches(
       options.steps === undefined ? { ...endless, epochs: epochs ?? 1 } : endless,
     );

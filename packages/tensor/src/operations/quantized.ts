@@ -1,9 +1,8 @@
-import { type Dimension, describeShape, multiplyDimensions, type Shape } from '../dimension.ts';
-import type { DataType } from '../dtype.ts';
+import { describeShape, multiplyDimensions, type Shape } from '../dimension.ts';
 import { GradientError, ShapeError } from '../errors.ts';
-import type { GraphWriter } from '../onnx/graph-writer.ts';
-import { applySingle, type LoweringSite, type Operation } from '../operation.ts';
+import { applySingle, type Operation } from '../operation.ts';
 import type { Tensor, TensorType } from '../tensor.ts';
+import { finer, lowerQuantizedMatmul } from './quantized-lowering.ts';
 import { reshape } from './shape.ts';
 
 /** A frozen matrix [rows, columns] in 8 bits: element (r, c) stands for `scale_r (values_rc + residual_rc / 254)`. */
@@ -60,9 +59,6 @@ export function dequantize({ values, scale, residual }: QuantizedMatrix): Tensor
   );
 }
 
-/** Steps of the low part in one of the high part: rounding leaves at most half of one, 127 of these. */
-const lowSteps = 254;
-
 function requireMatrix(
   operation: string,
   [values, scale, residual]: readonly TensorType[],
@@ -110,87 +106,8 @@ const quantizedMatmulOperation: Operation<{ transposeB: boolean }> = {
     const matrix = { values: values!, scale: scale!, ...(residual === undefined ? {} : { residual }) };
     return [quantizedMatmul(outputGradients[0]!, matrix, { transposeB: !transposeB })];
   },
-  lower: (site) => {
-    const { graph, outputs, attributes } = site;
-    const [x, values, scale, residual] = site.inputs as [string, string, string, string?];
-    const rowScaled = attributes.transposeB ? x : graph.value('Mul', [x, scale]);
-    const rows = quantizeRows(graph, rowScaled, site.inputTypes[0]!.shape[0]!, residual !== undefined);
-    const product = (left: string, right: string, factor: number) =>
-      integerProduct(site, left, right, factor);
-    let total = product(rows.high, values, 1);
-    if (residual !== undefined) {
-      total = graph.value('Sum', [
-        total,
-        product(rows.high, residual, 1 / lowSteps),
-        product(rows.low!, values, 1 / lowSteps),
-      ]);
-    }
-    graph.node('Mul', [total, graph.value('Unsqueeze', [rows.scale, graph.integers([1])])], outputs);
-  },
+  lower: lowerQuantizedMatmul,
 };
-
-/** Quantised activations are unsigned around this: the integer kernels want them so. */
-const zeroPoint = 128;
-
-/**
- * Rows as `scale_r (high - 128 + (low - 128) / 254)`. Products share the nodes of an x they have in common, because
- * ONNX Runtime merges equal ones.
- */
-function quantizeRows(graph: GraphWriter, x: string, rows: Dimension, withLow: boolean) {
-  const times = (operator: string, factor: number) => {
-    const reduced = graph.value(operator, [x, graph.integers([1])], { keepdims: { int: 0 } });
-    return graph.value('Mul', [reduced, graph.scalar(factor)]);
-  };
-  // The extrema pass over a NaN, and rounding makes a number of it: zero times the sum brings it back.
-  const scale = graph.value('Max', [
-    times('ReduceMax', 1 / 127),
-    times('ReduceMin', -1 / 127),
-    times('ReduceSum', 0),
-    graph.scalar(smallestScale),
-  ]);
-  const zero = repeated(graph, zeroPoint, 'uint8', rows);
-  const perRow = { axis: { int: 0 } };
-  const high = graph.value('QuantizeLinear', [x, scale, zero], perRow);
-  if (!withLow) return { high, scale };
-  const rest = graph.value('Sub', [x, graph.value('DequantizeLinear', [high, scale, zero], perRow)]);
-  const lowScale = graph.value('Mul', [scale, graph.scalar(1 / lowSteps)]);
-  return { high, scale, low: graph.value('QuantizeLinear', [rest, lowScale, zero], perRow) };
-}
-
-/** Keeps a row of zeros from being divided by zero; its 254th part is still a normal float32. */
-const smallestScale = 1e-35;
-
-/** factor (left - 128) W, or W^T with the rows' scales; QGemm turns a constant operand round once, while packing it. */
-function integerProduct(
-  { graph, inputs, inputTypes, attributes: { transposeB } }: LoweringSite<{ transposeB: boolean }>,
-  left: string,
-  right: string,
-  factor: number,
-): string {
-  const rows = inputTypes[1]!.shape[0] as number;
-  const rightScale = transposeB ? inputs[2]! : graph.scalar(1);
-  const zero = graph.scalar(0, 'int8');
-  const rightZero = transposeB ? repeated(graph, 0, 'int8', rows) : zero;
-  return graph.value(
-    'QGemm',
-    [left, graph.scalar(factor), graph.scalar(zeroPoint, 'uint8'), right, rightScale, rightZero],
-    { transA: { int: 0 }, transB: { int: transposeB ? 1 : 0 }, alpha: { float: 1 } },
-    'com.microsoft',
-  );
-}
-
-/** One value `extent` times. Made once a graph: ONNX Runtime takes long to load a graph with hundreds of these. */
-function repeated(graph: GraphWriter, value: number, dtype: DataType, extent: Dimension): string {
-  const key = `${value} ${dtype} ${extent}`;
-  const made = repeatedValues.get(graph) ?? new Map<string, string>();
-  repeatedValues.set(graph, made);
-  const name =
-    made.get(key) ?? graph.value('Expand', [graph.scalar(value, dtype), graph.shapeVector([extent])]);
-  made.set(key, name);
-  return name;
-}
-
-const repeatedValues = new WeakMap<GraphWriter, Map<string, string>>();
 
 const dequantizeOperation: Operation<null> = {
   name: 'dequantize',
@@ -202,7 +119,7 @@ const dequantizeOperation: Operation<null> = {
       graph.node('DequantizeLinear', [values, scale], outputs, perRow);
       return;
     }
-    const lowScale = graph.value('Mul', [scale, graph.scalar(1 / lowSteps)]);
+    const lowScale = graph.value('Mul', [scale, graph.scalar(1 / finer)]);
     const parts = [
       graph.value('DequantizeLinear', [values, scale], perRow),
       graph.value('DequantizeLinear', [residual, lowScale], perRow),

@@ -1,0 +1,149 @@
+import { type Dimension, describeShape, type Shape } from '../dimension.ts';
+import type { DataType } from '../dtype.ts';
+import type { GraphWriter } from '../onnx/graph-writer.ts';
+import type { LoweringSite } from '../operation.ts';
+
+/** Finer steps in a step: rounding leaves at most half of one, 127 of these. */
+export const finer = 254;
+
+/**
+ * Writes the product of float32 rows with a quantised matrix: inputs x [rows, inner], int8 values, their rows' scales,
+ * and on request int8 residual. The rows are quantised, multiplied as integers, and scaled back.
+ */
+export function lowerQuantizedMatmul(site: LoweringSite<{ transposeB: boolean }>): void {
+  const { graph, outputs, inputTypes, attributes } = site;
+  const [x, values, scale, residual] = site.inputs as [string, string, string, string?];
+  const [extent, inner] = inputTypes[0]!.shape as [Dimension, number];
+  const rowScaled = attributes.transposeB ? x : graph.value('Mul', [x, scale]);
+  const isWide = !attributes.transposeB && inner >= wideRow;
+  const parts = residual === undefined ? 1 : isWide ? 3 : 2;
+  const rows = quantizeRows(graph, rowScaled, extent, parts);
+  const terms = rows.parts.map((part, index) => integerProduct(site, part, values, finer ** -index));
+  if (residual !== undefined) terms.push(integerProduct(site, rows.parts[0]!, residual, 1 / finer));
+  else if (isWide) terms.push(lostInRounding(graph, rows, values, inner));
+  const total = terms.length === 1 ? terms[0]! : graph.value('Sum', terms);
+  graph.node('Mul', [total, column(graph, rows.scale)], outputs);
+}
+
+interface QuantizedRows {
+  /** uint8, as x; each in steps 254 times as fine as the one before. */
+  readonly parts: readonly string[];
+  /** Size of the first part's steps, [rows]. */
+  readonly scale: string;
+  /** Sum of each row of x, [rows]. */
+  readonly sum: string;
+}
+
+/** Quantised activations are unsigned around this: the integer kernels want them so. */
+const zeroPoint = 128;
+
+/**
+ * Rows as `scale_r (part_0 - 128 + (part_1 - 128) / 254 + ...)`. Products share the nodes of an x they have in common,
+ * because ONNX Runtime merges equal ones.
+ */
+function quantizeRows(graph: GraphWriter, x: string, rows: Dimension, count: number): QuantizedRows {
+  const reduce = (operator: string) =>
+    graph.value(operator, [x, graph.integers([1])], { keepdims: { int: 0 } });
+  const times = (value: string, factor: number) => graph.value('Mul', [value, graph.scalar(factor)]);
+  const sum = reduce('ReduceSum');
+  const scale = graph.value('Max', [
+    times(reduce('ReduceMax'), 1 / 127),
+    times(reduce('ReduceMin'), -1 / 127),
+    graph.scalar(smallestScale),
+    // The extrema pass over a NaN, and rounding makes a number of it: zero times the sum brings it back.
+    times(sum, 0),
+  ]);
+  const zero = repeated(graph, zeroPoint, 'uint8', [rows]);
+  const perRow = { axis: { int: 0 } };
+  const parts: string[] = [];
+  for (let rest = x, step = scale; ; step = times(step, 1 / finer)) {
+    const part = graph.value('QuantizeLinear', [rest, step, zero], perRow);
+    parts.push(part);
+    if (parts.length === count) return { parts, scale, sum };
+    rest = graph.value('Sub', [rest, graph.value('DequantizeLinear', [part, step, zero], perRow)]);
+  }
+}
+
+/** Keeps a row of zeros from being divided by zero; a 254th of its 254th is still a normal float32. */
+const smallestScale = 1e-32;
+
+/**
+ * From here on a row of x is likely the gradient of a softmax over a vocabulary: one large element, and a crowd of
+ * small ones that all round to zero, though together they weigh as much: {@link lostInRounding}, or a third part.
+ */
+const wideRow = 16_384;
+
+/**
+ * What rounding took from the sums of rows, times the mean row of the matrix: the part of the rounding error's product
+ * that does not average out. In steps of the rows' scales.
+ */
+function lostInRounding(graph: GraphWriter, rows: QuantizedRows, values: string, inner: number): string {
+  const one = graph.scalar(1);
+  const ones = repeated(graph, 1, 'int8', [inner, 1]);
+  const kept = qgemm(graph, { left: rows.parts[0]!, right: ones, rightScale: one, factor: 1 });
+  const lost = graph.value('Sub', [column(graph, graph.value('Div', [rows.sum, rows.scale])), kept]);
+  const mean = once(graph, `mean row of ${values}`, () => {
+    const left = repeated(graph, zeroPoint + 1, 'uint8', [1, inner]);
+    return qgemm(graph, { left, right: values, rightScale: one, factor: 1 / inner });
+  });
+  return graph.value('MatMul', [lost, mean]);
+}
+
+/** factor (left - 128) W, or W^T with the rows' scales. */
+function integerProduct(
+  { graph, inputs, inputTypes, attributes: { transposeB } }: LoweringSite<{ transposeB: boolean }>,
+  left: string,
+  right: string,
+  factor: number,
+): string {
+  const [rows] = inputTypes[1]!.shape as readonly [number, number];
+  return transposeB
+    ? qgemm(graph, { left, right, factor, rightScale: inputs[2]!, outerScales: rows })
+    : qgemm(graph, { left, right, factor, rightScale: graph.scalar(1) });
+}
+
+interface IntegerGemm {
+  /** uint8 around 128, [rows, inner] */
+  readonly left: string;
+  /** int8 [inner, outer], or [outer, inner] with `outerScales` */
+  readonly right: string;
+  readonly rightScale: string;
+  readonly factor: number;
+  /** Multiply by the transpose of `right`, `rightScale` being as many scales. */
+  readonly outerScales?: number;
+}
+
+/** QGemm turns a constant operand round once, while packing it. */
+function qgemm(graph: GraphWriter, { left, right, rightScale, factor, outerScales }: IntegerGemm): string {
+  const rightZero =
+    outerScales === undefined ? graph.scalar(0, 'int8') : repeated(graph, 0, 'int8', [outerScales]);
+  return graph.value(
+    'QGemm',
+    [left, graph.scalar(factor), graph.scalar(zeroPoint, 'uint8'), right, rightScale, rightZero],
+    { transA: { int: 0 }, transB: { int: outerScales === undefined ? 0 : 1 }, alpha: { float: 1 } },
+    'com.microsoft',
+  );
+}
+
+/** [rows] to [rows, 1] */
+function column(graph: GraphWriter, vector: string): string {
+  return graph.value('Unsqueeze', [vector, graph.integers([1])]);
+}
+
+/** A tensor of one value. */
+function repeated(graph: GraphWriter, value: number, dtype: DataType, shape: Shape): string {
+  return once(graph, `${value} ${dtype}${describeShape(shape)}`, () =>
+    graph.value('Expand', [graph.scalar(value, dtype), graph.shapeVector(shape)]),
+  );
+}
+
+/** A value that all products of a graph share: ONNX Runtime takes long to load a graph with hundreds of copies. */
+function once(graph: GraphWriter, key: string, make: () => string): string {
+  const made = sharedValues.get(graph) ?? new Map<string, string>();
+  sharedValues.set(graph, made);
+  const name = made.get(key) ?? make();
+  made.set(key, name);
+  return name;
+}
+
+const sharedValues = new WeakMap<GraphWriter, Map<string, string>>();

@@ -1,0 +1,47 @@
+import type { BatchStreamOptions } from './batches.ts';
+import { InsufficientMemoryError } from './errors.ts';
+import { compileLayeredStep } from './layered-step.ts';
+import { type PlanOptions, planFastest } from './plan.ts';
+import { largestAllowedBatch, largestBatch } from './plan-batches.ts';
+import type { MemoryEstimate } from './plan-estimate.ts';
+import { cutsHead, stepSettings } from './step-settings.ts';
+import { compileTrainStep, type TrainStep, type TrainStepOptions } from './train-step.ts';
+
+/** Compiles a training step to run in the mode that was planned. @throws what compiling in that mode throws. */
+export function compilePlannedStep(
+  options: Omit<TrainStepOptions, 'recompute'>,
+  { mode, headPieces }: Pick<MemoryEstimate, 'mode' | 'headPieces'>,
+): Promise<TrainStep> {
+  const settings = { ...options, headPieces };
+  switch (mode) {
+    case 'whole':
+      return compileTrainStep({ ...settings, recompute: false });
+    case 'recompute':
+      return compileTrainStep({ ...settings, recompute: true });
+    case 'layered':
+      return compileLayeredStep({ ...settings, weights: 'resident' });
+    case 'streamed':
+      return compileLayeredStep({ ...settings, weights: 'streamed' });
+  }
+}
+
+export type PlanTrainingOptions = Omit<PlanOptions, 'batch'> & BatchStreamOptions;
+
+/**
+ * Plans a run over its examples. A model whose longest allowed batch fits as a whole is planned at once; for others the
+ * examples are walked once, to know the largest batch.
+ *
+ * @throws InsufficientMemoryError when no mode fits, or the one asked for does not; what data and tracing throw.
+ */
+export async function planTraining(options: PlanTrainingOptions): Promise<MemoryEstimate> {
+  const { memory = 'auto' } = options;
+  if (memory === 'auto' && !cutsHead(options.model, options.trainable)) {
+    try {
+      return planFastest({ ...options, memory: 'whole', batch: largestAllowedBatch(options) }).chosen;
+    } catch (error) {
+      if (!InsufficientMemoryError.isInstance(error)) throw error;
+    }
+  }
+  const batch = await largestBatch(options, stepSettings(options).scope);
+  return planFastest({ ...options, batch }).chosen;
+}
