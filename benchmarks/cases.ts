@@ -79,7 +79,7 @@ const organismStep: StepChanges = {
   batch: 16,
   rank: 8,
   warmUp: 20,
-  steps: 200,
+  steps: 100,
 };
 
 /** Two tasks of general libraries. Both run on one thread in Node: they start web workers, which Node has not. */

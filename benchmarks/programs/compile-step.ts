@@ -3,7 +3,7 @@ import { type Batch, padBatch } from '@safetune/datasets';
 import { createLoraAdapter, type LoraAdapter } from '@safetune/lora';
 import { loadModel } from '@safetune/models';
 import { kl } from '@safetune/regularizers';
-import * as trainer from '@safetune/trainer';
+import { compileLayeredStep, compileTrainStep, type TrainStep, trainAdapter } from '@safetune/trainer';
 import { type Repetitions, unavailable } from './lines.ts';
 
 /** One training step, described for every program that runs it. */
@@ -23,7 +23,7 @@ export interface TrainStepSettings extends Repetitions {
 /** Our training step of LoRA on all linear layers, over one batch in which every position is in the loss. */
 export async function compileStep(
   given: TrainStepSettings,
-): Promise<{ step: trainer.TrainStep; adapter: LoraAdapter; batch: Batch }> {
+): Promise<{ step: TrainStep; adapter: LoraAdapter; batch: Batch }> {
   const { directory, tokens, rank, precision, memory } = given;
   if (precision === 'bfloat16')
     unavailable('weights are multiplied in float32 or as integers, not in bfloat16');
@@ -35,23 +35,18 @@ export async function compileStep(
   });
   const options = {
     model,
-    trainable: trainer.trainAdapter(adapter),
+    trainable: trainAdapter(adapter),
     regularizers: given.kl ? [kl()] : [],
     runtime: { threads: given.threads },
   };
   const step =
     memory === 'layered'
-      ? await layeredStep(options)
-      : await trainer.compileTrainStep({ ...options, recompute: memory === 'recompute' });
+      ? await compileLayeredStep(options)
+      : await compileTrainStep({ ...options, recompute: memory === 'recompute' });
   const example = {
     tokenIds: Int32Array.from({ length: tokens }, (_, index) => (index * 7919) % model.config.vocabularySize),
     responseMask: new Uint8Array(tokens).fill(1, 1),
     tags: [],
   };
   return { step, adapter, batch: padBatch(Array(given.batch).fill(example), { padTokenId: 0 }) };
-}
-
-function layeredStep(options: trainer.TrainStepOptions): Promise<trainer.TrainStep> {
-  const { compileLayeredStep } = trainer as { compileLayeredStep?: typeof trainer.compileTrainStep };
-  return compileLayeredStep?.(options) ?? unavailable('the trainer has no layered step yet');
 }
