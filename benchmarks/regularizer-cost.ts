@@ -1,7 +1,7 @@
 /**
  * What each safeguard costs: the same training step with and without it, in turns in one process; ratios are medians.
  *
- *     npx -y pnpm@12 bench:regularizers [--tokens N] [--pairs N] [--model NAME]
+ *     npx -y pnpm@12 bench:regularizers [--tokens N] [--rounds N] [--model NAME]
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,11 +24,11 @@ import { type ModelName, randomCheckpoint } from './checkpoints.ts';
 const { values } = parseArgs({
   options: {
     tokens: { type: 'string', default: '256' },
-    pairs: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '5' },
     model: { type: 'string', default: 'qwen2.5-0.5b' },
   },
 });
-const pairs = Number(values.pairs);
+const rounds = Number(values.rounds);
 const cache = join(import.meta.dirname, '.cache');
 const checkpoint = await randomCheckpoint(cache, values.model as ModelName);
 const model = await loadModel(checkpoint);
@@ -36,30 +36,23 @@ const batch = randomBatch(model, Number(values.tokens));
 const random = (length: number) => Float32Array.from({ length }, () => Math.random() - 0.5);
 
 const steered = new Map([[2, random(model.config.hiddenSize)]]);
-const cases: [name: string, bar: number, regularizers: Regularizer[]][] = [
-  ['kl', 1.65, [kl()]],
-  ['ldifs', 1.65, [ldifs()]],
-  ['kl + ldifs', 1.65 * 1.05, [kl(), ldifs()]],
-  ['persona-vector', 1.03, [personaVector({ vectors: steered })]],
-];
-console.log(`${values.model}, ${values.tokens} tokens, ${pairs} pairs`);
-for (const [name, bar, regularizers] of cases) {
-  const plain = await stepOf(model, []);
-  const guarded = await stepOf(model, regularizers);
-  const ratios: number[] = [];
-  for (let pair = -1; pair < pairs; pair++) {
-    const [without, withIt] = [await seconds(plain), await seconds(guarded)];
-    // The first pair warms both up.
-    if (pair >= 0) ratios.push(withIt / without);
-  }
-  report(name, median(ratios), bar, 'of the step without it');
-  await Promise.all([plain.release(), guarded.release()]);
-}
+const steps = {
+  without: await stepOf(model, []),
+  kl: await stepOf(model, [kl()]),
+  ldifs: await stepOf(model, [ldifs()]),
+  'kl + ldifs': await stepOf(model, [kl(), ldifs()]),
+  'persona-vector': await stepOf(model, [personaVector({ vectors: steered })]),
+};
+type Case = keyof typeof steps;
+console.log(`${values.model}, ${values.tokens} tokens, ${rounds} rounds`);
+const times = await timeInTurns(steps);
+reportRatio('kl', ['without'], 1.65);
+reportRatio('ldifs', ['without'], 1.65);
+reportRatio('kl + ldifs', ['kl', 'ldifs'], 1.05);
+reportRatio('persona-vector', ['without'], 1.03);
+await Promise.all(Object.values(steps).map((step) => step.release()));
 
-const plain = await stepOf(model, []);
-await seconds(plain);
-const step = await seconds(plain);
-await plain.release();
+const step = median(times.without);
 const example: ChatExample = {
   messages: [
     { role: 'user', content: 'How do I keep bread fresh?' },
@@ -95,6 +88,27 @@ function stepOf(model: CausalLm, regularizers: readonly Regularizer[]): Promise<
     target_modules: 'all-linear',
   });
   return compileTrainStep({ model, trainable: trainAdapter(adapter), regularizers });
+}
+
+/** Seconds of each step in every round, one after another within a round, so that a drifting machine does them alike. */
+async function timeInTurns(all: Readonly<Record<Case, TrainStep>>): Promise<Record<Case, number[]>> {
+  const entries = Object.entries(all) as [Case, TrainStep][];
+  const taken = Object.fromEntries(entries.map(([name]) => [name, [] as number[]])) as Record<Case, number[]>;
+  // The first round warms all up.
+  for (let round = -1; round < rounds; round++) {
+    for (const [name, each] of entries) {
+      const time = await seconds(each);
+      if (round >= 0) taken[name].push(time);
+    }
+  }
+  return taken;
+}
+
+/** The median ratio over the rounds, to the dearest of the others. */
+function reportRatio(name: Case, others: readonly Case[], bar: number): void {
+  const dearest = others.map((other) => times[other]).reduce((a, b) => (median(b) > median(a) ? b : a));
+  const ratios = times[name].map((time, round) => time / dearest[round]!);
+  report(name, median(ratios), bar, others.length === 1 ? 'of the step without it' : 'of the dearer alone');
 }
 
 async function seconds(step: TrainStep): Promise<number> {
