@@ -42,7 +42,7 @@ export async function compileStep(
   const step =
     memory === 'layered'
       ? await compileLayeredStep(options)
-      : await compileTrainStep({ ...options, recompute: memory === 'recompute' });
+      : await compileTrainStep({ ...options, ...(memory === 'recompute' ? { recompute: 'all' } : {}) });
   const example = {
     tokenIds: Int32Array.from({ length: tokens }, (_, index) => (index * 7919) % model.config.vocabularySize),
     responseMask: new Uint8Array(tokens).fill(1, 1),

@@ -1,4 +1,4 @@
-import { add, type HostArray, matmul, type Tensor } from '@safetune/tensor';
+import { add, type HostArray, keep, matmul, type Tensor } from '@safetune/tensor';
 import { AdapterMismatchError } from './errors.ts';
 
 /** A linear layer of a model, by its name in the checkpoint without `.weight`. */
@@ -93,7 +93,7 @@ export function lowRankLinear(
       );
     }
     // Through the narrow rank first: B A is never formed, and scaling inside the product costs nothing.
-    const inner = matmul(x, a, { transposeB: true });
+    const inner = keep(matmul(x, a, { transposeB: true }));
     return add(output, matmul(inner, b, { transposeB: true, alpha: scale }));
   };
 }

@@ -2,6 +2,7 @@ import {
   add,
   causalBias,
   gather,
+  keep,
   type RuntimeOptions,
   range,
   type Shape,
@@ -227,10 +228,12 @@ function blockContext(
     config,
     weight,
     linear: (x, place) =>
-      linear(x, place, {
-        ...traceLinearWeight(`${place.name}.weight`, precision, weight),
-        ...(place.bias ? { bias: weight(`${place.name}.bias`) } : {}),
-      }),
+      keep(
+        linear(x, place, {
+          ...traceLinearWeight(`${place.name}.weight`, precision, weight),
+          ...(place.bias ? { bias: weight(`${place.name}.bias`) } : {}),
+        }),
+      ),
     rotary: rotaryTables(positions, batch!, config.headSize, config.rotary),
     bias,
     extend,

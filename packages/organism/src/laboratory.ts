@@ -79,7 +79,8 @@ export async function openLaboratory(
   const trainable = trainAdapter(adapter);
   const generator = await createGenerator(model, { ...runtime, adapter });
   const steps = compiledSteps((regularizers) =>
-    compileTrainStep({ model, trainable, regularizers, runtime }),
+    // So small a model has no use for the memory that recomputation frees.
+    compileTrainStep({ model, trainable, regularizers, runtime, recompute: 'none' }),
   );
   const reset = (seed: number) => initializeFactors(adapter.modules, seed);
 

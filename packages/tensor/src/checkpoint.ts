@@ -1,16 +1,23 @@
 import { isFloating } from './dtype.ts';
 import { ancestors, pullBackPartially } from './grad.ts';
+import { collectKept, replayKept, withoutKeeping } from './keep.ts';
 import { applyOperation, nextTraceId, type Operation } from './operation.ts';
 import { after } from './operations/order.ts';
 import type { Tensor } from './tensor.ts';
 
 export interface CheckpointOptions {
   /**
-   * Compute the inside again in the backward pass instead of keeping its intermediate values. Default true. With false
-   * only the order is arranged: gradients of captured tensors are computed before the backward pass leaves the inside.
+   * What of the inside is computed again in the backward pass, instead of living until then:
+   *
+   * - `all` (default): every intermediate value;
+   * - `unkept`: those that the function does not mark with `keep`;
+   * - `none`: only the order is arranged: gradients of captured tensors are computed before the backward pass leaves
+   *   the inside.
    */
-  readonly recompute?: boolean;
+  readonly recompute?: Recomputation;
 }
+
+export type Recomputation = 'all' | 'unkept' | 'none';
 
 interface CheckpointAttributes {
   readonly fn: (...inputs: Tensor[]) => readonly Tensor[];
@@ -18,7 +25,9 @@ interface CheckpointAttributes {
   readonly firstId: number;
   readonly resultCount: number;
   readonly inputCount: number;
-  readonly recompute: boolean;
+  readonly recompute: Recomputation;
+  /** Values that `fn` marked, in order; only with 'unkept'. */
+  readonly kept: readonly Tensor[];
 }
 
 /**
@@ -34,16 +43,31 @@ export function checkpoint(
   inputs: readonly Tensor[],
   options: CheckpointOptions = {},
 ): readonly Tensor[] {
+  const recompute = options.recompute ?? 'all';
   const firstId = nextTraceId();
-  const results = fn(...inputs);
+  const { results, kept } = traceFirst(fn, inputs, recompute);
   const captured = capturedTensors(results, inputs, firstId);
   return applyOperation(checkpointOperation, [...results, ...inputs, ...captured], {
     fn,
     firstId,
     resultCount: results.length,
     inputCount: inputs.length,
-    recompute: options.recompute ?? true,
+    recompute,
+    kept,
   });
+}
+
+function traceFirst(fn: CheckpointAttributes['fn'], inputs: readonly Tensor[], recompute: Recomputation) {
+  switch (recompute) {
+    case 'all':
+      return { results: withoutKeeping(() => fn(...inputs)), kept: [] };
+    case 'unkept': {
+      const { result: results, kept } = collectKept(() => fn(...inputs));
+      return { results, kept };
+    }
+    case 'none':
+      return { results: fn(...inputs), kept: [] };
+  }
 }
 
 /** Float tensors traced before `fn` was called that it uses besides its inputs. */
@@ -57,15 +81,22 @@ function capturedTensors(results: readonly Tensor[], inputs: readonly Tensor[], 
 
 const checkpointOperation: Operation<CheckpointAttributes> = {
   name: 'checkpoint',
+  passesOn: 0,
   infer: (types, { resultCount }) => types.slice(0, resultCount),
   gradient: (site) => {
-    const { fn, resultCount, inputCount, recompute } = site.attributes;
+    const { fn, resultCount, inputCount, recompute, kept } = site.attributes;
+    const recomputes = recompute !== 'none';
     const arrived = site.outputGradients.filter((gradient) => gradient !== undefined);
     const inputs = site.inputs.slice(resultCount, resultCount + inputCount);
     const captured = site.inputs.slice(resultCount + inputCount);
-    const fresh = recompute ? inputs.map((tensor) => after(tensor, arrived)) : inputs;
-    const firstId = recompute ? nextTraceId() : site.attributes.firstId;
-    const results = recompute ? fn(...fresh) : site.inputs.slice(0, resultCount);
+    const fresh = recomputes ? inputs.map((tensor) => after(tensor, arrived)) : inputs;
+    const firstId = recomputes ? nextTraceId() : site.attributes.firstId;
+    const again = () => fn(...fresh);
+    const results = {
+      all: () => withoutKeeping(again),
+      unkept: () => replayKept(again, kept, arrived),
+      none: () => site.inputs.slice(0, resultCount),
+    }[recompute]();
     const cotangents = results.flatMap((output, index) => {
       const gradient = site.outputGradients[index];
       return gradient === undefined ? [] : [{ output, gradient }];

@@ -43,6 +43,7 @@ export function eagerGradient(
 
 const eagerOperation: Operation<null> = {
   name: 'eagerGradient',
+  passesOn: 2,
   infer: ([_input, _gradient, ...values]) => values,
   gradient: ({ inputs, outputGradients }) => {
     const arrived = outputGradients[0];

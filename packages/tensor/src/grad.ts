@@ -102,14 +102,21 @@ export function pullBackPartially(
   return arrived;
 }
 
-/** The nodes behind `roots`, in the order of tracing. */
-export function ancestors(roots: readonly TraceNode[]): TraceNode[] {
+/**
+ * The nodes behind `roots`, in the order of tracing.
+ *
+ * @param inputsOf which inputs of a node to follow. Default: all
+ */
+export function ancestors(
+  roots: readonly TraceNode[],
+  inputsOf: (node: TraceNode) => readonly Tensor[] = ({ inputs }) => inputs,
+): TraceNode[] {
   const found = new Set<TraceNode>();
   const stack = [...roots];
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
     if (found.has(node)) continue;
     found.add(node);
-    for (const input of node.inputs) stack.push(input.node);
+    for (const input of inputsOf(node)) stack.push(input.node);
   }
   return [...found].sort((a, b) => a.id - b.id);
 }

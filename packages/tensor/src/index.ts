@@ -5,7 +5,7 @@ export {
   stageFile,
   writeFileAtomically,
 } from './atomic-file.ts';
-export { type CheckpointOptions, checkpoint } from './checkpoint.ts';
+export { type CheckpointOptions, checkpoint, type Recomputation } from './checkpoint.ts';
 export * from './compile.ts';
 export { type Qr, type Svd, singularValues, svd, thinQr } from './dense/decompositions.ts';
 export { NonFiniteError } from './dense/errors.ts';
@@ -31,6 +31,7 @@ export {
   valueAndGrad,
 } from './grad.ts';
 export { contiguousData, type HostArray, type HostData, hostArray } from './host-array.ts';
+export { keep } from './keep.ts';
 export {
   type CompiledLayer,
   type CompiledLayers,
@@ -47,6 +48,7 @@ export {
   type LoweringSite,
   type Operation,
 } from './operation.ts';
+export { crossEntropy } from './operations/cross-entropy.ts';
 export * from './operations/elementwise.ts';
 export * from './operations/indexing.ts';
 export {

@@ -1,6 +1,7 @@
 import { evaluateDimension } from './dimension.ts';
 import { bytesPerElement } from './dtype.ts';
 import { CompileError } from './errors.ts';
+import { readInputs } from './operation.ts';
 import {
   constantOperation,
   inputOperation,
@@ -90,14 +91,6 @@ const is = (node: TraceNode, operation: unknown) => (node.operation as unknown) 
 const isLeaf = (node: TraceNode) =>
   is(node, inputOperation) || is(node, weightOperation) || is(node, constantOperation);
 
-/** Operations whose outputs are some of their inputs, unchanged: the index of the first. */
-const passOn: Readonly<Record<string, number>> = {
-  reshape: 0,
-  stopGradient: 0,
-  checkpoint: 0,
-  eagerGradient: 2,
-};
-
 /**
  * Nodes in the order in which ONNX Runtime runs them: depth first from the results that nothing else reads, of several
  * the one traced last first, and so among a node's inputs.
@@ -118,23 +111,17 @@ function executionOrder(outputs: readonly Tensor[]): TraceNode[] {
     } else if (!entered.has(node)) {
       entered.add(node);
       stack.push({ node, expanded: true });
-      visit(node.inputs.slice(...readInputs(node)));
+      visit(readInputs(node));
     }
   }
   return [...done];
-}
-
-/** Range of the inputs that a node really reads. */
-function readInputs({ operation, outputs }: TraceNode): [number, number?] {
-  const first = passOn[operation.name];
-  return first === undefined ? [0] : [first, first + outputs.length];
 }
 
 /** For every value the one whose memory it shares: itself, unless it is passed on. */
 function assignBuffers(order: readonly TraceNode[]): Map<Tensor, Tensor> {
   const buffers = new Map<Tensor, Tensor>();
   for (const node of order) {
-    const first = passOn[node.operation.name];
+    const first = node.operation.passesOn;
     node.outputs.forEach((output, index) => {
       buffers.set(output, first === undefined ? output : buffers.get(node.inputs[first + index]!)!);
     });
@@ -143,14 +130,14 @@ function assignBuffers(order: readonly TraceNode[]): Map<Tensor, Tensor> {
 }
 
 function readBuffers(node: TraceNode, buffers: ReadonlyMap<Tensor, Tensor>): Set<Tensor> {
-  return new Set(node.inputs.slice(...readInputs(node)).map((tensor) => buffers.get(tensor)!));
+  return new Set(readInputs(node).map((tensor) => buffers.get(tensor)!));
 }
 
 /** How many nodes read each buffer. Passing on is no reading. */
 function countUses(order: readonly TraceNode[], buffers: ReadonlyMap<Tensor, Tensor>): Map<Tensor, number> {
   const uses = new Map<Tensor, number>();
   for (const node of order) {
-    if (passOn[node.operation.name] !== undefined) continue;
+    if (node.operation.passesOn !== undefined) continue;
     for (const buffer of readBuffers(node, buffers)) uses.set(buffer, (uses.get(buffer) ?? 0) + 1);
   }
   return uses;
@@ -162,7 +149,7 @@ function lastUses(
   buffers: ReadonlyMap<Tensor, Tensor>,
   uses: Map<Tensor, number>,
 ): Tensor[] {
-  if (passOn[node.operation.name] !== undefined) return [];
+  if (node.operation.passesOn !== undefined) return [];
   return [...readBuffers(node, buffers)].filter((buffer) => {
     const left = uses.get(buffer)! - 1;
     uses.set(buffer, left);

@@ -32,6 +32,11 @@ export interface LoweringSite<Attributes> {
  */
 export interface Operation<Attributes> {
   readonly name: string;
+  /**
+   * Of an operation whose outputs are some of its inputs, unchanged: the index of the first of these. The other inputs
+   * matter to differentiation alone, and nothing is computed for their sake.
+   */
+  readonly passesOn?: number;
   /** Types of the outputs. @throws ShapeError when the inputs do not fit. */
   infer(inputs: readonly TensorType[], attributes: Attributes): readonly TensorType[];
   /**
@@ -78,6 +83,12 @@ export function applySingle<Attributes>(
   attributes: Attributes,
 ): Tensor {
   return applyOperation(operation, inputs, attributes)[0]!;
+}
+
+/** The inputs that a node needs when it runs. */
+export function readInputs({ operation, inputs, outputs }: TraceNode): readonly Tensor[] {
+  const { passesOn } = operation;
+  return passesOn === undefined ? inputs : inputs.slice(passesOn, passesOn + outputs.length);
 }
 
 /** Resolves a negative axis and checks its range. @throws ShapeError */

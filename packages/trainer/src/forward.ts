@@ -10,6 +10,7 @@ import {
   gather,
   multiplyDimensions,
   type NamedTensors,
+  type Recomputation,
   reshape,
   split,
   type Tensor,
@@ -22,8 +23,8 @@ export interface ForwardSettings {
   /** How the forward pass in training uses the trained tensors. */
   readonly trained: Pick<ForwardOptions, 'linear' | 'weight'>;
   readonly regularizers: readonly Regularizer[];
-  /** Compute blocks again in the backward pass. */
-  readonly recompute: boolean;
+  /** What of the blocks is computed again in the backward pass. */
+  readonly recompute: Recomputation;
   /** Pieces that the rows of logits come in. */
   readonly pieces: number;
 }

@@ -174,7 +174,7 @@ function headPart(
       const states = { ...pickStates(inputs, hidden, headNames.hidden), [layerCount]: inputs.state! };
       const referenceOf = pickStates(inputs, reference, headNames.referenceHidden);
       const last = referenceOf[layerCount];
-      const forward = { model, trained, regularizers, pieces: pieces.count, recompute: false };
+      const forward = { model, trained, regularizers, pieces: pieces.count, recompute: 'none' as const };
       const traced = collectForward(
         forward,
         inputs,

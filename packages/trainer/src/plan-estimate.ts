@@ -14,7 +14,7 @@ import { type TrainStepOptions, traceTrainStep, trainStepSignature } from './tra
 /**
  * How a training step is run, from the fastest to the one of least memory:
  *
- * - `whole`: one graph;
+ * - `whole`: one graph that keeps products and attention for the backward pass, and computes the rest again;
  * - `recompute`: one graph that computes each block again in its backward pass;
  * - `layered`: block by block, the blocks' weights in memory;
  * - `streamed`: block by block, the blocks' weights read from their files at each use.
@@ -69,8 +69,8 @@ const runtimeBytes = 50e6;
 
 /** Rows of one piece: large ones multiply faster, small ones need less memory for a large vocabulary. */
 const pieceRows: Readonly<Record<MemoryMode, number>> = {
-  whole: 256,
-  recompute: 256,
+  whole: 128,
+  recompute: 128,
   layered: 64,
   streamed: 64,
 };
@@ -134,7 +134,7 @@ function wholeGraphs(
 ): ModeGraphs {
   const graph = measure(
     trainStepSignature(settings),
-    (inputs) => traceTrainStep(settings, inputs, mode === 'recompute'),
+    (inputs) => traceTrainStep(settings, inputs, mode === 'recompute' ? 'all' : 'unkept'),
     extents,
   );
   const head = measurePart(layeredParts(settings).head, extents);

@@ -62,13 +62,13 @@ describe('an estimate adds up', () => {
 
   it('logits of a large vocabulary: as many as one piece has', () => {
     const found = estimates({ model: largeVocabulary(), batch: { size: 2, length: 1024 } });
-    expect(found.whole.headPieces).toEqual({ count: 8, rows: 256 });
+    expect(found.whole.headPieces).toEqual({ count: 16, rows: 128 });
     expect(found.layered.headPieces).toEqual({ count: 32, rows: 64 });
   });
 
-  it('activations: of all blocks when whole, of one when it is computed again', () => {
+  it('activations: products of all blocks when whole, of one when it is computed again', () => {
     const { whole, recompute } = estimates({ batch: { size: 8, length: 128, rows: 8 } });
-    expect(whole.activations).toBeGreaterThan(1.3 * recompute.activations);
+    expect(whole.activations).toBeGreaterThan(1.1 * recompute.activations);
   });
 
   it('activations: attention in the square of the length, all else in proportion', () => {

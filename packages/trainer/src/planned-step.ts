@@ -15,9 +15,9 @@ export function compilePlannedStep(
   const settings = { ...options, headPieces };
   switch (mode) {
     case 'whole':
-      return compileTrainStep({ ...settings, recompute: false });
+      return compileTrainStep({ ...settings, recompute: 'unkept' });
     case 'recompute':
-      return compileTrainStep({ ...settings, recompute: true });
+      return compileTrainStep({ ...settings, recompute: 'all' });
     case 'layered':
       return compileLayeredStep({ ...settings, weights: 'resident' });
     case 'streamed':

@@ -47,7 +47,7 @@ export function cutsHead({ config }: CausalLm, trainable: Trainable): boolean {
 }
 
 function defaultHeadPieces(model: CausalLm, trainable: Trainable): RowPieces {
-  return { count: cutsHead(model, trainable) ? 8 : 1, rows: 256 };
+  return { count: cutsHead(model, trainable) ? 16 : 1, rows: 128 };
 }
 
 function checkNames(regularizers: readonly Regularizer[]): void {

@@ -21,7 +21,8 @@ export interface TrainOptions
   extends Omit<TrainStepOptions, 'recompute'>,
     Omit<BatchStreamOptions, 'regularizers' | 'seed'> {
   /**
-   * How steps are run: 'whole', 'recompute', 'layered' or 'streamed', from the fastest to the one of least memory.
+   * How steps are run: 'whole', 'recompute', 'layered' or 'streamed', from the fastest to the one of least memory; see
+   * {@link MemoryMode}.
    * Default 'auto': the fastest that fits into memory with the largest batch of the examples.
    */
   readonly memory?: MemoryMode | 'auto';

@@ -3,6 +3,7 @@ import { dirname, relative, sep } from 'node:path';
 import { describeShape, sameShape } from '../dimension.ts';
 import { CompileError } from '../errors.ts';
 import { ancestors } from '../grad.ts';
+import { readInputs } from '../operation.ts';
 import {
   type ConstantAttributes,
   constantOperation,
@@ -31,7 +32,10 @@ export function lower(
   inputs: Readonly<Record<string, TensorType>>,
   outputs: Readonly<Record<string, Tensor>>,
 ): LoweredGraph {
-  const nodes = ancestors(Object.values(outputs).map((tensor) => tensor.node));
+  const nodes = ancestors(
+    Object.values(outputs).map((tensor) => tensor.node),
+    readInputs,
+  );
   const weights = externalWeights(nodes);
   const graph = new GraphWriter(inputs, Object.keys(outputs));
   const names = nameOutputs(outputs, inputs);
@@ -107,6 +111,7 @@ function lowerNode(node: TraceNode, names: Map<Tensor, string>, graph: GraphWrit
     if (!names.has(output)) names.set(output, graph.freshName(node.operation.name));
   }
   node.operation.lower({
+    // Inputs that are not read have no name.
     inputs: node.inputs.map((tensor) => names.get(tensor)!),
     outputs: node.outputs.map((tensor) => names.get(tensor)!),
     inputTypes: node.inputs,

@@ -8,6 +8,7 @@ import { gradients } from '../grad.ts';
 import type { HostArray } from '../host-array.ts';
 import { findTensor, openSafetensors, readTensor } from '../safetensors/read.ts';
 import type { Tensor } from '../tensor.ts';
+import { crossEntropy } from './cross-entropy.ts';
 import * as elementwise from './elementwise.ts';
 import * as indexing from './indexing.ts';
 import { matmul } from './linalg.ts';
@@ -103,9 +104,11 @@ const mappings: Readonly<Record<string, Mapping>> = {
   broadcastTo: ([x], attributes: { shape: number[] }) => reduce.broadcastTo(x!, attributes.shape),
   gather: ([table, indices]) => indexing.gather(table!, indices!),
   takeAlong: ([x, indices], { axis }: { axis: number }) => indexing.takeAlong(x!, indices!, axis),
+  addAlong: ([x, updates, indices], { axis }: { axis: number }) =>
+    indexing.addAlong(x!, updates!, indices!, axis),
   softmax: alongAxis(nn.softmax),
   logSoftmax: alongAxis(nn.logSoftmax),
-  crossEntropy: ([logits, labels]) => nn.crossEntropy(logits!, labels!),
+  crossEntropy: ([logits, labels]) => crossEntropy(logits!, labels!),
   rmsNorm: ([x, weight], { epsilon }: { epsilon: number }) => nn.rmsNorm(x!, weight!, epsilon),
   rotary: ([x, cosine, sine]) => nn.rotary(x!, cosine!, sine!),
   attention: ([query, key, value], { causal }: { causal: boolean }) =>

@@ -8,7 +8,7 @@ import { gradients } from '../grad.ts';
 import { hostArray } from '../host-array.ts';
 import type { Tensor } from '../tensor.ts';
 import { multiply, square } from './elementwise.ts';
-import { gather, pickPerRow, putAlong, scatterAddRows, takeAlong } from './indexing.ts';
+import { addAlong, gather, pickPerRow, putAlong, scatterAddRows, takeAlong } from './indexing.ts';
 import { input } from './leaf.ts';
 import { sum } from './reduce.ts';
 
@@ -120,6 +120,13 @@ describe('takeAlong and putAlong', () => {
     const found = await evaluateOne(({ u, i }) => putAlong(u!, i!, [2, 3]), inputs);
     expect(numbersOf(found)).toEqual([0, 3, 0, 3, 0, 4]);
     expect(await gradientError(({ u, i }) => square(putAlong(u!, i!, [2, 3], 1)), inputs)).toBeLessThan(1e-3);
+  });
+
+  it('add along adds to what is there', async () => {
+    const inputs = { x, u: arrayOf([2, 2], 1, 2, 3, 4), i: indicesOf([2, 2], 1, 1, 0, 2) };
+    const found = await evaluateOne(({ x, u, i }) => addAlong(x!, u!, i!), inputs);
+    expect(numbersOf(found)).toEqual([1, 5, 3, 7, 5, 10]);
+    expect(await gradientError(({ x, u, i }) => square(addAlong(x!, u!, i!)), inputs)).toBeLessThan(1e-3);
   });
 
   it('name what does not fit', () => {

@@ -7,7 +7,7 @@ import {
   sameShape,
 } from '../dimension.ts';
 import { ShapeError } from '../errors.ts';
-import { applySingle, type Operation, resolveAxis, withDimension } from '../operation.ts';
+import { applySingle, type Operation, requireDtype, resolveAxis, withDimension } from '../operation.ts';
 import type { Tensor, TensorType } from '../tensor.ts';
 import { broadcastTo } from './broadcast.ts';
 import { reshape } from './shape.ts';
@@ -85,6 +85,24 @@ const takeOperation: Operation<{ axis: number }> = {
     graph.node('GatherElements', inputs, outputs, { axis: { int: axis } }),
 };
 
+function requireFit(
+  operation: string,
+  updates: TensorType,
+  indices: TensorType,
+  shape: Shape,
+  axis: number,
+): void {
+  const fits =
+    sameShape(updates.shape, indices.shape) &&
+    sameShape(withDimension(indices.shape, axis, 0), withDimension(shape, axis, 0));
+  if (fits) return;
+  throw new ShapeError(
+    operation,
+    `updates ${describeShape(updates.shape)} and indices ${describeShape(indices.shape)} must be equal, and ` +
+      `equal ${describeShape(shape)} except along axis ${axis}`,
+  );
+}
+
 /** Zeros of `shape` with `updates` added at `indices` along `axis`: the adjoint of {@link takeAlong}. */
 export function putAlong(updates: Tensor, indices: Tensor, shape: Shape, axis = -1): Tensor {
   return applySingle(putOperation, [updates, indices], {
@@ -97,16 +115,7 @@ const putOperation: Operation<{ shape: Shape; axis: number }> = {
   name: 'putAlong',
   infer: ([updates, indices], { shape, axis }) => {
     requireIndices('putAlong', indices!);
-    const fits =
-      sameShape(updates!.shape, indices!.shape) &&
-      sameShape(withDimension(indices!.shape, axis, 0), withDimension(shape, axis, 0));
-    if (!fits) {
-      throw new ShapeError(
-        'putAlong',
-        `updates ${describeShape(updates!.shape)} and indices ${describeShape(indices!.shape)} must be equal, and ` +
-          `equal ${describeShape(shape)} except along axis ${axis}`,
-      );
-    }
+    requireFit('putAlong', updates!, indices!, shape, axis);
     return [{ dtype: updates!.dtype, shape }];
   },
   gradient: ({ inputs, outputGradients, attributes: { axis } }) => [
@@ -127,6 +136,33 @@ const putOperation: Operation<{ shape: Shape; axis: number }> = {
       reduction: { string: 'add' },
     });
   },
+};
+
+/** `x` with `updates` added at `indices` along `axis` (torch.scatter_add): {@link putAlong} into something else than zeros. */
+export function addAlong(x: Tensor, updates: Tensor, indices: Tensor, axis = -1): Tensor {
+  return applySingle(addAlongOperation, [x, updates, indices], {
+    axis: resolveAxis('addAlong', axis, x.rank),
+  });
+}
+
+const addAlongOperation: Operation<{ axis: number }> = {
+  name: 'addAlong',
+  infer: ([x, updates, indices], { axis }) => {
+    requireIndices('addAlong', indices!);
+    requireDtype('addAlong', [updates!], x!.dtype);
+    requireFit('addAlong', updates!, indices!, x!.shape, axis);
+    return [x!];
+  },
+  gradient: ({ inputs, outputGradients, attributes: { axis } }) => [
+    outputGradients[0],
+    takeAlong(outputGradients[0]!, inputs[2]!, axis),
+    undefined,
+  ],
+  lower: ({ graph, inputs: [x, updates, indices], outputs, attributes: { axis } }) =>
+    graph.node('ScatterElements', [x!, indices!, updates!], outputs, {
+      axis: { int: axis },
+      reduction: { string: 'add' },
+    }),
 };
 
 /** The value of one element per row: `result[r] = x[r, column[r]]` for x [rows, columns] and column int64 [rows]. */

@@ -24,7 +24,6 @@ import {
   subtract,
   where,
 } from './elementwise.ts';
-import { pickPerRow } from './indexing.ts';
 import { matmul } from './linalg.ts';
 import { countAlong, max, mean } from './reduce.ts';
 import { range, reshape, zeros } from './shape.ts';
@@ -88,11 +87,6 @@ export function logSumExp(x: Tensor, axis = -1): Tensor {
     result,
     x.shape.filter((_, at) => at !== axes),
   );
-}
-
-/** -log softmax(logits)[r, label r] for logits [rows, vocabulary] and int64 labels [rows]; one loss per row. */
-export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
-  return negate(pickPerRow(logSoftmax(logits), labels));
 }
 
 /**

@@ -25,6 +25,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 const reshapeOperation: Operation<{ shape: Shape }> = {
   name: 'reshape',
+  passesOn: 0,
   infer: ([x], { shape }) => {
     if (elementCount(x!.shape) !== elementCount(shape)) {
       throw new ShapeError('reshape', `${describeShape(x!.shape)} cannot become ${describeShape(shape)}`);

@@ -9,6 +9,7 @@ export function stopGradient(x: Tensor): Tensor {
 /** Known to differentiation: what lies behind it is constant, whether or not it has a derivative. */
 export const stopGradientOperation: Operation<null> = {
   name: 'stopGradient',
+  passesOn: 0,
   infer: ([x]) => [x!],
   gradient: () => [undefined],
   lower: ({ graph, inputs, outputs }) => graph.node('Identity', inputs, outputs),
