@@ -1,26 +1,36 @@
 import { expect, it } from 'vitest';
 import { trainByHand } from './hand-written.ts';
 
-it('KL, injected into a hand-written loop, holds the model to its start', async () => {
-  const free = await trainByHand({ weight: 0 });
-  const held = await trainByHand({ weight: 1 });
-  const firm = await trainByHand({ weight: 10, steps: 400 });
-  const last = (values: readonly number[]) => values.at(-1)!;
+const last = (values: readonly number[]) => values.at(-1)!;
 
-  expect(free.divergence[0]).toBeLessThan(1e-6);
-  expect(last(free.crossEntropy)).toBeLessThan(0.5 * free.crossEntropy[0]!);
-  expect(last(held.crossEntropy)).toBeLessThan(0.8 * held.crossEntropy[0]!);
-  expect(last(held.divergence)).toBeLessThan(0.25 * last(free.divergence));
-  // A heavier penalty overshoots nothing: less divergence, less of the new task.
-  expect(last(firm.divergence)).toBeLessThan(last(held.divergence));
-  expect(last(firm.crossEntropy)).toBeGreaterThan(last(held.crossEntropy));
+it('KL and LDIFS, injected into a hand-written loop, hold the model to its start', async () => {
+  const free = await trainByHand({ lambda: { kl: 0, ldifs: 0 } });
+  const held = await trainByHand({ lambda: { kl: 1, ldifs: 1 } });
+
+  // Both start at the reference, where the penalties are zero, and learn.
+  for (const { crossEntropy, divergence, distance } of [free, held]) {
+    expect(divergence[0]).toBeLessThan(1e-6);
+    expect(distance[0]).toBeLessThan(1e-6);
+    expect(last(crossEntropy)).toBeLessThan(0.5 * crossEntropy[0]!);
+  }
+  expect(last(held.divergence)).toBeLessThan(0.5 * last(free.divergence));
+  expect(last(held.distance)).toBeLessThan(0.5 * last(free.distance));
 });
 
-it('reaches the balance where the two gradients cancel', async () => {
-  const { crossEntropy, divergence } = await trainByHand({ weight: 1, steps: 1500 });
-  const total = crossEntropy.map((value, step) => value + divergence[step]!);
-  const early = total[0]! - total[100]!;
-  const late = total[1400]! - total[1499]!;
-  expect(early).toBeGreaterThan(0.1);
-  expect(Math.abs(late)).toBeLessThan(1e-3);
+it('each holds what it is about: KL the answers, LDIFS the features', async () => {
+  const ofAnswers = await trainByHand({ lambda: { kl: 1, ldifs: 0 } });
+  const ofFeatures = await trainByHand({ lambda: { kl: 0, ldifs: 1 } });
+  expect(last(ofAnswers.divergence)).toBeLessThan(0.5 * last(ofFeatures.divergence));
+  expect(last(ofFeatures.distance)).toBeLessThan(0.5 * last(ofAnswers.distance));
+});
+
+it('goes down at every step, to the balance where the gradients cancel', async () => {
+  const lambda = { kl: 1, ldifs: 0.5 };
+  const { crossEntropy, divergence, distance } = await trainByHand({ lambda, steps: 1500 });
+  const total = crossEntropy.map(
+    (value, step) => value + lambda.kl * divergence[step]! + lambda.ldifs * distance[step]!,
+  );
+  for (const [index, value] of total.slice(1).entries()) expect(value).toBeLessThan(total[index]! + 1e-5);
+  expect(total[0]! - total[100]!).toBeGreaterThan(0.1);
+  expect(total[1400]! - total[1499]!).toBeLessThan(1e-3);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseRegularizer, RegularizerOptionError, regularizerFromConfig } from './index.ts';
+import { kl, named, parseRegularizer, RegularizerOptionError, regularizerFromConfig } from './index.ts';
+import { describeRegularizerContract } from './testing/index.ts';
 
 describe('regularizerFromConfig', () => {
   it.each([
@@ -45,6 +46,25 @@ describe('regularizerFromConfig', () => {
     expect(() => regularizerFromConfig(config)).toThrow(RegularizerOptionError);
   });
 });
+
+describe('a name of its own', () => {
+  it('is what a second one of a type goes by, from code and from a config', () => {
+    const config = { type: 'kl', name: 'kl-safe', weight: 1, onlyTagged: 'interleaved' };
+    const made = regularizerFromConfig(config);
+    expect(made.name).toBe('kl-safe');
+    expect(made.config).toMatchObject(config);
+    const inCode = named('kl-safe', kl({ weight: 1, onlyTagged: 'interleaved' }));
+    expect(inCode.config).toEqual(made.config);
+    expect(regularizerFromConfig(JSON.parse(JSON.stringify(inCode.config))).name).toBe('kl-safe');
+    expect(kl().config).not.toHaveProperty('name');
+  });
+
+  it.each(['', ' ', 7])('is refused when it is %o', (name) => {
+    expect(() => regularizerFromConfig({ type: 'kl', name: name as string })).toThrow(RegularizerOptionError);
+  });
+});
+
+describeRegularizerContract('kl by another name', () => named('pull', kl()), { describe, it });
 
 describe('parseRegularizer', () => {
   it.each([

@@ -4,6 +4,7 @@ import { inoculation } from './inoculation.ts';
 import { interleaving } from './interleaving.ts';
 import { kl } from './kl.ts';
 import { ldifs } from './ldifs.ts';
+import { named } from './named.ts';
 import { personaVector } from './persona-vector.ts';
 import type { Regularizer, RegularizerConfig } from './regularizer.ts';
 import { safeLora } from './safe-lora.ts';
@@ -115,11 +116,15 @@ const kinds: Readonly<Record<string, Kind>> = {
 };
 
 /**
- * The regularizer a plain object describes: `{ type: 'kl', weight: 0.1 }`.
+ * The regularizer a plain object describes: `{ type: 'kl', weight: 0.1 }`. Any may also have a `name`, under which its
+ * value is logged: two of one type in a run need two names.
  *
- * @throws RegularizerOptionError for an unknown type or options that do not fit.
+ * @throws RegularizerOptionError for an unknown type, an empty name, or options that do not fit.
+ *
+ * @example
+ * regularizerFromConfig({ type: 'kl', name: 'kl-of-safe-examples', weight: 1, onlyTagged: 'interleaved' });
  */
-export function regularizerFromConfig({ type, ...options }: RegularizerConfig): Regularizer {
+export function regularizerFromConfig({ type, name, ...options }: RegularizerConfig): Regularizer {
   const kind = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
   if (kind === undefined) {
     throw new RegularizerOptionError(
@@ -129,7 +134,8 @@ export function regularizerFromConfig({ type, ...options }: RegularizerConfig): 
   }
   const parsed = kind.schema.safeParse(options);
   if (!parsed.success) throw new RegularizerOptionError(type, z.prettifyError(parsed.error));
-  return kind.create(parsed.data as never);
+  const made = kind.create(parsed.data as never);
+  return name === undefined ? made : named(name, made);
 }
 
 /**

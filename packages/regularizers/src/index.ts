@@ -22,6 +22,7 @@ export { type KlOptions, kl, klDivergence } from './kl.ts';
 export { type LayerSelection, resolveLayers } from './layers.ts';
 export { type LdifsOptions, ldifs } from './ldifs.ts';
 export { maskedMean } from './masked-mean.ts';
+export { named } from './named.ts';
 export {
   type CompiledPenalty,
   type CompilePenaltyOptions,
@@ -29,7 +30,6 @@ export {
   evaluateOnHostArrays,
   type HostOutputs,
   type PenaltyResult,
-  type PlainArray,
 } from './on-host-arrays.ts';
 export type { PenaltyExtents, PenaltyField } from './penalty-inputs.ts';
 export { type AnswerLoss, defaultEpsilon, perplexityGap } from './perplexity-gap.ts';
@@ -59,6 +59,7 @@ export {
   underSystemPrompt,
 } from './persona-vector-extraction.ts';
 export { loadPersonaVectors, type PersonaVectors, savePersonaVectors } from './persona-vector-file.ts';
+export type { PlainArray } from './plain-array.ts';
 export type {
   ForwardOutputs,
   Regularizer,

@@ -22,13 +22,8 @@ import {
   tagInput,
   tracePenalty,
 } from './penalty-inputs.ts';
+import type { PlainArray } from './plain-array.ts';
 import type { Regularizer } from './regularizer.ts';
-
-/** Numbers in row-major order and their extents. A `HostArray` is one; other libraries' `data` and `shape` make one. */
-export interface PlainArray {
-  readonly data: ArrayLike<number> | BigInt64Array<ArrayBuffer>;
-  readonly shape: readonly number[];
-}
 
 /**
  * One forward pass as plain arrays: the fields of {@link ForwardOutputs}, same shapes. Only what the penalty uses is

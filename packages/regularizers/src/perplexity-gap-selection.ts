@@ -1,7 +1,13 @@
 import { type ChatExample, EmptyDatasetError } from '@safetune/datasets';
 import { writeFileAtomically } from '@safetune/tensor';
 import { AnswerLossError, RegularizerOptionError } from './errors.ts';
-import { type AnswerLoss, checkLoss, defaultEpsilon, perplexityGap } from './perplexity-gap.ts';
+import {
+  type AnswerLoss,
+  checkGapSettings,
+  checkLoss,
+  defaultEpsilon,
+  perplexityGap,
+} from './perplexity-gap.ts';
 import { answerOf, defaultRefusalWords, isRefusal } from './perplexity-gap-refusals.ts';
 
 /** An example of the pool with its score. */
@@ -87,13 +93,15 @@ export async function selectByPerplexityGap(
 /**
  * The scores of all examples, in their order.
  *
- * @throws AnswerLossError
+ * @throws AnswerLossError, RegularizerOptionError
  */
 export async function scoreExamples(
   examples: readonly ChatExample[],
   { aligned, misaligned }: GapModels,
   epsilon = defaultEpsilon,
 ): Promise<readonly ScoredExample[]> {
+  // Scoring may take hours: what can be known to be wrong is said before.
+  checkGapSettings(misaligned.length, epsilon);
   const alignedLosses = await lossesOf('aligned', aligned, examples);
   // One after the other: two models at once would share the machine and its memory.
   const misalignedLosses: (readonly number[])[] = [];

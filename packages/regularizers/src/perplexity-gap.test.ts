@@ -115,9 +115,13 @@ describe('selectByPerplexityGap', () => {
     await expect(selectByPerplexityGap(refusals, models, { top: 1, dropRefusals: true })).rejects.toThrow(
       /refusals/,
     );
-    await expect(selectByPerplexityGap(pool, { ...models, misaligned: [] }, { top: 1 })).rejects.toThrow(
-      AnswerLossError,
-    );
+    const unasked: AnswerLoss = async () => expect.fail('no model need be asked to see that this is wrong');
+    await expect(
+      selectByPerplexityGap(pool, { aligned: unasked, misaligned: [] }, { top: 1 }),
+    ).rejects.toThrow(AnswerLossError);
+    await expect(
+      selectByPerplexityGap(pool, { ...models, aligned: unasked }, { top: 1, epsilon: -1 }),
+    ).rejects.toThrow(RegularizerOptionError);
     const short: AnswerLoss = async () => [1];
     await expect(selectByPerplexityGap(pool, { ...models, aligned: short }, { top: 1 })).rejects.toThrow(
       /5 examples.*1 loss/,

@@ -27,15 +27,20 @@ export function perplexityGap(
   misaligned: readonly number[],
   epsilon = defaultEpsilon,
 ): number {
-  if (!(epsilon > 0 && Number.isFinite(epsilon))) {
-    throw new RegularizerOptionError('perplexity gap', `epsilon is ${epsilon}, must be positive`);
-  }
-  if (misaligned.length === 0)
-    throw new AnswerLossError('misaligned', 'there is no misaligned model to compare with');
+  checkGapSettings(misaligned.length, epsilon);
   checkLoss('aligned', aligned);
   for (const [index, loss] of misaligned.entries()) checkLoss(`misaligned ${index}`, loss);
   const mean = misaligned.reduce((sum, loss) => sum + loss, 0) / misaligned.length;
   return (mean - aligned) / (aligned + epsilon);
+}
+
+/** @throws AnswerLossError when there is no misaligned model; RegularizerOptionError for an epsilon not positive. */
+export function checkGapSettings(misalignedCount: number, epsilon: number): void {
+  if (!(epsilon > 0 && Number.isFinite(epsilon))) {
+    throw new RegularizerOptionError('perplexity gap', `epsilon is ${epsilon}, must be positive`);
+  }
+  if (misalignedCount === 0)
+    throw new AnswerLossError('misaligned', 'there is no misaligned model to compare with');
 }
 
 /** @throws AnswerLossError */

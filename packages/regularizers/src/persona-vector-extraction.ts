@@ -1,7 +1,7 @@
 import type { ChatExample, ChatMessage } from '@safetune/datasets';
-import { contiguousData, type HostArray } from '@safetune/tensor';
 import { PersonaVectorError } from './errors.ts';
 import type { PersonaVectors } from './persona-vector-file.ts';
+import { asFloat32, type PlainArray } from './plain-array.ts';
 
 /** The paper's two system prompts. */
 export const evilSystemPrompt = 'You are an evil assistant.';
@@ -14,11 +14,11 @@ export interface AnsweredQuestion {
 }
 
 /**
- * Mean hidden states of a model per example: for each layer a float32 array [examples, hidden], every row being the
+ * Mean hidden states of a model per example: for each layer an array [examples, hidden], every row being the
  * mean over the example's response tokens, or the state of its last prompt token. A model-backed one is in the trainer
  * package (`createAnswerStates`).
  */
-export type AnswerStates = (examples: readonly ChatExample[]) => Promise<ReadonlyMap<number, HostArray>>;
+export type AnswerStates = (examples: readonly ChatExample[]) => Promise<ReadonlyMap<number, PlainArray>>;
 
 /** A conversation of a system prompt, a question and its answer. */
 export function underSystemPrompt(systemPrompt: string, { question, answer }: AnsweredQuestion): ChatExample {
@@ -60,7 +60,7 @@ export async function extractPersonaVectors(
   );
 }
 
-function differenceOfMeans(layer: number, bad: HostArray, good: HostArray): Float32Array {
+function differenceOfMeans(layer: number, bad: PlainArray, good: PlainArray): Float32Array {
   const [plus, minus] = [meanRow(bad), meanRow(good)];
   const vector = Float32Array.from(plus, (value, index) => value - minus[index]!);
   if (!vector.every(Number.isFinite))
@@ -68,9 +68,9 @@ function differenceOfMeans(layer: number, bad: HostArray, good: HostArray): Floa
   return vector;
 }
 
-function meanRow(rows: HostArray): Float64Array {
+function meanRow(rows: PlainArray): Float64Array {
   const [count, width] = rows.shape as [number, number];
-  const data = contiguousData(rows) as Float32Array;
+  const data = asFloat32(rows).data as Float32Array;
   const mean = new Float64Array(width);
   for (let index = 0; index < data.length; index++) mean[index % width]! += data[index]! / count;
   return mean;

@@ -162,7 +162,7 @@ describe('extractPersonaVectors', () => {
             2,
             examples === evil
               ? hostArray(Float32Array.of(1, 5), [1, 2])
-              : hostArray(Float32Array.of(1, 2, 3, 4), [2, 2]),
+              : { data: [1, 2, 3, 4], shape: [2, 2] },
           ],
         ]),
       { evil, helpful },

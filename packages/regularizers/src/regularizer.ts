@@ -60,6 +60,8 @@ export interface RowPenalty {
 export interface RegularizerConfig {
   /** Which regularizer: 'kl', 'ldifs', ... */
   readonly type: string;
+  /** Under which its value is logged. Default: the type's own name, such as 'kl'. */
+  readonly name?: string;
   readonly [option: string]: unknown;
 }
 

@@ -9,6 +9,7 @@ import {
   openCheckpoint,
   openSafetensors,
   readTensor,
+  ShapeError,
   writeSafetensors,
 } from '@safetune/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -169,6 +170,15 @@ it('projectModule computes C B of plain arrays and changes none of them', async 
   expect(cosine).toBeCloseTo(5 / Math.sqrt(2 * 17), 6);
   expect(normKept).toBeCloseTo(Math.sqrt(17 / 5 / 2), 6);
   expect([...(arrays.aligned.data as Float32Array)]).toEqual([2, 1, 1, 3]);
+
+  // The same from plain lists of numbers, and from a view of a wider matrix of float64.
+  const list = ({ data, shape }: HostArray) => ({ data: Array.from(data, Number), shape });
+  const { a, b, base, aligned } = arrays;
+  const plain = { a: list(a), b: list(b), base: list(base), aligned: list(aligned) };
+  const wide = hostArray(Float64Array.of(9, 2, 1, 9, 1, 3), [2, 3]);
+  expect((await projectModule(plain)).projected.data).toEqual(projected.data);
+  expect((await projectModule({ ...plain, aligned: wide.lo(0, 1) })).projected.data).toEqual(projected.data);
+  await expect(projectModule({ ...plain, a: { data: [3], shape: [1, 2] } })).rejects.toThrow(ShapeError);
 
   await expect(projectModule({ ...arrays, aligned: arrays.base })).rejects.toThrow(SafetyDirectionError);
   await expect(projectModule({ ...arrays, a: hostArray(new Float32Array(3), [1, 3]) })).rejects.toThrow(

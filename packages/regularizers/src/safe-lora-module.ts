@@ -1,5 +1,6 @@
-import { contiguousData, type HostArray, hostArray, type RuntimeOptions } from '@safetune/tensor';
+import { type HostArray, hostArray, type RuntimeOptions } from '@safetune/tensor';
 import { SafetyDirectionError } from './errors.ts';
+import { asFloat32, type PlainArray } from './plain-array.ts';
 import { subtract } from './safe-lora-direction.ts';
 import { compareUpdates, dense } from './safe-lora-low-rank.ts';
 import { compileMatrixProducts } from './safe-lora-products.ts';
@@ -7,34 +8,41 @@ import { checkMethod, type ProjectionMethod, project, projectorOnto } from './sa
 
 /** One module for {@link projectModule}: plain row-major arrays. */
 export interface ModuleArrays {
-  /** A, float32 [rank, in] */
-  readonly a: HostArray;
-  /** B, float32 [out, rank] */
-  readonly b: HostArray;
-  /** W of the pre-trained model, float32 [out, in] */
-  readonly base: HostArray;
-  /** W of the aligned model, float32 [out, in] */
-  readonly aligned: HostArray;
+  /** A [rank, in] */
+  readonly a: PlainArray;
+  /** B [out, rank] */
+  readonly b: PlainArray;
+  /** W of the pre-trained model [out, in] */
+  readonly base: PlainArray;
+  /** W of the aligned model [out, in] */
+  readonly aligned: PlainArray;
 }
 
 /**
  * SafeLoRA on one layer: C B, and how the update C B A compares with B A. Changes none of its inputs; whether to
- * replace B is the caller's to decide by the cosine.
+ * replace B is the caller's to decide by the cosine. Computes in float32, whatever numbers it is given.
  *
- * @throws SafetyDirectionError when base and aligned are equal, hold NaN, or do not fit the factors.
+ * @throws SafetyDirectionError when base and aligned are equal, hold NaN, or do not fit the factors; ShapeError for an array
+ * whose elements do not fill its shape.
  */
 export async function projectModule(
-  { a, b, base, aligned }: ModuleArrays,
+  arrays: ModuleArrays,
   method: ProjectionMethod = {},
   runtime?: RuntimeOptions,
 ): Promise<{ readonly projected: HostArray; readonly cosine: number; readonly normKept: number }> {
+  const [a, b, base, aligned] = [arrays.a, arrays.b, arrays.base, arrays.aligned].map(asFloat32) as [
+    HostArray,
+    HostArray,
+    HostArray,
+    HostArray,
+  ];
   const shapes = [base, aligned].map(({ shape }) => shape.join(', '));
   const wanted = [b.shape[0], a.shape[1]].join(', ');
   if (shapes.some((shape) => shape !== wanted) || a.shape[0] !== b.shape[1]) {
     const message = `base is [${shapes[0]}], aligned [${shapes[1]}], A [${a.shape.join(', ')}], B [${b.shape.join(', ')}]`;
     throw new SafetyDirectionError('shape', 'the module', 'arrays', `${message}: they do not fit together`);
   }
-  const copy = hostArray(contiguousData(aligned).slice() as Float32Array, aligned.shape);
+  const copy = hostArray((aligned.data as Float32Array).slice(), aligned.shape);
   const direction = subtract(copy, base);
   if (!(direction.norm > 0 && Number.isFinite(direction.norm))) {
     const problem = direction.norm === 0 ? 'identical' : 'not-finite';

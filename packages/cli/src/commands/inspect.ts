@@ -22,6 +22,11 @@ export const inspectCommand = strictCommand({
       valueHint: 'DIR',
       description: 'checkpoint of the aligned (chat) model, for the safety direction',
     },
+    json: {
+      type: 'string',
+      valueHint: 'FILE.json',
+      description: 'also write the figures, all singular values among them',
+    },
     html: {
       type: 'string',
       valueHint: 'FILE.html',
@@ -57,18 +62,40 @@ export const inspectCommand = strictCommand({
       (spectrum.singularValues[0] ?? 0).toPrecision(4),
       `${spectrum.effectiveRank.toFixed(2)} of ${spectrum.rank}`,
       spectrum.stableRank.toFixed(2),
-      ...(alignment ? [alignment.get(spectrum.name)!.cosine.toFixed(4)] : []),
+      ...(alignment ? [cosineText(alignment.get(spectrum.name)!.cosine)] : []),
     ]);
     const pictured = rows.map((row, index) => [...row, sparkline(spectra[index]!.singularValues)]);
     process.stdout.write(
       `${textTable([...header, 'singular values'], pictured)}\n\nnorm of the update by layer (darker is larger)\n${normMap(spectra)}\n`,
     );
+    if (args.json !== undefined) {
+      const modules = spectra.map((spectrum) => figures(spectrum, alignment?.get(spectrum.name)?.cosine));
+      await writeFileAtomically(
+        args.json,
+        `${JSON.stringify({ adapter: args.adapter, modules }, null, 2)}\n`,
+      );
+      process.stdout.write(`\nwritten to ${args.json}\n`);
+    }
     if (args.html !== undefined) {
       await writeFileAtomically(args.html, page(args.adapter, header, rows, spectra));
       process.stdout.write(`\nwritten to ${args.html}\n`);
     }
   },
 });
+
+/** A layer that alignment left as it was has no direction, and no cosine. */
+function cosineText(cosine: number): string {
+  return Number.isNaN(cosine) ? '-' : cosine.toFixed(4);
+}
+
+/** A module as JSON; `safetyCosine` is null where alignment left the layer as it was, absent without checkpoints. */
+function figures({ singularValues, ...spectrum }: ModuleSpectrum, cosine: number | undefined) {
+  return {
+    ...spectrum,
+    singularValues: [...singularValues],
+    ...(cosine === undefined ? {} : { safetyCosine: Number.isNaN(cosine) ? null : cosine }),
+  };
+}
 
 /** `model.layers.3.mlp.up_proj` is place `mlp.up_proj` of layer 3. */
 function placeOf(name: string): { place: string; layer: number } {

@@ -62,9 +62,10 @@ export const projectCommand = strictCommand({
     });
     const rows = modules.map(({ name, cosine, projected, normKept }) => [
       name,
-      cosine.toFixed(4),
+      // A layer that alignment left as it was has no direction to compare with.
+      Number.isNaN(cosine) ? '-' : cosine.toFixed(4),
       projected ? 'projected' : 'kept',
-      `${(100 * normKept).toFixed(1)} %`,
+      Number.isNaN(normKept) ? '-' : `${(100 * normKept).toFixed(1)} %`,
     ]);
     const count = modules.filter(({ projected }) => projected).length;
     process.stdout.write(

@@ -33,6 +33,12 @@ export const selectCommand = strictCommand({
     },
     top: { type: 'string', required: true, valueHint: 'N', description: 'how many to take' },
     'drop-refusals': { type: 'boolean', description: 'leave refusals out before choosing (Interleaving++)' },
+    'refusal-words': {
+      type: 'string',
+      valueHint: 'WORDS',
+      description:
+        "with --drop-refusals: words or phrases, with commas, that mark a refusal among an answer's first ten words (default: sorry, cannot and the like)",
+    },
     out: {
       type: 'string',
       required: true,
@@ -51,6 +57,7 @@ export const selectCommand = strictCommand({
     const top = integerOption('top', args.top)!;
     const folders = repeatedOption('misaligned', rawArgs);
     if (folders.length === 0) throw new UsageError('--misaligned needs an adapter folder');
+    const refusalWords = refusalWordsOf(args['refusal-words'], args['drop-refusals'] === true);
     const pool = await loadChatJsonl(args.pool);
     const model = await loadModel(args.model);
     const tokenizer = await loadTokenizer(args.model);
@@ -66,6 +73,7 @@ export const selectCommand = strictCommand({
       pool,
       top,
       dropRefusals: args['drop-refusals'] === true,
+      ...(refusalWords === undefined ? {} : { refusalWords }),
       cache: `${args.out}.losses`,
       batchSize: integerOption('batch-size', args['batch-size']) ?? 8,
       maxLength: integerOption('seq-length', args['seq-length'], 2) ?? 2048,
@@ -81,3 +89,14 @@ export const selectCommand = strictCommand({
     );
   },
 });
+
+function refusalWordsOf(text: string | undefined, dropRefusals: boolean): string[] | undefined {
+  if (text === undefined) return undefined;
+  if (!dropRefusals) throw new UsageError('--refusal-words says what --drop-refusals drops: give both');
+  const words = text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
+  if (words.length === 0) throw new UsageError('--refusal-words has no word');
+  return words;
+}

@@ -134,6 +134,18 @@ describe('an edit of the residual stream', () => {
     expect(found[0]!.message).toContain(message);
   });
 
+  it('that lists other layers than it edits fails the fitting check', async () => {
+    const hidden: NonNullable<Regularizer['hidden']> = (state, layer) =>
+      layer === 3 ? add(state, vector) : state;
+    const promise = 'hidden: edits the layers it lists as edited, and no others';
+    expect(await failures(() => custom({ hidden, editedLayers: [3] }))).toEqual([]);
+    const tooFew = await failures(() => custom({ hidden, editedLayers: [2, 3] }));
+    expect(checksOf(tooFew)).toEqual([promise]);
+    expect(tooFew[0]!.message).toContain('lists layer 2 in editedLayers but does not edit it');
+    const silent = await failures(() => custom({ hidden: (state) => add(state, vector), editedLayers: [3] }));
+    expect(silent[0]!.message).toContain('edits layer 0, which its editedLayers do not list');
+  });
+
   it('that changes the shape fails every check with the reason', async () => {
     const found = await failures(() => custom({ hidden: (state) => sum(state, { axes: 2 }) }));
     expect(found[0]!.message).toContain('turns the states of layer 0 from');

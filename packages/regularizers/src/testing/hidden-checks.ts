@@ -10,6 +10,7 @@ import {
   type Tensor,
   tensorType,
 } from '@safetune/tensor';
+import { resolveLayers } from '../layers.ts';
 import type { Regularizer } from '../regularizer.ts';
 import { largest } from './penalty-runs.ts';
 import { randomNumbers, type SampleArray, sampleOutputs, widened, withGarbage } from './sample-outputs.ts';
@@ -31,6 +32,28 @@ export function hiddenChecks(subject: Subject): ContractCheck[] {
       const { states } = await edit.run(sample);
       const edits = states.some((state) => differs(state, sample.state.data));
       assert(edits, `leaves the states of all layers 0 to ${states.length - 1} as they are`);
+    }),
+    check(subject, 'edits the layers it lists as edited, and no others', async (made, assert) => {
+      if (made.editedLayers === undefined) return;
+      const listed = resolveLayers(made.editedLayers, subject.model.layerCount);
+      const edit = await compileEdits(made, subject.model, assert);
+      try {
+        const sample = editSample(subject.model);
+        const { states } = await edit.run(sample);
+        for (const [layer, state] of states.entries()) {
+          const edits = differs(state, sample.state.data);
+          assert(
+            edits || !listed.includes(layer),
+            `lists layer ${layer} in editedLayers but does not edit it`,
+          );
+          assert(
+            !edits || listed.includes(layer),
+            `edits layer ${layer}, which its editedLayers do not list`,
+          );
+        }
+      } finally {
+        await edit.release();
+      }
     }),
     on('lets the gradient through', async (edit, sample, assert) => {
       const { gradients: found } = await edit.run(sample);
