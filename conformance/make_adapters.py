@@ -11,7 +11,18 @@ from peft import LoraConfig
 from safetensors.torch import load_file
 
 from golden_files import GOLDENS, make_repeatable, require_small_files, seeded, write_json, write_tensors
-from reference import TRAINING, adapter_losses, adapter_parameters, gradients, load_adapter, load_model, padding_mask, token_logits, train
+from reference import (
+    TRAINING,
+    adapter_ldifs,
+    adapter_losses,
+    adapter_parameters,
+    gradients,
+    load_adapter,
+    load_model,
+    padding_mask,
+    token_logits,
+    train,
+)
 from save_adapter import ALL_PROJECTIONS, random_adapter, save_adapter
 
 def training_batch(vocabulary: int, seed: int) -> dict[str, torch.Tensor]:
@@ -36,14 +47,19 @@ def make_adapter(name: str, checkpoint: str, config: LoraConfig, seed: int) -> N
     checkpoint_folder = GOLDENS / "checkpoints" / checkpoint
     save_adapter(random_adapter(load_model(checkpoint_folder), config, seed), folder, base_model=checkpoint)
 
-    model = load_adapter(load_model(checkpoint_folder), folder)
+    base = load_model(checkpoint_folder)
     example = load_file(checkpoint_folder / "expected.safetensors")
     real = padding_mask(example["lengths"], example["input_ids"].shape[1])[:, :, None].float()
+    with torch.no_grad():
+        own = token_logits(base, example["input_ids"], example["lengths"]) * real
+    # Another machine may have made the checkpoint's goldens: it adds up in another order.
+    assert torch.allclose(own, example["logits"], rtol=0, atol=1e-5), "the checkpoint's goldens are of another checkpoint"
+    model = load_adapter(base, folder)
     with torch.no_grad():
         logits = token_logits(model, example["input_ids"], example["lengths"]) * real
         with model.disable_adapter():
             unchanged = token_logits(model, example["input_ids"], example["lengths"]) * real
-    assert torch.equal(unchanged, example["logits"]), "with the adapter off the checkpoint's own logits must come back"
+    assert torch.equal(unchanged, own), "with the adapter off the checkpoint's own logits must come back"
     change = (logits - unchanged).std().item()
     assert change > 0.1, f"the adapter hardly changes the logits ({change})"
 
@@ -53,7 +69,9 @@ def make_adapter(name: str, checkpoint: str, config: LoraConfig, seed: int) -> N
     of_cross_entropy = gradients(losses["crossEntropy"], parameters)
     of_kl = gradients(losses["kl"], parameters)
     of_loss = gradients(losses["loss"], parameters)
-    assert all(gradient.abs().max() > 1e-4 for part in (of_cross_entropy, of_kl) for gradient in part.values())
+    ldifs = adapter_ldifs(model, batch)
+    of_ldifs = gradients(ldifs, parameters)
+    assert all(gradient.abs().max() > 1e-4 for part in (of_cross_entropy, of_kl, of_ldifs) for gradient in part.values())
 
     trajectory = train(model, batch)
     write_tensors(
@@ -65,6 +83,7 @@ def make_adapter(name: str, checkpoint: str, config: LoraConfig, seed: int) -> N
             **{f"batch.{key}": tensor for key, tensor in batch.items()},
             **{f"gradient.cross_entropy.{key}": gradient for key, gradient in of_cross_entropy.items()},
             **{f"gradient.loss.{key}": gradient for key, gradient in of_loss.items()},
+            **{f"gradient.ldifs.{key}": gradient for key, gradient in of_ldifs.items()},
             **{f"trained.{key}": parameter for key, parameter in parameters.items()},
         },
     )
@@ -72,7 +91,7 @@ def make_adapter(name: str, checkpoint: str, config: LoraConfig, seed: int) -> N
         folder / "expected.json",
         {
             "checkpoint": checkpoint,
-            "losses": {key: value.item() for key, value in losses.items()},
+            "losses": {key: value.item() for key, value in {**losses, "ldifs": ldifs}.items()},
             "training": {"settings": TRAINING, "steps": trajectory},
         },
     )

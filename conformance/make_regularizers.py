@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from golden_files import GOLDENS, make_repeatable, seeded, write_json, write_tensors
-from reference import padding_mask, report, target_mean
+from reference import ldifs_distance, padding_mask, report, target_mean
 
 VOCABULARY, HIDDEN, LAYERS = 17, 8, 6
 GARBAGE = 1e3
@@ -32,19 +32,6 @@ def kl_term(logits, reference, response_mask, tagged, *, direction="forward", te
     per_token = F.kl_div(log_q, log_p, reduction="none", log_target=True).sum(-1)
     mask = response_mask if scope == "response" else padding_mask(lengths, logits.shape[1])
     return target_mean(per_token, mask * tagged[:, None] if onlyTagged else mask)
-
-
-def ldifs_term(hidden, reference, lengths, *, normalise=True, perLength=False):
-    """Mean over examples of || phi - phi_0 ||^2, phi being every layer's real tokens flattened, scaled, concatenated."""
-    distances = []
-    for example, length in enumerate(lengths.tolist()):
-        features = []
-        for states in (hidden, reference):
-            blocks = [layer[example, :length].reshape(-1) for layer in states]
-            features.append(torch.cat([F.normalize(block, dim=0) if normalise else block for block in blocks]))
-        distance = (features[0] - features[1]).pow(2).sum()
-        distances.append(distance / features[0].numel() if perLength else distance)
-    return torch.stack(distances).mean()
 
 
 def leaf(values: torch.Tensor) -> torch.Tensor:
@@ -76,7 +63,7 @@ def ldifs_case(name: str, lengths: list[int], layers: list[int], **config) -> No
     for states in (*hidden, *reference):
         states[real == 0] = GARBAGE * normal(int((real == 0).sum()), HIDDEN)
     trained = [leaf(states) for states in hidden]
-    value = ldifs_term(trained, [states.double() for states in reference], torch.tensor(lengths), **config)
+    value = ldifs_distance(trained, [states.double() for states in reference], torch.tensor(lengths), **config)
     value.backward()
     record(name, {"type": "ldifs", "layers": layers, **config}, lengths, value)
     for index, layer in enumerate(layers):

@@ -67,6 +67,41 @@ def kl_divergence(logits: torch.Tensor, reference_logits: torch.Tensor, response
     return target_mean(per_token, response_mask)
 
 
+def ldifs_distance(hidden, reference, lengths: torch.Tensor, *, normalise=True, perLength=False) -> torch.Tensor:
+    """Mean over examples of || phi - phi_0 ||^2, phi being every layer's real tokens flattened, scaled, concatenated."""
+    distances = []
+    for example, length in enumerate(lengths.tolist()):
+        features = []
+        for states in (hidden, reference):
+            blocks = [layer[example, :length].reshape(-1) for layer in states]
+            features.append(torch.cat([F.normalize(block, dim=0) if normalise else block for block in blocks]))
+        distance = (features[0] - features[1]).pow(2).sum()
+        distances.append(distance / features[0].numel() if perLength else distance)
+    return torch.stack(distances).mean()
+
+
+def block_states(model: PeftModel, batch: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+    """The residual stream after each block, [batch, width, hidden], caught by hooks: before the final norm."""
+    caught: list[torch.Tensor] = []
+
+    def catch(_module, _inputs, output):
+        caught.append(output[0] if isinstance(output, tuple) else output)
+
+    handles = [block.register_forward_hook(catch) for block in model.get_base_model().model.layers]
+    token_logits(model, batch["input_ids"], batch["lengths"])
+    for handle in handles:
+        handle.remove()
+    return caught
+
+
+def adapter_ldifs(model: PeftModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """LDIFS over all blocks against the same weights with the adapter off."""
+    hidden = block_states(model, batch)
+    with torch.no_grad(), model.disable_adapter():
+        reference = block_states(model, batch)
+    return ldifs_distance(hidden, reference, batch["lengths"])
+
+
 def adapter_losses(model, batch: dict[str, torch.Tensor], kl_weight: float = KL_WEIGHT) -> dict[str, torch.Tensor]:
     """Cross-entropy, KL against the same weights with the adapter off, and the loss that adds them up."""
     logits = token_logits(model, batch["input_ids"], batch["lengths"])

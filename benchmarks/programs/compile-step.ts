@@ -42,7 +42,14 @@ export async function compileStep(
   const step =
     memory === 'layered'
       ? await compileLayeredStep(options)
-      : await compileTrainStep({ ...options, ...(memory === 'recompute' ? { recompute: 'all' } : {}) });
+      : await compileTrainStep({
+          ...options,
+          ...(memory === 'recompute' ? { recompute: 'all' } : {}),
+          // As many pieces as `train` plans for this batch.
+          ...(model.config.vocabularySize > 32_768
+            ? { headPieces: { rows: 128, count: Math.ceil((given.batch * tokens) / 128) } }
+            : {}),
+        });
   const example = {
     tokenIds: Int32Array.from({ length: tokens }, (_, index) => (index * 7919) % model.config.vocabularySize),
     responseMask: new Uint8Array(tokens).fill(1, 1),

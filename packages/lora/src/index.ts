@@ -7,6 +7,7 @@ export {
 } from './adapter.ts';
 export { allProjections, type LoraConfig, loraConfig, parsePeftConfig, requireTrainable } from './config.ts';
 export * from './errors.ts';
+export { requireEveryModuleFits } from './fit.ts';
 export { initializeFactors } from './initialize.ts';
 export {
   baseLinear,

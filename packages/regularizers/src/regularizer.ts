@@ -93,6 +93,11 @@ export interface Regularizer {
    * is 1. A trainer may then compute it over a large vocabulary piece by piece, and hand over only some of the rows.
    */
   penaltyPerRow?(outputs: ForwardOutputs): RowPenalty;
+  /**
+   * Once, before the first step: opens what later hooks need and throws when it is not there or does not fit the
+   * adapter. Leaves the adapter as it is. A run that resumes calls it again, with the values it continues from.
+   */
+  beforeTraining?(adapter: LoraAdapter): void | Promise<void>;
   /** On the adapter after an optimizer step (`step` counts from 1): SafeLoRA every n steps. */
   afterStep?(adapter: LoraAdapter, step: number): void | Promise<void>;
   /** On the adapter when training is over: SafeLoRA at the end. */

@@ -7,6 +7,7 @@ import {
   projectAdapter,
   RegularizerOptionError,
   regularizerFromConfig,
+  SafetyDirectionError,
   safeLora,
 } from './index.ts';
 
@@ -69,6 +70,18 @@ describe('safeLora', () => {
     await regularizer.afterTraining!(adapter);
     await regularizerFromConfig(config).afterTraining!(again);
     expect(again.parameters).toEqual(adapter.parameters);
+  });
+
+  it('opens both checkpoints before training, reads no weight and changes nothing', async () => {
+    const [adapter, before] = [await load(), await load()];
+    for (const when of ['end', { every: 3 }] as const) {
+      await safeLora({ ...pair, when }).beforeTraining!(adapter);
+      const elsewhere = safeLora({ ...pair, aligned: join(goldens, 'nowhere'), when });
+      await expect(elsewhere.beforeTraining!(adapter)).rejects.toThrow(/nowhere/);
+      const swapped = safeLora({ ...pair, base: join(goldens, 'checkpoints/llama-untied-float32'), when });
+      await expect(swapped.beforeTraining!(adapter)).rejects.toSatisfy(SafetyDirectionError.isInstance);
+    }
+    expect(adapter.parameters).toEqual(before.parameters);
   });
 
   it('refuses options that have no meaning, at once', () => {

@@ -2,7 +2,7 @@ import type { RuntimeOptions } from '@safetune/tensor';
 import { RegularizerOptionError } from './errors.ts';
 import type { Regularizer } from './regularizer.ts';
 import { type ProjectorMemory, projectAll } from './safe-lora-adapter.ts';
-import type { CheckpointPair } from './safe-lora-direction.ts';
+import { type CheckpointPair, openSafetyDirections } from './safe-lora-direction.ts';
 import { checkMethod, type ProjectionMethod } from './safe-lora-projector.ts';
 import { checkRule, decide, type ProjectionReport, type ProjectionRule } from './safe-lora-rule.ts';
 
@@ -25,8 +25,9 @@ export type SafeLoraOptions = CheckpointPair &
  * V = W_aligned - W_base and C = V V^T / ||V||_F, where cos(B A, C B A) <= tau, B becomes C B. It adds nothing to the
  * loss. See `projectAdapter` for an adapter that is already trained.
  *
- * @throws RegularizerOptionError at once for options out of range; SafetyDirectionError at the first projection when
- * a checkpoint does not fit the adapter.
+ * @throws RegularizerOptionError at once for options out of range; before training SafetyDirectionError when a checkpoint
+ * does not fit the adapter, and the tensor package's errors when it is missing or damaged; at the first projection
+ * SafetyDirectionError for weights that are not finite or do not differ.
  */
 export function safeLora(options: SafeLoraOptions): Regularizer {
   const { base, aligned, when = 'end', onReport, runtime } = options;
@@ -46,6 +47,9 @@ export function safeLora(options: SafeLoraOptions): Regularizer {
   return {
     name: 'safe-lora',
     config: { type: 'safe-lora', base, aligned, ...method, ...rule, when },
+    async beforeTraining({ modules }) {
+      await openSafetyDirections({ base, aligned }, modules);
+    },
     ...(every === undefined
       ? {}
       : { afterStep: (adapter, step) => (step % every === 0 ? apply(adapter, step) : undefined) }),

@@ -33,7 +33,8 @@ const rowsAtOnce = 256;
 /**
  * Compiles a model, with or without an adapter, to score answers: one session for the blocks, one for the output layer.
  *
- * @throws TrainOptionError for a batch size out of range; CompileError.
+ * @throws AdapterMismatchError when the model lacks a module of the adapter; TrainOptionError for a batch size out of
+ * range; CompileError.
  *
  * @example
  * const { loss, id, release } = await createAnswerLoss({ model, tokenizer });
@@ -50,7 +51,7 @@ export async function createAnswerLoss(options: ForwardBatchOptions): Promise<An
       return { rows: gather(flattenLeading(output), inputs.positions!) };
     },
     {
-      ...adapterSignature(adapter),
+      ...adapterSignature(options),
       tokenIds: tensorType('int64', ['batch', 'seq']),
       positions: tensorType('int64', ['rows']),
     },

@@ -33,7 +33,8 @@ export interface AnswerStatesOptions extends ForwardBatchOptions {
 /**
  * Compiles a model to give the mean residual stream of conversations: for each layer one row per example.
  *
- * @throws RegularizerOptionError for a layer that does not exist; TrainOptionError; CompileError.
+ * @throws RegularizerOptionError for a layer that does not exist; AdapterMismatchError when the model lacks a module of
+ * the adapter; TrainOptionError; CompileError.
  */
 export async function createAnswerStates(
   options: AnswerStatesOptions,
@@ -51,7 +52,7 @@ export async function createAnswerStates(
       return Object.fromEntries(layers.map((layer) => [String(layer), meanOver(mask, states[layer]!)]));
     },
     {
-      ...adapterSignature(adapter),
+      ...adapterSignature(options),
       tokenIds: tensorType('int64', ['batch', 'seq']),
       responseMask: tensorType('float32', ['batch', 'seq']),
     },

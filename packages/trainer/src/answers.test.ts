@@ -1,8 +1,8 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ChatExample } from '@safetune/datasets';
-import { copyLoraAdapter, loadLoraAdapter } from '@safetune/lora';
+import { copyLoraAdapter, createLoraAdapter, loadLoraAdapter } from '@safetune/lora';
 import { createGenerator, loadModel, loadTokenizer } from '@safetune/models';
 import {
   extractPersonaVectors,
@@ -50,6 +50,13 @@ function conversations(side: keyof Sides<unknown>): ChatExample[] {
     underSystemPrompt(expected.systemPrompts[side], { question, answer: expected.answers[side][index]! }),
   );
 }
+/** An adapter of a deeper model. */
+const foreignModule = 'model.layers.9.self_attn.q_proj';
+const foreignAdapter = () =>
+  createLoraAdapter([{ name: foreignModule, inFeatures: 32, outFeatures: 32 }], {
+    target_modules: ['q_proj'],
+  });
+const mismatch = { name: 'AdapterMismatchError', module: foreignModule };
 const everything = [...conversations('evil'), ...conversations('helpful')];
 
 describe('createAnswerLoss', () => {
@@ -101,6 +108,12 @@ describe('createAnswerLoss', () => {
     expect(await ids()).toEqual(first);
   });
 
+  it('refuses an adapter of another model, naming its module', async () => {
+    await expect(createAnswerLoss({ model, tokenizer, adapter: foreignAdapter() })).rejects.toMatchObject(
+      mismatch,
+    );
+  });
+
   it('refuses a batch size of 0', async () => {
     const scorer = await createAnswerLoss({ model, tokenizer, batchSize: 0 });
     await expect(scorer.loss(everything)).rejects.toSatisfy(TrainOptionError.isInstance);
@@ -142,6 +155,16 @@ describe('selectSafeExamples', () => {
     expect(await readFile(cache, 'utf8')).toBe(lines);
     await rm(dirname(cache), { recursive: true });
   });
+});
+
+it('selectSafeExamples refuses a misaligned adapter of another model before it scores anything', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'safetune-select-'));
+  const misaligned = [await loadAdapter(), foreignAdapter()];
+  const cache = join(folder, 'scores.jsonl');
+  const selection = selectSafeExamples({ model, tokenizer, misaligned, pool: everything, top: 2, cache });
+  await expect(selection).rejects.toMatchObject(mismatch);
+  expect(await readdir(folder)).toEqual([]);
+  await rm(folder, { recursive: true });
 });
 
 describe('persona vectors', () => {
@@ -192,11 +215,14 @@ describe('persona vectors', () => {
     expect(again.vectors).toEqual(first.vectors);
   });
 
-  it('refuse layers that do not exist, no questions, and answers of another number', async () => {
+  it('refuse layers that do not exist, an adapter of another model, no questions, and answers of another number', async () => {
     const { questions, answers } = expected;
     await expect(createAnswerStates({ model, tokenizer, layers: [9] })).rejects.toSatisfy(
       RegularizerOptionError.isInstance,
     );
+    const foreign = { model, tokenizer, adapter: foreignAdapter() };
+    await expect(createAnswerStates(foreign)).rejects.toMatchObject(mismatch);
+    await expect(extractPersonaVector({ ...foreign, questions })).rejects.toMatchObject(mismatch);
     await expect(extractPersonaVector({ model, tokenizer, questions: [] })).rejects.toSatisfy(
       TrainOptionError.isInstance,
     );

@@ -1,4 +1,5 @@
 import type { ChatExample } from '@safetune/datasets';
+import { requireEveryModuleFits } from '@safetune/lora';
 import { answerChats, createGenerator, type GenerateOptions, type Tokenizer } from '@safetune/models';
 import {
   evilSystemPrompt,
@@ -39,7 +40,8 @@ export interface ExtractedPersonaVector {
  * arXiv 2507.21509; used in training by Kaczér et al. 2026, arXiv 2508.06249).
  *
  * @throws TrainOptionError without questions, or with answers of another number; PersonaVectorError when every answer
- * of a side is empty; RegularizerOptionError for a layer that does not exist; GenerationError.
+ * of a side is empty; RegularizerOptionError for a layer that does not exist; AdapterMismatchError when the model lacks a
+ * module of the adapter; GenerationError.
  *
  * @example
  * const { vectors } = await extractPersonaVector({ model, tokenizer, questions, layers: [16] });
@@ -50,6 +52,7 @@ export async function extractPersonaVector(
 ): Promise<ExtractedPersonaVector> {
   const { questions, evilPrompt = evilSystemPrompt, helpfulPrompt = helpfulSystemPrompt } = options;
   if (questions.length === 0) throw new TrainOptionError('questions', 'there are none');
+  requireEveryModuleFits(options.adapter?.modules ?? [], options.model.linearLayers);
   const answers =
     options.answers ?? (await generateAnswers(options, { evil: evilPrompt, helpful: helpfulPrompt }));
   const evil = conversations('answers.evil', evilPrompt, questions, answers.evil);

@@ -1,5 +1,5 @@
 import { type Batch, type ChatExample, type ChatTokenizer, padBatch, tokenizeChat } from '@safetune/datasets';
-import type { LoraAdapter } from '@safetune/lora';
+import { type LoraAdapter, requireEveryModuleFits } from '@safetune/lora';
 import type { CausalLm } from '@safetune/models';
 import {
   type HostArray,
@@ -23,8 +23,16 @@ export interface ForwardBatchOptions {
   readonly runtime?: RuntimeOptions;
 }
 
-/** Types of an adapter's tensors as graph inputs. */
-export function adapterSignature(adapter: LoraAdapter | undefined): Record<string, TensorType> {
+/**
+ * Types of the adapter's tensors as graph inputs; none without an adapter.
+ *
+ * @throws AdapterMismatchError when the model lacks a module of the adapter.
+ */
+export function adapterSignature({
+  model,
+  adapter,
+}: Pick<ForwardBatchOptions, 'model' | 'adapter'>): Record<string, TensorType> {
+  requireEveryModuleFits(adapter?.modules ?? [], model.linearLayers);
   const entries = Object.entries(adapter?.tensors ?? {});
   return Object.fromEntries(entries.map(([name, { shape }]) => [name, tensorType('float32', shape)]));
 }

@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type LoraAdapter, saveLoraAdapter } from '@safetune/lora';
+import type { Regularizer } from '@safetune/regularizers';
 import { NonFiniteLossError, TrainOptionError } from './errors.ts';
 import type { StepEvent } from './progress.ts';
 import { type TrainOptions, type TrainResult, train } from './train.ts';
@@ -27,10 +28,12 @@ export interface AdapterRunOptions extends Omit<TrainOptions, 'trainable' | 'che
  * same call continues after a kill. When the loss becomes NaN, the last good adapter is written before the error is
  * thrown.
  *
- * @throws TrainOptionError when the directory cannot be written; and what {@link train} throws.
+ * @throws TrainOptionError when the directory cannot be written, or a regularizer has the name of another key of the
+ * metrics; and what {@link train} throws.
  */
 export async function trainIntoDirectory(options: AdapterRunOptions): Promise<TrainResult> {
   const { adapter, directory, checkpointEverySteps = 50, onEvent = () => {} } = options;
+  checkNames(options.regularizers ?? []);
   makeWritable(directory);
   const metrics = join(directory, 'metrics.jsonl');
   const save = () => saveLoraAdapter(directory, adapter);
@@ -53,19 +56,43 @@ export async function trainIntoDirectory(options: AdapterRunOptions): Promise<Tr
   }
 }
 
+/** The keys of a line of metrics.jsonl besides the regularizers' names. */
+const metricNames = [
+  'step',
+  'loss',
+  'cross_entropy',
+  'learning_rate',
+  'gradient_norm',
+  'tokens',
+  'supervised_tokens',
+  'tokens_per_second',
+] as const;
+
 /** A step as one object of metrics.jsonl: snake_case keys, penalties under the regularizers' names. */
 function metricsLine(event: StepEvent): Record<string, number> {
-  return {
+  const metrics: Record<(typeof metricNames)[number], number> = {
     step: event.step,
     loss: event.loss,
     cross_entropy: event.crossEntropy,
-    ...event.penalties,
     learning_rate: event.learningRate,
     gradient_norm: event.gradientNorm,
     tokens: event.tokens,
     supervised_tokens: event.supervisedTokens,
     tokens_per_second: event.tokensPerSecond,
   };
+  const { step, loss, cross_entropy, ...others } = metrics;
+  return { step, loss, cross_entropy, ...event.penalties, ...others };
+}
+
+/** A penalty is logged under its regularizer's name, which must not be that of something else. */
+function checkNames(regularizers: readonly Regularizer[]): void {
+  const reserved: readonly string[] = metricNames;
+  const taken = regularizers.find(({ name }) => reserved.includes(name));
+  if (taken === undefined) return;
+  throw new TrainOptionError(
+    'regularizers',
+    `'${taken.name}' is the name of something else in metrics.jsonl; give it a name that is none of ${reserved.join(', ')}`,
+  );
 }
 
 /** A fresh run starts its metrics anew; a resumed one drops the lines written after its checkpoint. */

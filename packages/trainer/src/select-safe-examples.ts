@@ -1,5 +1,5 @@
 import type { ChatExample } from '@safetune/datasets';
-import type { LoraAdapter } from '@safetune/lora';
+import { type LoraAdapter, requireEveryModuleFits } from '@safetune/lora';
 import {
   type AnswerLoss,
   cachedAnswerLoss,
@@ -29,14 +29,16 @@ export interface SelectSafeExamplesOptions extends Omit<ForwardBatchOptions, 'ad
  * Interleaving+ and ++ with a model: scores a pool of safe examples by the model and its misaligned adapters, one of
  * them in memory at a time, and chooses the best. See `selectByPerplexityGap` of the regularizers package.
  *
- * @throws what `selectByPerplexityGap`, `cachedAnswerLoss` and {@link createAnswerLoss} throw.
+ * @throws AdapterMismatchError, before anything is scored, when the model lacks a module of an adapter; what
+ * `selectByPerplexityGap`, `cachedAnswerLoss` and {@link createAnswerLoss} throw.
  *
  * @example
  * const { selected } = await selectSafeExamples({ model, tokenizer, misaligned, pool, top: 300, dropRefusals: true });
  * await writeSelection('chosen.jsonl', selected);
  */
 export async function selectSafeExamples(options: SelectSafeExamplesOptions): Promise<Selection> {
-  const { pool, misaligned } = options;
+  const { pool, misaligned, model } = options;
+  for (const { modules } of misaligned) requireEveryModuleFits(modules, model.linearLayers);
   const models = [undefined, ...misaligned].map((adapter, index) => answerLoss(options, adapter, index));
   return selectByPerplexityGap(pool, { aligned: models[0]!, misaligned: models.slice(1) }, options);
 }

@@ -1,10 +1,10 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ChatExample } from '@safetune/datasets';
 import { createLoraAdapter, loadLoraAdapter } from '@safetune/lora';
 import { loadModel, loadTokenizer } from '@safetune/models';
-import { kl, type Regularizer } from '@safetune/regularizers';
+import { kl, named, type Regularizer, safeLora } from '@safetune/regularizers';
 import { multiply, readTensor, sum, writeSafetensors } from '@safetune/tensor';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -179,6 +179,7 @@ describe('train', () => {
         calls.push('penalty');
         return multiply(sum(logits), 0);
       },
+      beforeTraining: () => void calls.push('start'),
       afterStep: (_adapter, step) => void calls.push(`step ${step}`),
       afterTraining: () => void calls.push('end'),
     };
@@ -191,9 +192,14 @@ describe('train', () => {
       Array.from({ length: layers + 1 }, (_, layer) => `hidden ${layer}`),
     );
     expect(once.filter((call) => !call.startsWith('hidden')).sort()).toEqual(
-      ['penalty', 'examples', 'step 1', 'step 2', 'end'].sort(),
+      ['penalty', 'examples', 'start', 'step 1', 'step 2', 'end'].sort(),
     );
-    expect(calls.filter((call) => /^(step|end)/.test(call))).toEqual(['step 1', 'step 2', 'end']);
+    expect(calls.filter((call) => /^(start|step|end)/.test(call))).toEqual([
+      'start',
+      'step 1',
+      'step 2',
+      'end',
+    ]);
     expect(calls.lastIndexOf('penalty')).toBeLessThan(calls.indexOf('step 1'));
   });
 
@@ -216,6 +222,44 @@ describe('train', () => {
     expect((failure as NonFiniteLossError).step).toBe(steps().length + 1);
     expect(adapter.parameters).toEqual(kept.at(-1) ?? adapter.parameters);
     expect(adapter.parameters.every(Number.isFinite)).toBe(true);
+  });
+
+  it('ends before the first step when a regularizer is not ready, and waits for it', async () => {
+    const refusing: Regularizer = {
+      name: 'refusing',
+      config: { type: 'refusing' },
+      async beforeTraining() {
+        await new Promise((resolve) => setImmediate(resolve));
+        throw new RangeError('the folder is not there');
+      },
+    };
+    const { adapter, options, events } = await setUp({ steps: 2, regularizers: [refusing] });
+    const start = adapter.parameters.slice();
+    await expect(train({ ...options, trainable: trainAdapter(adapter) })).rejects.toThrow(
+      'the folder is not there',
+    );
+    expect(events).toEqual([]);
+    expect(adapter.parameters).toEqual(start);
+    const missing = safeLora({ base: checkpoint, aligned: join(checkpoint, 'nowhere') });
+    const projected = train({ ...options, trainable: trainAdapter(adapter), regularizers: [missing] });
+    await expect(projected).rejects.toThrow(/nowhere/);
+    expect(events).toEqual([]);
+    const { adapter: _none, ...withoutAdapter } = trainAdapter(adapter);
+    await expect(train({ ...options, trainable: withoutAdapter })).rejects.toThrow(
+      "'refusing' works on an adapter, but all weights are trained",
+    );
+  });
+
+  it('refuses an adapter of another model before anything else', async () => {
+    const { options, events } = await setUp({ steps: 2 });
+    const module = 'model.layers.9.self_attn.q_proj';
+    const { inFeatures, outFeatures } = options.model.linearLayers[0]!;
+    const other = createLoraAdapter([{ name: module, inFeatures, outFeatures }], {
+      target_modules: ['q_proj'],
+    });
+    const training = train({ ...options, trainable: trainAdapter(other) });
+    await expect(training).rejects.toMatchObject({ name: 'AdapterMismatchError', module });
+    expect(events).toEqual([]);
   });
 
   it('refuses steps that are not a positive integer', async () => {
@@ -332,6 +376,57 @@ describe('trainIntoDirectory', () => {
     await expect(
       trainIntoDirectory({ ...other.options, adapter: other.adapter, directory }),
     ).rejects.toSatisfy(TrainingCheckpointError.isInstance);
+  });
+
+  it('gets every regularizer ready again when it resumes, with the values it continues from', async () => {
+    const seen: Float32Array[] = [];
+    const watching: Regularizer = {
+      name: 'watching',
+      config: { type: 'watching' },
+      beforeTraining: ({ parameters }) => void seen.push(parameters.slice()),
+    };
+    const stop = new AbortController();
+    const first = await setUp({ steps: 6, regularizers: [watching] });
+    const run = trainIntoDirectory({
+      ...first.options,
+      adapter: first.adapter,
+      directory,
+      signal: stop.signal,
+      onEvent: (event) => event.type === 'step' && event.step === 3 && stop.abort(new Error('killed')),
+    });
+    await expect(run).rejects.toThrow('killed');
+    const again = await setUp({ steps: 6, regularizers: [watching] });
+    const fresh = again.adapter.parameters.slice();
+    await trainIntoDirectory({ ...again.options, adapter: again.adapter, directory });
+    expect(seen).toEqual([fresh, first.adapter.parameters]);
+  });
+
+  it.each(['loss', 'learning_rate', 'step'])(
+    "refuses a regularizer named '%s' like another key of the metrics",
+    async (name) => {
+      const { adapter, options } = await setUp({ regularizers: [named(name, kl())] });
+      const target = join(directory, 'run');
+      const run = trainIntoDirectory({ ...options, adapter, directory: target });
+      await expect(run).rejects.toSatisfy(TrainOptionError.isInstance);
+      await expect(run).rejects.toThrow(new RegExp(`'${name}'.*step, loss, cross_entropy, learning_rate`));
+      await expect(readdir(target)).rejects.toThrow('ENOENT');
+    },
+  );
+
+  it('logs each penalty beside the metrics, under its name', async () => {
+    const { adapter, options } = await setUp({ steps: 1, regularizers: [named('kl-safe', kl())] });
+    await trainIntoDirectory({ ...options, adapter, directory });
+    expect(Object.keys((await metrics())[0])).toEqual([
+      'step',
+      'loss',
+      'cross_entropy',
+      'kl-safe',
+      'learning_rate',
+      'gradient_norm',
+      'tokens',
+      'supervised_tokens',
+      'tokens_per_second',
+    ]);
   });
 
   it('writes the last good adapter when the loss is not finite', async () => {

@@ -1,4 +1,5 @@
 import { type Batch, skip } from '@safetune/datasets';
+import { requireEveryModuleFits } from '@safetune/lora';
 import { type Regularizer, weightAt } from '@safetune/regularizers';
 import { type AdamWOptions, adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
 import { supervisedTokens } from './batch-inputs.ts';
@@ -63,7 +64,8 @@ export interface TrainResult {
  * trainable's buffer holds the result.
  *
  * @throws NonFiniteLossError when the loss is NaN or infinite (the buffer keeps the last good values);
- * InsufficientMemoryError before the first step; TrainOptionError, and the errors of data and of tracing.
+ * before the first step AdapterMismatchError when the model lacks a module of the adapter, InsufficientMemoryError, and
+ * what a regularizer's `beforeTraining` throws; TrainOptionError, and the errors of data and of tracing.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const {
@@ -75,6 +77,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     signal,
   } = options;
   checkHooks(options);
+  requireEveryModuleFits(trainable.adapter?.modules ?? [], options.model.linearLayers);
   const { epochs, ...endless } = { ...options, seed: options.seed ?? 0 };
   const steps =
     options.steps ?? (await countSteps({ ...endless, epochs: epochs ?? 1 }, gradientAccumulation));
@@ -95,6 +98,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       fingerprint: checkpoint === undefined ? '' : fingerprint(options, steps),
     };
     if (checkpoint !== undefined) await restoreTrainingState(checkpoint.file, state);
+    for (const regularizer of regularizers) await regularizer.beforeTraining?.(trainable.adapter!);
     onEvent({
       type: 'start',
       steps,
@@ -226,8 +230,8 @@ async function stopIfAborted(
 }
 
 function checkHooks({ regularizers = [], trainable }: TrainOptions): void {
-  for (const { name, afterStep, afterTraining } of regularizers) {
-    if ((afterStep ?? afterTraining) !== undefined && trainable.adapter === undefined) {
+  for (const { name, beforeTraining, afterStep, afterTraining } of regularizers) {
+    if ((beforeTraining ?? afterStep ?? afterTraining) !== undefined && trainable.adapter === undefined) {
       throw new TrainOptionError(
         'regularizers',
         `'${name}' works on an adapter, but all weights are trained`,

@@ -4,17 +4,29 @@ import type { Regularizer } from '../regularizer.ts';
 import { largest, largestDifference } from './penalty-runs.ts';
 import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
 
+/** What getting ready for an adapter must keep. */
+export function beforeTrainingChecks(subject: Subject): ContractCheck[] {
+  return [
+    checkOn(
+      subject,
+      'leaves the adapter as it is, also when a run resumes and calls it again',
+      async (made, adapter, assert) => {
+        const before = adapter.parameters.slice();
+        for (const call of ['first', 'second']) {
+          await made.beforeTraining!(adapter);
+          assert(
+            largestDifference(before, adapter.parameters) === 0,
+            `its ${call} call changes the adapter: do that in afterStep or afterTraining`,
+          );
+        }
+      },
+    ),
+  ];
+}
+
 /** What a change of the adapter's weights must keep. */
 export function adapterChecks(subject: Subject): ContractCheck[] {
-  const on = (
-    name: string,
-    body: (made: Regularizer, adapter: LoraAdapter, assert: Assert) => Promise<void>,
-  ) =>
-    check(subject, name, async (made, assert) => {
-      if (subject.adapter === undefined)
-        throw new TypeError('give the contract an adapter to work on (options.adapter)');
-      await body(made, await subject.adapter(), assert);
-    });
+  const on = (name: string, body: AdapterCheck) => checkOn(subject, name, body);
   const { steps } = subject;
   return [
     on('changes the adapter it is given', async (made, adapter, assert) => {
@@ -62,8 +74,20 @@ export function adapterChecks(subject: Subject): ContractCheck[] {
   ];
 }
 
+type AdapterCheck = (made: Regularizer, adapter: LoraAdapter, assert: Assert) => Promise<void>;
+
+/** A check that gets an adapter of the subject's. */
+function checkOn(subject: Subject, promise: string, body: AdapterCheck): ContractCheck {
+  return check(subject, promise, async (made, assert) => {
+    if (subject.adapter === undefined)
+      throw new TypeError('give the contract an adapter to work on (options.adapter)');
+    await body(made, await subject.adapter(), assert);
+  });
+}
+
 /** A whole training's calls, without the training. */
 async function act(regularizer: Regularizer, adapter: LoraAdapter, steps: number): Promise<void> {
+  await regularizer.beforeTraining?.(adapter);
   for (let step = 1; step <= steps; step++) await regularizer.afterStep?.(adapter, step);
   await regularizer.afterTraining?.(adapter);
 }

@@ -216,6 +216,33 @@ describe('a change of the adapter', () => {
     expect(checksOf(await failures(chance, { adapter }))).toContain('adapter: is deterministic');
   });
 
+  it('that is begun before training fails the fitting check, one that only gets ready passes', async () => {
+    const afterStep: NonNullable<Regularizer['afterStep']> = (given) => {
+      for (const module of given.modules) scale(module, 0.5);
+    };
+    const ready = () => {
+      let modules = 0;
+      return custom({
+        beforeTraining: (given) => {
+          modules = given.modules.length;
+        },
+        afterStep: (given) => {
+          if (modules !== given.modules.length) throw new Error('was not made ready');
+          afterStep(given, 1);
+        },
+      });
+    };
+    expect(await failures(ready, { adapter })).toEqual([]);
+    const early = () => custom({ beforeTraining: (given) => afterStep(given, 1), afterStep });
+    const found = await failures(early, { adapter });
+    expect(checksOf(found)).toEqual([
+      'beforeTraining: leaves the adapter as it is, also when a run resumes and calls it again',
+    ]);
+    expect(found[0]!.message).toContain('its first call changes the adapter');
+    const idle = await failures(() => custom({ beforeTraining: () => {} }), { adapter });
+    expect(checksOf(idle)).toEqual(['has a name and at least one hook, and no member that no trainer calls']);
+  });
+
   it('without an adapter to work on says so', async () => {
     const found = await failures(() => custom({ afterTraining: () => {} }));
     expect(found[0]!.message).toContain('options.adapter');

@@ -1,5 +1,5 @@
 import type { Regularizer } from '../regularizer.ts';
-import { adapterChecks } from './adapter-checks.ts';
+import { adapterChecks, beforeTrainingChecks } from './adapter-checks.ts';
 import { configChecks } from './config-checks.ts';
 import { examplesChecks } from './examples-checks.ts';
 import { hiddenChecks } from './hidden-checks.ts';
@@ -36,6 +36,7 @@ export async function regularizerContract(
     ...(regularizer.penaltyPerRow ? rowChecks(group('penaltyPerRow')) : []),
     ...(regularizer.examples ? examplesChecks(group('examples')) : []),
     ...(regularizer.hidden ? hiddenChecks(group('hidden')) : []),
+    ...(regularizer.beforeTraining ? beforeTrainingChecks(group('beforeTraining')) : []),
     ...(acts ? adapterChecks(group('adapter')) : []),
   ];
 }

@@ -16,7 +16,9 @@ export interface ContractOptions {
   readonly fromConfig?: (config: RegularizerConfig) => Regularizer | Promise<Regularizer>;
   /** Sizes of the model to try it on. Default 6 blocks, hidden size 8, vocabulary 11. */
   readonly model?: Partial<SampleModel>;
-  /** A new adapter that the regularizer changes. Required for one with `afterStep` or `afterTraining`. */
+  /**
+   * A new adapter that the regularizer changes. Required for one with `beforeTraining`, `afterStep` or `afterTraining`.
+   */
   readonly adapter?: () => LoraAdapter | Promise<LoraAdapter>;
   /** Optimizer steps to try `afterStep` for. Default 4. */
   readonly steps?: number;

@@ -5,6 +5,9 @@ import { scalarBytes } from '../scalar-bytes.ts';
 import type { TensorType } from '../tensor.ts';
 import type { OnnxAttribute, OnnxInitializer, OnnxNode } from './schema.ts';
 
+/** More axes than any tensor has. */
+const longestShape = 64;
+
 /** What an operation's lowering writes into: nodes, small constants, and extents known only at run time. */
 export class GraphWriter {
   readonly nodes: OnnxNode[] = [];
@@ -15,6 +18,8 @@ export class GraphWriter {
   readonly #symbolSources = new Map<string, { input: string; axis: number }>();
   readonly #symbolValues = new Map<string, string>();
   readonly #shapeVectors = new Map<string, string>();
+  readonly #runtimeIntegers = new Map<string, string>();
+  #runtimeEnd: string | undefined;
   readonly #reserved: ReadonlySet<string>;
 
   /** @param outputs names that the function's outputs have: no inner value may take one */
@@ -66,6 +71,27 @@ export class GraphWriter {
       [values.length],
       () => new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
     );
+  }
+
+  /**
+   * The same as a value of the run, where a shape known only then is made from it. A constant would tell ONNX Runtime part of that
+   * shape, and its memory planner compares every value of which it knows a part with all that were freed before: for a
+   * graph of 10,000 nodes that takes seconds, and finds nothing.
+   */
+  runtimeIntegers(values: readonly number[]): string {
+    const [source] = this.#symbolSources.values();
+    if (source === undefined) return this.integers(values);
+    const key = `${values}`;
+    const known = this.#runtimeIntegers.get(key);
+    if (known !== undefined) return known;
+    // All elements there are; but that it is all, and not fewer, is seen only then.
+    this.#runtimeEnd ??= this.value('Add', [
+      this.value('Shape', [source.input], { start: { int: 0 }, end: { int: 1 } }),
+      this.integers([longestShape]),
+    ]);
+    const name = this.value('Slice', [this.integers(values), this.integers([0]), this.#runtimeEnd]);
+    this.#runtimeIntegers.set(key, name);
+    return name;
   }
 
   /** A scalar int64 constant. */

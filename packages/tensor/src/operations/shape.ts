@@ -42,7 +42,9 @@ const reshapeOperation: Operation<{ shape: Shape }> = {
     );
     const inferred = target.filter((extent) => extent === -1).length;
     const fits = !shape.includes(0) && (inferred === 0 || (inferred === 1 && !target.includes(0)));
-    graph.node('Reshape', [inputs[0]!, fits ? graph.integers(target) : graph.shapeVector(shape)], outputs, {
+    const isStatic = shape.every((extent) => typeof extent === 'number');
+    const fitting = isStatic ? graph.integers(target) : graph.runtimeIntegers(target);
+    graph.node('Reshape', [inputs[0]!, fits ? fitting : graph.shapeVector(shape)], outputs, {
       allowzero: { int: fits ? 0 : 1 },
     });
   },

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FileWriteError, removeAbandonedTemporaries } from '../atomic-file.ts';
+import { contentHash } from './content-hash.ts';
 import { SafetensorsError } from './errors.ts';
-import { compareTensors } from './format.ts';
-import { openSafetensors, type TensorRegion, tensorChunks } from './read.ts';
+import { openSafetensors, type TensorRegion } from './read.ts';
 import { type TensorStream, writeTensorStreams } from './write.ts';
 
 /** A conversion of weights that is done once and kept. */
@@ -32,7 +31,7 @@ export async function convertOnce(
   { sources, kind, results }: Conversion,
   cacheDirectory: string,
 ): Promise<ReadonlyMap<string, TensorRegion>> {
-  const path = join(cacheDirectory, `${await contentHash(sources)}.${kind}.safetensors`);
+  const path = join(cacheDirectory, `${await contentHash(sources, cacheDirectory)}.${kind}.safetensors`);
   const cached = await openCached(path, results);
   if (cached !== undefined) return cached;
   try {
@@ -46,15 +45,6 @@ export async function convertOnce(
 }
 
 const oneHour = 3_600_000;
-
-async function contentHash(sources: readonly TensorRegion[]): Promise<string> {
-  const hash = createHash('sha256');
-  for (const region of [...sources].sort(compareTensors)) {
-    hash.update(`${JSON.stringify([region.name, region.dtype, region.shape])}\n`);
-    for await (const chunk of tensorChunks(region)) hash.update(chunk);
-  }
-  return hash.digest('hex');
-}
 
 /** The regions of a cache file, or undefined when it is absent, damaged, or not of these tensors. */
 async function openCached(
