@@ -38,5 +38,7 @@ export function linearProduct(x: Tensor, { weight, product }: Omit<LinearWeights
  */
 export interface LinearAdapter {
   readonly tensors: Readonly<Record<string, HostArray>>;
+  /** The layers it changes: a model that lacks one refuses it. Default: not said, and then not checked. */
+  readonly modules?: readonly LinearLayer[];
   linear(traced: Readonly<Record<string, Tensor>>): LinearFunction;
 }

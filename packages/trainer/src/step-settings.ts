@@ -1,4 +1,5 @@
 import type { Batch } from '@safetune/datasets';
+import { requireEveryModuleFits } from '@safetune/lora';
 import type { CausalLm } from '@safetune/models';
 import type { Regularizer } from '@safetune/regularizers';
 import { type HostArray, hostArray } from '@safetune/tensor';
@@ -21,10 +22,11 @@ export interface StepSettings {
   readonly pieces: RowPieces;
 }
 
-/** @throws TrainOptionError when two regularizers have one name. */
+/** @throws TrainOptionError when two regularizers have one name; AdapterMismatchError for an adapter of another model. */
 export function stepSettings(options: Omit<TrainStepOptions, 'recompute' | 'runtime'>): StepSettings {
   const { model, trainable, regularizers = [] } = options;
   checkNames(regularizers);
+  requireEveryModuleFits(trainable.adapter?.modules ?? [], model.linearLayers);
   return {
     model,
     trainable,

@@ -1,5 +1,4 @@
 import { type Batch, skip } from '@safetune/datasets';
-import { requireEveryModuleFits } from '@safetune/lora';
 import { type Regularizer, weightAt } from '@safetune/regularizers';
 import { type AdamWOptions, adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
 import { supervisedTokens } from './batch-inputs.ts';
@@ -77,7 +76,6 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     signal,
   } = options;
   checkHooks(options);
-  requireEveryModuleFits(trainable.adapter?.modules ?? [], options.model.linearLayers);
   const { epochs, ...endless } = { ...options, seed: options.seed ?? 0 };
   const steps =
     options.steps ?? (await countSteps({ ...endless, epochs: epochs ?? 1 }, gradientAccumulation));

@@ -233,6 +233,20 @@ describe('generation with an adapter', () => {
     };
   }
 
+  it.each([
+    [
+      'a layer that the model lacks',
+      { name: 'model.layers.9.mlp.down_proj', inFeatures: 64, outFeatures: 32 },
+    ],
+    ['a layer of other widths', { name: target, inFeatures: 64, outFeatures: 31 }],
+  ])('refuses an adapter of %s', async (_name, module) => {
+    const model = await loadModel(goldenDirectory('llama-untied-float32'));
+    const adapter = { ...deltaAdapter(new Float32Array(32 * 64)), modules: [module] };
+    await expect(createGenerator(model, { adapter })).rejects.toSatisfy(
+      (error) => GenerationError.isInstance(error) && error.message.includes(module.name),
+    );
+  });
+
   it('equals generation with the adapter merged into the weights, and follows its values', async () => {
     const delta = Float32Array.from({ length: 32 * 64 }, (_, index) => 0.3 * Math.sin(index * 1.7));
     const directory = await copy('llama-untied-float32');

@@ -40,13 +40,14 @@ export interface TokenGenerator {
  * const generator = await createGenerator(model);
  * const [answer] = await generator.generate([tokenizer.encode(prompt)], { maxNewTokens: 64 });
  *
- * @throws CompileError of the tensor package.
+ * @throws GenerationError for an adapter of another model; CompileError of the tensor package.
  */
 export async function createGenerator(
   model: CausalLm,
   options: GeneratorOptions = {},
 ): Promise<TokenGenerator> {
   const { adapter, hidden, ...runtime } = options;
+  checkAdapter(adapter, model);
   const executable = await compileGenerator(model, adapter, hidden, { ...model.runtime, ...runtime });
   const batchOptions = { executable, config: model.config, tensors: adapter?.tensors ?? {} };
   return {
@@ -56,6 +57,18 @@ export async function createGenerator(
     },
     release: () => executable.release(),
   };
+}
+
+/** A layer that the model lacks would be passed over, and the model would answer as if it had no adapter. */
+function checkAdapter(adapter: LinearAdapter | undefined, { linearLayers }: CausalLm): void {
+  for (const { name, inFeatures, outFeatures } of adapter?.modules ?? []) {
+    const layer = linearLayers.find((each) => each.name === name);
+    if (layer?.inFeatures === inFeatures && layer.outFeatures === outFeatures) continue;
+    throw new GenerationError(
+      `the adapter changes a layer '${name}' of ${inFeatures} inputs and ${outFeatures} outputs, which the model does not ` +
+        'have; is the adapter of another model?',
+    );
+  }
 }
 
 /** One prompt on its way. */
