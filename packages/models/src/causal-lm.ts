@@ -48,10 +48,15 @@ export interface ForwardOptions {
   readonly weight?: (name: string) => Tensor;
   /** Default: every row is one sequence from position 0, causal. */
   readonly attention?: AttentionContext;
+  /**
+   * Blocks of heads that attention is computed in, one after another, so that the scores of one exist at a time: for long
+   * sequences. One of the tensor package's `attentionBlockCounts`. Default 1.
+   */
+  readonly attentionBlocks?: number;
 }
 
 /** The options of a forward pass that concern one block by itself. */
-export type BlockOptions = Pick<ForwardOptions, 'linear' | 'weight' | 'attention'>;
+export type BlockOptions = Pick<ForwardOptions, 'linear' | 'weight' | 'attention' | 'attentionBlocks'>;
 
 /** Where tokens stand and what they see, for left padding, packing and generation with a cache. */
 export interface AttentionContext {
@@ -237,6 +242,7 @@ function blockContext(
     rotary: rotaryTables(positions, batch!, config.headSize, config.rotary),
     bias,
     extend,
+    attentionBlocks: options.attentionBlocks ?? 1,
   };
 }
 

@@ -110,11 +110,13 @@ const checkpointOperation: Operation<CheckpointAttributes> = {
       firstId,
     );
     const gradients = wanted.map((tensor) => (tensor === undefined ? undefined : found.get(tensor)));
-    const ofCaptured = gradients.slice(inputCount).filter((gradient) => gradient !== undefined);
+    const others = (index: number) =>
+      gradients.filter((gradient, other) => gradient !== undefined && other !== index) as Tensor[];
     return [
       ...site.inputs.slice(0, resultCount).map(() => undefined),
+      // Whoever goes on with one waits for all: nothing of the inside lives on for the sake of a gradient not yet taken.
       ...gradients.map((gradient, index) =>
-        gradient !== undefined && index < inputCount ? after(gradient, ofCaptured) : gradient,
+        gradient !== undefined && index < inputCount ? after(gradient, others(index)) : gradient,
       ),
     ];
   },

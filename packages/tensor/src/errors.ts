@@ -1,3 +1,5 @@
+import { callSite } from './call-site.ts';
+
 /**
  * Errors of `@safetune/tensor`. Each class carries a marker, so that `X.isInstance(error)` also holds when two
  * copies of this package are installed, and the facts of the failure as readonly fields.
@@ -13,11 +15,15 @@ export class ShapeError extends Error {
   readonly [shapeMarker] = true;
   /** Name of the operation that refused. */
   readonly operation: string;
+  /** Where it was traced: `file:line:column` of the code that called into this package, where that can be told. */
+  readonly tracedAt: string | undefined;
 
   constructor(operation: string, message: string) {
-    super(`${operation}: ${message}`);
+    const tracedAt = callSite();
+    super(`${operation}: ${message}${tracedAt === undefined ? '' : ` (traced at ${tracedAt})`}`);
     this.name = 'ShapeError';
     this.operation = operation;
+    this.tracedAt = tracedAt;
   }
 
   static isInstance(error: unknown): error is ShapeError {

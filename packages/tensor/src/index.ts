@@ -48,6 +48,7 @@ export {
   type LoweringSite,
   type Operation,
 } from './operation.ts';
+export * from './operations/attention.ts';
 export { crossEntropy } from './operations/cross-entropy.ts';
 export * from './operations/elementwise.ts';
 export * from './operations/indexing.ts';

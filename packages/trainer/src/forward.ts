@@ -27,6 +27,8 @@ export interface ForwardSettings {
   readonly recompute: Recomputation;
   /** Pieces that the rows of logits come in. */
   readonly pieces: number;
+  /** Blocks of heads that attention is computed in. */
+  readonly attentionBlocks: number;
 }
 
 /** One piece of the rows of logits: hidden states to apply the head to, and what is known of each row. */
@@ -54,15 +56,17 @@ export interface TracedBackbone {
 
 /** Traces the model in training and, where a regularizer needs it, its safe reference. */
 export function traceForward(settings: ForwardSettings, inputs: NamedTensors): TracedForward {
-  const { model, trained, recompute } = settings;
+  const { model, trained, recompute, attentionBlocks } = settings;
   checkEditedLayers(settings);
   const batch = tracedBatch(inputs);
   const backbone = model.forward(batch.tokenIds, {
     ...trained,
+    attentionBlocks,
     block: (trace, state) => checkpoint((before) => [trace(before)], [state], { recompute })[0]!,
     hidden: (state, layer) => editHidden(settings.regularizers, state, layer, batch),
   });
-  const reference = referenceDepth(settings) === undefined ? undefined : model.forward(batch.tokenIds);
+  const reference =
+    referenceDepth(settings) === undefined ? undefined : model.forward(batch.tokenIds, { attentionBlocks });
   return collectForward(settings, inputs, backbone, reference);
 }
 

@@ -154,6 +154,19 @@ it('trains every weight: tied embeddings, norms and biases', async () => {
   });
 });
 
+it('attends in blocks of heads', async () => {
+  const { batch, ...options } = await goldenCase('qwen2-rslora-all-projections');
+  const whole = { ...options, regularizers: [kl()] };
+  const [atOnce, inBlocks] = [
+    await compileTrainStep(whole),
+    await compileLayeredStep({ ...whole, attentionBlocks: 2 }),
+  ];
+  const [expected, terms] = [await atOnce.run(batch), await inBlocks.run(batch)];
+  expect(terms.loss).toBeCloseTo(expected.loss, 5);
+  expect(relativeError(inBlocks.gradients, atOnce.gradients)).toBeLessThan(1e-4);
+  await Promise.all([atOnce.release(), inBlocks.release()]);
+});
+
 it('has blocks of different adapters, and none below', async () => {
   const { model, batch } = await goldenCase('qwen2-rslora-all-projections');
   const { layerCount } = model.config;

@@ -56,7 +56,7 @@ export interface LayeredParts {
 
 /** The parts of a step, as functions to be traced. */
 export function layeredParts(settings: StepSettings): LayeredParts {
-  const { model, trainable, regularizers } = settings;
+  const { model, trainable, regularizers, attentionBlocks } = settings;
   const parameters = Object.fromEntries(
     Object.entries(trainable.tensors).map(([name, { shape }]) => [
       name,
@@ -87,16 +87,16 @@ export function layeredParts(settings: StepSettings): LayeredParts {
     },
     block: (layer) => ({
       signature: state,
-      trace: (inputs) => ({ next: model.block(layer, inputs.state!, trained) }),
+      trace: (inputs) => ({ next: model.block(layer, inputs.state!, { ...trained, attentionBlocks }) }),
     }),
     referenceBlock: (layer) => ({
       signature: state,
-      trace: (inputs) => ({ next: model.block(layer, inputs.state!) }),
+      trace: (inputs) => ({ next: model.block(layer, inputs.state!, { attentionBlocks }) }),
     }),
     blockGradient: (layer) => ({
       signature: stateAndGradient,
       trace: (inputs) => {
-        const next = model.block(layer, inputs.state!, trained);
+        const next = model.block(layer, inputs.state!, { ...trained, attentionBlocks });
         return parameterGradients(next, inputs.gradient!, parameters, inputs.state);
       },
     }),
@@ -156,7 +156,7 @@ function headPart(
   parameters: NamedTensors,
   trained: ForwardSettings['trained'],
 ): Part {
-  const { model, regularizers, pieces, tags, penalties } = settings;
+  const { model, regularizers, pieces, tags, penalties, attentionBlocks } = settings;
   const { layerCount, hiddenSize } = model.config;
   const stateType = tensorType('float32', ['batch', 'seq', hiddenSize]);
   const scalarType = tensorType('float32', []);
@@ -174,7 +174,14 @@ function headPart(
       const states = { ...pickStates(inputs, hidden, headNames.hidden), [layerCount]: inputs.state! };
       const referenceOf = pickStates(inputs, reference, headNames.referenceHidden);
       const last = referenceOf[layerCount];
-      const forward = { model, trained, regularizers, pieces: pieces.count, recompute: 'none' as const };
+      const forward = {
+        model,
+        trained,
+        regularizers,
+        pieces: pieces.count,
+        recompute: 'none' as const,
+        attentionBlocks,
+      };
       const traced = collectForward(
         forward,
         inputs,

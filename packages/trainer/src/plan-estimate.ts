@@ -1,4 +1,11 @@
-import { estimateMemory, type GraphMemory, input, type Signature, type Tensor } from '@safetune/tensor';
+import {
+  attentionBlockCounts,
+  estimateMemory,
+  type GraphMemory,
+  input,
+  type Signature,
+  type Tensor,
+} from '@safetune/tensor';
 import { pieceExtent, type RowPieces } from './batch-inputs.ts';
 import { referenceDepth } from './forward.ts';
 import {
@@ -50,6 +57,8 @@ export interface MemoryEstimate {
   readonly total: number;
   /** How rows go through the output layer in this mode. */
   readonly headPieces: RowPieces;
+  /** Blocks of heads that attention is computed in: more than one for long sequences. */
+  readonly attentionBlocks: number;
 }
 
 export interface EstimateOptions extends Omit<TrainStepOptions, 'recompute'> {
@@ -80,7 +89,8 @@ export function estimateMode(mode: MemoryMode, options: EstimateOptions): Memory
   const { batch, trainable, gradientAccumulation = 1 } = options;
   const { size, length, rows = size * (length - 1) } = batch;
   const headPieces = options.headPieces ?? planPieces(mode, options, rows);
-  const settings = stepSettings({ ...options, headPieces });
+  const attentionBlocks = options.attentionBlocks ?? planAttentionBlocks(options);
+  const settings = stepSettings({ ...options, headPieces, attentionBlocks });
   const extents = { batch: size, seq: length, ...pieceExtents(headPieces, rows) };
   const prepacked = { ...options.model.runtime, ...options.runtime }.prepackWeights === true;
   const whole = mode === 'whole' || mode === 'recompute';
@@ -95,7 +105,17 @@ export function estimateMode(mode: MemoryMode, options: EstimateOptions): Memory
     arenaFactor * graphs.activations + graphs.states,
   ];
   const total = weights + trained + activations + logits + sessions;
-  return { mode, weights, trained, activations, logits, sessions, total, headPieces };
+  return { mode, weights, trained, activations, logits, sessions, total, headPieces, attentionBlocks };
+}
+
+/** Attention scores that may exist at a time, in bytes: beyond this, sessions spend more on memory than blocks cost in time. */
+const largestScores = 256e6;
+
+function planAttentionBlocks({ model, batch: { size, length } }: EstimateOptions): number {
+  const { headCount, keyValueHeadCount } = model.config;
+  const scores = 4 * size * headCount * length ** 2;
+  const counts = attentionBlockCounts(headCount, keyValueHeadCount);
+  return counts.find((count) => scores / count <= largestScores) ?? counts.at(-1)!;
 }
 
 function planPieces(mode: MemoryMode, { model, trainable }: EstimateOptions, rows: number): RowPieces {

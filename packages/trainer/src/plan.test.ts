@@ -71,8 +71,20 @@ describe('an estimate adds up', () => {
     expect(whole.activations).toBeGreaterThan(1.1 * recompute.activations);
   });
 
+  it('attention of long sequences comes in blocks of heads, of which one has its scores at a time', () => {
+    const batch = { size: 4, length: 4096, rows: 1 };
+    const [planned, atOnce] = [
+      estimates({ batch }).layered,
+      estimates({ batch, attentionBlocks: 1 }).layered,
+    ];
+    expect(estimates().layered.attentionBlocks).toBe(1);
+    expect(planned.attentionBlocks).toBe(model.config.headCount);
+    expect(planned.activations).toBeLessThan(atOnce.activations / 2);
+  });
+
   it('activations: attention in the square of the length, all else in proportion', () => {
-    const at = (length: number) => estimates({ batch: { size: 1, length, rows: 1 } }).whole.activations;
+    const at = (length: number) =>
+      estimates({ batch: { size: 1, length, rows: 1 }, attentionBlocks: 1 }).whole.activations;
     const [one, two, four] = [at(256), at(512), at(1024)] as const;
     expect(two / one).toBeGreaterThan(2);
     expect(four / two).toBeGreaterThan(two / one);

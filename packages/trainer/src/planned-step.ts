@@ -10,9 +10,9 @@ import { compileTrainStep, type TrainStep, type TrainStepOptions } from './train
 /** Compiles a training step to run in the mode that was planned. @throws what compiling in that mode throws. */
 export function compilePlannedStep(
   options: Omit<TrainStepOptions, 'recompute'>,
-  { mode, headPieces }: Pick<MemoryEstimate, 'mode' | 'headPieces'>,
+  { mode, headPieces, attentionBlocks }: Pick<MemoryEstimate, 'mode' | 'headPieces' | 'attentionBlocks'>,
 ): Promise<TrainStep> {
-  const settings = { ...options, headPieces };
+  const settings = { ...options, headPieces, attentionBlocks };
   switch (mode) {
     case 'whole':
       return compileTrainStep({ ...settings, recompute: 'unkept' });
@@ -37,7 +37,8 @@ export async function planTraining(options: PlanTrainingOptions): Promise<Memory
   const { memory = 'auto' } = options;
   if (memory === 'auto' && !cutsHead(options.model, options.trainable)) {
     try {
-      return planFastest({ ...options, memory: 'whole', batch: largestAllowedBatch(options) }).chosen;
+      const batch = largestAllowedBatch(options);
+      return planFastest({ ...options, attentionBlocks: 1, memory: 'whole', batch }).chosen;
     } catch (error) {
       if (!InsufficientMemoryError.isInstance(error)) throw error;
     }

@@ -20,6 +20,8 @@ export interface StepSettings {
   readonly tags: readonly string[];
   readonly scope: RowScope;
   readonly pieces: RowPieces;
+  /** Blocks of heads that attention is computed in. */
+  readonly attentionBlocks: number;
 }
 
 /** @throws TrainOptionError when two regularizers have one name; AdapterMismatchError for an adapter of another model. */
@@ -37,6 +39,7 @@ export function stepSettings(options: Omit<TrainStepOptions, 'recompute' | 'runt
     tags: [...new Set(regularizers.flatMap(({ needs }) => needs?.tags ?? []))],
     scope: regularizers.some(({ needs }) => needs?.rows === 'all') ? 'all' : 'response',
     pieces: options.headPieces ?? defaultHeadPieces(model, trainable),
+    attentionBlocks: options.attentionBlocks ?? 1,
   };
 }
 

@@ -42,6 +42,11 @@ export interface TrainStepOptions {
    * all rows at once.
    */
   readonly headPieces?: RowPieces;
+  /**
+   * Blocks of heads that attention is computed in, one after another and each again in the backward pass: the scores of
+   * one exist at a time. One of the tensor package's `attentionBlockCounts`. Default 1, for sequences up to some 2,000.
+   */
+  readonly attentionBlocks?: number;
   readonly runtime?: RuntimeOptions;
 }
 
@@ -110,7 +115,7 @@ export function trainStepSignature({ trainable, penalties, tags, pieces }: StepS
 
 /** Traces the whole step: loss terms, and the gradient of every trained tensor. */
 export function traceTrainStep(
-  { model, trainable, regularizers, pieces }: StepSettings,
+  { model, trainable, regularizers, pieces, attentionBlocks }: StepSettings,
   inputs: NamedTensors,
   recompute: Recomputation = 'unkept',
 ): Record<string, Tensor> {
@@ -120,6 +125,7 @@ export function traceTrainStep(
     regularizers,
     recompute,
     pieces: pieces.count,
+    attentionBlocks,
   };
   const { objective, crossEntropy, penalties } = traceLoss(forward, traceForward(forward, inputs), inputs);
   const names = Object.keys(trainable.tensors);

@@ -4,7 +4,7 @@ import type { BlockContext } from './block-context.ts';
 
 /** Multi-head self-attention with rotary positions and grouped queries; x and the result are [batch, seq, hidden]. */
 export function selfAttention(x: Tensor, layer: number, layout: BlockLayout, context: BlockContext): Tensor {
-  const { linear, config, bias, extend } = context;
+  const { linear, config, bias, extend, attentionBlocks: blocks } = context;
   const { cosine, sine } = context.rotary;
   const { headCount, keyValueHeadCount, headSize } = config;
   const query = rotary(splitHeads(linear(x, layout.query), headCount, headSize), cosine, sine);
@@ -13,7 +13,7 @@ export function selfAttention(x: Tensor, layer: number, layout: BlockLayout, con
     value: splitHeads(linear(x, layout.value), keyValueHeadCount, headSize),
   };
   const { key, value } = extend === undefined ? fresh : extend(layer, fresh);
-  return linear(keep(joinHeads(attention(query, key, value, { bias }))), layout.output);
+  return linear(keep(joinHeads(attention(query, key, value, { bias, blocks }))), layout.output);
 }
 
 /** [batch, seq, heads * headSize] to [batch, heads, seq, headSize] */

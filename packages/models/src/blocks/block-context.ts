@@ -15,6 +15,8 @@ export interface BlockContext {
   readonly bias: Tensor;
   /** Keys and values to attend to, given a layer's new ones; see {@link AttentionContext}. */
   readonly extend: ExtendKeyValues | undefined;
+  /** Blocks of heads that attention is computed in. */
+  readonly attentionBlocks: number;
 }
 
 /** A layer's keys and values, both [batch, keyValueHeads, keys, headSize], keys already rotated. */

@@ -8,6 +8,7 @@ import { gradients } from '../grad.ts';
 import type { HostArray } from '../host-array.ts';
 import { findTensor, openSafetensors, readTensor } from '../safetensors/read.ts';
 import type { Tensor } from '../tensor.ts';
+import { attention, causalBias } from './attention.ts';
 import { crossEntropy } from './cross-entropy.ts';
 import * as elementwise from './elementwise.ts';
 import * as indexing from './indexing.ts';
@@ -112,7 +113,7 @@ const mappings: Readonly<Record<string, Mapping>> = {
   rmsNorm: ([x, weight], { epsilon }: { epsilon: number }) => nn.rmsNorm(x!, weight!, epsilon),
   rotary: ([x, cosine, sine]) => nn.rotary(x!, cosine!, sine!),
   attention: ([query, key, value], { causal }: { causal: boolean }) =>
-    nn.attention(query!, key!, value!, causal ? { bias: nn.causalBias(query!.shape[2]!) } : {}),
+    attention(query!, key!, value!, causal ? { bias: causalBias(query!.shape[2]!) } : {}),
 };
 
 const folder = fileURLToPath(new URL('../../../../conformance/goldens/', import.meta.url));

@@ -6,12 +6,10 @@ import { compile, tensorType } from '../compile.ts';
 import { GradientError, ShapeError } from '../errors.ts';
 import { gradients } from '../grad.ts';
 import type { Tensor } from '../tensor.ts';
-import { add, divide, exp, log, multiply, power, sqrt, square } from './elementwise.ts';
+import { add, exp, log, multiply, power, sqrt, square } from './elementwise.ts';
 import { input } from './leaf.ts';
-import { matmul } from './linalg.ts';
 import * as nn from './nn.ts';
 import { mean, sum } from './reduce.ts';
-import { concatenate, slice } from './shape.ts';
 
 type Inputs = Readonly<Record<string, Tensor>>;
 const float = (...shape: (number | string)[]) => input('x', tensorType('float32', shape));
@@ -174,104 +172,6 @@ describe('rotary', () => {
     );
     expect(() => nn.rotary(float('b', 1, 't', 4), float('b', 't', 2), float('b', 't', 4))).toThrow(
       'rotary: x [b, 1, t, 4] needs tables [b, t, 2], got [b, t, 4]',
-    );
-  });
-});
-
-describe('attention', () => {
-  const shapes = (heads: number, kvHeads: number, queries: number, keys: number) => ({
-    q: randomArray([2, heads, queries, 4], 1),
-    k: randomArray([2, kvHeads, keys, 4], 2),
-    v: randomArray([2, kvHeads, keys, 4], 3),
-  });
-
-  /** Head by head, by the formula, for a grouped key head. */
-  const headByHead = ({ q, k, v }: Inputs, kvHeads: number, bias?: Tensor) => {
-    const heads = q!.shape[1] as number;
-    const outputs = Array.from({ length: heads }, (_, head) => {
-      const shared = Math.floor(head / (heads / kvHeads));
-      const [query, key, value] = [
-        slice(q!, 1, head, head + 1),
-        slice(k!, 1, shared, shared + 1),
-        slice(v!, 1, shared, shared + 1),
-      ];
-      const scores = multiply(matmul(query, key, { transposeB: true }), 0.5);
-      const weights = exp(bias === undefined ? scores : add(scores, bias));
-      return matmul(divide(weights, sum(weights, { axes: -1, keepDims: true })), value);
-    });
-    return concatenate(outputs, 1);
-  };
-
-  it.each([
-    ['one key head each', 2, 2, 3, 3, false],
-    ['grouped', 4, 2, 3, 3, false],
-    ['one for all', 3, 1, 2, 5, false],
-    ['grouped, causal', 4, 2, 3, 3, true],
-  ])('%s', async (_label, heads, kvHeads, queries, keys, causal) => {
-    const inputs = shapes(heads, kvHeads, queries, keys);
-    const bias = () => (causal ? nn.causalBias(queries) : undefined);
-    const attend = ({ q, k, v }: Inputs) => {
-      const given = bias();
-      return nn.attention(q!, k!, v!, given === undefined ? {} : { bias: given });
-    };
-    const { found, expected } = await evaluate(
-      (tensors) => ({ found: attend(tensors), expected: headByHead(tensors, kvHeads, bias()) }),
-      inputs,
-    );
-    expect(found.shape).toEqual([2, heads, queries, 4]);
-    expect(relativeError(numbersOf(found), numbersOf(expected))).toBeLessThan(1e-5);
-    expect(await gradientError(attend, inputs)).toBeLessThan(1e-3);
-  });
-
-  it('takes a scale and a bias by head', async () => {
-    const inputs = { ...shapes(2, 1, 2, 3), bias: randomArray([2, 1, 2, 1, 3], 7) };
-    const attend = ({ q, k, v, bias }: Inputs) => nn.attention(q!, k!, v!, { scale: 0.1, bias: bias! });
-    expect(await gradientError(attend, inputs)).toBeLessThan(1e-3);
-    const without = await evaluateOne(({ q, k, v }) => nn.attention(q!, k!, v!, { scale: 0 }), inputs);
-    const average = await evaluateOne(({ v }) => mean(v!, { axes: 2, keepDims: true }), inputs);
-    expect(without.get(0, 1, 1, 2)).toBeCloseTo(average.get(0, 0, 0, 2) as number, 5);
-  });
-
-  it('is blind to what the causal bias hides, at two lengths of one executable', async () => {
-    const executable = await compile(
-      ({ q, k, v }) => ({ y: nn.attention(q, k, v, { bias: nn.causalBias('seq') }) }),
-      {
-        q: tensorType('float32', ['batch', 4, 'seq', 2]),
-        k: tensorType('float32', ['batch', 2, 'seq', 2]),
-        v: tensorType('float32', ['batch', 2, 'seq', 2]),
-      },
-    );
-    const at = (seq: number, last: number) => ({
-      q: randomArray([1, 4, seq, 2], 1),
-      k: randomArray([1, 2, seq, 2], 2),
-      v: arrayOf(
-        [1, 2, seq, 2],
-        ...Array.from({ length: 4 * seq }, (_, i) => (i % (2 * seq) >= 2 * seq - 2 ? last : i)),
-      ),
-    });
-    for (const seq of [2, 5]) {
-      const [one, other] = [await executable.run(at(seq, 0)), await executable.run(at(seq, 99))];
-      for (let position = 0; position < seq; position++) {
-        const [a, b] = [one.y.get(0, 3, position, 0), other.y.get(0, 3, position, 0)];
-        if (position < seq - 1) expect(a).toBe(b);
-        else expect(a).not.toBe(b);
-      }
-    }
-    await executable.release();
-  });
-
-  it('causalBias hides the keys after the query', async () => {
-    const bias = await evaluateOne(() => nn.causalBias(3));
-    expect(numbersOf(bias)).toEqual([0, -1e9, -1e9, 0, 0, -1e9, 0, 0, 0]);
-  });
-
-  it('names the three shapes', () => {
-    const message =
-      'attention: query [1, 3, 5, 4] must be [batch, heads, queries, headDim], key [1, 2, 5, 4]';
-    expect(() => nn.attention(float(1, 3, 5, 4), float(1, 2, 5, 4), float(1, 2, 5, 4))).toThrow(message);
-    expect(() => nn.attention(float(1, 2, 5, 4), float(1, 2, 5, 4), float(1, 2, 6, 4))).toThrow(ShapeError);
-    expect(() => nn.attention(float('b', 2, 5, 4), float('c', 2, 5, 4), float('c', 2, 5, 4))).toThrow(
-      ShapeError,
     );
   });
 });

@@ -1,4 +1,4 @@
-import { type Dimension, describeShape, multiplyDimensions, type Shape, sameShape } from '../dimension.ts';
+import { type Dimension, describeShape, sameShape } from '../dimension.ts';
 import { GradientError, ShapeError } from '../errors.ts';
 import {
   applyOperation,
@@ -15,18 +15,15 @@ import {
   divide,
   erf,
   exp,
-  greater,
   log,
   multiply,
   negate,
   sigmoid,
   stopGradient,
   subtract,
-  where,
 } from './elementwise.ts';
-import { matmul } from './linalg.ts';
 import { countAlong, max, mean } from './reduce.ts';
-import { range, reshape, zeros } from './shape.ts';
+import { reshape, zeros } from './shape.ts';
 
 /** x sigmoid(x) (swish). */
 export function silu(x: Tensor): Tensor {
@@ -191,71 +188,3 @@ const rotaryOperation: Operation<null> = {
     graph.node('RotaryEmbedding', [inputs[0]!, positions, cosine, sine], outputs, {}, 'com.microsoft');
   },
 };
-
-export interface AttentionOptions {
-  /** Additive bias on the scores, broadcast to [batch, kvHeads, group, queries, keys]; for example {@link causalBias}. */
-  readonly bias?: Tensor;
-  /** Factor on the scores. Default 1 / sqrt(headDim). */
-  readonly scale?: number;
-}
-
-/**
- * Scaled dot-product attention (Vaswani et al. 2017, eq. 1) with grouped queries (Ainslie et al. 2023): query head h
- * attends with key and value head floor(h / (heads / kvHeads)).
- *
- * @param query [batch, heads, queries, headDim]
- * @param key [batch, kvHeads, keys, headDim]
- * @param value [batch, kvHeads, keys, headDim]
- * @returns [batch, heads, queries, headDim]
- * @throws ShapeError when the shapes do not fit, or query heads cannot share the key heads evenly.
- */
-export function attention(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions = {}): Tensor {
-  requireAttentionShapes(query.shape, key.shape, value.shape);
-  const [batch, heads, queries, headDim] = query.shape as [Dimension, number, Dimension, number];
-  const [, kvHeads, keys] = key.shape as [Dimension, number, Dimension];
-  const group = heads / kvHeads;
-  const scale = options.scale ?? 1 / Math.sqrt(headDim);
-  // The queries of a group are rows of one product with their shared key head: keys are never repeated.
-  const rows = groupRows(query, group);
-  let scores = matmul(rows, key, { transposeB: true, alpha: scale });
-  if (options.bias !== undefined) {
-    scores = add(reshape(scores, [batch, kvHeads, group, queries, keys]), options.bias);
-  }
-  const weights = reshape(softmax(scores), [batch, kvHeads, rows.shape[2]!, keys]);
-  return reshape(matmul(weights, value), [batch, heads, queries, headDim]);
-}
-
-function requireAttentionShapes(query: Shape, key: Shape, value: Shape): void {
-  const [batch, heads, , headDim] = query;
-  const kvHeads = key[1];
-  const fits =
-    query.length === 4 &&
-    typeof headDim === 'number' &&
-    sameShape(key, [batch!, kvHeads!, key[2]!, headDim]) &&
-    sameShape(value, key) &&
-    typeof heads === 'number' &&
-    typeof kvHeads === 'number' &&
-    heads % kvHeads === 0;
-  if (!fits) {
-    throw new ShapeError(
-      'attention',
-      `query ${describeShape(query)} must be [batch, heads, queries, headDim], key ${describeShape(key)} and value ` +
-        `${describeShape(value)} both [batch, kvHeads, keys, headDim], heads a multiple of kvHeads`,
-    );
-  }
-}
-
-function groupRows(query: Tensor, group: number): Tensor {
-  const [batch, heads, queries, headDim] = query.shape as [Dimension, number, Dimension, number];
-  return reshape(query, [batch, heads / group, multiplyDimensions(queries, group), headDim]);
-}
-
-/** Large enough to silence a score, small enough that adding two stays finite. */
-const masked = -1e9;
-
-/** Additive causal bias [seq, seq]: 0 where key <= query, else -1e9. */
-export function causalBias(length: Dimension): Tensor {
-  const positions = range(length);
-  const query = reshape(positions, [length, 1]);
-  return where(greater(positions, query), masked, 0);
-}

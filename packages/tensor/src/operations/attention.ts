@@ -1,0 +1,129 @@
+import { checkpoint } from '../checkpoint.ts';
+import { type Dimension, describeShape, multiplyDimensions, type Shape, sameShape } from '../dimension.ts';
+import { ShapeError } from '../errors.ts';
+import type { Tensor } from '../tensor.ts';
+import { add, greater, where } from './elementwise.ts';
+import { matmul } from './linalg.ts';
+import { softmax } from './nn.ts';
+import { concatenate, range, reshape, slice } from './shape.ts';
+
+export interface AttentionOptions {
+  /** Additive bias on the scores, broadcast to [batch, kvHeads, group, queries, keys]; for example {@link causalBias}. */
+  readonly bias?: Tensor;
+  /** Factor on the scores. Default 1 / sqrt(headDim). */
+  readonly scale?: number;
+  /**
+   * Heads are computed in so many blocks, one after another, and each again in the backward pass: the scores of one block
+   * exist at a time, which for long sequences are most of the memory. One of {@link attentionBlockCounts}; a bias must
+   * then be equal for all heads. Default 1: all heads at once.
+   */
+  readonly blocks?: number;
+}
+
+/**
+ * Scaled dot-product attention (Vaswani et al. 2017, eq. 1) with grouped queries (Ainslie et al. 2023): query head h
+ * attends with key and value head floor(h / (heads / kvHeads)).
+ *
+ * @param query [batch, heads, queries, headDim]
+ * @param key [batch, kvHeads, keys, headDim]
+ * @param value [batch, kvHeads, keys, headDim]
+ * @returns [batch, heads, queries, headDim]
+ * @throws ShapeError when the shapes do not fit, query heads cannot share the key heads evenly, or the heads do not come
+ * in so many blocks.
+ */
+export function attention(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions = {}): Tensor {
+  requireAttentionShapes(query.shape, key.shape, value.shape);
+  const scale = options.scale ?? 1 / Math.sqrt(query.shape[3] as number);
+  const { bias, blocks = 1 } = options;
+  if (blocks === 1) return attend(query, key, value, scale, bias);
+  requireBlocks(query.shape, key.shape, blocks, bias);
+  const [heads, kvHeads] = [query.shape[1] as number, key.shape[1] as number];
+  const size = heads / blocks;
+  const group = heads / kvHeads;
+  const results: Tensor[] = [];
+  for (let block = 0; block < blocks; block++) {
+    const first = Math.floor((block * size) / group);
+    const end = Math.max(first + 1, ((block + 1) * size) / group);
+    const [blockKey, blockValue] = [slice(key, 1, first, end), slice(value, 1, first, end)];
+    const blockQuery = slice(query, 1, block * size, (block + 1) * size);
+    const once = (q: Tensor, k: Tensor, v: Tensor) => [attend(q, k, v, scale, bias)];
+    results.push(
+      ...checkpoint(once as (...inputs: Tensor[]) => Tensor[], [blockQuery, blockKey, blockValue]),
+    );
+  }
+  return concatenate(results, 1);
+}
+
+/** The numbers of blocks that heads can be computed in: a block is some key heads whole, or a part of one's queries. */
+export function attentionBlockCounts(heads: number, kvHeads: number): number[] {
+  const group = heads / kvHeads;
+  return Array.from({ length: heads }, (_, index) => index + 1).filter((count) => {
+    const size = heads / count;
+    return Number.isInteger(size) && (size % group === 0 || group % size === 0);
+  });
+}
+
+function attend(query: Tensor, key: Tensor, value: Tensor, scale: number, bias: Tensor | undefined): Tensor {
+  const [batch, heads, queries, headDim] = query.shape as [Dimension, number, Dimension, number];
+  const [, kvHeads, keys] = key.shape as [Dimension, number, Dimension];
+  const group = heads / kvHeads;
+  // The queries of a group are rows of one product with their shared key head: keys are never repeated.
+  const rows = groupRows(query, group);
+  let scores = matmul(rows, key, { transposeB: true, alpha: scale });
+  if (bias !== undefined) scores = add(reshape(scores, [batch, kvHeads, group, queries, keys]), bias);
+  const weights = reshape(softmax(scores), [batch, kvHeads, rows.shape[2]!, keys]);
+  return reshape(matmul(weights, value), [batch, heads, queries, headDim]);
+}
+
+function requireBlocks(query: Shape, key: Shape, blocks: number, bias: Tensor | undefined): void {
+  const [heads, kvHeads] = [query[1] as number, key[1] as number];
+  const counts = attentionBlockCounts(heads, kvHeads);
+  if (!counts.includes(blocks)) {
+    throw new ShapeError(
+      'attention',
+      `${heads} heads over ${kvHeads} key heads cannot be computed in ${blocks} blocks, but in ${counts.join(', ')}`,
+    );
+  }
+  const perHead = bias?.shape.slice(-4, -2).some((extent) => extent !== 1);
+  if (perHead) {
+    throw new ShapeError(
+      'attention',
+      `bias ${describeShape(bias!.shape)} differs between heads, which then cannot be computed in blocks`,
+    );
+  }
+}
+
+function requireAttentionShapes(query: Shape, key: Shape, value: Shape): void {
+  const [batch, heads, , headDim] = query;
+  const kvHeads = key[1];
+  const fits =
+    query.length === 4 &&
+    typeof headDim === 'number' &&
+    sameShape(key, [batch!, kvHeads!, key[2]!, headDim]) &&
+    sameShape(value, key) &&
+    typeof heads === 'number' &&
+    typeof kvHeads === 'number' &&
+    heads % kvHeads === 0;
+  if (!fits) {
+    throw new ShapeError(
+      'attention',
+      `query ${describeShape(query)} must be [batch, heads, queries, headDim], key ${describeShape(key)} and value ` +
+        `${describeShape(value)} both [batch, kvHeads, keys, headDim], heads a multiple of kvHeads`,
+    );
+  }
+}
+
+function groupRows(query: Tensor, group: number): Tensor {
+  const [batch, heads, queries, headDim] = query.shape as [Dimension, number, Dimension, number];
+  return reshape(query, [batch, heads / group, multiplyDimensions(queries, group), headDim]);
+}
+
+/** Large enough to silence a score, small enough that adding two stays finite. */
+const masked = -1e9;
+
+/** Additive causal bias [seq, seq]: 0 where key <= query, else -1e9. */
+export function causalBias(length: Dimension): Tensor {
+  const positions = range(length);
+  const query = reshape(positions, [length, 1]);
+  return where(greater(positions, query), masked, 0);
+}
