@@ -77,6 +77,24 @@ describe('safetune train', () => {
     expect(config).toMatchObject({ peft_type: 'LORA', r: 4, lora_alpha: 8, use_rslora: true });
   });
 
+  it('trains 8-bit weights layer by layer when asked, and says how steps are run', async () => {
+    const out = join(directory, 'layered');
+    const { code, stderr } = await train('--out', out, '--precision', 'int8', '--memory', 'layered');
+    expect(stderr).toContain('6 steps, run layered');
+    expect(code).toBe(0);
+    expect(await readFile(join(out, 'adapter_config.json'), 'utf8')).toContain('LORA');
+  });
+
+  it.each([
+    [['--precision', 'int4'], "precision 'int4'"],
+    [['--memory', 'tiny'], 'auto, whole, recompute, layered, streamed'],
+    [['--memory-limit', '0.05'], 'GB'],
+  ])('refuses %j', async (options, message) => {
+    const { code, stderr } = await train('--out', join(directory, 'refused'), ...options);
+    expect(stderr).toContain(message);
+    expect(code).toBe(1);
+  });
+
   const python = pythonWith('torch', 'transformers', 'peft');
   it.skipIf(python === undefined)(
     'an adapter that Python peft loads (skipped: no python3 with torch and peft)',

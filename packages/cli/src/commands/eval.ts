@@ -17,6 +17,7 @@ import { answerChats, createGenerator, loadModel, loadTokenizer } from '@safetun
 import { strictCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { integerOption, numberOption } from '../option-values.ts';
+import { modelOptions, precisionOption } from '../precision-option.ts';
 import { formatDuration } from '../terminal/duration.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 
@@ -31,6 +32,7 @@ export const evaluateCommand = strictCommand({
       valueHint: 'DIR',
       description: 'Hugging Face checkpoint folder',
     },
+    precision: precisionOption,
     adapter: { type: 'string', valueHint: 'DIR', description: 'LoRA adapter folder' },
     questions: {
       type: 'string',
@@ -90,7 +92,7 @@ export const evaluateCommand = strictCommand({
       retries: integerOption('retries', args.retries, 0) ?? 4,
     });
     await prepareReportDirectory(args.out);
-    const model = await loadModel(args.model);
+    const model = await loadModel(args.model, modelOptions(args.precision));
     const tokenizer = await loadTokenizer(args.model);
     const adapter =
       args.adapter === undefined

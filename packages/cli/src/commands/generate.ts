@@ -2,6 +2,7 @@ import { loadLoraAdapter } from '@safetune/lora';
 import { answerChats, createGenerator, loadModel, loadTokenizer } from '@safetune/models';
 import { strictCommand } from '../command.ts';
 import { integerOption, numberOption } from '../option-values.ts';
+import { modelOptions, precisionOption } from '../precision-option.ts';
 
 /** `safetune generate`: one answer of a model, with or without an adapter, alone on stdout. */
 export const generateCommand = strictCommand({
@@ -14,6 +15,7 @@ export const generateCommand = strictCommand({
       valueHint: 'DIR',
       description: 'Hugging Face checkpoint folder',
     },
+    precision: precisionOption,
     adapter: { type: 'string', valueHint: 'DIR', description: 'LoRA adapter folder' },
     prompt: { type: 'string', required: true, valueHint: 'TEXT', description: "the user's message" },
     system: { type: 'string', valueHint: 'TEXT', description: 'a system message' },
@@ -26,7 +28,7 @@ export const generateCommand = strictCommand({
     seed: { type: 'string', valueHint: 'N', description: 'seed of the sampling (default 0)' },
   },
   async run({ args }) {
-    const model = await loadModel(args.model);
+    const model = await loadModel(args.model, modelOptions(args.precision));
     const tokenizer = await loadTokenizer(args.model);
     const adapter =
       args.adapter === undefined

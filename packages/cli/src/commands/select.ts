@@ -5,6 +5,7 @@ import { writeSelection } from '@safetune/regularizers';
 import { selectSafeExamples } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
 import { integerOption, repeatedOption } from '../option-values.ts';
+import { modelOptions, precisionOption } from '../precision-option.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -19,6 +20,7 @@ export const selectCommand = strictCommand({
       valueHint: 'DIR',
       description: 'the aligned model, a Hugging Face checkpoint folder',
     },
+    precision: precisionOption,
     misaligned: {
       type: 'string',
       required: true,
@@ -59,7 +61,7 @@ export const selectCommand = strictCommand({
     if (folders.length === 0) throw new UsageError('--misaligned needs an adapter folder');
     const refusalWords = refusalWordsOf(args['refusal-words'], args['drop-refusals'] === true);
     const pool = await loadChatJsonl(args.pool);
-    const model = await loadModel(args.model);
+    const model = await loadModel(args.model, modelOptions(args.precision));
     const tokenizer = await loadTokenizer(args.model);
     const misaligned = await Promise.all(
       folders.map((folder) => loadLoraAdapter(folder, { layers: model.linearLayers })),

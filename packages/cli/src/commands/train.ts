@@ -2,10 +2,11 @@ import { loadChatJsonl } from '@safetune/datasets';
 import { createLoraAdapter } from '@safetune/lora';
 import { loadModel, loadTokenizer } from '@safetune/models';
 import { parseRegularizer, regularizerFromConfig } from '@safetune/regularizers';
-import { type StepEvent, trainIntoDirectory } from '@safetune/trainer';
+import { type MemoryMode, type StepEvent, trainIntoDirectory } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { integerOption, numberOption, repeatedOption } from '../option-values.ts';
+import { modelOptions, precisionOption } from '../precision-option.ts';
 import { readRegularizerFile } from '../regularizer-file.ts';
 import { formatDuration } from '../terminal/duration.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
@@ -21,6 +22,7 @@ export const trainCommand = strictCommand({
       valueHint: 'DIR',
       description: 'Hugging Face checkpoint folder',
     },
+    precision: precisionOption,
     data: {
       type: 'string',
       required: true,
@@ -78,6 +80,18 @@ export const trainCommand = strictCommand({
       description: "decides the adapter's start and the order of the data (default 0)",
     },
     threads: { type: 'string', valueHint: 'N', description: 'CPU threads (default: all cores)' },
+    memory: {
+      type: 'string',
+      valueHint: 'MODE',
+      description:
+        'how steps are run, from the fastest to the one of least memory: whole, recompute, layered or streamed ' +
+        '(default: the fastest that fits)',
+    },
+    'memory-limit': {
+      type: 'string',
+      valueHint: 'GB',
+      description: 'memory that the process may have (default: nine tenths of what is free)',
+    },
     'checkpoint-every': {
       type: 'string',
       valueHint: 'N',
@@ -89,6 +103,7 @@ export const trainCommand = strictCommand({
     const rank = integerOption('rank', args.rank) ?? 32;
     const seed = integerOption('seed', args.seed, 0) ?? 0;
     const threads = integerOption('threads', args.threads);
+    const memoryLimit = numberOption('memory-limit', args['memory-limit']);
     const alpha = numberOption('alpha', args.alpha) ?? 2 * rank;
     const regularizers = [
       ...repeatedOption('regularizer', rawArgs).map(parseRegularizer),
@@ -96,7 +111,7 @@ export const trainCommand = strictCommand({
     ].map(regularizerFromConfig);
     const examples = await loadChatJsonl(args.data);
     const tokenizer = await loadTokenizer(args.model);
-    const model = await loadModel(args.model);
+    const model = await loadModel(args.model, modelOptions(args.precision));
     const adapter = createLoraAdapter(
       model.linearLayers,
       {
@@ -132,6 +147,8 @@ export const trainCommand = strictCommand({
       epochs: integerOption('epochs', args.epochs) ?? 1,
       ...(steps === undefined ? {} : { steps }),
       ...(threads === undefined ? {} : { runtime: { threads } }),
+      ...(args.memory === undefined ? {} : { memory: args.memory as MemoryMode }),
+      ...(memoryLimit === undefined ? {} : { memoryLimit: memoryLimit * 1e9 }),
       checkpointEverySteps: integerOption('checkpoint-every', args['checkpoint-every']) ?? 50,
       signal: interruptSignal(),
       onEvent(event) {
@@ -140,7 +157,7 @@ export const trainCommand = strictCommand({
           const resumed = event.done > 0 ? `, going on after step ${event.done}` : '';
           process.stderr.write(
             `training ${event.parameters.toLocaleString('en')} values of ${adapter.modules.length} modules on ` +
-              `${examples.length} examples, ${event.steps} steps${resumed}\n`,
+              `${examples.length} examples, ${event.steps} steps, run ${event.memory}${resumed}\n`,
           );
         }
       },

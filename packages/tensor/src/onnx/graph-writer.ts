@@ -18,6 +18,7 @@ export class GraphWriter {
   readonly #symbolSources = new Map<string, { input: string; axis: number }>();
   readonly #symbolValues = new Map<string, string>();
   readonly #shapeVectors = new Map<string, string>();
+  readonly #shared = new Map<string, string>();
   readonly #runtimeIntegers = new Map<string, string>();
   #runtimeEnd: string | undefined;
   readonly #reserved: ReadonlySet<string>;
@@ -61,6 +62,13 @@ export class GraphWriter {
     const name = this.freshName(operator);
     this.node(operator, inputs, [name], attributes, domain);
     return name;
+  }
+
+  /** A value that is written once, however often it is asked for under this key: ONNX Runtime takes long to load many copies. */
+  shared(key: string, make: () => string): string {
+    const known = this.#shared.get(key) ?? make();
+    this.#shared.set(key, known);
+    return known;
   }
 
   /** A one-dimensional int64 constant. */

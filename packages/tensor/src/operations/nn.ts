@@ -178,13 +178,20 @@ const rotaryOperation: Operation<null> = {
   lower: ({ graph, inputs, inputTypes, outputs }) => {
     const [batch, length, half] = inputTypes[1]!.shape as [Dimension, Dimension, number];
     // ONNX Runtime looks angles up in a table by position: the rows of all examples are the table, counted through.
-    const table = (name: string) => graph.value('Reshape', [name, graph.integers([-1, half])]);
+    const table = (name: string) =>
+      graph.shared(`rotary table of ${name}`, () =>
+        graph.value('Reshape', [name, graph.integers([-1, half])]),
+      );
     const [cosine, sine] = [table(inputs[1]!), table(inputs[2]!)];
-    const rows = graph.value('Squeeze', [
-      graph.value('Shape', [cosine], { start: { int: 0 }, end: { int: 1 } }),
-    ]);
-    const counted = graph.value('Range', [graph.integer(0), rows, graph.integer(1)]);
-    const positions = graph.value('Reshape', [counted, graph.shapeVector([batch, length])]);
+    const positions = graph.shared(`rotary positions of ${inputs[1]}`, () => {
+      const extent = graph.value('Shape', [cosine], { start: { int: 0 }, end: { int: 1 } });
+      const counted = graph.value('Range', [
+        graph.integer(0),
+        graph.value('Squeeze', [extent]),
+        graph.integer(1),
+      ]);
+      return graph.value('Reshape', [counted, graph.shapeVector([batch, length])]);
+    });
     graph.node('RotaryEmbedding', [inputs[0]!, positions, cosine, sine], outputs, {}, 'com.microsoft');
   },
 };

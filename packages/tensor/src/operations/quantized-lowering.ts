@@ -83,7 +83,7 @@ function lostInRounding(graph: GraphWriter, rows: QuantizedRows, values: string,
   const ones = repeated(graph, 1, 'int8', [inner, 1]);
   const kept = qgemm(graph, { left: rows.parts[0]!, right: ones, rightScale: one, factor: 1 });
   const lost = graph.value('Sub', [column(graph, graph.value('Div', [rows.sum, rows.scale])), kept]);
-  const mean = once(graph, `mean row of ${values}`, () => {
+  const mean = graph.shared(`mean row of ${values}`, () => {
     const left = repeated(graph, zeroPoint + 1, 'uint8', [1, inner]);
     return qgemm(graph, { left, right: values, rightScale: one, factor: 1 / inner });
   });
@@ -133,18 +133,7 @@ function column(graph: GraphWriter, vector: string): string {
 
 /** A tensor of one value. */
 function repeated(graph: GraphWriter, value: number, dtype: DataType, shape: Shape): string {
-  return once(graph, `${value} ${dtype}${describeShape(shape)}`, () =>
+  return graph.shared(`${value} ${dtype}${describeShape(shape)}`, () =>
     graph.value('Expand', [graph.scalar(value, dtype), graph.shapeVector(shape)]),
   );
 }
-
-/** A value that all products of a graph share: ONNX Runtime takes long to load a graph with hundreds of copies. */
-function once(graph: GraphWriter, key: string, make: () => string): string {
-  const made = sharedValues.get(graph) ?? new Map<string, string>();
-  sharedValues.set(graph, made);
-  const name = made.get(key) ?? make();
-  made.set(key, name);
-  return name;
-}
-
-const sharedValues = new WeakMap<GraphWriter, Map<string, string>>();
