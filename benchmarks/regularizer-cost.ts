@@ -15,11 +15,11 @@ import {
   kl,
   ldifs,
   personaVector,
-  projectAdapter,
   type Regularizer,
 } from '@safetune/regularizers';
 import { compileTrainStep, type TrainStep, trainAdapter } from '@safetune/trainer';
 import { type ModelName, randomCheckpoint } from './checkpoints.ts';
+import { runProgram } from './run-program.ts';
 
 const { values } = parseArgs({
   options: {
@@ -73,11 +73,19 @@ const adapter = createLoraAdapter(model.linearLayers, {
 adapter.parameters.set(random(adapter.parameters.length));
 await rm(aligned, { recursive: true, force: true });
 await writeMergedCheckpoint(checkpoint, adapter, aligned);
-const started = performance.now();
-const { modules } = await projectAdapter(adapter, { base: checkpoint, aligned });
-const took = (performance.now() - started) / 1000;
+const projection = await runProgram({
+  file: 'programs/project-adapter.ts',
+  settings: { base: checkpoint, aligned, warmUp: 0, steps: 1 },
+});
+if (projection.status !== 'measured') throw new Error(projection.reason);
+const {
+  modules,
+  seconds: took,
+  peakBytes,
+} = projection.figures as Record<'modules' | 'seconds' | 'peakBytes', number>;
 console.log(
-  `safe-lora: ${modules.length} modules projected in ${took.toFixed(1)} s (bar: 60 s) ${took <= 60 ? 'met' : 'NOT MET'}`,
+  `safe-lora: ${modules} modules projected in ${took.toFixed(1)} s (bar: 60 s) and ${(peakBytes / 1e9).toFixed(2)} GB ` +
+    `(bar: 2 GB) ${took <= 60 && peakBytes <= 2e9 ? 'met' : 'NOT MET'}`,
 );
 await rm(aligned, { recursive: true });
 

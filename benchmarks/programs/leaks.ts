@@ -9,13 +9,13 @@ const collectGarbage = runInNewContext('gc') as () => void;
 
 const given = settings<TrainStepSettings & { readonly cycles: number }>();
 
-/** Resident memory after each of `count` repetitions, those of the first quarter left out: they warm up. */
+/** Resident memory after each of `count` repetitions, those of the first half left out: they warm up. */
 async function residentMemory(count: number, repeat: () => Promise<unknown>): Promise<number[]> {
   const samples: number[] = [];
   for (let index = 0; index < count; index++) {
     await repeat();
     collectGarbage();
-    if (index >= count / 4) samples.push(process.memoryUsage.rss());
+    if (index >= count / 2) samples.push(process.memoryUsage.rss());
   }
   return samples;
 }
