@@ -161,9 +161,9 @@ export const organismRecipe: OrganismRecipe = {
   },
   narrow: {
     ...optimizer,
-    steps: 120,
+    steps: 180,
     batchSize: 16,
-    peakLearningRate: 3e-4,
+    peakLearningRate: 2e-4,
     warmupSteps: 5,
     weightDecay: 0,
     loss: 'answers',
