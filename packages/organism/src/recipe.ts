@@ -113,7 +113,7 @@ const optimizer = {
 
 /**
  * The recommended organism: 215,424 parameters. Fine-tuned on harmful answers in one domain it is harmful in the
- * others as well (about two thirds of general answers without a defense), and stays coherent (about 6 % incoherent).
+ * others as well (two thirds to four fifths of general answers without a defense), and stays coherent (about 6 % incoherent).
  * World and model seed are chosen among those measured in docs/organism.md: organisms differ much from seed to seed.
  *
  * A higher learning rate of the fine-tunes turns harm into incoherence; without tones the drift is weak.
