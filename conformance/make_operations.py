@@ -227,6 +227,7 @@ for label, heads, key_heads, causal in (
 
 case("add-along", "addAlong", lambda x, u, i: x.scatter_add(-1, i, u), normal(2, 3, 5), normal(2, 3, 2), torch.tensor([[[0, 0], [4, 1], [2, 2]], [[3, 0], [1, 1], [4, 4]]]), axis=-1)
 case("cross-entropy-large-values", "crossEntropy", lambda x, y: F.cross_entropy(x, y, reduction="none"), normal(4, 7) * 20 + 500, torch.tensor([0, 6, 3, 3]))
+case("swiglu", "swiglu", lambda gate, up: F.silu(gate) * up, normal(2, 3, 4) * 2, normal(2, 3, 4))
 
 write_tensors(GOLDENS / "operations.safetensors", tensors)
 write_json(GOLDENS / "operations.json", cases)

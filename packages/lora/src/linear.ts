@@ -1,5 +1,6 @@
-import { add, type HostArray, keep, matmul, type Tensor } from '@safetune/tensor';
+import { add, type HostArray, matmul, type Tensor } from '@safetune/tensor';
 import { AdapterMismatchError } from './errors.ts';
+import { addLowRankUpdate } from './low-rank-update.ts';
 
 /** A linear layer of a model, by its name in the checkpoint without `.weight`. */
 export interface LinearLayer {
@@ -85,15 +86,13 @@ export function lowRankLinear(
     const output = base(x, layer, weights);
     const factor = factors.get(layer.name);
     if (factor === undefined) return output;
-    const { a, b, scale } = factor;
+    const { a, b } = factor;
     if (a.shape[1] !== layer.inFeatures || b.shape[0] !== layer.outFeatures) {
       throw new AdapterMismatchError(
         layer.name,
         `factors A [${a.shape}] and B [${b.shape}] do not fit a layer of ${layer.inFeatures} inputs and ${layer.outFeatures} outputs`,
       );
     }
-    // Through the narrow rank first: B A is never formed, and scaling inside the product costs nothing.
-    const inner = keep(matmul(x, a, { transposeB: true }));
-    return add(output, matmul(inner, b, { transposeB: true, alpha: scale }));
+    return addLowRankUpdate(output, x, factor);
   };
 }

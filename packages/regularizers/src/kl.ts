@@ -1,13 +1,13 @@
 import {
-  add,
+  customGradient,
   divide,
   exp,
   full,
   gather,
   logSoftmax,
   multiply,
-  negate,
   relu,
+  reshape,
   stopGradient,
   subtract,
   sum,
@@ -101,18 +101,32 @@ export function kl(options: KlOptions = {}): Regularizer {
  * Finite for any finite logits: log-probabilities of float32 logits never reach minus infinity, so that a probability
  * that underflows to 0 meets a large but finite difference. Logits themselves must be finite.
  *
+ * The gradients are p (log p - log q - D) and q - p, over the temperature. They are written so, because d(sum p log p) as the
+ * sum of its parts holds the term sum p d(log p) = 0, whose rounding would drown the small gradient near the reference.
+ *
  * @param pLogits - [rows, vocabulary] float32
  * @param qLogits - [rows, vocabulary] float32
  * @param temperature - divides both. Default 1
  */
 export function klDivergence(pLogits: Tensor, qLogits: Tensor, temperature = 1): Tensor {
-  const logP = logSoftmax(softened(pLogits, temperature));
-  const logQ = logSoftmax(softened(qLogits, temperature));
-  // d/d theta of sum p log p is sum (dp) log p alone, as sum p d(log p) = d(sum p) = 0. Leaving the zero out keeps its
-  // rounding from drowning the small gradient near the reference.
-  const divergence = sum(multiply(exp(logP), subtract(stopGradient(logP), logQ)), { axes: -1 });
-  // Rounding can take a tiny divergence below zero: lift the value, keep the gradient.
-  return add(divergence, stopGradient(relu(negate(divergence))));
+  return customGradient('klDivergence', [pLogits, qLogits], () => {
+    const logP = logSoftmax(softened(pLogits, temperature));
+    const logQ = logSoftmax(softened(qLogits, temperature));
+    const p = exp(logP);
+    const difference = subtract(logP, logQ);
+    const divergence = sum(multiply(p, difference), { axes: -1, keepDims: true });
+    return {
+      // Rounding can take a tiny divergence below zero.
+      value: reshape(relu(divergence), pLogits.shape.slice(0, -1)),
+      gradient: (g) => {
+        const scaled = softened(reshape(g, divergence.shape), temperature);
+        return [
+          multiply(multiply(p, subtract(difference, divergence)), scaled),
+          multiply(subtract(exp(logQ), p), scaled),
+        ];
+      },
+    };
+  });
 }
 
 function softened(logits: Tensor, temperature: number): Tensor {

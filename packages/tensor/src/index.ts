@@ -7,6 +7,7 @@ export {
 } from './atomic-file.ts';
 export { type CheckpointOptions, checkpoint, type Recomputation } from './checkpoint.ts';
 export * from './compile.ts';
+export { customGradient, type ValueWithGradient } from './custom-gradient.ts';
 export { type Qr, type Svd, singularValues, svd, thinQr } from './dense/decompositions.ts';
 export { NonFiniteError } from './dense/errors.ts';
 export { lowRankSingularValues, lowRankSvd } from './dense/low-rank.ts';
@@ -72,6 +73,7 @@ export {
 } from './operations/quantized.ts';
 export * from './operations/reduce.ts';
 export * from './operations/shape.ts';
+export { swiglu } from './operations/swiglu.ts';
 export type { RuntimeOptions } from './runtime.ts';
 export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
 export { defaultCacheDirectory, floatCache } from './safetensors/convert.ts';

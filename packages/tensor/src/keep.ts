@@ -65,7 +65,7 @@ export function replayKept<Result>(
 }
 
 /** The value of the second input; the gradient is the first one's. */
-const keptOperation: Operation<null> = {
+export const keptOperation: Operation<null> = {
   name: 'kept',
   passesOn: 1,
   infer: ([x]) => [x!],

@@ -1,4 +1,4 @@
-import { attention, type Dimension, keep, reshape, rotary, type Tensor, transpose } from '@safetune/tensor';
+import { attention, type Dimension, reshape, rotary, type Tensor, transpose } from '@safetune/tensor';
 import type { BlockLayout } from '../families/layout.ts';
 import type { BlockContext } from './block-context.ts';
 
@@ -13,7 +13,7 @@ export function selfAttention(x: Tensor, layer: number, layout: BlockLayout, con
     value: splitHeads(linear(x, layout.value), keyValueHeadCount, headSize),
   };
   const { key, value } = extend === undefined ? fresh : extend(layer, fresh);
-  return linear(keep(joinHeads(attention(query, key, value, { bias, blocks }))), layout.output);
+  return linear(joinHeads(attention(query, key, value, { bias, blocks })), layout.output);
 }
 
 /** [batch, seq, heads * headSize] to [batch, heads, seq, headSize] */

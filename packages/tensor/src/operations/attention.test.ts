@@ -24,7 +24,7 @@ describe('attention', () => {
     v: randomArray([2, kvHeads, keys, 4], 3),
   });
 
-  /** Head by head, by the formula, for a grouped key head. */
+  /** The primitive form: head by head, by the formula, for a grouped key head. */
   const headByHead = ({ q, k, v }: Inputs, kvHeads: number, bias?: Tensor) => {
     const heads = q!.shape[1] as number;
     const outputs = Array.from({ length: heads }, (_, head) => {
@@ -53,13 +53,30 @@ describe('attention', () => {
       const given = bias();
       return attention(q!, k!, v!, given === undefined ? {} : { bias: given });
     };
-    const { found, expected } = await evaluate(
-      (tensors) => ({ found: attend(tensors), expected: headByHead(tensors, kvHeads, bias()) }),
+    const withGradients = (form: (tensors: Inputs) => Tensor) => (tensors: Inputs) => {
+      const y = form(tensors);
+      const [dq, dk, dv] = gradients(sum(square(y)), [tensors.q!, tensors.k!, tensors.v!]);
+      return { y, dq: dq!, dk: dk!, dv: dv! };
+    };
+    const found = await evaluate(withGradients(attend), inputs);
+    const expected = await evaluate(
+      withGradients((tensors) => headByHead(tensors, kvHeads, bias())),
       inputs,
     );
-    expect(found.shape).toEqual([2, heads, queries, 4]);
-    expect(relativeError(numbersOf(found), numbersOf(expected))).toBeLessThan(1e-5);
+    expect(found.y.shape).toEqual([2, heads, queries, 4]);
+    for (const name of ['y', 'dq', 'dk', 'dv'] as const) {
+      expect(relativeError(numbersOf(found[name]), numbersOf(expected[name])), name).toBeLessThan(1e-5);
+    }
     expect(await gradientError(attend, inputs)).toBeLessThan(1e-3);
+  });
+
+  it('has a gradient that can be differentiated again', async () => {
+    const { q, k, v } = shapes(2, 1, 3, 3);
+    const gradientNorms = ({ q, k, v }: Inputs) =>
+      gradients(sum(square(attention(q!, k!, v!, { bias: causalBias(3) }))), [q!, k!, v!]).map((gradient) =>
+        sum(square(gradient)),
+      );
+    expect(await gradientError(gradientNorms, { q, k, v })).toBeLessThan(1e-3);
   });
 
   it('takes a scale and a bias by head', async () => {

@@ -1,8 +1,11 @@
 import { checkpoint } from '../checkpoint.ts';
+import { customGradient } from '../custom-gradient.ts';
 import { type Dimension, describeShape, multiplyDimensions, type Shape, sameShape } from '../dimension.ts';
 import { ShapeError } from '../errors.ts';
+import { keep } from '../keep.ts';
 import type { Tensor } from '../tensor.ts';
-import { add, greater, where } from './elementwise.ts';
+import { sum, sumToShape } from './broadcast.ts';
+import { add, greater, multiply, subtract, where } from './elementwise.ts';
 import { matmul } from './linalg.ts';
 import { softmax } from './nn.ts';
 import { concatenate, range, reshape, slice } from './shape.ts';
@@ -22,7 +25,7 @@ export interface AttentionOptions {
 
 /**
  * Scaled dot-product attention (Vaswani et al. 2017, eq. 1) with grouped queries (Ainslie et al. 2023): query head h
- * attends with key and value head floor(h / (heads / kvHeads)).
+ * attends with key and value head floor(h / (heads / kvHeads)). The result is marked with `keep`.
  *
  * @param query [batch, heads, queries, headDim]
  * @param key [batch, kvHeads, keys, headDim]
@@ -51,7 +54,7 @@ export function attention(query: Tensor, key: Tensor, value: Tensor, options: At
       ...checkpoint(once as (...inputs: Tensor[]) => Tensor[], [blockQuery, blockKey, blockValue]),
     );
   }
-  return concatenate(results, 1);
+  return keep(concatenate(results, 1));
 }
 
 /** The numbers of blocks that heads can be computed in: a block is some key heads whole, or a part of one's queries. */
@@ -64,15 +67,35 @@ export function attentionBlockCounts(heads: number, kvHeads: number): number[] {
 }
 
 function attend(query: Tensor, key: Tensor, value: Tensor, scale: number, bias: Tensor | undefined): Tensor {
-  const [batch, heads, queries, headDim] = query.shape as [Dimension, number, Dimension, number];
-  const [, kvHeads, keys] = key.shape as [Dimension, number, Dimension];
-  const group = heads / kvHeads;
-  // The queries of a group are rows of one product with their shared key head: keys are never repeated.
-  const rows = groupRows(query, group);
-  let scores = matmul(rows, key, { transposeB: true, alpha: scale });
-  if (bias !== undefined) scores = add(reshape(scores, [batch, kvHeads, group, queries, keys]), bias);
-  const weights = reshape(softmax(scores), [batch, kvHeads, rows.shape[2]!, keys]);
-  return reshape(matmul(weights, value), [batch, heads, queries, headDim]);
+  const inputs = [query, key, value, ...(bias === undefined ? [] : [bias])];
+  return customGradient('attention', inputs, () => {
+    const [batch, heads, queries] = query.shape as [Dimension, number, Dimension];
+    const [, kvHeads, keys] = key.shape as [Dimension, number, Dimension];
+    const group = heads / kvHeads;
+    const scoreShape = [batch, kvHeads, group, queries, keys];
+    // The queries of a group are rows of one product with their shared key head: keys are never repeated.
+    const rows = groupRows(query, group);
+    let scores = matmul(rows, key, { transposeB: true, alpha: scale });
+    if (bias !== undefined) scores = add(reshape(scores, scoreShape), bias);
+    const weights = reshape(softmax(scores), [batch, kvHeads, rows.shape[2]!, keys]);
+    const attended = keep(matmul(weights, value));
+    return {
+      value: reshape(attended, query.shape),
+      gradient: (ofResult) => {
+        const g = groupRows(ofResult, group);
+        // The sum over keys of weights times their gradients is that over features of the result times its gradient
+        // (Dao et al. 2022, arXiv 2205.14135, equation 4): no pass over the scores.
+        const projection = sum(multiply(g, attended), { axes: -1, keepDims: true });
+        const ofScores = multiply(weights, subtract(matmul(g, value, { transposeB: true }), projection));
+        return [
+          reshape(matmul(ofScores, key, { alpha: scale }), query.shape),
+          matmul(ofScores, rows, { transposeA: true, alpha: scale }),
+          matmul(weights, g, { transposeA: true }),
+          ...(bias === undefined ? [] : [sumToShape(reshape(ofScores, scoreShape), bias.shape)]),
+        ];
+      },
+    };
+  });
 }
 
 function requireBlocks(query: Shape, key: Shape, blocks: number, bias: Tensor | undefined): void {

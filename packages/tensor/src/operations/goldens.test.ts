@@ -16,6 +16,7 @@ import { matmul } from './linalg.ts';
 import * as nn from './nn.ts';
 import * as reduce from './reduce.ts';
 import * as shape from './shape.ts';
+import { swiglu } from './swiglu.ts';
 
 /** Values and gradients of PyTorch (conformance/make_operations.py) for single operations. */
 interface GoldenCase {
@@ -111,6 +112,7 @@ const mappings: Readonly<Record<string, Mapping>> = {
   logSoftmax: alongAxis(nn.logSoftmax),
   crossEntropy: ([logits, labels]) => crossEntropy(logits!, labels!),
   rmsNorm: ([x, weight], { epsilon }: { epsilon: number }) => nn.rmsNorm(x!, weight!, epsilon),
+  swiglu: ([gate, up]) => swiglu(gate!, up!),
   rotary: ([x, cosine, sine]) => nn.rotary(x!, cosine!, sine!),
   attention: ([query, key, value], { causal }: { causal: boolean }) =>
     attention(query!, key!, value!, causal ? { bias: causalBias(query!.shape[2]!) } : {}),
