@@ -1,3 +1,18 @@
+import {
+  add,
+  compile,
+  divide,
+  exp,
+  gradients,
+  hostArray,
+  logSoftmax,
+  multiply,
+  square,
+  subtract,
+  sum,
+  type Tensor,
+  tensorType,
+} from '@safetune/tensor';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -7,6 +22,7 @@ import {
   kl,
   RegularizerOptionError,
 } from './index.ts';
+import { klDivergence } from './kl.ts';
 import { describeRegularizerContract } from './testing/index.ts';
 
 describeRegularizerContract('kl', () => kl(), { describe, it });
@@ -175,6 +191,47 @@ function divergenceGradient(p: readonly number[], q: readonly number[]): number[
   const divergence = logP.reduce((sum, log, index) => sum + Math.exp(log) * (log - logQ[index]!), 0);
   return logP.map((log, index) => Math.exp(log) * (log - logQ[index]! - divergence));
 }
+
+it.each([1, 2.5])(
+  'is its primitive form at temperature %d, in value, gradients and second derivatives',
+  async (temperature) => {
+    const softened = (logits: Tensor) => logSoftmax(divide(logits, temperature));
+    const fromPrimitives = (p: Tensor, q: Tensor) =>
+      sum(multiply(exp(softened(p)), subtract(softened(p), softened(q))), { axes: -1 });
+    const run = async (form: (p: Tensor, q: Tensor) => Tensor) => {
+      const type = tensorType('float32', ['rows', 5]);
+      const step = await compile(
+        ({ p, q }) => {
+          const values = form(p, q);
+          const first = gradients(sum(square(values)), [p, q]);
+          const second = gradients(first.map((each) => sum(square(each))).reduce(add), [p, q]);
+          return Object.fromEntries(
+            [values, ...first, ...second].map((tensor, index) => [`${index}`, tensor]),
+          );
+        },
+        { p: type, q: type },
+      );
+      const waves = (phase: number) =>
+        hostArray(
+          Float32Array.from({ length: 15 }, (_, index) => 2 * Math.sin(phase + index)),
+          [3, 5],
+        );
+      const results = await step.run({ p: waves(0), q: waves(5) });
+      await step.release();
+      return Object.values(results).map(({ data }) => [...(data as Float32Array)]);
+    };
+    const found = await run((p, q) => klDivergence(p, q, temperature));
+    const expected = await run(fromPrimitives);
+    expect(found).toHaveLength(5);
+    for (const [index, values] of found.entries()) {
+      const size = Math.hypot(...expected[index]!);
+      expect(size).toBeGreaterThan(0.01);
+      expect(Math.hypot(...values.map((value, at) => value - expected[index]![at]!)) / size).toBeLessThan(
+        1e-5,
+      );
+    }
+  },
+);
 
 describe('bad options', () => {
   it.each([

@@ -7,8 +7,8 @@ const deepestStack = 64;
 const ownFolder = `${import.meta.dirname}${sep}`;
 
 /**
- * Where code outside this package called into it, as `file:line:column`: the line of a user's own source that an error is
- * about. Undefined when it cannot be told.
+ * Where code that is no installed package called into this one, as `file:line:column`: the line of a user's own source that
+ * an error is about, also when it went through other packages. Undefined when it cannot be told.
  */
 export function callSite(): string | undefined {
   const limit = Error.stackTraceLimit;
@@ -16,9 +16,10 @@ export function callSite(): string | undefined {
   const stack = new Error().stack ?? '';
   Error.stackTraceLimit = limit;
   const frames = stack.split('\n').slice(1).map(placeOf);
-  const caller = frames.find((place) => place !== undefined && !place.startsWith(ownFolder));
-  return caller?.includes('node_modules') === false ? caller : undefined;
+  return frames.find((place) => place !== undefined && !place.startsWith(ownFolder) && !isInstalled(place));
 }
+
+const isInstalled = (place: string) => place.includes(`${sep}node_modules${sep}`);
 
 /** `at name (file:///a/b.ts:1:2)` to `/a/b.ts:1:2`; undefined for a frame without a file. */
 function placeOf(frame: string): string | undefined {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { evaluate } from './__fixtures__/evaluate.ts';
 import { gradientError } from './__fixtures__/finite-differences.ts';
-import { numbersOf, randomArray } from './__fixtures__/random-array.ts';
+import { indicesOf, numbersOf, randomArray } from './__fixtures__/random-array.ts';
 import { checkpoint, type Recomputation } from './checkpoint.ts';
 import { tensorType } from './compile.ts';
 import { GradientError } from './errors.ts';
@@ -9,6 +9,7 @@ import { ancestors, gradients } from './grad.ts';
 import { keep } from './keep.ts';
 import { readInputs } from './operation.ts';
 import { add, exp, multiply, sin } from './operations/elementwise.ts';
+import { gather } from './operations/indexing.ts';
 import { input } from './operations/leaf.ts';
 import { matmul } from './operations/linalg.ts';
 import { sum } from './operations/reduce.ts';
@@ -72,6 +73,22 @@ describe.each(operations)('checkpoint, recompute %s', (recompute, products, sine
       return { dw: dw! };
     }, inputs);
     expect([counted.matmul, counted.sin]).toEqual([products, sines]);
+  });
+
+  it('takes integers too', async () => {
+    const { dx, expected } = await evaluate(
+      ({ x, rows }) => {
+        const block = (x: Tensor, rows: Tensor) => sin(gather(sin(x), rows));
+        const [y] = checkpoint((x, rows) => [block(x!, rows!)], [x!, rows!], { recompute });
+        return {
+          dx: gradients(sum(y!), [x!])[0]!,
+          expected: gradients(sum(block(x!, rows!)), [x!])[0]!,
+        };
+      },
+      { x: randomArray([3, 4], 1), rows: indicesOf([4], 2, 0, 2, 2) },
+    );
+    expect(numbersOf(dx)).toEqual(numbersOf(expected));
+    expect(numbersOf(dx)[0]).not.toBe(0);
   });
 
   it('leaves out what nobody wants', async () => {

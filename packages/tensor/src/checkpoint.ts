@@ -1,5 +1,5 @@
 import { isFloating } from './dtype.ts';
-import { ancestors, pullBackPartially } from './grad.ts';
+import { ancestorsSince, pullBackPartially } from './grad.ts';
 import { collectKept, replayKept, withoutKeeping } from './keep.ts';
 import { applyOperation, nextTraceId, type Operation } from './operation.ts';
 import { after } from './operations/order.ts';
@@ -36,7 +36,8 @@ interface CheckpointAttributes {
  * without taking them as inputs (weights, adapters) get their gradients too.
  *
  * @param fn a pure tracing function; called once now, and once more for each backward pass
- * @param inputs float32 tensors, such as the residual stream
+ * @param inputs such as the residual stream. What is made from float32 ones is computed again; what comes from others
+ * alone, such as token ids, is not
  */
 export function checkpoint(
   fn: (...inputs: Tensor[]) => readonly Tensor[],
@@ -72,7 +73,10 @@ function traceFirst(fn: CheckpointAttributes['fn'], inputs: readonly Tensor[], r
 
 /** Float tensors traced before `fn` was called that it uses besides its inputs. */
 function capturedTensors(results: readonly Tensor[], inputs: readonly Tensor[], firstId: number): Tensor[] {
-  const inside = ancestors(results.map((result) => result.node)).filter(({ id }) => id >= firstId);
+  const inside = ancestorsSince(
+    firstId,
+    results.map((result) => result.node),
+  );
   const used = new Set(inside.flatMap((node) => node.inputs));
   return [...used].filter(
     (tensor) => tensor.node.id < firstId && isFloating(tensor.dtype) && !inputs.includes(tensor),
@@ -89,7 +93,9 @@ const checkpointOperation: Operation<CheckpointAttributes> = {
     const arrived = site.outputGradients.filter((gradient) => gradient !== undefined);
     const inputs = site.inputs.slice(resultCount, resultCount + inputCount);
     const captured = site.inputs.slice(resultCount + inputCount);
-    const fresh = recomputes ? inputs.map((tensor) => after(tensor, arrived)) : inputs;
+    const fresh = recomputes
+      ? inputs.map((tensor) => (tensor.dtype === 'float32' ? after(tensor, arrived) : tensor))
+      : inputs;
     const firstId = recomputes ? nextTraceId() : site.attributes.firstId;
     const again = () => fn(...fresh);
     const results = {

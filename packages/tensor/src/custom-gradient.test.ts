@@ -9,7 +9,7 @@ import { ancestors, gradients } from './grad.ts';
 import { keep } from './keep.ts';
 import { readInputs } from './operation.ts';
 import { exp, multiply, sin, stopGradient } from './operations/elementwise.ts';
-import { input } from './operations/leaf.ts';
+import { constant, input, scalar } from './operations/leaf.ts';
 import { sum } from './operations/reduce.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -87,9 +87,14 @@ describe('customGradient', () => {
       customGradient('captures', [x], (x) => ({ value: multiply(x, other), gradient: (g) => [g] }));
     expect(() => captures(y)).toThrow(GradientError);
     expect(() => captures(y)).toThrow(
-      'captures uses Tensor(float32[2] from input), which is not among its inputs',
+      "captures uses Tensor(float32[2] from input 'y'), which is not among its inputs",
     );
-    expect(() => captures(x)).not.toThrow();
+    for (const allowed of [x, stopGradient(y), constant(arrayOf([2], 1, 2)), scalar(3)]) {
+      expect(() => captures(allowed)).not.toThrow();
+    }
+    expect(() => customGradient('other', [x], () => ({ value: y, gradient: (g) => [g] }))).toThrow(
+      'other uses Tensor(',
+    );
     expect(() =>
       customGradient('stops', [x], (x) => ({ value: multiply(x, stopGradient(y)), gradient: (g) => [g] })),
     ).not.toThrow();

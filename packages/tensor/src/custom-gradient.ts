@@ -1,8 +1,9 @@
 import { isFloating } from './dtype.ts';
 import { GradientError } from './errors.ts';
-import { ancestors } from './grad.ts';
+import { ancestorsSince } from './grad.ts';
 import { keptOperation } from './keep.ts';
 import { applySingle, nextTraceId, type Operation } from './operation.ts';
+import { constantOperation } from './operations/leaf.ts';
 import { stopGradientOperation } from './operations/stop-gradient.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -21,7 +22,7 @@ export interface ValueWithGradient {
  * lose digits (as `jax.custom_vjp`). The derivative can be differentiated again: through the operations it is written in.
  *
  * @param name for messages
- * @param inputs every float tensor that `fn` uses, but for constants behind `stopGradient`
+ * @param inputs every float tensor that `fn` uses; only constants, and what `stopGradient` gave, it may use besides
  * @param fn a pure tracing function
  * @throws GradientError when `fn` uses a float tensor that is not among the inputs, which no gradient would reach, or
  * (when differentiated) when it does not give one gradient, or undefined, for each input.
@@ -53,19 +54,25 @@ export function customGradient(
 }
 
 function requireEveryInput(name: string, value: Tensor, inputs: readonly Tensor[], firstId: number): void {
-  const inside = ancestors([value.node], ({ operation, inputs }) =>
-    isConstantInside(operation) ? [] : inputs,
-  ).filter(({ id, operation }) => id >= firstId && !isConstantInside(operation));
-  const captured = inside
-    .flatMap((node) => node.inputs)
-    .find((tensor) => tensor.node.id < firstId && isFloating(tensor.dtype) && !inputs.includes(tensor));
+  const inside = ancestorsSince(firstId, [value.node], ({ operation, inputs }) =>
+    isConstant(operation) ? [] : inputs,
+  ).filter(({ operation }) => !isConstant(operation));
+  const captured = [value, ...inside.flatMap((node) => node.inputs)].find(
+    (tensor) =>
+      tensor.node.id < firstId &&
+      isFloating(tensor.dtype) &&
+      !isConstant(tensor.node.operation) &&
+      !inputs.includes(tensor),
+  );
   if (captured === undefined) return;
   throw new GradientError(
     `${name} uses ${captured}, which is not among its inputs, so that no gradient would reach it`,
   );
 }
 
-/** A kept value stands for what the function itself computes, which was looked at when it was first traced. */
-function isConstantInside(operation: unknown): boolean {
-  return operation === stopGradientOperation || operation === keptOperation;
+/** No gradient flows there. A kept value stands for what the function itself computes: seen when it was first traced. */
+function isConstant(operation: unknown): boolean {
+  return (
+    operation === stopGradientOperation || operation === constantOperation || operation === keptOperation
+  );
 }

@@ -8,6 +8,10 @@ function carries(error: unknown, marker: symbol): boolean {
   return typeof error === 'object' && error !== null && marker in error;
 }
 
+function placed(tracedAt: string | undefined): string {
+  return tracedAt === undefined ? '' : ` (traced at ${tracedAt})`;
+}
+
 const shapeMarker = Symbol.for('safetune.ShapeError');
 
 /** Shapes or element types that an operation cannot work on; found while tracing, before anything runs. */
@@ -20,7 +24,7 @@ export class ShapeError extends Error {
 
   constructor(operation: string, message: string) {
     const tracedAt = callSite();
-    super(`${operation}: ${message}${tracedAt === undefined ? '' : ` (traced at ${tracedAt})`}`);
+    super(`${operation}: ${message}${placed(tracedAt)}`);
     this.name = 'ShapeError';
     this.operation = operation;
     this.tracedAt = tracedAt;
@@ -36,10 +40,14 @@ const gradientMarker = Symbol.for('safetune.GradientError');
 /** A gradient that does not exist: through an operation without a gradient rule, or of a value that is not a scalar. */
 export class GradientError extends Error {
   readonly [gradientMarker] = true;
+  /** Where it was asked: `file:line:column` of the code that called into this package, where that can be told. */
+  readonly tracedAt: string | undefined;
 
   constructor(message: string) {
-    super(message);
+    const tracedAt = callSite();
+    super(`${message}${placed(tracedAt)}`);
     this.name = 'GradientError';
+    this.tracedAt = tracedAt;
   }
 
   static isInstance(error: unknown): error is GradientError {

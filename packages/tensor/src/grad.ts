@@ -49,10 +49,22 @@ export function pullBack(
     const gradient = found.get(tensor);
     if (gradient !== undefined) return gradient;
     if (options.unused === 'zeros') return zeros(tensor);
-    throw new GradientError(
-      `the value does not depend on ${tensor} (or only through stopGradient or integers): it would train with no gradient`,
-    );
+    throw new GradientError(`${whyNone(cotangents, tensor)}: it would train with no gradient`);
   });
+}
+
+/** Says where on the way to `tensor` the gradient ends. */
+function whyNone(cotangents: readonly Cotangent[], tensor: Tensor): string {
+  const nodes = ancestors(cotangents.map(({ output }) => output.node));
+  const active = dependents(nodes, [tensor]);
+  const ends = nodes.filter(
+    ({ inputs, outputs }) =>
+      inputs.some((input) => active.has(input)) && !outputs.some((output) => active.has(output)),
+  );
+  const names = [...new Set(ends.map(({ operation }) => operation.name))];
+  if (names.length === 0) return `the value does not depend on ${tensor}`;
+  const pass = names.length === 1 ? 'passes' : 'pass';
+  return `the value depends on ${tensor} only through ${names.join(', ')}, which ${pass} no gradient`;
 }
 
 /**
@@ -64,7 +76,10 @@ export function pullBackPartially(
   withRespectTo: readonly Tensor[],
   firstId = 0,
 ): ReadonlyMap<Tensor, Tensor> {
-  const nodes = ancestors(cotangents.map(({ output }) => output.node)).filter(({ id }) => id >= firstId);
+  const nodes = ancestorsSince(
+    firstId,
+    cotangents.map(({ output }) => output.node),
+  );
   const active = dependents(nodes, withRespectTo);
   const arrived = new Map<Tensor, Tensor>();
   const accumulate = (tensor: Tensor, gradient: Tensor, giver: string) => {
@@ -119,6 +134,17 @@ export function ancestors(
     for (const input of inputsOf(node)) stack.push(input.node);
   }
   return [...found].sort((a, b) => a.id - b.id);
+}
+
+/** {@link ancestors}, as far back as the node `firstId`; what lies before, often a deep network, is not walked. */
+export function ancestorsSince(
+  firstId: number,
+  roots: readonly TraceNode[],
+  inputsOf: (node: TraceNode) => readonly Tensor[] = ({ inputs }) => inputs,
+): TraceNode[] {
+  return ancestors(roots, (node) => (node.id < firstId ? [] : inputsOf(node))).filter(
+    ({ id }) => id >= firstId,
+  );
 }
 
 /** The float tensors of `nodes` that depend on one of `sources` (the sources included). */

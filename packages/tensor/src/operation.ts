@@ -32,6 +32,8 @@ export interface LoweringSite<Attributes> {
  */
 export interface Operation<Attributes> {
   readonly name: string;
+  /** What messages call one use of it. Default: its name. */
+  describe?(attributes: Attributes): string;
   /**
    * Of an operation whose outputs are some of its inputs, unchanged: the index of the first of these. The other inputs
    * matter to differentiation alone, and nothing is computed for their sake.

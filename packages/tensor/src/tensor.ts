@@ -42,6 +42,8 @@ export class Tensor implements TensorType {
   }
 
   toString(): string {
-    return `Tensor(${this.dtype}${describeShape(this.shape)} from ${this.node.operation.name})`;
+    const { operation, attributes } = this.node;
+    const source = operation.describe?.(attributes as never) ?? operation.name;
+    return `Tensor(${this.dtype}${describeShape(this.shape)} from ${source})`;
   }
 }

@@ -8,9 +8,13 @@ import { scalarBytes } from '../scalar-bytes.ts';
 import type { Tensor, TensorType } from '../tensor.ts';
 
 /** Leaves of a graph: values that no node computes. `compile` places them; they have no lowering of their own. */
-function leaf<Attributes extends { type: TensorType }>(name: string): Operation<Attributes> {
+function leaf<Attributes extends { type: TensorType }>(
+  name: string,
+  describe: (attributes: Attributes) => string = () => name,
+): Operation<Attributes> {
   return {
     name,
+    describe,
     infer: (_inputs, { type }) => [type],
     gradient: () => [],
     lower: () => {
@@ -46,9 +50,9 @@ export interface WeightAttributes {
   readonly region: WeightRegion;
 }
 
-export const inputOperation = leaf<InputAttributes>('input');
+export const inputOperation = leaf<InputAttributes>('input', ({ name }) => `input '${name}'`);
 export const constantOperation = leaf<ConstantAttributes>('constant');
-export const weightOperation = leaf<WeightAttributes>('weight');
+export const weightOperation = leaf<WeightAttributes>('weight', ({ region }) => `weight '${region.name}'`);
 
 /** A value given anew at every run. Usually made by `compile` from its signature. */
 export function input(name: string, type: TensorType): Tensor {

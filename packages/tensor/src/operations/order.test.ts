@@ -2,9 +2,11 @@ import { expect, it } from 'vitest';
 import { evaluate } from '../__fixtures__/evaluate.ts';
 import { gradientError } from '../__fixtures__/finite-differences.ts';
 import { arrayOf, numbersOf, randomArray } from '../__fixtures__/random-array.ts';
+import { tensorType } from '../compile.ts';
 import { gradients } from '../grad.ts';
 import type { Tensor } from '../tensor.ts';
 import { exp, square } from './elementwise.ts';
+import { input } from './leaf.ts';
 import { after } from './order.ts';
 import { sum } from './reduce.ts';
 
@@ -28,4 +30,9 @@ it('after changes neither the value nor the gradient', async () => {
 it('gives no gradient to what came earlier', async () => {
   const inputs = { x: randomArray([3], 1), y: randomArray([2], 2) };
   await expect(gradientError(fn, inputs, { withRespectTo: ['y'] })).rejects.toThrow('does not depend on');
+});
+
+it('is for float32 only', () => {
+  const integers = input('i', tensorType('int64', [2]));
+  expect(() => after(integers, [integers])).toThrow('after: input 0 is int64, must be float32');
 });

@@ -1,4 +1,4 @@
-import { applySingle, type Operation } from '../operation.ts';
+import { applySingle, type Operation, requireDtype } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
 
 /**
@@ -8,6 +8,7 @@ import type { Tensor } from '../tensor.ts';
  *
  * @param x float32
  * @param earlier float32, of any shape
+ * @throws ShapeError for another element type.
  */
 export function after(x: Tensor, earlier: readonly Tensor[]): Tensor {
   return earlier.length === 0 ? x : applySingle(afterOperation, [x, ...earlier], null);
@@ -15,7 +16,10 @@ export function after(x: Tensor, earlier: readonly Tensor[]): Tensor {
 
 const afterOperation: Operation<null> = {
   name: 'after',
-  infer: ([x]) => [x!],
+  infer: (inputs) => {
+    requireDtype('after', inputs, 'float32');
+    return [inputs[0]!];
+  },
   gradient: ({ inputs, outputGradients }) =>
     inputs.map((_, index) => (index === 0 ? outputGradients[0] : undefined)),
   lower: ({ graph, inputs, inputTypes, outputs }) => {
