@@ -4,13 +4,13 @@
  *     npx -y pnpm@12 bench [case ...] [--quick] [--list]
  *
  * A name may be the beginning of several, such as `fp32`. Cases that were not run keep their last result, as long as the
- * machine is the same. Random checkpoints are kept under benchmarks/.cache.
+ * machine and the libraries are the same. Random checkpoints are kept under benchmarks/.cache.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BenchmarkCase, cases } from './cases.ts';
-import { describeMachine, type Machine } from './machine.ts';
+import { describeMachine, isSameMachine, type Machine } from './machine.ts';
 import { formatMeasure, type Results, writeReport } from './report.ts';
 import { type CaseResult, runCase } from './run-case.ts';
 
@@ -70,9 +70,7 @@ async function earlierResults(machine: Machine): Promise<readonly CaseResult[]> 
   const text = await readFile(join(folder, 'results.json'), 'utf8').catch(() => undefined);
   if (text === undefined) return [];
   const earlier = JSON.parse(text) as Results;
-  return earlier.machine.processor === machine.processor && earlier.machine.cores === machine.cores
-    ? earlier.cases
-    : [];
+  return isSameMachine(earlier.machine, machine) ? earlier.cases : [];
 }
 
 function printResult({ name, title, ours, peer, bars, pairs }: CaseResult): void {

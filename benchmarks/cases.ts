@@ -190,6 +190,16 @@ export const cases: readonly BenchmarkCase[] = [
     minutes: 0.5,
   })),
   {
+    name: 'int8-training',
+    title: 'int8, cross-entropy, T = 128, 12 layers: loss after 20 steps against fp32',
+    ours: {
+      ...ourStep({ model: 'qwen2.5-0.5b-12-layers', precision: 'int8', tokens: 128, steps: 20 }),
+      file: 'programs/training-loss.ts',
+    },
+    bars: [],
+    minutes: 1,
+  },
+  {
     name: 'int8-layered-512',
     title: 'int8, cross-entropy, T = 512, layered',
     ours: ourStep({ precision: 'int8', tokens: 512, memory: 'layered' }),

@@ -41,6 +41,25 @@ export function describeMachine(): Machine {
   };
 }
 
+/** Short hash of the commit in the work tree, with a + when its code was changed since. */
+export function describeCommit(): string {
+  const git = (...words: string[]) =>
+    execFileSync('git', words, { cwd: import.meta.dirname, encoding: 'utf8', stdio: 'pipe' }).trim();
+  try {
+    const changes = git('status', '--porcelain', '--', '..', ':!RESULTS.md', ':!results.json');
+    return `${git('rev-parse', '--short', 'HEAD')}${changes === '' ? '' : '+'}`;
+  } catch {
+    return 'unknown';
+  }
+}
+
+/** Whether results of one can stand beside those of the other. */
+export function isSameMachine(a: Machine, b: Machine): boolean {
+  const fixed = ({ processor, cores, extensions, versions }: Machine) =>
+    JSON.stringify([processor, cores, extensions, Object.entries(versions).sort()]);
+  return fixed(a) === fixed(b);
+}
+
 function processorFlags(): Set<string> {
   try {
     const line = /^flags\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'));

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { writeFileAtomically } from '@safetune/tensor';
-import { scaling } from './cases.ts';
+import { cases as allCases, scaling } from './cases.ts';
 import type { Machine } from './machine.ts';
 import type { CaseResult, JudgedBar } from './run-case.ts';
 import type { Run } from './run-program.ts';
@@ -33,14 +33,11 @@ ${machineTable(machine)}
 
 ${table(
   ['case', 'bar', 'measured', 'met'],
-  measured.flatMap(({ name, title, bars, ours, peer, quick }) =>
-    bars.map((bar) => [
-      `\`${name}\`: ${title}`,
-      describeBar(bar),
-      barValue(bar, ours, peer, quick),
-      met(bar),
-    ]),
-  ),
+  allCases.flatMap(({ name, title, bars }) => {
+    const result = measured.find((each) => each.name === name);
+    const judged: readonly JudgedBar[] = result?.bars ?? bars;
+    return judged.map((bar) => [`\`${name}\`: ${title}`, describeBar(bar), barValue(bar, result), met(bar)]);
+  }),
 )}
 
 ## Measurements
@@ -50,7 +47,19 @@ ready is from the start of the process to the first step. Load is the machine's 
 near zero, others were at work, and wall times and CPU times of spinning threads are rough.
 
 ${table(
-  ['case', 'who', 'time', 'CPU time', 'peak', 'ready', 'time ratio of each pair', 'CPU ratio', 'load', 'on'],
+  [
+    'case',
+    'who',
+    'time',
+    'CPU time',
+    'peak',
+    'ready',
+    'time ratio of each pair',
+    'CPU ratio',
+    'load',
+    'commit',
+    'on',
+  ],
   measured.flatMap((result) => [
     [
       `\`${result.name}\``,
@@ -58,9 +67,12 @@ ${table(
       ...runCells(result.ours),
       ...ratioCells(result),
       result.loadAverage.toFixed(1),
+      result.commit,
       result.measuredAt.slice(0, 10),
     ],
-    ...(result.peer === undefined ? [] : [['', result.peer.name, ...runCells(result.peer), '', '', '', '']]),
+    ...(result.peer === undefined
+      ? []
+      : [['', result.peer.name, ...runCells(result.peer), '', '', '', '', '']]),
   ]),
 )}
 ${otherFigures(cases)}${scalingSection(cases)}`;
@@ -99,9 +111,10 @@ function describeBar({ measure, atMost }: JudgedBar): string {
   return `${names[measure]} at most ${formatMeasure(measure, atMost)}`;
 }
 
-function barValue(bar: JudgedBar, ours: Run, peer: Run | undefined, quick: boolean): string {
-  if (bar.value !== undefined) return `${formatMeasure(bar.measure, bar.value)}${quick ? ' (quick)' : ''}`;
-  for (const run of [ours, peer]) {
+function barValue(bar: JudgedBar, result: CaseResult | undefined): string {
+  if (bar.value !== undefined)
+    return `${formatMeasure(bar.measure, bar.value)}${result?.quick ? ' (quick)' : ''}`;
+  for (const run of [result?.ours, result?.peer]) {
     if (run !== undefined && run.status !== 'measured') return status(run);
   }
   return 'not measured';
@@ -170,9 +183,11 @@ function scalingSection(cases: readonly CaseResult[]): string {
       ),
     ];
   });
+  const isQuick = cases.some(({ name, quick }) => quick && name.startsWith('scaling-'));
+  const roughly = isQuick ? ' From a quick run: one step each.' : '';
   return charts.length === 0
     ? ''
-    : `\n## Cost against length and depth\n\nfp32, cross-entropy, whole, batch 1.\n\n${charts.join('\n')}`;
+    : `\n## Cost against length and depth\n\nfp32, cross-entropy, whole, batch 1.${roughly}\n\n${charts.join('\n')}`;
 }
 
 function chart(title: string, label: string, x: readonly number[], y: readonly number[]): string {

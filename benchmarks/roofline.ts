@@ -10,7 +10,15 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { compile, hostArray, matmul, tensorType } from '@safetune/tensor';
+import {
+  compile,
+  constant,
+  hostArray,
+  matmul,
+  quantizedMatmul,
+  type Tensor,
+  tensorType,
+} from '@safetune/tensor';
 import { modelShapes } from './checkpoints.ts';
 import type { Results } from './report.ts';
 import { median } from './run-program.ts';
@@ -86,22 +94,37 @@ async function cpuSeconds(repeat: () => unknown, times = 9): Promise<number> {
   return median(samples);
 }
 
-/** Operations a second of all threads together, in products of a frozen projection. */
-async function productRate(tokens: number): Promise<number> {
+/** Operations a second of all threads together, in products of rows with a frozen projection [wide, hidden]. */
+async function productRate(
+  tokens: number,
+  product: (x: Tensor, wide: number, hidden: number) => Tensor,
+): Promise<number> {
   const { hidden_size: hidden, intermediate_size: wide } = shape;
-  const signature = { x: tensorType('float32', [tokens, hidden]), w: tensorType('float32', [wide, hidden]) };
-  const product = await compile(({ x, w }) => ({ y: matmul(x, w, { transposeB: true }) }), signature, {
-    threads,
-  });
-  const values = (rows: number) =>
-    hostArray(
-      Float32Array.from({ length: rows * hidden }, (_, i) => Math.sin(i)),
-      [rows, hidden],
-    );
-  const [x, w] = [values(tokens), values(wide)];
-  const seconds = await cpuSeconds(() => product.run({ x, w }));
-  await product.release();
+  const executable = await compile(
+    ({ x }) => ({ y: product(x, wide, hidden) }),
+    { x: tensorType('float32', [tokens, hidden]) },
+    { threads, prepackWeights: true },
+  );
+  const x = hostArray(waves(tokens * hidden), [tokens, hidden]);
+  const seconds = await cpuSeconds(() => executable.run({ x }));
+  await executable.release();
   return (threads * 2 * tokens * hidden * wide) / seconds;
+}
+
+const waves = (length: number) => Float32Array.from({ length }, (_, i) => Math.sin(i));
+
+function floatProduct(x: Tensor, wide: number, hidden: number): Tensor {
+  return matmul(x, constant(hostArray(waves(wide * hidden), [wide, hidden])), { transposeB: true });
+}
+
+/** With the rounding of the rows, as a step does it. */
+function integerProduct(x: Tensor, wide: number, hidden: number): Tensor {
+  const values = hostArray(
+    Int8Array.from(waves(wide * hidden), (value) => 127 * value),
+    [wide, hidden],
+  );
+  const scale = constant(hostArray(new Float32Array(wide).fill(1 / 127), [wide]));
+  return quantizedMatmul(x, { values: constant(values), scale }, { transposeB: true });
 }
 
 /** Bytes a second, read and written, of one thread copying. */
@@ -110,39 +133,51 @@ async function copyRate(): Promise<number> {
   return (2 * from.byteLength) / (await cpuSeconds(() => to.set(from)));
 }
 
-async function measuredStep(tokens: number): Promise<number | undefined> {
+async function measuredStep(name: string): Promise<number | undefined> {
   const text = await readFile(join(import.meta.dirname, 'results.json'), 'utf8').catch(() => '{"cases":[]}');
-  return (JSON.parse(text) as Results).cases.find(({ name }) => name === `fp32-${tokens}`)?.ours.seconds;
+  return (JSON.parse(text) as Results).cases.find((each) => each.name === name)?.ours.seconds;
+}
+
+function printFloor(name: string, floor: number, measured: number | undefined): void {
+  const share = (seconds: number) =>
+    `; measured: ${seconds.toFixed(2)} s, of which that is ${((100 * floor) / seconds).toFixed(0)} %`;
+  console.log(
+    `${name}: products take ${floor.toFixed(2)} s a step${measured === undefined ? '' : share(measured)}`,
+  );
 }
 
 const bandwidth = await copyRate();
-for (const tokens of process.argv
-  .slice(2)
-  .map(Number)
-  .concat(process.argv.length > 2 ? [] : [256, 512])) {
-  const rate = await productRate(tokens);
+const lengths = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [256, 512];
+for (const tokens of lengths) {
+  const [rate, integerRate] = [
+    await productRate(tokens, floatProduct),
+    await productRate(tokens, integerProduct),
+  ];
+  const giga = (value: number) => (value / 1e9).toFixed(0);
   const costs = Object.entries(stepCosts(tokens));
   console.log(
-    `T = ${tokens}: products at ${(rate / 1e9).toFixed(0)} GFLOP/s (${threads} threads), copies at ${(bandwidth / 1e9).toFixed(1)} GB/s\n`,
+    `T = ${tokens}, ${threads} threads: float32 products at ${giga(rate)} GFLOP/s, int8 products at ${giga(integerRate)} GOP/s, ` +
+      `copies at ${(bandwidth / 1e9).toFixed(1)} GB/s\n`,
   );
-  console.log('| part | GFLOP | seconds at that rate | GB | seconds at that rate |\n|---|---|---|---|---|');
-  const row = (name: string, { operations, bytes }: Cost) =>
-    `| ${name} | ${(operations / 1e9).toFixed(1)} | ${(operations / rate).toFixed(2)} | ${(bytes / 1e9).toFixed(2)} | ${(bytes / bandwidth).toFixed(2)} |`;
-  for (const [name, cost] of costs) console.log(row(name, cost));
-  const total = costs.reduce(
-    (sum, [, cost]) => ({ operations: sum.operations + cost.operations, bytes: sum.bytes + cost.bytes }),
-    {
-      operations: 0,
-      bytes: 0,
-    },
-  );
-  console.log(row('step', total));
-  const measured = await measuredStep(tokens);
-  if (measured !== undefined) {
-    const share = (100 * total.operations) / rate / measured;
-    console.log(
-      `\nmeasured: ${measured.toFixed(2)} s a step, of which the products' floor is ${share.toFixed(0)} %`,
-    );
+  console.log('| part | GFLOP | s in float32 | s in int8 | GB | s |\n|---|---|---|---|---|---|');
+  // LoRA's factors and attention are float32 in either precision.
+  const isFrozen = (name: string) => name === 'frozen projections' || name === 'output layer';
+  const total = { operations: 0, bytes: 0, float32: 0, int8: 0 };
+  const row = (name: string, { operations, bytes, float32, int8 }: typeof total) =>
+    `| ${name} | ${(operations / 1e9).toFixed(1)} | ${float32.toFixed(2)} | ${int8.toFixed(2)} | ` +
+    `${(bytes / 1e9).toFixed(2)} | ${(bytes / bandwidth).toFixed(2)} |`;
+  for (const [name, { operations, bytes }] of costs) {
+    const part = {
+      operations,
+      bytes,
+      float32: operations / rate,
+      int8: operations / (isFrozen(name) ? integerRate : rate),
+    };
+    console.log(row(name, part));
+    for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += part[key];
   }
+  console.log(`${row('step', total)}\n`);
+  printFloor('float32', total.float32, await measuredStep(`fp32-${tokens}`));
+  printFloor('int8', total.int8, await measuredStep(`int8-${tokens}`));
   console.log('');
 }

@@ -1,6 +1,7 @@
 import { loadavg } from 'node:os';
 import type { Bar, BenchmarkCase, Measure, Program } from './cases.ts';
 import { randomCheckpoint } from './checkpoints.ts';
+import { describeCommit } from './machine.ts';
 import { median, type Run, runProgram } from './run-program.ts';
 
 export interface JudgedBar extends Bar {
@@ -15,6 +16,8 @@ export interface CaseResult {
   readonly title: string;
   /** ISO date. */
   readonly measuredAt: string;
+  /** The code that was measured; a + behind it: with changes that were not committed. */
+  readonly commit: string;
   /** The machine's, of the minute before: what others were doing. */
   readonly loadAverage: number;
   /** Few repetitions: a rough figure. */
@@ -67,6 +70,7 @@ export async function runCase(
     name: benchmark.name,
     title: benchmark.title,
     measuredAt: new Date().toISOString(),
+    commit: describeCommit(),
     loadAverage,
     quick,
     ours: ourSummary,

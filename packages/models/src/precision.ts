@@ -15,11 +15,13 @@ import type { LinearWeights } from './linear.ts';
  * How the weights of the linear layers and of the output layer are held and multiplied. All else is float32.
  *
  * - `float32`: exactly.
- * - `int8`: weights and activations rounded to 8 bits, rows scaled each by itself. A quarter of the memory, several times
- *   faster where the processor has instructions for it (AMX, VNNI); a product is off by about 1 %, a gradient of a deep
- *   model by a few. Trains adapters as well as float32 does in practice.
- * - `int8x3`: weights and activations as two 8-bit parts each, three integer products. Off by less than 1e-4 a product;
- *   between the two in time and memory.
+ * - `int8`: weights and activations rounded to 8 bits, rows scaled each by itself. A step takes about half the time where
+ *   the processor has instructions for it (AMX, VNNI), in less memory. A product is off by about 1 %, the gradient of a
+ *   deep model by about 10, and training reaches nearly the same loss.
+ * - `int8x3`: weights and activations as two 8-bit parts each, three integer products: gradients within 1e-3, at the time
+ *   and memory of float32.
+ *
+ * The figures are measured by `bench`: see benchmarks/RESULTS.md.
  */
 export type Precision = 'float32' | 'int8' | 'int8x3';
 
