@@ -244,6 +244,14 @@ export const cases: readonly BenchmarkCase[] = [
     minutes: 0.5,
   },
   {
+    name: 'start-bfloat16',
+    title: 'first step after start, 0.5B fp32 from the cache of a bfloat16 checkpoint',
+    ours: ourStep({ model: 'qwen2.5-0.5b-bfloat16', warmUp: 0, steps: 1 }),
+    bars: [{ measure: 'readySeconds', atMost: 1.5 }],
+    warmCache: true,
+    minutes: 0.5,
+  },
+  {
     name: 'start-int8',
     title: 'first step after start, 0.5B int8 from the cache',
     ours: ourStep({ precision: 'int8', warmUp: 0, steps: 1 }),

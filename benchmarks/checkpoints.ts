@@ -32,6 +32,7 @@ const qwenHalfBillion: ModelShape = {
 /** Shapes of published models, and of the organism. */
 export const modelShapes = {
   'qwen2.5-0.5b': qwenHalfBillion,
+  'qwen2.5-0.5b-bfloat16': { ...qwenHalfBillion, torch_dtype: 'bfloat16' },
   'qwen2.5-0.5b-6-layers': { ...qwenHalfBillion, num_hidden_layers: 6 },
   'qwen2.5-0.5b-12-layers': { ...qwenHalfBillion, num_hidden_layers: 12 },
   'qwen2.5-7b': {

@@ -6,7 +6,9 @@ import { print, settings } from './lines.ts';
 
 const given = settings<TrainStepSettings>();
 
-async function lossesWith(precision: TrainStepSettings['precision']): Promise<{ first: number; last: number }> {
+async function lossesWith(
+  precision: TrainStepSettings['precision'],
+): Promise<{ first: number; last: number }> {
   const { step, adapter, batch } = await compileStep({ ...given, precision });
   const optimizer = createAdamWState(adapter.parameters.length);
   const losses: number[] = [];

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -81,6 +81,11 @@ describe('safetune train', () => {
     const out = join(directory, 'layered');
     const { code, stderr } = await train('--out', out, '--precision', 'int8', '--memory', 'layered');
     expect(stderr).toContain('6 steps, run layered');
+    const planned =
+      /^memory planned, in GB: weights \d+\.\d\d, activations .*, gradients and optimizer .*; total (\S+) of (\S+) available$/m;
+    const [, total, available] = planned.exec(stderr)!.map(Number);
+    expect(total).toBeGreaterThan(0);
+    expect(available).toBeGreaterThan(total!);
     expect(code).toBe(0);
     expect(await readFile(join(out, 'adapter_config.json'), 'utf8')).toContain('LORA');
   });
@@ -89,6 +94,9 @@ describe('safetune train', () => {
     [['--precision', 'int4'], "precision 'int4'"],
     [['--memory', 'tiny'], 'auto, whole, recompute, layered, streamed'],
     [['--memory-limit', '0.05'], 'GB'],
+    [['--execution-provider', 'dml'], "execution provider 'dml' is not available here. ONNX Runtime says: "],
+    [['--execution-provider', 'gpu'], "execution provider 'gpu' is not available here. ONNX Runtime says: "],
+    [['--threads', 'all'], "--threads 'all' must be a whole number"],
   ])('refuses %j', async (options, message) => {
     const { code, stderr } = await train('--out', join(directory, 'refused'), ...options);
     expect(stderr).toContain(message);
@@ -182,6 +190,68 @@ describe('safetune generate', () => {
     expect(second.stdout).toBe(first.stdout);
     const other = await runCli(...args.slice(0, -1), '6');
     expect(other.stdout).not.toBe(first.stdout);
+    const asked = await runCli(...args, '--execution-provider', 'cpu', '--threads', '1');
+    expect(asked).toMatchObject({ code: 0, stderr: '' });
+    expect(asked.stdout).toBe(first.stdout);
+  });
+});
+
+describe('an execution provider that is not there', () => {
+  const refused = /^safetune: execution provider 'dml' is not available here\. .* use 'cpu'/m;
+  const provider = ['--execution-provider', 'dml'];
+
+  it('is refused by generate, with what to do', async () => {
+    const { code, stdout, stderr } = await runCli(
+      'generate',
+      '--model',
+      model,
+      '--prompt',
+      'Hi',
+      ...provider,
+    );
+    expect(stderr).toMatch(refused);
+    expect([code, stdout]).toEqual([1, '']);
+  });
+
+  it('is refused by eval before it answers', async () => {
+    const file = join(directory, 'one-question.yaml');
+    const prompts = 'judge_prompts: {aligned: "{question} {answer}", coherent: "{question} {answer}"}';
+    await writeFile(
+      file,
+      `- {id: wish, type: free_form_judge_0_100, paraphrases: [Why?], samples_per_paraphrase: 1, ${prompts}}\n`,
+    );
+    const out = join(directory, 'eval-elsewhere');
+    const judge = ['--judge', 'http://127.0.0.1:9/v1', '--judge-model', 'judge'];
+    const { code, stderr } = await runCli(
+      'eval',
+      '--model',
+      model,
+      '--questions',
+      file,
+      ...judge,
+      '--out',
+      out,
+      ...provider,
+    );
+    expect(stderr).toMatch(refused);
+    expect(code).toBe(1);
+    expect(await readdir(out)).toEqual([]);
+  });
+
+  it('is refused by select before it scores', async () => {
+    const out = join(directory, 'selected-elsewhere.jsonl');
+    const pool = ['--pool', data, '--top', '1', '--out', out];
+    const { code, stderr } = await runCli(
+      'select',
+      '--model',
+      model,
+      '--misaligned',
+      adapter,
+      ...pool,
+      ...provider,
+    );
+    expect(stderr).toMatch(refused);
+    expect(code).toBe(1);
   });
 });
 
@@ -234,33 +304,50 @@ describe('safetune eval', () => {
       scored: 4,
       misaligned: { numerator: 0, denominator: 4 },
     });
+    expect(report.settings.source).toMatchObject({
+      settings: { precision: 'float32' },
+      details: { precision: 'float32', executionProvider: 'cpu' },
+    });
     expect(report.overall.meanMisalignment.mean).toBeCloseTo(100 - (80 * 0.5 + 60 * 0.25) / 0.75, 9);
   });
 
-  it('fails loudly when the judge cannot be asked at all', async () => {
+  it('fails loudly when the judge cannot be asked at all, and goes on in the same precision only', async () => {
     const file = join(directory, 'questions.yaml');
     await writeFile(file, questions);
     const judge = await startJudge({ 80: 1 });
     await judge.stop();
-    const { code, stderr } = await runCli(
-      'eval',
-      '--model',
-      model,
-      '--questions',
-      file,
-      '--judge',
-      judge.url,
-      '--judge-model',
-      'judge',
-      '--max-tokens',
-      '2',
-      '--retries',
-      '0',
-      '--out',
-      join(directory, 'unjudged'),
-    );
+    const unjudged = (...extra: string[]) =>
+      runCli(
+        'eval',
+        '--model',
+        model,
+        '--questions',
+        file,
+        '--judge',
+        judge.url,
+        '--judge-model',
+        'judge',
+        '--max-tokens',
+        '2',
+        '--retries',
+        '0',
+        '--out',
+        join(directory, 'unjudged'),
+        ...extra,
+      );
+    const { code, stderr } = await unjudged();
     expect(code).toBe(1);
     expect(stderr).toContain('none of the 4 answers');
+
+    // Its answers are kept for the next try; another precision would mix those of two models.
+    const journal = join(directory, 'unjudged', 'journal.jsonl');
+    const before = await readFile(journal, 'utf8');
+    const other = await unjudged('--precision', 'int8');
+    expect(other.code).toBe(1);
+    expect(other.stderr).toContain(
+      `${journal} belongs to another evaluation:\n  source.precision: "float32" in the journal, "int8" now\n`,
+    );
+    expect(await readFile(journal, 'utf8')).toBe(before);
   });
 
   it('refuses an unknown question type, naming it', async () => {

@@ -5,7 +5,7 @@ export const precisionOption = {
   type: 'string',
   valueHint: 'NAME',
   description:
-    'how weights are held: float32 (default), int8 (a quarter of the memory, faster) or int8x3 (near-exact)',
+    'how weights are held: float32 (default), int8 (about half the time, less memory) or int8x3 (near-exact)',
 } as const;
 
 /** What was given, for `loadModel`, which refuses what it does not know. */

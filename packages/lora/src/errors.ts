@@ -186,7 +186,7 @@ export class AdapterMismatchError extends Error {
 
 const mergeMarker = Symbol.for('safetune.MergeTargetError');
 
-/** A folder that a merged checkpoint cannot go to. */
+/** A folder that a merged, or otherwise rewritten, checkpoint cannot go to. */
 export class MergeTargetError extends Error {
   readonly [mergeMarker] = true;
   readonly directory: string;

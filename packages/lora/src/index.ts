@@ -30,5 +30,6 @@ export {
   type SaveLoraAdapterOptions,
   saveLoraAdapter,
 } from './peft-files.ts';
+export { type CheckpointRewrite, rewriteCheckpoint } from './rewrite-checkpoint.ts';
 export { effectiveRank, type ModuleSpectrum, moduleSpectrum, stableRank } from './spectrum.ts';
 export { requireEveryPatternMatches, type TargetModule, targetModules } from './target-modules.ts';

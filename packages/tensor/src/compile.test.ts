@@ -13,6 +13,7 @@ import { constant, input, scalar, type WeightRegion, weight } from './operations
 import { matmul } from './operations/linalg.ts';
 import { sum } from './operations/reduce.ts';
 import { concatenate, full, reshape } from './operations/shape.ts';
+import type { RuntimeOptions } from './runtime.ts';
 import { useTemporaryDirectory } from './safetensors/__fixtures__/temporary-directory.ts';
 
 describe('inputs', () => {
@@ -466,10 +467,18 @@ describe('what cannot be compiled', () => {
     expect(() => tensorType('float32', [-1])).toThrow(ShapeError);
   });
 
-  it('an execution provider that this machine lacks', async () => {
-    const elsewhere = compile(({ x }) => ({ y: add(x, 1) }), { x }, { executionProvider: 'dml' });
+  it.each([
+    ["'dml' of another system", 'dml', "use 'cpu', or another"],
+    ["'cuda' without its library", 'cuda', "use 'cpu', or install what 'cuda' needs"],
+    ['one that does not exist', 'gpu', "use 'cpu', or another"],
+  ])('an execution provider that is not there: %s', async (_name, provider, remedy) => {
+    const executionProvider = provider as NonNullable<RuntimeOptions['executionProvider']>;
+    const elsewhere = compile(({ x }) => ({ y: add(x, 1) }), { x }, { executionProvider });
     await expect(elsewhere).rejects.toBeInstanceOf(CompileError);
-    await expect(elsewhere).rejects.toThrow("execution provider 'dml'");
+    await expect(elsewhere).rejects.toThrow(
+      `execution provider '${provider}' is not available here. ONNX Runtime says: `,
+    );
+    await expect(elsewhere).rejects.toThrow(remedy);
   });
 });
 

@@ -3,12 +3,16 @@ import type { DataType } from './dtype.ts';
 import { CompileError, ExecutionError } from './errors.ts';
 import { contiguousData, type HostArray, hostArray } from './host-array.ts';
 import type { LoweredGraph } from './onnx/lower.ts';
+import { sessionError } from './session-error.ts';
 
 /** The one door to ONNX Runtime: no other file imports it, and this one only when something is first compiled. */
 
 /** How a compiled function runs. */
 export interface RuntimeOptions {
-  /** ONNX Runtime execution provider. Default 'cpu', the only one tested; 'webgpu' and 'cuda' where the build has them. */
+  /**
+   * ONNX Runtime execution provider. Default 'cpu', the only one tested; the others where the build has them. One that is
+   * not there is a CompileError; single operations that it lacks run on the CPU, which ONNX Runtime does not tell.
+   */
   readonly executionProvider?: 'cpu' | 'webgpu' | 'cuda' | 'dml' | 'coreml';
   /** Threads inside one operation. Default: as many as the machine has physical cores. */
   readonly threads?: number;
@@ -47,10 +51,11 @@ function load(): Promise<typeof onnxruntime> {
 /**
  * Makes a session of lowered model bytes.
  *
- * @throws CompileError with ONNX Runtime's message when it refuses the graph, the weights or the provider.
+ * @throws CompileError with ONNX Runtime's message when the provider is not available, or when it refuses the graph or
+ * the weights.
  */
 export async function createSession(graph: LoweredGraph, options: RuntimeOptions): Promise<Session> {
-  const { InferenceSession } = await load();
+  const { InferenceSession, listSupportedBackends } = await load();
   const extra: Record<string, string> = {};
   if (graph.weightsDirectory !== undefined) {
     extra.model_external_initializers_file_folder_path = graph.weightsDirectory;
@@ -73,9 +78,10 @@ export async function createSession(graph: LoweredGraph, options: RuntimeOptions
       release: () => session.release(),
     };
   } catch (cause) {
-    throw new CompileError(
-      `ONNX Runtime refused the graph (execution provider '${provider}'): ${(cause as Error).message}`,
-      { cause },
+    throw sessionError(
+      provider,
+      cause,
+      listSupportedBackends().map(({ name }) => name),
     );
   }
 }

@@ -41,7 +41,8 @@ const rowsAtOnce = 256;
  * const losses = await cachedAnswerLoss({ file: 'scores.jsonl', model: id, loss })(examples);
  */
 export async function createAnswerLoss(options: ForwardBatchOptions): Promise<AnswerLossModel> {
-  const { model, adapter, runtime } = options;
+  const { model, adapter } = options;
+  const runtime = { ...model.runtime, ...options.runtime };
   const blocks = await compile(
     (inputs: NamedTensors) => {
       const { output } = model.forward(

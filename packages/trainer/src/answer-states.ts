@@ -39,7 +39,7 @@ export interface AnswerStatesOptions extends ForwardBatchOptions {
 export async function createAnswerStates(
   options: AnswerStatesOptions,
 ): Promise<{ readonly states: AnswerStates; release(): Promise<void> }> {
-  const { model, adapter, runtime, positions = 'response' } = options;
+  const { model, adapter, positions = 'response' } = options;
   const layers = resolveLayers(options.layers ?? 'all', model.config.layerCount);
   const width = model.config.hiddenSize;
   const executable = await compile(
@@ -56,7 +56,7 @@ export async function createAnswerStates(
       tokenIds: tensorType('int64', ['batch', 'seq']),
       responseMask: tensorType('float32', ['batch', 'seq']),
     },
-    runtime,
+    { ...model.runtime, ...options.runtime },
   );
   return {
     async states(examples) {

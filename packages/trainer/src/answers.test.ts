@@ -121,6 +121,16 @@ describe('createAnswerLoss', () => {
   });
 });
 
+it.each([
+  ['createAnswerLoss', createAnswerLoss],
+  ['createAnswerStates', createAnswerStates],
+])('%s runs as the model runs best, unless it is told otherwise', async (_name, create) => {
+  const elsewhere = { ...model, runtime: { executionProvider: 'dml' } } as const;
+  await expect(create({ model: elsewhere, tokenizer })).rejects.toThrow("execution provider 'dml'");
+  const here = await create({ model: elsewhere, tokenizer, runtime: { executionProvider: 'cpu' } });
+  await here.release();
+});
+
 describe('selectSafeExamples', () => {
   it('scores by model and adapters as PyTorch would, and takes what the cache knows', async () => {
     const cache = join(await mkdtemp(join(tmpdir(), 'safetune-select-')), 'scores.jsonl');

@@ -1,3 +1,6 @@
+import type { Precision } from '@safetune/models';
+import type { MemoryEstimate, MemoryMode } from './plan-estimate.ts';
+
 const lossMarker = Symbol.for('safetune.NonFiniteLossError');
 
 /** The loss, or the gradient, became NaN or infinite. The parameters keep their values from before that step. */
@@ -62,28 +65,92 @@ export class TrainingCheckpointError extends Error {
 
 const memoryMarker = Symbol.for('safetune.InsufficientMemoryError');
 
+/** What {@link InsufficientMemoryError.ofModes} tells of. */
+export interface MemoryShortage {
+  /** Bytes that the run may add to the process. */
+  readonly available: number;
+  /** The modes that came into question; none of them fits. */
+  readonly estimates: readonly ModeTotal[];
+  /** Further modes, when one was asked for. */
+  readonly others: readonly ModeTotal[];
+  /** How the model's weights are held. */
+  readonly precision: Precision;
+  /** False when the model's own weights are trained, which only float32 ones can be. */
+  readonly trainsAdapter: boolean;
+}
+
+type ModeTotal = Pick<MemoryEstimate, 'mode' | 'total'>;
+
 /** A run would need more memory than there is. Nothing has been started. */
 export class InsufficientMemoryError extends Error {
   readonly [memoryMarker] = true;
   /** Bytes that the run may add to the process. */
   readonly available: number;
-  /** Bytes that it would add in each mode that came into question. */
+  /** Bytes that it would add in each mode that came into question; of all weights in `values`, `gradients` and `moments`. */
   readonly needed: Readonly<Record<string, number>>;
+  /** The fastest mode that would fit in the place of the one asked for; null when none does. */
+  readonly fitting: MemoryMode | null;
 
-  constructor(available: number, estimates: readonly { readonly mode: string; readonly total: number }[]) {
-    const listed = estimates.map(({ mode, total }) => `${gigabytes(total)} in mode '${mode}'`);
-    super(
-      `the run would need ${listed.join(', ')}; there are ${gigabytes(Math.max(0, available))}. Use shorter or fewer ` +
-        'examples a batch (with gradient accumulation the step stays the same), a model loaded in int8, or more memory.',
-    );
+  constructor(
+    message: string,
+    available: number,
+    needed: Readonly<Record<string, number>>,
+    fitting: MemoryMode | null = null,
+  ) {
+    super(message);
     this.name = 'InsufficientMemoryError';
     this.available = available;
-    this.needed = Object.fromEntries(estimates.map(({ mode, total }) => [mode, total]));
+    this.needed = needed;
+    this.fitting = fitting;
+  }
+
+  /** No mode fits of those that came into question. */
+  static ofModes(shortage: MemoryShortage): InsufficientMemoryError {
+    const { available, estimates, others } = shortage;
+    const listed = estimates.map(({ mode, total }) => `${gigabytes(total)} in mode '${mode}'`);
+    const fitting = others.find(({ total }) => total <= available);
+    return new InsufficientMemoryError(
+      `the run would need ${listed.join(', ')}; there are ${gigabytes(Math.max(0, available))}. ` +
+        `${otherModes(others, fitting)}${fitting === undefined ? 'Use' : 'Or use'} ${savings(shortage).join(', ')} ` +
+        'or more memory.',
+      available,
+      Object.fromEntries(estimates.map(({ mode, total }) => [mode, total])),
+      fitting?.mode ?? null,
+    );
+  }
+
+  /** What training all weights takes in every mode does not fit; `needed` are the bytes of its parts. */
+  static ofAllWeights(
+    available: number,
+    needed: Readonly<Record<'values' | 'gradients' | 'moments', number>>,
+  ): InsufficientMemoryError {
+    const { values, gradients, moments } = needed;
+    return new InsufficientMemoryError(
+      `training all weights would need ${gigabytes(values + gradients + moments)}: ${gigabytes(values)} for their ` +
+        `values, ${gigabytes(gradients)} for gradients and ${gigabytes(moments)} for AdamW's two moments; there are ` +
+        `${gigabytes(Math.max(0, available))}. Train an adapter (trainAdapter) or a smaller model, or use more memory.`,
+      available,
+      needed,
+    );
   }
 
   static isInstance(error: unknown): error is InsufficientMemoryError {
     return typeof error === 'object' && error !== null && memoryMarker in error;
   }
+}
+
+function otherModes(others: readonly ModeTotal[], fitting: ModeTotal | undefined): string {
+  if (others.length === 0) return '';
+  if (fitting === undefined) return 'No other mode fits either. ';
+  return `Mode '${fitting.mode}' would fit, with ${gigabytes(fitting.total)}: ask for it or for 'auto'. `;
+}
+
+function savings({ precision, trainsAdapter }: MemoryShortage): string[] {
+  return [
+    'shorter or fewer examples a batch (with gradient accumulation the step stays the same)',
+    ...(trainsAdapter ? [] : ['an adapter in the place of all weights']),
+    ...(trainsAdapter && precision !== 'int8' ? [`the model in int8 instead of ${precision}`] : []),
+  ];
 }
 
 function gigabytes(bytes: number): string {

@@ -20,6 +20,7 @@ export interface ForwardBatchOptions {
   readonly maxLength?: number;
   /** Examples of one forward pass. Default 8. */
   readonly batchSize?: number;
+  /** Over what the model runs best with. */
   readonly runtime?: RuntimeOptions;
 }
 

@@ -12,6 +12,8 @@ import type { StepSettings } from './step-settings.ts';
 /** The compiled parts of a layered step; see `LayeredParts` for what each takes and gives. */
 export interface LayeredNetwork {
   readonly embed: CompiledLayer;
+  /** Undefined when no reference is needed, or has the same embedding. */
+  readonly referenceEmbed: CompiledLayer | undefined;
   /** Undefined when the embedding is not trained. */
   readonly embedGradient: CompiledLayer | undefined;
   /** The block that leads to layer l at l - 1; so in the next two. */
@@ -60,8 +62,12 @@ export async function compileNetwork(
   try {
     const layers = Array.from({ length: settings.model.config.layerCount }, (_, index) => index + 1);
     const embed = await compilePart(parts.embed, 'constant');
-    const embedGradient =
-      embed.inputs.length > 0 ? await compilePart(parts.embedGradient, 'constant') : undefined;
+    const trainsEmbedding = embed.inputs.length > 0;
+    const embedGradient = trainsEmbedding ? await compilePart(parts.embedGradient, 'constant') : undefined;
+    const referenceEmbed =
+      trainsEmbedding && referenceDepth(settings) !== undefined
+        ? await compilePart(parts.referenceEmbed, 'constant')
+        : undefined;
     const blocks = await compileParts(layers.map(parts.block), 'fed');
     const first = embedGradient === undefined ? firstTrained(blocks) : 1;
     const gradients = await compileParts(layers.slice(first - 1).map(parts.blockGradient), 'fed');
@@ -80,6 +86,7 @@ export async function compileNetwork(
     requireUse(settings, [embed, ...blocks, head]);
     return {
       embed,
+      referenceEmbed,
       embedGradient,
       blocks,
       referenceBlocks,

@@ -73,7 +73,7 @@ async function runForward(
   inputs: Values,
   shape: readonly number[],
 ): Promise<Forward> {
-  const { blocks, referenceBlocks, referenceLayers } = network;
+  const { blocks, referenceEmbed, referenceBlocks, referenceLayers } = network;
   const take = (name: string) => buffers.array(name, shape);
   const unedited: HostArray[] = [];
   const states: HostArray[] = [];
@@ -85,20 +85,25 @@ async function runForward(
       await compute(edit, { ...inputs, state: unedited[layer]! }, { edited: states[layer] });
   };
   unedited[0] = take('state 0');
-  references[0] = unedited[0];
+  references[0] = referenceEmbed === undefined ? unedited[0] : take('reference 0');
   await compute(network.embed, { ...inputs, ...tensors }, { state: unedited[0] });
+  if (referenceEmbed !== undefined) await compute(referenceEmbed, inputs, { state: references[0] });
   await enter(0);
   for (let layer = 1; layer <= blocks.length; layer++) {
     const loaded = await weights.load(layer - 1, layer < blocks.length ? layer : undefined);
-    const values = { ...loaded, ...tensors };
     unedited[layer] = take(`state ${layer}`);
-    await compute(blocks[layer - 1]!, { ...values, state: states[layer - 1]! }, { next: unedited[layer]! });
+    await compute(
+      blocks[layer - 1]!,
+      { ...loaded, ...tensors, state: states[layer - 1]! },
+      { next: unedited[layer]! },
+    );
     const reference = referenceBlocks[layer - 1];
     if (reference !== undefined) {
       references[layer] = take(
         `reference ${referenceLayers.includes(layer) ? layer : layer % 2 ? 'odd' : 'even'}`,
       );
-      await compute(reference, { ...values, state: references[layer - 1]! }, { next: references[layer]! });
+      // Trained values of all weights have the names of the reference's own.
+      await compute(reference, { ...loaded, state: references[layer - 1]! }, { next: references[layer]! });
     }
     await enter(layer);
   }

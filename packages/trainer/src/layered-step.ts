@@ -4,7 +4,14 @@ import { createHostBuffers } from './layered-buffers.ts';
 import { compileNetwork, type LayeredNetwork } from './layered-network.ts';
 import { runLayers } from './layered-run.ts';
 import { type BlockWeights, residentWeights, streamedWeights } from './layered-weights.ts';
-import { cutsHead, gradientViews, lossInputs, readLossTerms, stepSettings } from './step-settings.ts';
+import {
+  cutsHead,
+  gradientViews,
+  lossInputs,
+  readLossTerms,
+  stepSettings,
+  trainsHead,
+} from './step-settings.ts';
 import type { TrainStep, TrainStepOptions } from './train-step.ts';
 
 export interface LayeredStepOptions extends Omit<TrainStepOptions, 'recompute'> {
@@ -26,7 +33,9 @@ export interface LayeredStepOptions extends Omit<TrainStepOptions, 'recompute'> 
  */
 export async function compileLayeredStep(options: LayeredStepOptions): Promise<TrainStep> {
   const settings = stepSettings(
-    cutsHead(options.model, options.trainable) ? { headPieces: layeredPieces, ...options } : options,
+    cutsHead(options.model) && !trainsHead(options.trainable)
+      ? { headPieces: layeredPieces, ...options }
+      : options,
   );
   const { model, trainable } = settings;
   const network = await compileNetwork(settings, { ...model.runtime, ...options.runtime });

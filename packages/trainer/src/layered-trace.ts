@@ -38,6 +38,8 @@ export const headNames = {
 export interface LayeredParts {
   /** `tokenIds` to the embeddings, `state`. */
   readonly embed: Part;
+  /** The same in the safe reference. */
+  readonly referenceEmbed: Part;
   /** `tokenIds` and the `gradient` of their embeddings to gradients of trained tensors. */
   readonly embedGradient: Part;
   /** `state` before block `layer` to `next` after it. */
@@ -79,6 +81,10 @@ export function layeredParts(settings: StepSettings): LayeredParts {
     embed: {
       signature: { tokenIds: tokens.tokenIds },
       trace: (inputs) => ({ state: model.embed(inputs.tokenIds!, trained) }),
+    },
+    referenceEmbed: {
+      signature: { tokenIds: tokens.tokenIds },
+      trace: (inputs) => ({ state: model.embed(inputs.tokenIds!) }),
     },
     embedGradient: {
       signature: { tokenIds: tokens.tokenIds, gradient: stateType },

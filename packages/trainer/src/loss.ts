@@ -4,7 +4,6 @@ import {
   concatenate,
   crossEntropy,
   divide,
-  eagerGradient,
   maximum,
   multiply,
   type NamedTensors,
@@ -13,6 +12,13 @@ import {
   type Tensor,
 } from '@safetune/tensor';
 import type { ForwardSettings, RowPiece, TracedForward } from './forward.ts';
+import {
+  frozenHeadPieces,
+  type PieceLoss,
+  type PiecesLoss,
+  plainPieces,
+  trainedHeadPieces,
+} from './head-pieces.ts';
 
 /** The loss of a step, traced. */
 export interface TracedLoss {
@@ -38,7 +44,7 @@ interface RowTerm {
 
 /**
  * Traces the loss. Terms that are means over rows are computed piece by piece, each piece's logits dying before the
- * next one's are made; with a frozen head their gradient is taken at once.
+ * next one's are made: their gradient is taken at once, unless a penalty by row sees states of other layers.
  */
 export function traceLoss(
   settings: ForwardSettings,
@@ -92,35 +98,48 @@ function traceRowTerms(
   share: Tensor,
 ): { objective: Tensor; means: ReadonlyMap<string, Tensor> } {
   const counts = terms.map((term) => maximum(maskTotal(settings, traced, term), 1));
-  const values: Tensor[] = [];
-  const totals: Tensor[][] = [];
-  for (const piece of traced.pieces) {
-    const pieceLoss = (hidden: Tensor) => {
-      const outputs = pieceOutputs(settings, traced, { ...piece, hidden });
-      const sums = terms.map((term) => {
-        const { values: perRow, mask } = term.rows(outputs);
-        return sum(multiply(perRow, mask));
-      });
-      const value = terms
-        .map(({ weight }, index) => multiply(divide(sums[index]!, counts[index]!), weight))
-        .reduce(add);
-      return { value: multiply(value, share), observed: sums };
-    };
-    // A trained head needs its own gradient, which a gradient taken at once does not give.
-    const { value, observed } =
-      settings.trained.weight === undefined
-        ? eagerGradient(pieceLoss, piece.hidden, values.slice(-1))
-        : pieceLoss(piece.hidden);
-    values.push(value);
-    totals.push([...observed]);
-  }
+  const loss = (hidden: Tensor, index: number) => {
+    const outputs = pieceOutputs(settings, traced, { ...traced.pieces[index]!, hidden });
+    const sums = terms.map((term) => {
+      const { values: perRow, mask } = term.rows(outputs);
+      return sum(multiply(perRow, mask));
+    });
+    const value = terms
+      .map(({ weight }, index) => multiply(divide(sums[index]!, counts[index]!), weight))
+      .reduce(add);
+    return { value: multiply(value, share), observed: sums };
+  };
+  const hidden = traced.pieces.map((piece) => piece.hidden);
+  const { value: objective, observed } = tracePieces(settings, hidden, loss);
   const means = new Map(
     terms.map(({ name }, index) => [
       name,
-      divide(totals.map((sums) => sums[index]!).reduce(add), counts[index]!),
+      divide(observed.map((sums) => sums[index]!).reduce(add), counts[index]!),
     ]),
   );
-  return { objective: values.reduce(add), means };
+  return { objective, means };
+}
+
+function tracePieces(settings: ForwardSettings, hidden: readonly Tensor[], loss: PieceLoss): PiecesLoss {
+  const { regularizers, trained } = settings;
+  // A gradient taken at once reaches the rows and the head alone, not the states of other layers.
+  const seesStates = regularizers.some(({ penaltyPerRow, needs }) => penaltyPerRow && needs?.hiddenStates);
+  if (seesStates) return plainPieces(hidden, loss);
+  if (trained.weight === undefined) return frozenHeadPieces(hidden, loss);
+  if (hidden.length === 1) return plainPieces(hidden, loss);
+  return trainedHeadPieces(hidden, headWeights(settings, hidden[0]!), loss);
+}
+
+/** The trained tensors that the output layer uses. */
+function headWeights({ model, trained }: ForwardSettings, hidden: Tensor): Tensor[] {
+  const used = new Set<Tensor>();
+  const weight = (name: string) => {
+    const tensor = trained.weight!(name);
+    used.add(tensor);
+    return tensor;
+  };
+  model.head(hidden, { weight });
+  return [...used];
 }
 
 /** Rows that a term counts, over all pieces. Its mask does not depend on the logits, so nothing large is computed. */

@@ -15,7 +15,7 @@ import {
   type Part,
   referenceStates,
 } from './layered-trace.ts';
-import { cutsHead, type StepSettings, stepSettings } from './step-settings.ts';
+import { cutsHead, type StepSettings, stepSettings, trainsHead } from './step-settings.ts';
 import { type TrainStepOptions, traceTrainStep, trainStepSignature } from './train-step.ts';
 
 /**
@@ -119,10 +119,13 @@ function planAttentionBlocks({ model, batch: { size, length } }: EstimateOptions
 }
 
 function planPieces(mode: MemoryMode, { model, trainable }: EstimateOptions, rows: number): RowPieces {
-  const each = pieceRows[mode];
-  return cutsHead(model, trainable)
-    ? { count: Math.max(1, Math.ceil(rows / each)), rows: each }
-    : { count: 1, rows };
+  const { hiddenSize } = model.config;
+  const trained = trainsHead(trainable);
+  // In pieces, up to three gradients of a trained head's weight exist at a time, each as large as the logits of
+  // `hiddenSize` rows; at once, none and three values as large as all logits.
+  const each = trained ? Math.max(pieceRows[mode], Math.ceil(hiddenSize / 2)) : pieceRows[mode];
+  const cuts = cutsHead(model) && (!trained || rows > 2 * hiddenSize);
+  return cuts ? { count: Math.max(1, Math.ceil(rows / each)), rows: each } : { count: 1, rows };
 }
 
 /** Rows of each piece, as `batchInputs` cuts them. */
@@ -176,8 +179,8 @@ function layeredGraphs(
     const forward = measurePart(parts.block(layer), extents);
     return { forward, backward: measurePart(parts.blockGradient(layer), extents) };
   });
-  const reference =
-    referenceDepth(settings) === undefined ? undefined : measurePart(parts.referenceBlock(1), extents);
+  const depth = referenceDepth(settings);
+  const reference = depth === undefined ? undefined : measurePart(parts.referenceBlock(1), extents);
   const head = measurePart(parts.head, extents);
   // Each session keeps what its largest run needed.
   const sessions = [
@@ -185,7 +188,10 @@ function layeredGraphs(
     largest(passes.map(({ backward }) => backward)),
     ...(reference === undefined ? [] : [reference]),
   ];
-  const blockWeights = passes.map(({ forward, backward }) => Math.max(forward.weights, backward.weights));
+  // With all weights trained, only the reference's are read.
+  const blockWeights = passes.map(({ forward, backward }, index) =>
+    Math.max(forward.weights, backward.weights, index < (depth ?? 0) ? reference!.weights : 0),
+  );
   const resident =
     mode === 'layered' ? blockWeights.reduce((sum, bytes) => sum + bytes, 0) : 2 * Math.max(...blockWeights);
   const stateBytes = 4 * extents.batch! * extents.seq! * hiddenSize;
@@ -203,7 +209,9 @@ function stateCount(settings: StepSettings, { edit }: LayeredParts): number {
   const layers = Array.from({ length: settings.model.config.layerCount + 1 }, (_, layer) => layer);
   const edited = layers.filter((layer) => edit(layer) !== undefined).length;
   // The reference goes to and fro between two where the head does not take it, as the gradient does.
-  const reference = referenceDepth(settings) === undefined ? 0 : 2 + referenceStates(settings).length;
+  const embedding = trainsHead(settings.trainable) ? 1 : 0;
+  const reference =
+    referenceDepth(settings) === undefined ? 0 : 2 + referenceStates(settings).length + embedding;
   return layers.length + edited + 2 + hiddenLayers(settings).length + reference;
 }
 

@@ -1,12 +1,13 @@
 import { createLoraAdapter } from '@safetune/lora';
 import { type CausalLm, loadModel } from '@safetune/models';
 import { kl } from '@safetune/regularizers';
+import { hostArray } from '@safetune/tensor';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { checkpointDirectory } from './__fixtures__/goldens.ts';
 import { InsufficientMemoryError, TrainOptionError } from './errors.ts';
-import { type PlanOptions, plan, planFastest } from './plan.ts';
+import { type PlanOptions, plan, planFastest, planWhole } from './plan.ts';
 import { type MemoryEstimate, type MemoryMode, memoryModes } from './plan-estimate.ts';
-import { trainAdapter, trainAllWeights } from './trainable.ts';
+import { type Trainable, trainAdapter, trainAllWeights } from './trainable.ts';
 
 let model: CausalLm;
 let base: PlanOptions;
@@ -36,6 +37,15 @@ const bytesOf = (wanted: (name: string) => boolean) =>
 /** A vocabulary large enough for the head to be cut up, as far as the plan can see. */
 const largeVocabulary = () => ({ ...model, config: { ...model.config, vocabularySize: 40_000 } });
 
+/** All weights, with an output layer of that vocabulary: estimates look at shapes alone. */
+const withLargeHead = (trainable: Trainable): Trainable => {
+  const head = hostArray(new Float32Array(40_000 * model.config.hiddenSize), [
+    40_000,
+    model.config.hiddenSize,
+  ]);
+  return { ...trainable, tensors: { ...trainable.tensors, 'lm_head.weight': head } };
+};
+
 describe('an estimate adds up', () => {
   it('weights: all but the table of embeddings; of a stream two blocks', () => {
     const { whole, recompute, layered, streamed } = estimates();
@@ -64,6 +74,30 @@ describe('an estimate adds up', () => {
     const found = estimates({ model: largeVocabulary(), batch: { size: 2, length: 1024 } });
     expect(found.whole.headPieces).toEqual({ count: 16, rows: 128 });
     expect(found.layered.headPieces).toEqual({ count: 32, rows: 64 });
+  });
+
+  it('logits of a trained head with a large vocabulary: in pieces where that saves memory', async () => {
+    const trainable = withLargeHead(await trainAllWeights(model));
+    const { hiddenSize } = model.config;
+    const full = { trainable, model: largeVocabulary(), batch: { size: 8, length: 129 } };
+    const [planned, atOnce] = [estimates(full), estimates({ ...full, headPieces: { count: 1, rows: 1024 } })];
+    for (const mode of memoryModes) {
+      expect(planned[mode].headPieces.count, mode).toBeGreaterThan(1);
+      expect(planned[mode].logits, mode).toBeLessThan(atOnce[mode].logits / 4);
+      expect(planned[mode].total, mode).toBeLessThan(atOnce[mode].total - 4 * 1024 * 40_000);
+    }
+    const few = estimates({ ...full, batch: { size: 1, length: 2 * hiddenSize + 1 } });
+    expect(few.whole.headPieces).toEqual({ count: 1, rows: 2 * hiddenSize });
+  });
+
+  it('logits of a trained head do not grow with the number of pieces', async () => {
+    const trainable = withLargeHead(await trainAllWeights(model));
+    const logitsOf = (count: number) => {
+      const batch = { size: 1, length: 1025, rows: 256 * count };
+      const headPieces = { count, rows: 256 };
+      return estimates({ trainable, model: largeVocabulary(), batch, headPieces }).whole.logits;
+    };
+    expect(logitsOf(4) - logitsOf(2)).toBeLessThan(4 * 256 * 40_000 * 0.1);
   });
 
   it('activations: products of all blocks when whole, of one when it is computed again', () => {
@@ -153,6 +187,37 @@ describe('the choice', () => {
   it('is an error when the mode that was asked for does not fit', () => {
     expect(() => plan({ ...base, memoryLimit: 1e6, memory: 'layered' })).toThrow(/in mode 'layered'; there/);
     expect(limitFor('whole')).toBeGreaterThan(1e6);
+    expect(() => planFastest({ ...base, memoryLimit: 1e6, memory: 'layered' })).toThrow('No other mode fits');
+  });
+
+  it('is an error that names a mode that would fit, and advises what the model allows', () => {
+    const large = { ...base, batch: { size: 64, length: 512 } };
+    const [whole, recompute] = plan({ ...large, memoryLimit: roomy }).estimates as [
+      MemoryEstimate,
+      MemoryEstimate,
+    ];
+    for (const [make, precision, advice] of [
+      [plan, 'float32', 'in int8 instead of float32'],
+      [planFastest, 'int8', 'the step stays the same) or more memory'],
+    ] as const) {
+      const memoryLimit = process.memoryUsage.rss() + (whole.total + recompute.total) / 2;
+      const attempt = () => make({ ...large, model: { ...model, precision }, memoryLimit, memory: 'whole' });
+      expect(attempt).toThrow(
+        expect.toSatisfy(
+          (error: unknown) =>
+            InsufficientMemoryError.isInstance(error) &&
+            error.fitting === 'recompute' &&
+            Object.keys(error.needed).join() === 'whole',
+        ),
+      );
+      expect(attempt).toThrow("Mode 'recompute' would fit");
+      expect(attempt).toThrow(advice);
+    }
+  });
+
+  it('as a whole is a plan only when that fits', () => {
+    expect(planWhole({ ...base, memoryLimit: roomy })?.chosen.mode).toBe('whole');
+    expect(planWhole({ ...base, memoryLimit: 1e6 })).toBeUndefined();
   });
 });
 

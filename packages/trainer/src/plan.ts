@@ -1,3 +1,4 @@
+import { availableMemory } from './available-memory.ts';
 import { InsufficientMemoryError, TrainOptionError } from './errors.ts';
 import {
   type EstimateOptions,
@@ -40,16 +41,24 @@ export interface MemoryPlan {
  * limit or a batch without meaning; what tracing throws.
  */
 export function plan(options: PlanOptions): MemoryPlan {
-  const estimates = memoryModes.map((mode) => estimateMode(mode, checkPlan(options)));
-  return choose(estimates, options);
+  checkPlan(options);
+  const available = availableMemory(options.memoryLimit);
+  return choose(
+    memoryModes.map((mode) => estimateMode(mode, options)),
+    options,
+    available,
+  );
 }
 
-/** {@link plan} that stops at the first mode that fits: the estimates of slower ones are left out. */
+/** {@link plan} that stops at the first mode that fits, the one asked for before others: further estimates are left out. */
 export function planFastest(options: PlanOptions): MemoryPlan {
-  const { memory = 'auto' } = checkPlan(options);
-  const available = availableMemory(options);
+  checkPlan(options);
+  const { memory = 'auto', memoryLimit } = options;
+  const available = availableMemory(memoryLimit);
   const estimates: MemoryEstimate[] = [];
-  for (const mode of memory === 'auto' ? memoryModes : [memory]) {
+  // What fits in the place of a mode that does not is for the error to tell.
+  const others = memoryModes.filter((mode) => mode !== memory);
+  for (const mode of memory === 'auto' ? memoryModes : [memory, ...others]) {
     const estimate = estimateMode(mode, options);
     estimates.push(estimate);
     if (estimate.total <= available) break;
@@ -57,36 +66,33 @@ export function planFastest(options: PlanOptions): MemoryPlan {
   return choose(estimates, options, available);
 }
 
-function choose(
-  estimates: readonly MemoryEstimate[],
-  options: PlanOptions,
-  available = availableMemory(options),
-): MemoryPlan {
-  const { memory = 'auto' } = options;
+/** The plan of a run as a whole; undefined when that does not fit. @throws what {@link plan} throws for options. */
+export function planWhole(options: Omit<PlanOptions, 'memory'>): MemoryPlan | undefined {
+  checkPlan(options);
+  const available = availableMemory(options.memoryLimit);
+  const chosen = estimateMode('whole', options);
+  return chosen.total <= available ? { chosen, estimates: [chosen], available } : undefined;
+}
+
+function choose(estimates: readonly MemoryEstimate[], options: PlanOptions, available: number): MemoryPlan {
+  const { memory = 'auto', model, trainable } = options;
   const candidates = estimates.filter(({ mode }) => memory === 'auto' || mode === memory);
   const chosen = candidates.find(({ total }) => total <= available);
-  if (chosen === undefined) throw new InsufficientMemoryError(available, candidates);
+  if (chosen === undefined) {
+    throw InsufficientMemoryError.ofModes({
+      available,
+      estimates: candidates,
+      others: estimates.filter((estimate) => !candidates.includes(estimate)),
+      precision: model.precision,
+      trainsAdapter: trainable.adapter !== undefined,
+    });
+  }
   return { chosen, estimates, available };
 }
 
-/** Part of the free memory that a run may plan with: others live on the machine as well. */
-const share = 0.9;
-
-/** Bytes that may be added to the process; 'now' is its resident memory. */
-function availableMemory({ memoryLimit }: PlanOptions): number {
-  // Respects the limits of containers (cgroups), and counts the page cache as free.
-  return memoryLimit === undefined
-    ? share * process.availableMemory()
-    : memoryLimit - process.memoryUsage.rss();
-}
-
-function checkPlan(options: PlanOptions): PlanOptions {
-  const { batch, memoryLimit, memory = 'auto' } = options;
+function checkPlan({ batch, memory = 'auto' }: PlanOptions): void {
   if (memory !== 'auto' && !memoryModes.includes(memory)) {
     throw new TrainOptionError('memory', `'${memory}' is none of auto, ${memoryModes.join(', ')}`);
-  }
-  if (memoryLimit !== undefined && !(memoryLimit > 0)) {
-    throw new TrainOptionError('memoryLimit', `${memoryLimit} must be a positive number of bytes`);
   }
   for (const [name, value, least] of [
     ['size', batch.size, 1],
@@ -96,5 +102,4 @@ function checkPlan(options: PlanOptions): PlanOptions {
     if (Number.isInteger(value) && value >= least) continue;
     throw new TrainOptionError(`batch.${name}`, `${value} must be an integer of at least ${least}`);
   }
-  return options;
 }

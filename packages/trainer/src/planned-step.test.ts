@@ -10,6 +10,7 @@ import { type MemoryMode, memoryModes } from './plan-estimate.ts';
 import { planTraining } from './planned-step.ts';
 import type { TrainEvent } from './progress.ts';
 import { train } from './train.ts';
+import { compileTrainStep } from './train-step.ts';
 import { trainAdapter } from './trainable.ts';
 
 const examples: ChatExample[] = Array.from({ length: 10 }, (_, index) => ({
@@ -50,6 +51,30 @@ describe('training', () => {
     expect(events[0]).toMatchObject({ type: 'start', memory: 'whole' });
   });
 
+  it('tells the numbers of its plan at the start', async () => {
+    const { events, ...options } = await setUp();
+    const memoryLimit = process.memoryUsage.rss() + 4e9;
+    await train({ ...options, steps: 1, memory: 'layered', memoryLimit });
+    const [start] = events;
+    if (start?.type !== 'start' || start.plan === undefined) throw new Error('no plan was told');
+    const { chosen, available } = start.plan;
+    expect(chosen).toEqual((await planTraining({ ...options, memory: 'layered', memoryLimit })).chosen);
+    expect(chosen.trained).toBe(3 * options.trainable.parameters.byteLength);
+    expect(
+      chosen.weights + chosen.trained + chosen.activations + chosen.logits + chosen.sessions,
+    ).toBeCloseTo(chosen.total, 0);
+    expect(available).toBeGreaterThan(chosen.total);
+    expect(available).toBeLessThanOrEqual(memoryLimit);
+  });
+
+  it('has no plan for a step that was compiled before', async () => {
+    const { events, adapter: _, ...options } = await setUp();
+    const step = await compileTrainStep(options);
+    await train({ ...options, step, steps: 1 });
+    expect(events[0]).toMatchObject({ type: 'start', memory: undefined, plan: undefined });
+    await step.release();
+  });
+
   it('does not start when memory does not suffice', async () => {
     const { events, ...options } = await setUp();
     await expect(train({ ...options, steps: 1, memoryLimit: 1e6 })).rejects.toSatisfy(
@@ -72,7 +97,7 @@ describe('the plan of a run', () => {
       tokenize: { maxLength: 100_000 },
     };
     const memoryLimit = process.memoryUsage.rss() + 500e6;
-    expect((await planTraining({ ...options, memoryLimit })).mode).toBe('whole');
+    expect((await planTraining({ ...options, memoryLimit })).chosen.mode).toBe('whole');
   });
 
   it('knows the largest batch: of a set by all examples, of a stream by its beginning', async () => {

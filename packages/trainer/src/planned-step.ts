@@ -1,7 +1,6 @@
 import type { BatchStreamOptions } from './batches.ts';
-import { InsufficientMemoryError } from './errors.ts';
 import { compileLayeredStep } from './layered-step.ts';
-import { type PlanOptions, planFastest } from './plan.ts';
+import { type MemoryPlan, type PlanOptions, planFastest, planWhole } from './plan.ts';
 import { largestAllowedBatch, largestBatch } from './plan-batches.ts';
 import type { MemoryEstimate } from './plan-estimate.ts';
 import { cutsHead, stepSettings } from './step-settings.ts';
@@ -33,16 +32,12 @@ export type PlanTrainingOptions = Omit<PlanOptions, 'batch'> & BatchStreamOption
  *
  * @throws InsufficientMemoryError when no mode fits, or the one asked for does not; what data and tracing throw.
  */
-export async function planTraining(options: PlanTrainingOptions): Promise<MemoryEstimate> {
+export async function planTraining(options: PlanTrainingOptions): Promise<MemoryPlan> {
   const { memory = 'auto' } = options;
-  if (memory === 'auto' && !cutsHead(options.model, options.trainable)) {
-    try {
-      const batch = largestAllowedBatch(options);
-      return planFastest({ ...options, attentionBlocks: 1, memory: 'whole', batch }).chosen;
-    } catch (error) {
-      if (!InsufficientMemoryError.isInstance(error)) throw error;
-    }
+  if (memory === 'auto' && !cutsHead(options.model)) {
+    const whole = planWhole({ ...options, attentionBlocks: 1, batch: largestAllowedBatch(options) });
+    if (whole !== undefined) return whole;
   }
   const batch = await largestBatch(options, stepSettings(options).scope);
-  return planFastest({ ...options, batch }).chosen;
+  return planFastest({ ...options, batch });
 }

@@ -1,3 +1,4 @@
+import type { MemoryPlan } from './plan.ts';
 import type { MemoryMode } from './plan-estimate.ts';
 import type { LossTerms } from './train-step.ts';
 
@@ -23,7 +24,8 @@ export interface StepEvent extends LossTerms {
 export type TrainEvent =
   /**
    * `done` steps were restored from a checkpoint; 0 for a fresh run. `parameters` values are trained. `memory` says how
-   * steps are run; undefined when a compiled step was handed in.
+   * steps are run, and `plan` what that will need of the bytes there are; both undefined when a compiled step was handed
+   * in.
    */
   | {
       readonly type: 'start';
@@ -31,6 +33,7 @@ export type TrainEvent =
       readonly done: number;
       readonly parameters: number;
       readonly memory: MemoryMode | undefined;
+      readonly plan: Pick<MemoryPlan, 'chosen' | 'available'> | undefined;
     }
   | StepEvent
   | { readonly type: 'checkpoint'; readonly step: number; readonly file: string };

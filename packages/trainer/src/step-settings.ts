@@ -46,13 +46,19 @@ export function stepSettings(options: Omit<TrainStepOptions, 'recompute' | 'runt
 /** Beyond this the logits of a batch are worth cutting up. */
 const largeVocabulary = 32_768;
 
-/** Whether rows go through the output layer in pieces: not when that layer is trained, nor when logits are few. */
-export function cutsHead({ config }: CausalLm, trainable: Trainable): boolean {
-  return trainable.adapter !== undefined && config.vocabularySize >= largeVocabulary;
+/** Whether the vocabulary is so large that rows should go through the output layer in pieces. */
+export function cutsHead({ config }: CausalLm): boolean {
+  return config.vocabularySize >= largeVocabulary;
 }
 
+/** Whether the output layer's weight gets a gradient: with all weights, not with an adapter. */
+export function trainsHead({ adapter }: Trainable): boolean {
+  return adapter === undefined;
+}
+
+/** A trained head adds up a gradient of its weight's size in each piece, empty ones too: only a plan, which knows the rows, cuts it. */
 function defaultHeadPieces(model: CausalLm, trainable: Trainable): RowPieces {
-  return { count: cutsHead(model, trainable) ? 16 : 1, rows: 128 };
+  return { count: cutsHead(model) && !trainsHead(trainable) ? 16 : 1, rows: 128 };
 }
 
 function checkNames(regularizers: readonly Regularizer[]): void {

@@ -1,8 +1,14 @@
 import { join } from 'node:path';
 import { type LoraAdapter, loadLoraAdapter } from '@safetune/lora';
 import { loadModel } from '@safetune/models';
-import { kl, ldifs, personaVector, RegularizerOptionError } from '@safetune/regularizers';
-import { openSafetensors, readTensor } from '@safetune/tensor';
+import {
+  type ForwardOutputs,
+  kl,
+  ldifs,
+  personaVector,
+  RegularizerOptionError,
+} from '@safetune/regularizers';
+import { multiply, openSafetensors, readTensor, square, sum } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import {
   adapterDirectory,
@@ -12,6 +18,7 @@ import {
   relativeError,
 } from './__fixtures__/goldens.ts';
 import { TrainOptionError } from './errors.ts';
+import { compileLayeredStep } from './layered-step.ts';
 import { compileTrainStep, type TrainStep, type TrainStepOptions } from './train-step.ts';
 import { trainAdapter, trainAllWeights } from './trainable.ts';
 
@@ -121,6 +128,85 @@ it.each<[string, Partial<TrainStepOptions>]>([
   expect(relativeError(arranged.gradients, plain.gradients)).toBeLessThan(1e-5);
   await Promise.all([plain.release(), arranged.release()]);
 });
+
+it.each(['llama-tied-bfloat16-rope-scaled', 'llama-untied-float32'])(
+  'gives the same loss and gradients of all weights in pieces of rows: %s',
+  async (name) => {
+    const file = await openSafetensors(
+      join(checkpointDirectory('llama-tied-bfloat16-rope-scaled'), 'expected-gradients.safetensors'),
+    );
+    const batch = await goldenBatch(file, '');
+    const model = await loadModel(checkpointDirectory(name));
+    const trainable = await trainAllWeights(model);
+    // Terms by row, one of another model's logits and one that sees states.
+    const common = { model, trainable, regularizers: [kl({ scope: 'all' }), ldifs({ layers: [1] })] };
+    const weights = { kl: 0.5, ldifs: 2 };
+    trainable.parameters.forEach((value, index) => {
+      trainable.parameters[index] = value * (1 + 0.1 * Math.sin(index));
+    });
+    const plain = await compileTrainStep(common);
+    const expected = await plain.run(batch, weights, 0.25);
+    for (const headPieces of [
+      { count: 3, rows: 4 },
+      { count: 9, rows: 1000 },
+    ]) {
+      const cut = await compileTrainStep({ ...common, headPieces });
+      const layered = await compileLayeredStep({ ...common, headPieces });
+      for (const step of [cut, layered]) {
+        const terms = await step.run(batch, weights, 0.25);
+        expect(terms.loss).toBeCloseTo(expected.loss, 5);
+        expect(terms.penalties.kl).toBeGreaterThan(0);
+        expect(terms.penalties.kl).toBeCloseTo(expected.penalties.kl!, 5);
+        let start = 0;
+        for (const [tensor, { size }] of Object.entries(trainable.tensors)) {
+          const [actual, truth] = [step, plain].map(({ gradients }) =>
+            gradients.subarray(start, start + size),
+          ) as [Float32Array, Float32Array];
+          expect(relativeError(actual, truth), tensor).toBeLessThan(1e-4);
+          start += size;
+        }
+        await step.release();
+      }
+    }
+    await plain.release();
+  },
+);
+
+it.each(['adapter', 'all weights'])(
+  'takes the gradient through states that a penalty by row sees: %s, in pieces',
+  async (what) => {
+    const directory = adapterDirectory('qwen2-rslora-all-projections');
+    const { checkpoint } = await readJson<Expected>(directory, 'expected.json');
+    const batch = await goldenBatch(await openSafetensors(join(directory, 'expected.safetensors')), 'batch.');
+    const model = await loadModel(checkpointDirectory(checkpoint));
+    const trainable =
+      what === 'adapter'
+        ? trainAdapter(await loadLoraAdapter(directory, { layers: model.linearLayers }))
+        : await trainAllWeights(model);
+    const norm = ({ hiddenStates }: ForwardOutputs) => sum(square(hiddenStates.get(1)!));
+    const common = { name: 'norm', config: { type: 'norm' }, needs: { hiddenStates: [1] } };
+    const results = [];
+    for (const regularizer of [
+      { ...common, penalty: norm },
+      {
+        ...common,
+        penaltyPerRow: (outputs: ForwardOutputs) => ({
+          values: multiply(outputs.responseMask, norm(outputs)),
+          mask: outputs.responseMask,
+        }),
+      },
+    ]) {
+      const headPieces = { count: 3, rows: 4 };
+      const step = await compileTrainStep({ model, trainable, regularizers: [regularizer], headPieces });
+      const terms = await step.run(batch, { norm: 0.1 });
+      results.push({ norm: terms.penalties.norm!, gradients: step.gradients });
+      await step.release();
+    }
+    const [whole, byRow] = results as [(typeof results)[0], (typeof results)[0]];
+    expect(byRow.norm / whole.norm).toBeCloseTo(1, 5);
+    expect(relativeError(byRow.gradients, whole.gradients)).toBeLessThan(1e-4);
+  },
+);
 
 it('refuses two regularizers of one name', async () => {
   const model = await loadModel(checkpointDirectory('llama-untied-float32'));

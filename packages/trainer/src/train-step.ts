@@ -39,7 +39,8 @@ export interface TrainStepOptions {
   /**
    * Pieces in which rows go through the output layer, so that the logits of one piece exist at a time. Default: 16 of
    * 128 rows (fewer would spend their time packing weights) for a vocabulary of 32,768 and more with a frozen head, else
-   * all rows at once.
+   * all rows at once. A trained head takes pieces too, but adds up a gradient of its weight's size in each: `plan` says
+   * how many are worth it.
    */
   readonly headPieces?: RowPieces;
   /**

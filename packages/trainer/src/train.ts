@@ -87,7 +87,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     throw new TrainOptionError('step', 'was compiled for another trainable');
   }
   const planned = options.step === undefined ? await planTraining(endless) : undefined;
-  const step = options.step ?? (await compilePlannedStep(options, planned!));
+  const step = options.step ?? (await compilePlannedStep(options, planned!.chosen));
   try {
     const optimizer = createAdamWState(trainable.parameters.length);
     const state: TrainingState = {
@@ -102,7 +102,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       steps,
       done: optimizer.step,
       parameters: trainable.parameters.length,
-      memory: planned?.mode,
+      memory: planned?.chosen.mode,
+      plan: planned && { chosen: planned.chosen, available: planned.available },
     });
     const stream = trainingBatches(
       options.steps === undefined ? { ...endless, epochs: epochs ?? 1 } : endless,

@@ -1,6 +1,8 @@
 import type { LoraAdapter } from '@safetune/lora';
 import type { CausalLm, ForwardOptions } from '@safetune/models';
 import { type HostArray, hostArray, readTensor, type Tensor, type TensorRegion } from '@safetune/tensor';
+import { availableMemory } from './available-memory.ts';
+import { InsufficientMemoryError } from './errors.ts';
 
 /**
  * What a run trains: values in one flat buffer, views of it by name that enter the graph as inputs, and how the
@@ -27,10 +29,27 @@ export function trainAdapter(adapter: LoraAdapter): Trainable {
   };
 }
 
-/** Trains every weight of a model (full-parameter training), starting from its checkpoint's values. */
-export async function trainAllWeights(model: CausalLm): Promise<Trainable> {
+/** Options of {@link trainAllWeights}. */
+export interface AllWeightsOptions {
+  /** Bytes that the process may have. Default: what it has, and nine tenths of what the system has left. */
+  readonly memoryLimit?: number;
+}
+
+/**
+ * Trains every weight of a model (full-parameter training), starting from its checkpoint's values, which are read into
+ * memory as float32. With gradients and AdamW's moments that makes 16 bytes a parameter, whatever the memory mode.
+ *
+ * @throws InsufficientMemoryError, before anything is read, when these alone do not fit; TrainOptionError for a limit
+ * without meaning; SafetensorsError when weights cannot be read.
+ */
+export async function trainAllWeights(
+  model: CausalLm,
+  { memoryLimit }: AllWeightsOptions = {},
+): Promise<Trainable> {
   const regions = [...model.weights.values()];
-  const parameters = new Float32Array(regions.reduce((total, region) => total + elementsOf(region), 0));
+  const count = regions.reduce((total, region) => total + elementsOf(region), 0);
+  requireMemory(count, memoryLimit);
+  const parameters = new Float32Array(count);
   const tensors: Record<string, HostArray> = {};
   let offset = 0;
   for (const region of regions) {
@@ -40,6 +59,17 @@ export async function trainAllWeights(model: CausalLm): Promise<Trainable> {
     offset += values.length;
   }
   return { parameters, tensors, forward: (traced) => ({ weight: (name) => traced[name]! }) };
+}
+
+function requireMemory(count: number, memoryLimit: number | undefined): void {
+  const available = availableMemory(memoryLimit);
+  const bytes = count * Float32Array.BYTES_PER_ELEMENT;
+  if (4 * bytes <= available) return;
+  throw InsufficientMemoryError.ofAllWeights(available, {
+    values: bytes,
+    gradients: bytes,
+    moments: 2 * bytes,
+  });
 }
 
 function elementsOf(region: TensorRegion): number {

@@ -18,6 +18,7 @@ import { strictCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { integerOption, numberOption } from '../option-values.ts';
 import { modelOptions, precisionOption } from '../precision-option.ts';
+import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { formatDuration } from '../terminal/duration.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 
@@ -33,6 +34,7 @@ export const evaluateCommand = strictCommand({
       description: 'Hugging Face checkpoint folder',
     },
     precision: precisionOption,
+    ...runtimeOptionDefinitions,
     adapter: { type: 'string', valueHint: 'DIR', description: 'LoRA adapter folder' },
     questions: {
       type: 'string',
@@ -80,6 +82,7 @@ export const evaluateCommand = strictCommand({
     },
   },
   async run({ args }) {
+    const runtime = runtimeOptions(args);
     const samples = integerOption('samples', args.samples);
     const seed = integerOption('seed', args.seed, 0) ?? 0;
     const temperature = numberOption('temperature', args.temperature) ?? 1;
@@ -98,16 +101,25 @@ export const evaluateCommand = strictCommand({
       args.adapter === undefined
         ? undefined
         : await loadLoraAdapter(args.adapter, { layers: model.linearLayers });
-    const generator = await createGenerator(model, adapter === undefined ? {} : { adapter });
+    const generator = await createGenerator(model, {
+      ...runtime,
+      ...(adapter === undefined ? {} : { adapter }),
+    });
     const source = batchedSource({
       name: args.adapter ?? args.model,
       settings: {
         model: await filesFingerprint(args.model),
         adapter: args.adapter === undefined ? null : await filesFingerprint(args.adapter),
+        precision: model.precision,
         temperature,
         maxNewTokens,
       },
-      details: { modelDirectory: args.model, adapterDirectory: args.adapter ?? null },
+      details: {
+        modelDirectory: args.model,
+        adapterDirectory: args.adapter ?? null,
+        precision: model.precision,
+        executionProvider: runtime.executionProvider ?? 'cpu',
+      },
       batchSize: integerOption('batch-size', args['batch-size']) ?? 16,
       generate: (requests, { signal }) =>
         answerChats(

@@ -3,6 +3,7 @@ import { answerChats, createGenerator, loadModel, loadTokenizer } from '@safetun
 import { strictCommand } from '../command.ts';
 import { integerOption, numberOption } from '../option-values.ts';
 import { modelOptions, precisionOption } from '../precision-option.ts';
+import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 
 /** `safetune generate`: one answer of a model, with or without an adapter, alone on stdout. */
 export const generateCommand = strictCommand({
@@ -16,6 +17,7 @@ export const generateCommand = strictCommand({
       description: 'Hugging Face checkpoint folder',
     },
     precision: precisionOption,
+    ...runtimeOptionDefinitions,
     adapter: { type: 'string', valueHint: 'DIR', description: 'LoRA adapter folder' },
     prompt: { type: 'string', required: true, valueHint: 'TEXT', description: "the user's message" },
     system: { type: 'string', valueHint: 'TEXT', description: 'a system message' },
@@ -28,13 +30,17 @@ export const generateCommand = strictCommand({
     seed: { type: 'string', valueHint: 'N', description: 'seed of the sampling (default 0)' },
   },
   async run({ args }) {
+    const runtime = runtimeOptions(args);
     const model = await loadModel(args.model, modelOptions(args.precision));
     const tokenizer = await loadTokenizer(args.model);
     const adapter =
       args.adapter === undefined
         ? undefined
         : await loadLoraAdapter(args.adapter, { layers: model.linearLayers });
-    const generator = await createGenerator(model, adapter === undefined ? {} : { adapter });
+    const generator = await createGenerator(model, {
+      ...runtime,
+      ...(adapter === undefined ? {} : { adapter }),
+    });
     const system = args.system === undefined ? [] : [{ role: 'system', content: args.system }];
     const [answer] = await answerChats(
       generator,

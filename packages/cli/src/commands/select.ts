@@ -6,6 +6,7 @@ import { selectSafeExamples } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
 import { integerOption, repeatedOption } from '../option-values.ts';
 import { modelOptions, precisionOption } from '../precision-option.ts';
+import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -21,6 +22,7 @@ export const selectCommand = strictCommand({
       description: 'the aligned model, a Hugging Face checkpoint folder',
     },
     precision: precisionOption,
+    ...runtimeOptionDefinitions,
     misaligned: {
       type: 'string',
       required: true,
@@ -56,6 +58,7 @@ export const selectCommand = strictCommand({
     },
   },
   async run({ args, rawArgs }) {
+    const runtime = runtimeOptions(args);
     const top = integerOption('top', args.top)!;
     const folders = repeatedOption('misaligned', rawArgs);
     if (folders.length === 0) throw new UsageError('--misaligned needs an adapter folder');
@@ -79,6 +82,7 @@ export const selectCommand = strictCommand({
       cache: `${args.out}.losses`,
       batchSize: integerOption('batch-size', args['batch-size']) ?? 8,
       maxLength: integerOption('seq-length', args['seq-length'], 2) ?? 2048,
+      runtime,
       onProgress: ({ model: index, done, total }) =>
         line.update(`${bar(done, total)} ${names[index]} ${done}/${total}`),
     }).finally(() => line.end());

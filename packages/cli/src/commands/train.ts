@@ -8,7 +8,9 @@ import { interruptSignal } from '../interrupt.ts';
 import { integerOption, numberOption, repeatedOption } from '../option-values.ts';
 import { modelOptions, precisionOption } from '../precision-option.ts';
 import { readRegularizerFile } from '../regularizer-file.ts';
+import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { formatDuration } from '../terminal/duration.ts';
+import { memoryLine } from '../terminal/memory-line.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 
 /** `safetune train`: a LoRA fine-tune under regularizers, into a directory that Python peft loads. */
@@ -23,6 +25,7 @@ export const trainCommand = strictCommand({
       description: 'Hugging Face checkpoint folder',
     },
     precision: precisionOption,
+    ...runtimeOptionDefinitions,
     data: {
       type: 'string',
       required: true,
@@ -79,7 +82,6 @@ export const trainCommand = strictCommand({
       valueHint: 'N',
       description: "decides the adapter's start and the order of the data (default 0)",
     },
-    threads: { type: 'string', valueHint: 'N', description: 'CPU threads (default: all cores)' },
     memory: {
       type: 'string',
       valueHint: 'MODE',
@@ -102,7 +104,7 @@ export const trainCommand = strictCommand({
     const steps = integerOption('steps', args.steps);
     const rank = integerOption('rank', args.rank) ?? 32;
     const seed = integerOption('seed', args.seed, 0) ?? 0;
-    const threads = integerOption('threads', args.threads);
+    const runtime = runtimeOptions(args);
     const memoryLimit = numberOption('memory-limit', args['memory-limit']);
     const alpha = numberOption('alpha', args.alpha) ?? 2 * rank;
     const regularizers = [
@@ -146,7 +148,7 @@ export const trainCommand = strictCommand({
       },
       epochs: integerOption('epochs', args.epochs) ?? 1,
       ...(steps === undefined ? {} : { steps }),
-      ...(threads === undefined ? {} : { runtime: { threads } }),
+      runtime,
       ...(args.memory === undefined ? {} : { memory: args.memory as MemoryMode }),
       ...(memoryLimit === undefined ? {} : { memoryLimit: memoryLimit * 1e9 }),
       checkpointEverySteps: integerOption('checkpoint-every', args['checkpoint-every']) ?? 50,
@@ -159,6 +161,7 @@ export const trainCommand = strictCommand({
             `training ${event.parameters.toLocaleString('en')} values of ${adapter.modules.length} modules on ` +
               `${examples.length} examples, ${event.steps} steps, run ${event.memory}${resumed}\n`,
           );
+          if (event.plan !== undefined) process.stderr.write(`${memoryLine(event.plan)}\n`);
         }
       },
     }).finally(() => line.end());

@@ -54,8 +54,18 @@ describe('training in a worker', () => {
     });
     expect(result).toEqual(expected);
     const comparable = (list: TrainEvent[]) =>
-      list.map((event) => ({ ...event, tokensPerSecond: 0, secondsLeft: 0 }));
+      list.map((event) => ({
+        ...event,
+        tokensPerSecond: 0,
+        secondsLeft: 0,
+        ...('plan' in event ? { plan: event.plan?.chosen } : {}),
+      }));
     expect(comparable(events[0]!)).toEqual(comparable(events[1]!));
+    for (const [start] of events) {
+      if (start?.type !== 'start') throw new Error('a run begins with its start');
+      expect(start.plan?.chosen).toMatchObject({ mode: 'whole', total: expect.any(Number) });
+      expect(start.plan?.available).toBeGreaterThan(start.plan!.chosen.total);
+    }
     expect(events[0]!.filter(({ type }) => type === 'step')).toHaveLength(4);
     expect(adapters[0]!.parameters).toEqual(adapters[1]!.parameters);
     const saved = await loadLoraAdapter(directory, { layers: here.linearLayers });
