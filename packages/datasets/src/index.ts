@@ -1,5 +1,6 @@
 export { type Batch, type BatchOptions, batchExamples, type PaddingOptions, padBatch } from './batch.ts';
 export {
+  ChatExampleError,
   ChatTemplateError,
   DatasetFileError,
   DatasetFormatError,
@@ -13,10 +14,10 @@ export {
   type ChatExample,
   type ChatMessage,
   chatRoles,
-  type ExampleOrigin,
   parseChatExample,
   withTag,
 } from './example.ts';
+export type { ExampleOrigin } from './example-origin.ts';
 export { loadChatJsonl, readChatJsonl, writeChatJsonl } from './formats/jsonl.ts';
 export { type InterleaveOptions, interleave, type PoolExhaustion } from './mix.ts';
 export { type RepeatOptions, repeatEpochs, shuffle } from './order.ts';

@@ -1,6 +1,8 @@
 import { EmptyDatasetError, ExampleTooLongError, NoSupervisedTokensError } from './errors.ts';
-import { type ChatExample, describeExample, type ExampleOrigin } from './example.ts';
-import { type RenderedChat, renderWhole, responseSpan } from './response-span.ts';
+import { type ChatExample, describeExample } from './example.ts';
+import type { ExampleOrigin } from './example-origin.ts';
+import { renderWhole } from './rendering.ts';
+import { responseSpans } from './response-span.ts';
 import { requireInteger, type Source } from './stream.ts';
 import type { ChatTokenizer } from './tokenizer.ts';
 
@@ -61,11 +63,14 @@ export function tokenizeChat(
     throw new ExampleTooLongError(describeExample(example), example.origin, length, maxLength);
   }
 
-  const mask =
-    supervise === 'all' ? new Uint8Array(length).fill(1) : maskResponses(example, whole, tokenizer);
-  mask[0] = 0;
-  const tokenIds = Int32Array.from(whole.tokenIds).slice(0, maxLength);
-  const responseMask = mask.slice(0, maxLength);
+  const tokenIds = Int32Array.from(whole.tokenIds.slice(0, maxLength));
+  const responseMask = new Uint8Array(tokenIds.length);
+  if (supervise === 'all') responseMask.fill(1);
+  else {
+    for (const { start, end } of responseSpans(example, whole, tokenizer, maxLength))
+      responseMask.fill(1, start, end);
+  }
+  responseMask[0] = 0;
 
   const endOfTurn = new Set(tokenizer.endOfTurnTokenIds);
   const teaches = responseMask.some(
@@ -88,16 +93,6 @@ export function tokenizeChat(
     tags: example.tags ?? [],
     ...(example.origin && { origin: example.origin }),
   };
-}
-
-function maskResponses(example: ChatExample, whole: RenderedChat, tokenizer: ChatTokenizer): Uint8Array {
-  const mask = new Uint8Array(whole.tokenIds.length);
-  for (const [index, message] of example.messages.entries()) {
-    if (message.role !== 'assistant') continue;
-    const { start, end } = responseSpan(example, index, whole, tokenizer);
-    mask.fill(1, start, end);
-  }
-  return mask;
 }
 
 /** Options of {@link tokenizeChats}. */
