@@ -1,5 +1,5 @@
 import type { Precision } from '@safetune/models';
-import type { MemoryEstimate, MemoryMode } from './plan-estimate.ts';
+import type { MemoryEstimate, MemoryMode } from './plan/plan-estimate.ts';
 
 const lossMarker = Symbol.for('safetune.NonFiniteLossError');
 
