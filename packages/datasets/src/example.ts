@@ -1,6 +1,6 @@
 import { ChatExampleError, DatasetFormatError } from './errors.ts';
 import { refusedMessageKey, refusedRowKey } from './example-keys.ts';
-import type { ExampleOrigin } from './example-origin.ts';
+import type { ExampleOrigin } from './origin.ts';
 import { describeValue, quoted } from './printable.ts';
 
 /** The roles a message may have. */

@@ -17,10 +17,10 @@ export {
   parseChatExample,
   withTag,
 } from './example.ts';
-export type { ExampleOrigin } from './example-origin.ts';
 export { loadChatJsonl, readChatJsonl, writeChatJsonl } from './formats/jsonl.ts';
 export { type InterleaveOptions, interleave, type PoolExhaustion } from './mix.ts';
 export { type RepeatOptions, repeatEpochs, shuffle } from './order.ts';
+export type { ExampleOrigin } from './origin.ts';
 export {
   type TokenizedExample,
   type TokenizeOptions,

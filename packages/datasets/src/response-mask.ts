@@ -1,6 +1,6 @@
 import { EmptyDatasetError, ExampleTooLongError, NoSupervisedTokensError } from './errors.ts';
 import { type ChatExample, describeExample } from './example.ts';
-import type { ExampleOrigin } from './example-origin.ts';
+import type { ExampleOrigin } from './origin.ts';
 import { renderWhole } from './rendering.ts';
 import { responseSpans } from './response-span.ts';
 import { requireInteger, type Source } from './stream.ts';
