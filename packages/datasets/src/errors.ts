@@ -167,6 +167,35 @@ export class ExampleTooLongError extends Error {
   }
 }
 
+const vocabularyMarker = Symbol.for('safetune.TokenOutOfVocabularyError');
+
+/** A token that the model does not know: the tokenizer is of another model. */
+export class TokenOutOfVocabularyError extends Error {
+  readonly [vocabularyMarker] = true;
+  readonly origin: ExampleOrigin | undefined;
+  readonly tokenId: number;
+  /** Tokens the model knows. */
+  readonly vocabularySize: number;
+
+  constructor(
+    where: string,
+    origin: ExampleOrigin | undefined,
+    tokenId: number,
+    vocabularySize: number,
+    message: string,
+  ) {
+    super(`${where}: ${message}`);
+    this.name = 'TokenOutOfVocabularyError';
+    this.origin = origin;
+    this.tokenId = tokenId;
+    this.vocabularySize = vocabularySize;
+  }
+
+  static isInstance(error: unknown): error is TokenOutOfVocabularyError {
+    return carries(error, vocabularyMarker);
+  }
+}
+
 const poolMarker = Symbol.for('safetune.PoolExhaustedError');
 
 /** A pool that ran out while a mix still needed it, under `onPoolExhausted: 'error'`. */
