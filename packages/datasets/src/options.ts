@@ -17,8 +17,8 @@ export function requireChoice(option: string, value: string, choices: readonly s
 
 /** Refuses options that the function does not have. */
 export function requireKnownOptions(owner: string, options: object, known: readonly string[]): void {
-  const unknown = unknownOption(owner, options, known);
+  const unknown = unknownOption(options, known);
   if (unknown === undefined) return;
   const value = (options as Readonly<Record<string, unknown>>)[unknown.option];
-  throw new DatasetOptionError(unknown.option, value, `left out: ${unknown.message}`);
+  throw new DatasetOptionError(unknown.option, value, `left out: ${owner} has ${unknown.message}`);
 }

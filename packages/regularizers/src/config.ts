@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { RegularizerOptionError } from './errors.ts';
 import { named } from './interface/named.ts';
+import { checkOptions } from './interface/options.ts';
 import type { Regularizer, RegularizerConfig } from './interface/regularizer.ts';
 import { inoculation } from './methods/inoculation.ts';
 import { interleaving } from './methods/interleaving.ts';
@@ -37,7 +38,7 @@ const vectors = z
   );
 
 interface Kind {
-  readonly schema: z.ZodType;
+  readonly schema: z.ZodObject;
   /** The option that a short form such as `interleaving=0.05` gives. Default 'weight'. */
   readonly shortForm?: string;
   create(options: never): Regularizer;
@@ -132,6 +133,7 @@ export function regularizerFromConfig({ type, name, ...options }: RegularizerCon
       `there is no such regularizer; there are ${Object.keys(kinds).join(', ')}`,
     );
   }
+  checkOptions(type, options, Object.keys(kind.schema.shape));
   const parsed = kind.schema.safeParse(options);
   if (!parsed.success) throw new RegularizerOptionError(type, z.prettifyError(parsed.error));
   const made = kind.create(parsed.data as never);

@@ -6,6 +6,7 @@ import {
   repeatEpochs,
   type TokenizeStreamOptions,
   tokenizeChats,
+  withEpochsOf,
 } from '@safetune/datasets';
 import type { Regularizer } from '@safetune/regularizers';
 import { TrainOptionError } from '../errors.ts';
@@ -44,7 +45,10 @@ export function trainingBatches(options: BatchStreamOptions): AsyncIterable<Batc
     typeof examples === 'function'
       ? examples(seed)
       : repeatEpochs(examples, { seed, ...(epochs === undefined ? {} : { epochs }) });
-  for (const regularizer of regularizers) stream = regularizer.examples?.(stream) ?? stream;
+  for (const regularizer of regularizers) {
+    const changed = regularizer.examples?.(stream);
+    if (changed !== undefined) stream = withEpochsOf(changed, stream);
+  }
   return batchExamples(tokenizeChats(stream, tokenizer, tokenize), {
     batchSize,
     seed,
