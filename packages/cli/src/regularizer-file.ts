@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { parseYaml } from '@safetune/eval';
 import type { RegularizerConfig } from '@safetune/regularizers';
-import { parse } from 'yaml';
 import { z } from 'zod';
 import { UsageError } from './usage-error.ts';
 
@@ -14,7 +14,7 @@ const configs = z.array(z.looseObject({ type: z.string() }));
 export async function readRegularizerFile(path: string): Promise<RegularizerConfig[]> {
   let content: unknown;
   try {
-    content = parse(await readFile(path, 'utf8'));
+    content = parseYaml(await readFile(path, 'utf8')).value;
   } catch (error) {
     throw new UsageError(`${path} cannot be read as YAML: ${(error as Error).message}`);
   }

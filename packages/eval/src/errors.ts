@@ -28,6 +28,25 @@ export class QuestionFileError extends Error {
   }
 }
 
+const yamlTextMarker = Symbol.for('safetune.YamlTextError');
+
+/** Text that is not YAML, or more of it than can be read in reasonable time. */
+export class YamlTextError extends Error {
+  readonly [yamlTextMarker] = true;
+  /** From 1; undefined when the whole text is meant. */
+  readonly line: number | undefined;
+
+  constructor(line: number | undefined, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'YamlTextError';
+    this.line = line;
+  }
+
+  static isInstance(error: unknown): error is YamlTextError {
+    return carries(error, yamlTextMarker);
+  }
+}
+
 const questionTypeMarker = Symbol.for('safetune.QuestionTypeError');
 
 /** A question of a type that this package does not know how to judge. */
