@@ -30,7 +30,7 @@ export function render(
     throw new ChatTemplateError(
       describeExample(example),
       example.origin,
-      `the chat template cannot render ${printable(roles, 200)}: ${printable(reason, 500)}`,
+      `the chat template cannot render ${printable(roles, 80)}: ${printable(reason, 500)}`,
       { cause },
     );
   }

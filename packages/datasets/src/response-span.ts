@@ -1,3 +1,4 @@
+import type { ChatTemplateError } from './errors.ts';
 import type { ChatExample } from './example.ts';
 import { failure, promptEnd } from './generation-prompt.ts';
 import { type RenderedChat, render } from './rendering.ts';
@@ -58,15 +59,21 @@ function locate(
   for (const [index, { role }] of example.messages.entries()) {
     if (role !== 'assistant') continue;
     const between = previous && example.messages.slice(previous.index + 1, index + 1);
-    const expected =
-      previous && spans.length >= rendered ? turns.predict(previous, between ?? []) : undefined;
+    let expected = previous && spans.length >= rendered ? turns.predict(previous, between ?? []) : undefined;
+    // An empty content is found anywhere; a turn must end behind it.
+    if (expected && tokenEnd(expected, whole, tokenizer, tokensBefore) === undefined) expected = undefined;
     const isChecked = expected === undefined || Number.isInteger(Math.log2(spans.length + 1));
-    const found = isChecked ? textSpan(example, index, whole, tokenizer) : expected;
-    if (expected !== undefined && !isSame(expected, found)) return undefined;
-    if (isChecked && previous) turns.learn(previous, between ?? [], found);
+    let found = expected;
+    if (found === undefined || isChecked) {
+      found = textSpan(example, index, whole, tokenizer);
+      if (expected !== undefined && !isSame(expected, found)) return undefined;
+      if (previous) turns.learn(previous, between ?? [], found);
+    }
     const start = tokensBefore(found.start);
     if (start >= maxLength) break;
-    spans.push({ start, end: tokenEnd(example, index, found, start, whole, tokenizer, tokensBefore) });
+    const end = tokenEnd(found, whole, tokenizer, tokensBefore);
+    if (end === undefined) throw endless(example, index, found, tokenizer);
+    spans.push({ start, end });
     previous = { ...found, index };
     unchecked = isChecked ? undefined : found;
   }
@@ -97,38 +104,39 @@ function textSpan(
   return { start, end: start + kept, closed: false };
 }
 
+/** Behind the end-of-turn token that closes a response; undefined when there is none. */
 function tokenEnd(
-  example: ChatExample,
-  index: number,
-  { end: textEnd, closed }: TextSpan,
-  start: number,
+  { start, end: textEnd, closed }: TextSpan,
   whole: RenderedChat,
   tokenizer: ChatTokenizer,
   tokensBefore: (offset: number) => number,
-): number {
+): number | undefined {
   const endsTurn = (at: number) => tokenizer.endOfTurnTokenIds.includes(whole.tokenIds[at] ?? -1);
   let end = tokensBefore(textEnd);
-  if (!closed) {
-    if (endsTurn(end)) return end + 1;
-    throw failure(
-      example,
-      index,
-      'the chat template rewrites this earlier turn, and its content is not found in the rendered conversation. ' +
-        'Split the conversation into one example per response, or use another template.',
-    );
-  }
-  while (end > start && !endsTurn(end - 1)) end -= 1;
-  if (end === start) {
-    throw failure(
-      example,
-      index,
-      'the chat template puts no end-of-turn token behind this response, so a model could not learn to stop. ' +
-        `Check the tokenizer's endOfTurnTokenIds (${tokenizer.endOfTurnTokenIds.join(', ') || 'none'}) against its template.`,
-    );
-  }
+  if (!closed) return endsTurn(end) ? end + 1 : undefined;
+  const first = tokensBefore(start);
+  while (end > first && !endsTurn(end - 1)) end -= 1;
+  if (end === first) return undefined;
   // Where a template closes a turn with several of them, generation stops at the first.
-  while (end - 1 > start && endsTurn(end - 2)) end -= 1;
+  while (end - 1 > first && endsTurn(end - 2)) end -= 1;
   return end;
+}
+
+function endless(
+  example: ChatExample,
+  index: number,
+  { closed }: TextSpan,
+  tokenizer: ChatTokenizer,
+): ChatTemplateError {
+  return failure(
+    example,
+    index,
+    closed
+      ? 'the chat template puts no end-of-turn token behind this response, so a model could not learn to stop. ' +
+          `Check the tokenizer's endOfTurnTokenIds (${tokenizer.endOfTurnTokenIds.join(', ') || 'none'}) against its template.`
+      : 'the chat template rewrites this earlier turn, and its content is not found in the rendered conversation. ' +
+          'Split the conversation into one example per response, or use another template.',
+  );
 }
 
 /**

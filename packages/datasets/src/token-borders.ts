@@ -20,12 +20,15 @@ export function tokenBorders(
   tokenizer: ChatTokenizer,
 ): (offset: number) => number {
   const anchors = findAnchors({ text, tokenIds }, tokenizer);
+  const known = new Map<number, number>([[text.length, tokenIds.length]]);
   return (offset) => {
-    if (offset === text.length) return tokenIds.length;
+    const before = known.get(offset);
+    if (before !== undefined) return before;
     const { offset: from, index } = lastBefore(anchors, offset) ?? { offset: 0, index: 0 };
     const encoded = tokenizer.encode(text.slice(from, offset));
     let length = 0;
     while (length < encoded.length && encoded[length] === tokenIds[index + length]) length += 1;
+    known.set(offset, index + length);
     return index + length;
   };
 }
