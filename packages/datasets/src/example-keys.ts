@@ -138,12 +138,15 @@ export function refusedMessageKey(message: object): string | undefined {
  */
 export function refusedRowKey(row: object, contents: readonly string[]): string | undefined {
   for (const [key, value] of Object.entries(row)) {
-    if (asksNothing(value) || isCopy(value, contents)) continue;
+    if (asksNothing(value)) continue;
     const plain = plainKey(key);
     const rule = rowRules.find(({ pattern }) => pattern.test(plain));
-    if (rule !== undefined && !isHarmless(rule, value)) return refusal(key, value, rule.why);
     const isText = typeof value === 'string' || typeof value === 'object';
-    if (isText && secondTexts.test(plain)) return refusal(key, value, secondText);
+    const why =
+      rule === undefined
+        ? isText && secondTexts.test(plain) && secondText
+        : !isHarmless(rule, value) && rule.why;
+    if (why && !isCopy(value, contents)) return refusal(key, value, why);
   }
   return undefined;
 }
@@ -157,8 +160,8 @@ function plainKey(key: string): string {
 }
 
 function isHarmless(rule: KeyRule, value: unknown): boolean {
-  if (Array.isArray(value)) return value.every((item) => isHarmless(rule, item));
-  return rule.isHarmless?.(value) ?? false;
+  const { isHarmless: passes = () => false } = rule;
+  return Array.isArray(value) ? value.every((item) => passes(item)) : passes(value);
 }
 
 function asksNothing(value: unknown): boolean {
@@ -166,13 +169,22 @@ function asksNothing(value: unknown): boolean {
   return typeof value === 'object' && Object.keys(value).length === 0;
 }
 
+/** Longer texts are compared as a whole: to search one in another may take the product of their lengths. */
+const searchable = 1e9;
+
 /** Whether a text, or a list of texts or messages, only repeats what the messages say. */
 function isCopy(value: unknown, contents: readonly string[]): boolean {
-  if (typeof value === 'string') return contents.some((content) => content.includes(value.trim()));
+  if (typeof value === 'string') {
+    const text = value.trim();
+    return contents.some(
+      (content) => content === value || (text.length * content.length < searchable && content.includes(text)),
+    );
+  }
   if (!Array.isArray(value)) return false;
+  const said = new Set(contents);
   return value.every((item: unknown) => {
-    if (typeof item === 'string') return isCopy(item, contents);
-    const { content, value: said } = (item ?? {}) as { content?: unknown; value?: unknown };
-    return [content, said].some((text) => typeof text === 'string' && contents.includes(text));
+    if (typeof item === 'string') return said.has(item);
+    const { content, value: text } = (item ?? {}) as { content?: unknown; value?: unknown };
+    return [content, text].some((one) => typeof one === 'string' && said.has(one));
   });
 }

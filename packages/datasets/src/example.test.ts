@@ -139,6 +139,12 @@ describe('keys that would change what is trained', () => {
     expect(parseChatExample(row, origin)).toEqual({ messages, origin });
   });
 
+  it('takes values that are nested without end', () => {
+    const nested = JSON.parse(`${'['.repeat(100_000)}1${']'.repeat(100_000)}`);
+    expect(refusalOf({ loss_mask: nested, messages })).toContain('key "loss_mask" is a list');
+    expect(parseChatExample({ other: nested, messages }, origin)).toEqual({ messages, origin });
+  });
+
   it('shows no control character of the file', () => {
     const message = refusalOf({ messages: [{ role: '\u001b[31m\u202ered', content: 'x' }] });
     expect(message).toContain('"\\u001b[31m\\u202ered"');
