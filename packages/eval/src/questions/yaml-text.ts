@@ -40,14 +40,14 @@ export function parseYaml(text: string): YamlText {
   if (problem !== undefined) {
     // The library repeats the source below the first line of its message; the line says it already.
     const reason = problem.message.split('\n')[0]?.replace(/:$/, '') ?? '';
-    throw new YamlTextError(problem.linePos?.[0].line, printable(reason), { cause: problem });
+    throw new YamlTextError(problem.linePos?.[0].line, reason, { cause: problem });
   }
   checkNodes(document, lineAt);
   try {
     const value: unknown = document.toJS({ maxAliasCount: mostAliases });
     return { value, lineOf: (path) => lineAt(document.getIn(path, true)) };
   } catch (cause) {
-    throw new YamlTextError(undefined, printable((cause as Error).message), { cause });
+    throw new YamlTextError(undefined, (cause as Error).message, { cause });
   }
 }
 
@@ -67,7 +67,7 @@ function checkNodes(
       for (const { key } of items as Pair[]) {
         const name = isScalar(key) ? key.value : undefined;
         const refuse = (reason: string): never => {
-          throw new YamlTextError(lineAt(key), `key "${printable(String(name))}" ${reason}`);
+          throw new YamlTextError(lineAt(key), `key "${String(name).slice(0, 60)}" ${reason}`);
         };
         if (name === '__proto__') refuse('cannot be the name of anything');
         if (name !== undefined && name !== '<<' && keys.has(name)) refuse('stands twice in one mapping');
@@ -78,14 +78,4 @@ function checkNodes(
       if (isMap(key)) throw new YamlTextError(lineAt(key), 'a mapping cannot be a key');
     },
   });
-}
-
-/** Without control characters, which a file could send to the terminal. */
-function printable(text: string): string {
-  return text
-    .slice(0, 300)
-    .replace(
-      /[\p{Cc}\p{Cf}\p{Cs}]/gu,
-      (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-    );
 }
