@@ -9,13 +9,24 @@ export interface TextSpan {
   readonly closed: boolean;
 }
 
+type ContentForm = (content: string) => string;
+
+const afterThinking: ContentForm = (content) => content.slice(content.lastIndexOf('</think>') + 8);
+
+/** What templates make of a content: nothing, stripped, or without its thinking. */
+const contentForms: readonly ContentForm[] = [
+  (content) => content,
+  (content) => content.trim(),
+  (content) => (content.includes('</think>') ? afterThinking(content).trim() : content.trim()),
+];
+
 /** The fixed text around the contents, from the end of one response to the end of the next. */
 interface TurnPattern {
   readonly closed: boolean;
   /** Before each content, and behind the last. */
   readonly literals: readonly string[];
-  /** Whether the template strips the white space around each content. */
-  readonly isTrimmed: readonly boolean[];
+  /** How each content is written. */
+  readonly forms: readonly ContentForm[];
   /** From the response's start to its content: what a template writes that its generation prompt does not. */
   readonly opening: number;
 }
@@ -44,7 +55,7 @@ export class RepeatedTurns {
       const message = messages[index];
       if (message === undefined) break;
       start = position - pattern.opening;
-      const content = pattern.isTrimmed[index] ? message.content.trim() : message.content;
+      const content = pattern.forms[index]?.(message.content) ?? '';
       if (!this.#text.startsWith(content, position)) return undefined;
       position += content.length;
     }
@@ -55,23 +66,25 @@ export class RepeatedTurns {
   learn(previous: TextSpan, messages: readonly ChatMessage[], located: TextSpan): void {
     const text = this.#text.slice(previous.end, located.end);
     const literals: string[] = [];
-    const isTrimmed: boolean[] = [];
+    const forms: ContentForm[] = [];
     let position = 0;
     let contentAt = 0;
     for (const [index, { content }] of messages.entries()) {
       const isLast = index === messages.length - 1;
       const from = isLast ? located.start - previous.end : position;
-      const isVerbatim = text.includes(content, from) && (located.closed || !isLast);
-      const written = isVerbatim ? content : content.trim();
+      // Of a turn that is written otherwise while it is the last, the end was found behind its stripped content.
+      const possible = isLast && !located.closed ? contentForms.slice(1) : contentForms;
+      const form = possible.find((candidate) => text.includes(candidate(content), from));
+      if (form === undefined) return;
+      const written = form(content);
       contentAt = text.indexOf(written, from);
-      if (contentAt === -1) return;
       literals.push(text.slice(position, contentAt));
-      isTrimmed.push(!isVerbatim);
+      forms.push(form);
       position = contentAt + written.length;
     }
     literals.push(text.slice(position));
     const opening = previous.end + contentAt - located.start;
-    this.#patterns.set(keyOf(previous, messages), { closed: located.closed, literals, isTrimmed, opening });
+    this.#patterns.set(keyOf(previous, messages), { closed: located.closed, literals, forms, opening });
   }
 }
 

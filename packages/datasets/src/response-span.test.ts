@@ -70,6 +70,10 @@ const text = fc.oneof(
 );
 const ask = fc.record({ role: fc.constantFrom('user', 'user', 'user', 'tool'), content: text });
 const answer = fc.record({ role: fc.constant('assistant'), content: text });
+const thinking = [
+  { role: 'user', content: 'why?' },
+  { role: 'assistant', content: '<think>\nhm\n</think>\n\nso' },
+];
 const repeated = [
   { role: 'user', content: 'hello' },
   { role: 'assistant', content: 'hello' },
@@ -81,7 +85,7 @@ const silent = [
 /** Mostly question and answer by turns, as conversations are; sometimes not. */
 const round = fc.oneof(
   // The same again and again, so that one turn is known from others.
-  { weight: 8, arbitrary: fc.constantFrom(repeated, silent) },
+  { weight: 8, arbitrary: fc.constantFrom(repeated, silent, thinking) },
   { weight: 8, arbitrary: fc.tuple(ask, answer) },
   { weight: 1, arbitrary: fc.tuple(ask, ask, answer) },
   { weight: 1, arbitrary: fc.tuple(answer) },
@@ -160,6 +164,23 @@ describe('long conversations', () => {
     expect(long.messages).toBeLessThan(4000 * 20);
     // Cut at a few tokens, only their renderings are made.
     expect(work(4000, 100, 5).messages).toBeLessThan(4000 + 1000);
+  });
+
+  it('takes no longer where a template drops earlier thinking', () => {
+    const tokenizer = thinkingTokenizer();
+    let messages = 0;
+    const counted: ChatTokenizer = {
+      ...tokenizer,
+      renderChat: (list, options) => {
+        messages += list.length;
+        return tokenizer.renderChat(list, options);
+      },
+    };
+    const example = chatOf(1000, (index) =>
+      index % 2 ? `<think>\nhm ${index}\n</think>\n\nso ${index}` : 'why?',
+    );
+    expect(byOurs(example, counted)).toEqual(bySlowWay(example, tokenizer));
+    expect(messages).toBeLessThan(1000 * 20);
   });
 
   it('finds the end of a content of which a template keeps nothing, in one walk', () => {
