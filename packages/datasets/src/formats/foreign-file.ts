@@ -44,7 +44,6 @@ const magicBytes: readonly (readonly [bytes: string, format: ForeignFormat])[] =
   ],
   ['SQLite format 3\x00', { what: 'an SQLite database', advice: convert }],
   ['Obj\x01', { what: 'an Avro file', advice: convert }],
-  ['ORC', { what: 'an ORC file', advice: convert }],
   ['\x89HDF\r\n', { what: 'an HDF5 file', advice: convert }],
   [
     '\x93NUMPY',

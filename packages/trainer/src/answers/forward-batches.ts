@@ -8,6 +8,7 @@ import {
   type TensorType,
   tensorType,
 } from '@safetune/tensor';
+import { paddingToken } from '../data/batches.ts';
 import { TrainOptionError } from '../errors.ts';
 
 /** What a forward pass over whole conversations needs; nothing is trained. */
@@ -68,7 +69,7 @@ export function* forwardBatches(
     yield {
       batch: padBatch(
         places.map((place) => tokenized[place]!),
-        { padTokenId: tokenizer.padTokenId },
+        { padTokenId: paddingToken(tokenizer, vocabularySize) },
       ),
       places,
     };

@@ -52,9 +52,20 @@ export function trainingBatches(options: BatchStreamOptions): AsyncIterable<Batc
   return batchExamples(tokenizeChats(stream, tokenizer, tokenize), {
     batchSize,
     seed,
-    padTokenId: tokenizer.padTokenId,
+    padTokenId: paddingToken(tokenizer, tokenize?.vocabularySize),
     ...(bucketWindow === undefined ? {} : { bucketWindow }),
   });
+}
+
+/**
+ * What rows are filled up with. Many tokenizers have a padding token that was added behind the model's last one; as padding
+ * is masked, any token that the model has will do.
+ */
+export function paddingToken(
+  { padTokenId }: ChatTokenizer,
+  vocabularySize = Number.POSITIVE_INFINITY,
+): number {
+  return padTokenId < vocabularySize ? padTokenId : 0;
 }
 
 /** Takes the batches of one optimizer step from the stream; undefined when it has ended. */

@@ -37,6 +37,14 @@ it('refuses a token that the model does not have before anything is compiled', a
   expect(error).toMatchObject({ tokenId: config.vocabularySize, origin: { file: 'chats.jsonl', line: 12 } });
 });
 
+it('fills rows up with a token of the model where the padding token is none', async () => {
+  const { model, tokenizer, ...options } = await setUp();
+  const added = { ...tokenizer, padTokenId: model.config.vocabularySize };
+  const examples = [chat({}), chat({ content: 'a longer answer than that' })];
+  const { last } = await train({ ...options, model, tokenizer: added, examples });
+  expect(last?.loss).toBe((await train({ ...(await setUp()), examples })).last?.loss);
+});
+
 it('refuses an example with a key that asks for more', async () => {
   const options = await setUp();
   const error = await train({ ...options, examples: [chat({ train: false })] }).catch(
