@@ -108,7 +108,7 @@ export function mutatedJson(originals: readonly unknown[]): fc.Arbitrary<unknown
       for (const { at, put } of changes) {
         const places = placesOf(root);
         const [holder, key] = places[Math.floor(at * places.length) % places.length]!;
-        (holder as Record<string, unknown>)[key] = put;
+        (holder as Record<string, unknown>)[key] = structuredClone(put);
       }
       return root.value;
     });
