@@ -96,6 +96,12 @@ describe('createLoraAdapter', () => {
     expect(() => createLoraAdapter(layers, { r: 2, target_modules }, { seed: 0.5 })).toThrow(RangeError);
   });
 
+  it('takes a rank by default that fits the narrowest layer', () => {
+    const { config, modules } = createLoraAdapter(layers, { target_modules });
+    expect(config.r).toBe(12);
+    expect(modules.map(({ rank }) => rank)).toEqual([12, 12, 12, 12, 12, 12]);
+  });
+
   it.each([
     ['r', { r: 13 }],
     ['r', { r: 1e7 }],

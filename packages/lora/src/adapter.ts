@@ -28,7 +28,8 @@ export interface CreateLoraAdapterOptions {
  * yet (see {@link initializeFactors}).
  *
  * @param layers - the model's linear layers, without its output head.
- * @param config - fields that differ from {@link loraConfig}'s defaults. 'all-linear' becomes the list of the layers.
+ * @param config - fields that differ from {@link loraConfig}'s defaults; `r` left out is 32, or the smaller side of the
+ * narrowest layer where that is less. 'all-linear' becomes the list of the layers.
  * @throws LoraConfigError, UnsupportedLoraFeatureError for the configuration, also for a rank above the smaller side of a
  * layer, which could do no more than one as large as that; NoTargetModulesError, UnmatchedPatternError when it, or an entry of it, fits no layer.
  *
@@ -40,9 +41,12 @@ export function createLoraAdapter(
   config: Partial<LoraConfig> = {},
   { seed = 0 }: CreateLoraAdapterOptions = {},
 ): LoraAdapter {
-  const complete = loraConfig(config);
-  requireTrainable(complete);
-  requireEveryPatternMatches(complete, layers);
+  const asked = loraConfig(config);
+  requireTrainable(asked);
+  requireEveryPatternMatches(asked, layers);
+  // A default serves small models too; what was asked for must make sense.
+  const narrowest = Math.min(...targetModules(asked, layers).map(largestRank));
+  const complete = config.r === undefined ? { ...asked, r: Math.min(asked.r, narrowest) } : asked;
   const targets = targetModules(complete, layers);
   for (const target of targets) requireUsefulRank(complete, target);
   const adapter = adapterOver(spelledOut(complete, targets), targets);
@@ -63,9 +67,15 @@ export function copyLoraAdapter(
   return adapterOver(config, modules, values);
 }
 
+/** No update of a layer has a higher one. */
+function largestRank({ inFeatures, outFeatures }: LinearLayer): number {
+  return Math.min(inFeatures, outFeatures);
+}
+
 /** @throws LoraConfigError */
-function requireUsefulRank({ r }: LoraConfig, { name, rank, inFeatures, outFeatures }: TargetModule): void {
-  const largest = Math.min(inFeatures, outFeatures);
+function requireUsefulRank({ r }: LoraConfig, target: TargetModule): void {
+  const { name, rank, inFeatures, outFeatures } = target;
+  const largest = largestRank(target);
   if (rank <= largest) return;
   throw new LoraConfigError(
     rank === r ? 'r' : 'rank_pattern',

@@ -340,6 +340,16 @@ describe('loadLoraAdapter', () => {
     });
   });
 
+  it('takes no number of a block that no model has so many of', async () => {
+    const directory = temporaryDirectory();
+    const module = 'model.layers.4000000000.self_attn.q_proj';
+    await saveLoraAdapter(
+      directory,
+      createLoraAdapter([{ name: module, inFeatures: 6, outFeatures: 4 }], { r: 2 }),
+    );
+    await expect(loadLoraAdapter(directory)).rejects.toMatchObject({ problem: 'unknown-module' });
+  });
+
   it('knows a model, a name of the hub and a file for what they are', async () => {
     await writeFile(join(temporaryDirectory(), 'config.json'), '{}');
     await expect(loadLoraAdapter(temporaryDirectory())).rejects.toThrow(/a model, not an adapter/);
