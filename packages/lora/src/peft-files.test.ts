@@ -343,10 +343,8 @@ describe('loadLoraAdapter', () => {
   it('takes no number of a block that no model has so many of', async () => {
     const directory = temporaryDirectory();
     const module = 'model.layers.4000000000.self_attn.q_proj';
-    await saveLoraAdapter(
-      directory,
-      createLoraAdapter([{ name: module, inFeatures: 6, outFeatures: 4 }], { r: 2 }),
-    );
+    const layer = { name: module, inFeatures: 6, outFeatures: 4 };
+    await saveLoraAdapter(directory, createLoraAdapter([layer], { r: 2, target_modules: ['q_proj'] }));
     await expect(loadLoraAdapter(directory)).rejects.toMatchObject({ problem: 'unknown-module' });
   });
 
