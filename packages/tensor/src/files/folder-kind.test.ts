@@ -34,11 +34,13 @@ it('knows names of the hub, absent folders and files', async () => {
   expect(await folderMistake('no-such-org/no-such-model', 'model')).toMatch(
     /hf download no-such-org\/no-such-model/,
   );
-  expect(await folderMistake(join(directory(), 'absent'), 'model')).toBe('there is no such folder');
-  expect(await folderMistake('./absent', 'model')).toBe('there is no such folder');
+  expect(await folderMistake(join(directory(), 'absent'), 'model')).toBe('does not exist');
+  expect(await folderMistake('./absent', 'model')).toBe('does not exist');
   const file = join(directory(), 'model.gguf');
   await writeFile(file, 'GGUF\u0003');
-  expect(await folderMistake(file, 'model')).toMatch(/is a file, a GGUF file.*; give the folder/);
+  expect(await folderMistake(file, 'model')).toMatch(/is a GGUF file.*original safetensors checkpoint/);
+  await writeFile(file, 'x');
+  expect(await folderMistake(file, 'model')).toBe('is a file; give the folder that holds it');
 });
 
 it('knows weights in other formats, and the folder above the revisions of the hub cache', async () => {

@@ -14,7 +14,7 @@ export async function folderMistake(
 ): Promise<string | undefined> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) return absent(path);
-  if (found.isFile()) return `is a file, ${await fileKind(path)}; give the folder that holds it`;
+  if (found.isFile()) return (await fileKind(path)) ?? 'is a file; give the folder that holds it';
   if (!found.isDirectory()) return 'is no folder';
   const names = await namesIn(path);
   const other = names.has('adapter_config.json') ? 'adapter' : names.has('config.json') ? 'model' : undefined;
@@ -36,19 +36,20 @@ export async function folderMistake(
 }
 
 function absent(path: string): string {
-  if (!/^[\w.-]+\/[\w.-]+$/.test(path) || path.startsWith('.')) return 'there is no such folder';
+  if (!/^[\w.-]+\/[\w.-]+$/.test(path) || path.startsWith('.')) return 'does not exist';
   return (
-    'there is no such folder. It looks like a name on the Hugging Face hub, and nothing is downloaded here: fetch it ' +
+    'does not exist. It looks like a name on the Hugging Face hub, and nothing is downloaded here: fetch it ' +
     `with \`hf download ${path} --local-dir FOLDER\` and give that folder`
   );
 }
 
-async function fileKind(path: string): Promise<string> {
+async function fileKind(path: string): Promise<string | undefined> {
   const { handle } = await openRegularFile(path);
   try {
     const first = Buffer.alloc(64);
     const { bytesRead } = await handle.read(first, 0, first.length, 0);
-    return kindOfContent(first.subarray(0, bytesRead)) ?? 'not a folder';
+    const kind = kindOfContent(first.subarray(0, bytesRead));
+    return kind === undefined ? undefined : `is ${kind}`;
   } finally {
     await handle.close();
   }
