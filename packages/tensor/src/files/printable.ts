@@ -9,16 +9,16 @@ const shownCharacters = 200;
  * characters are written as escapes such as `\u001b`, and a long text is cut.
  */
 export function printable(text: string, limit = shownCharacters): string {
-  const cut = text.length > limit ? `${text.slice(0, limit)}... (${text.length} characters)` : text;
-  return cut.replaceAll(
-    unprintable,
-    (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`,
-  );
+  const escaped = text
+    .slice(0, limit)
+    .replaceAll(unprintable, (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`);
+  const isCut = text.length > limit || escaped.length > limit;
+  return isCut ? `${escaped.slice(0, limit)}... (${text.length} characters)` : escaped;
 }
 
 /** A message of an error as a whole, {@link printable}: the last guard of classes whose messages name strangers' things. */
 export function printableMessage(message: string): string {
-  return printable(message, 4000);
+  return printable(message, 3000);
 }
 
 /** The first few of a list of names, {@link printable}, and how many more there are. */
