@@ -47,6 +47,10 @@ export async function openCheckpoint(directory: string, { name = 'model' } = {})
       }
       placed.set(tensor, shard);
     }
+    if (placed.size > maximumTensors) {
+      const message = `its shards hold more than ${maximumTensors} tensors`;
+      throw new CheckpointError('too-many', directory, message, { file: join(directory, shard) });
+    }
     for (const [tensor, region] of opened.tensors) tensors.set(tensor, region);
     for (const [tensor, region] of opened.unsupported) unsupported.set(tensor, region);
   }
@@ -65,8 +69,8 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** The largest published checkpoints have 150,000 tensors, of about 100 bytes each here. */
-const maximumIndexBytes = 64e6;
+/** The largest published checkpoints have 150,000 tensors, each of about 100 bytes in the index. */
+const [maximumTensors, maximumIndexBytes] = [500_000, 64e6];
 
 /** The index's map from tensor to shard, checked to name plain files of the folder only. */
 async function readIndex(

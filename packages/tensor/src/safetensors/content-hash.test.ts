@@ -1,4 +1,4 @@
-import { mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect, it } from 'vitest';
@@ -15,8 +15,7 @@ async function writeWeights(...values: number[]) {
   await writeSafetensors(file, { w: arrayOf([values.length], ...values) });
   const { tensors } = await openSafetensors(file);
   const cache = join(directory(), 'cache');
-  await mkdir(cache, { recursive: true });
-  return { file, hash: async () => (await contentHash([...tensors.values()], cache)).hash };
+  return { file, hash: () => contentHash([...tensors.values()], cache) };
 }
 
 const remembered = () => readdir(join(directory(), 'cache'));

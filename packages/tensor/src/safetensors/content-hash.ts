@@ -1,11 +1,21 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomically } from '../atomic-file.ts';
+import { FileWriteError, writeFileAtomically } from '../atomic-file.ts';
 import { type ContentDigests, placeOf } from './checked-reads.ts';
 import { fileIdentity, isSettled } from './file-identity.ts';
 import { compareTensors } from './format.ts';
 import { type TensorRegion, tensorChunks } from './read.ts';
+
+/**
+ * SHA-256 of tensors' names, shapes, types and bytes; see {@link contentDigests}.
+ *
+ * @param cacheDirectory - made when missing.
+ * @throws SafetensorsError when a file vanished or shrank, FileWriteError when the cache cannot be written.
+ */
+export async function contentHash(sources: readonly TensorRegion[], cacheDirectory: string): Promise<string> {
+  return (await contentDigests(sources, cacheDirectory)).hash;
+}
 
 /** What tensors hold, in all and each. */
 export interface ContentHash {
@@ -18,13 +28,16 @@ export interface ContentHash {
  * Hashes tensors. Remembered in the cache for files that have not changed since, by their device, inode, size and times:
  * reading a large checkpoint takes longer than starting to train it.
  *
- * @param cacheDirectory - must exist.
+ * @param cacheDirectory - made when missing, private to the user.
  * @throws SafetensorsError when a file vanished or shrank, FileWriteError when the cache cannot be written.
  */
-export async function contentHash(
+export async function contentDigests(
   sources: readonly TensorRegion[],
   cacheDirectory: string,
 ): Promise<ContentHash> {
+  await mkdir(cacheDirectory, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    throw new FileWriteError(cacheDirectory, cause);
+  });
   const sorted = [...sources].sort(compareTensors);
   const { identity, settled } = await sourceState(sorted);
   const memory = join(cacheDirectory, `${identity}.hash`);

@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { FileWriteError } from '../atomic-file.ts';
 import { withCheckedReads } from './checked-reads.ts';
-import { contentHash } from './content-hash.ts';
+import { contentDigests } from './content-hash.ts';
 import { SafetensorsError } from './errors.ts';
 import { openSafetensors, type TensorRegion } from './read.ts';
 import { isIntact, sealFile } from './seal.ts';
@@ -36,10 +34,7 @@ export async function convertOnce(
   { sources, kind, results }: Conversion,
   cacheDirectory: string,
 ): Promise<ReadonlyMap<string, TensorRegion>> {
-  await mkdir(cacheDirectory, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
-    throw new FileWriteError(cacheDirectory, cause);
-  });
-  const { hash, digests } = await contentHash(sources, cacheDirectory);
+  const { hash, digests } = await contentDigests(sources, cacheDirectory);
   const path = join(cacheDirectory, `${hash}.${kind}.safetensors`);
   const cached = await openCached(path, results);
   if (cached !== undefined) return cached;

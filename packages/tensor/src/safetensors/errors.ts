@@ -128,9 +128,16 @@ const checkpointMarker = Symbol.for('safetune.CheckpointError');
  * - `index`: the index is not readable JSON with a `weight_map` of file names inside the folder;
  * - `missing-shard`: the index names a file that is not there;
  * - `missing-tensor`: a shard lacks a tensor the index places in it;
- * - `duplicate-tensor`: two shards hold a tensor of one name.
+ * - `duplicate-tensor`: two shards hold a tensor of one name;
+ * - `too-many`: there are more tensors than any model has.
  */
-export type CheckpointProblem = 'missing' | 'index' | 'missing-shard' | 'missing-tensor' | 'duplicate-tensor';
+export type CheckpointProblem =
+  | 'missing'
+  | 'index'
+  | 'missing-shard'
+  | 'missing-tensor'
+  | 'duplicate-tensor'
+  | 'too-many';
 
 /** A checkpoint folder whose parts are missing or do not fit together. */
 export class CheckpointError extends Error {
