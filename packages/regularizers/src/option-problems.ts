@@ -1,0 +1,20 @@
+import type { z } from 'zod';
+
+/** What is wrong with the options of a config, as a sentence. `known` are the names of all its options. */
+export function optionProblems(issues: readonly z.core.$ZodIssue[], known: readonly string[]): string {
+  return issues.map((issue) => problem(issue, known)).join('; ');
+}
+
+function problem(issue: z.core.$ZodIssue, known: readonly string[]): string {
+  const place = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const names = issue.keys.map((key) => `'${place === '' ? key : `${place}.${key}`}'`).join(' or ');
+    const options = place === '' ? `; its options are ${known.join(', ')}` : '';
+    return `there is no option ${names}${options}`;
+  }
+  if (issue.code === 'invalid_value') return `${place} must be ${issue.values.map(String).join(' or ')}`;
+  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
+    return `${place} must be a ${issue.expected}`;
+  }
+  return `${place}: ${issue.message}`;
+}
