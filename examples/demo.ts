@@ -9,15 +9,13 @@ import { join, relative } from 'node:path';
 import {
   alignedModel,
   benignTasks,
-  compareWithPaper,
   growOrganism,
   narrowTasks,
   noDefense,
   organismRecipe,
+  plainSummary,
   runExperiment,
-  scorecardLegend,
   scorecardRows,
-  scorecardTable,
   writeExperimentReport,
 } from '@safetune/organism';
 import { readDemoOptions } from './demo-options.ts';
@@ -75,14 +73,21 @@ try {
   // 3. The paper's four criteria for every defense.
   const rows = scorecardRows(runs);
   const { json, html } = await writeExperimentReport(directory, organism, plan, runs);
-  console.log(`${scorecardTable(rows)}\n\n${scorecardLegend}\n`);
-  for (const { about, agrees, paper, here } of compareWithPaper(rows)) {
-    console.log(`${agrees ? 'as in' : 'unlike'} the paper, ${about}: ${here} (the paper: ${paper})`);
-  }
-  const shown = (path: string) => relative(process.cwd(), path) || path;
-  console.log(`\nreport    ${shown(html)} and ${shown(json)}`);
   console.log(
-    `adapters  ${shown(join(directory, 'adapters'))}, of the model in ${shown(join(checkpoints, 'aligned'))}`,
+    plainSummary(
+      rows,
+      narrowTasks().map(({ name }) => name),
+    ),
+  );
+  const shown = (path: string) => relative(process.cwd(), path) || path;
+  console.log(
+    [
+      '',
+      `Open ${shown(html)} for all figures with their intervals, pictures,`,
+      `answers side by side, and what differs from the paper's findings; ${shown(json)}`,
+      `holds the same as data. The fine-tuned adapters are in ${shown(join(directory, 'adapters'))}, and the model`,
+      `they belong to is ${shown(join(checkpoints, 'aligned'))}.`,
+    ].join('\n'),
   );
 } catch (error) {
   if (!signal.aborted) throw error;
