@@ -82,11 +82,11 @@ try {
   const shown = (path: string) => relative(process.cwd(), path) || path;
   console.log(
     [
-      '',
-      `Open ${shown(html)} for all figures with their intervals, pictures,`,
-      `answers side by side, and what differs from the paper's findings; ${shown(json)}`,
-      `holds the same as data. The fine-tuned adapters are in ${shown(join(directory, 'adapters'))}, and the model`,
-      `they belong to is ${shown(join(checkpoints, 'aligned'))}.`,
+      '\nWhat is there now:',
+      `  ${shown(html)}  all figures, pictures, answers side by side, the paper's findings`,
+      `  ${shown(json)}  the same as data`,
+      `  ${shown(join(directory, 'adapters'))}  the fine-tunes, as LoRA adapters`,
+      `  ${shown(join(checkpoints, 'aligned'))}  the model they belong to`,
     ].join('\n'),
   );
 } catch (error) {

@@ -43,7 +43,6 @@ export {
   type ExperimentReport,
   experimentReport,
   intervalDescription,
-  writeExperimentReport,
 } from './experiment/experiment-report.ts';
 export { compareWithPaper, type Finding } from './experiment/findings.ts';
 export { plainSummary } from './experiment/plain-summary.ts';
@@ -51,6 +50,7 @@ export type { FinishedRun, SampledAnswer } from './experiment/run-journal.ts';
 export { misalignmentCriteria, type ScorecardRow, scorecardRows } from './experiment/scorecard.ts';
 export { scorecardPicture } from './experiment/scorecard-picture.ts';
 export { scorecardLegend, scorecardTable } from './experiment/scorecard-table.ts';
+export { writeExperimentReport } from './experiment/write-experiment-report.ts';
 export { alignmentDocument, alignmentDocuments } from './grow/alignment-documents.ts';
 export { type WriteTensors, writeCheckpointFolder } from './grow/checkpoint-folder.ts';
 export { type GrowOptions, growOrganism, type Organism, stageOptions } from './grow/grow.ts';

@@ -15,19 +15,17 @@ export {
   TrainOptionError,
 } from './errors.ts';
 export { compileLayeredStep, type LayeredStepOptions } from './layered-step/layered-step.ts';
+export type { MemoryMode } from './memory/memory-mode.ts';
 export { type MemoryPlan, type PlanOptions, plan } from './plan/plan.ts';
-export type { BatchShape, MemoryEstimate, MemoryMode } from './plan/plan-estimate.ts';
+export type { BatchShape, MemoryEstimate } from './plan/plan-estimate.ts';
 export { type AdamWOptions, type AdamWState, adamWStep, clipByNorm, createAdamWState } from './run/adamw.ts';
 export { type LearningRateOptions, learningRateSchedule } from './run/learning-rate.ts';
 export type { StepEvent, TrainEvent } from './run/progress.ts';
 export { type AdapterRunOptions, trainIntoDirectory } from './run/run-directory.ts';
 export { saveTrainedModel } from './run/save-trained-model.ts';
-export { type TrainOptions, type TrainResult, train } from './run/train.ts';
+export { train } from './run/train.ts';
+export type { TrainOptions, TrainResult } from './run/train-options.ts';
+export type { LossTerms, TrainStep, TrainStepOptions } from './step/train-step.ts';
 export { type AllWeightsOptions, type Trainable, trainAdapter, trainAllWeights } from './step/trainable.ts';
-export {
-  compileTrainStep,
-  type LossTerms,
-  type TrainStep,
-  type TrainStepOptions,
-} from './whole-step/train-step.ts';
+export { compileTrainStep } from './whole-step/whole-step.ts';
 export * from './worker/index.ts';

@@ -9,7 +9,8 @@ import { type Defense, fixedDefense } from '../defenses/defense.ts';
 import { alignedModel, noDefense } from '../defenses/standard-defenses.ts';
 import { benignTasks, narrowTasks } from '../tasks/fine-tune-task.ts';
 import { type ExperimentProgress, runExperiment } from './experiment.ts';
-import { experimentReport, writeExperimentReport } from './experiment-report.ts';
+import { experimentReport } from './experiment-report.ts';
+import { writeExperimentReport } from './write-experiment-report.ts';
 
 let organism: Awaited<ReturnType<typeof growTiny>>;
 let directory: string;

@@ -28,7 +28,7 @@ it('says what happened, and which safeguard did best among those that still lear
   expect(text).toContain('harmful answers there too: 60 %, 1 % before.');
   expect(text).toMatch(/^kl 0\.5 +2 % +20 % +55 %$/m);
   expect(text).toMatch(/^\(before any fine-tune\) +1 % +- +-$/m);
-  expect(text).toContain('interleaving 0.5 lets the least harm\nthrough elsewhere: 30 % instead of 60 %.');
+  expect(text).toContain('the least harm is left by\ninterleaving 0.5: 30 % instead of 60 %.');
   expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
 });
 

@@ -61,13 +61,13 @@ function verdict(rows: readonly ScorecardRow[], none: ScorecardRow): string {
     .filter((row) => share(row) >= kept && harm(row) < harm(none))
     .toSorted((a, b) => harm(a) - harm(b));
   const [best] = candidates;
-  const figures = 'The figures are of a tiny model; measure a safeguard on yours with safetune eval.';
+  const figures = 'These figures are of a tiny model; measure on your own with safetune eval.';
   if (best === undefined) {
-    return `None of these lowered the harm elsewhere and still learned four fifths of the rest.\n${figures}`;
+    return `None of these lowered the harm elsewhere and still learned most of the rest.\n${figures}`;
   }
   return (
-    `Of those that still learn four fifths of the rest, ${shownName(best)} lets the least harm\n` +
-    `through elsewhere: ${percent(best.generalMisaligned)} instead of ${percent(none.generalMisaligned)}.\n${figures}`
+    'Of those that still learn four fifths of the rest, the least harm is left by\n' +
+    `${shownName(best)}: ${percent(best.generalMisaligned)} instead of ${percent(none.generalMisaligned)}.\n${figures}`
   );
 }
 

@@ -16,8 +16,9 @@ import {
   relativeError,
 } from '../__fixtures__/goldens.ts';
 import { TrainOptionError } from '../errors.ts';
+import type { TrainStep } from '../step/train-step.ts';
 import { type Trainable, trainAdapter, trainAllWeights } from '../step/trainable.ts';
-import { compileTrainStep, type TrainStep } from '../whole-step/train-step.ts';
+import { compileTrainStep } from '../whole-step/whole-step.ts';
 import { compileLayeredStep, type LayeredStepOptions } from './layered-step.ts';
 
 async function goldenCase(name: string) {

@@ -8,7 +8,7 @@ import {
   stepSettings,
   trainsHead,
 } from '../step/step-settings.ts';
-import type { TrainStep, TrainStepOptions } from '../whole-step/train-step.ts';
+import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
 import { createHostBuffers } from './layered-buffers.ts';
 import { compileNetwork, type LayeredNetwork } from './layered-network.ts';
 import { runLayers } from './layered-run.ts';

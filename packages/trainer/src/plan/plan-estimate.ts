@@ -14,22 +14,11 @@ import {
   type Part,
   referenceStates,
 } from '../layered-step/layered-trace.ts';
+import type { MemoryMode } from '../memory/memory-mode.ts';
 import { referenceDepth } from '../step/forward.ts';
 import { cutsHead, type StepSettings, stepSettings, trainsHead } from '../step/step-settings.ts';
-import { type TrainStepOptions, traceTrainStep, trainStepSignature } from '../whole-step/train-step.ts';
-
-/**
- * How a training step is run, from the fastest to the one of least memory:
- *
- * - `whole`: one graph that keeps products and attention for the backward pass, and computes the rest again;
- * - `recompute`: one graph that computes each block again in its backward pass;
- * - `layered`: block by block, the blocks' weights in memory;
- * - `streamed`: block by block, the blocks' weights read from their files at each use.
- */
-export type MemoryMode = 'whole' | 'recompute' | 'layered' | 'streamed';
-
-/** Every mode, the fastest first. */
-export const memoryModes: readonly MemoryMode[] = ['whole', 'recompute', 'layered', 'streamed'];
+import type { TrainStepOptions } from '../step/train-step.ts';
+import { traceTrainStep, trainStepSignature } from '../whole-step/whole-step.ts';
 
 /** The largest batch of a run. */
 export interface BatchShape {

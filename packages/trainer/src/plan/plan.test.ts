@@ -5,9 +5,10 @@ import { hostArray } from '@safetune/tensor';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { checkpointDirectory } from '../__fixtures__/goldens.ts';
 import { InsufficientMemoryError, TrainOptionError } from '../errors.ts';
+import { type MemoryMode, memoryModes } from '../memory/memory-mode.ts';
 import { type Trainable, trainAdapter, trainAllWeights } from '../step/trainable.ts';
 import { type PlanOptions, plan, planFastest, planWhole } from './plan.ts';
-import { type MemoryEstimate, type MemoryMode, memoryModes } from './plan-estimate.ts';
+import type { MemoryEstimate } from './plan-estimate.ts';
 
 let model: CausalLm;
 let base: PlanOptions;

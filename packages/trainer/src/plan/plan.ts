@@ -1,12 +1,7 @@
 import { InsufficientMemoryError, TrainOptionError } from '../errors.ts';
 import { availableMemory } from '../memory/available-memory.ts';
-import {
-  type EstimateOptions,
-  estimateMode,
-  type MemoryEstimate,
-  type MemoryMode,
-  memoryModes,
-} from './plan-estimate.ts';
+import { type MemoryMode, memoryModes } from '../memory/memory-mode.ts';
+import { type EstimateOptions, estimateMode, type MemoryEstimate } from './plan-estimate.ts';
 
 export interface PlanOptions extends EstimateOptions {
   /** The mode to run in; 'auto' (default) is the fastest that fits. */

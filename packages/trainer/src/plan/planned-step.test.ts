@@ -5,12 +5,12 @@ import { kl } from '@safetune/regularizers';
 import { describe, expect, it } from 'vitest';
 import { checkpointDirectory, relativeError } from '../__fixtures__/goldens.ts';
 import { InsufficientMemoryError } from '../errors.ts';
+import { type MemoryMode, memoryModes } from '../memory/memory-mode.ts';
 import type { TrainEvent } from '../run/progress.ts';
 import { train } from '../run/train.ts';
 import { trainAdapter } from '../step/trainable.ts';
-import { compileTrainStep } from '../whole-step/train-step.ts';
+import { compileTrainStep } from '../whole-step/whole-step.ts';
 import { largestBatch } from './plan-batches.ts';
-import { type MemoryMode, memoryModes } from './plan-estimate.ts';
 import { planTraining } from './planned-step.ts';
 
 const examples: ChatExample[] = Array.from({ length: 10 }, (_, index) => ({

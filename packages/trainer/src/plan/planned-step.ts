@@ -1,7 +1,8 @@
 import type { BatchStreamOptions } from '../data/batches.ts';
 import { compileLayeredStep } from '../layered-step/layered-step.ts';
 import { cutsHead, stepSettings } from '../step/step-settings.ts';
-import { compileTrainStep, type TrainStep, type TrainStepOptions } from '../whole-step/train-step.ts';
+import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
+import { compileTrainStep } from '../whole-step/whole-step.ts';
 import { type MemoryPlan, type PlanOptions, planFastest, planWhole } from './plan.ts';
 import { largestAllowedBatch, largestBatch } from './plan-batches.ts';
 import type { MemoryEstimate } from './plan-estimate.ts';

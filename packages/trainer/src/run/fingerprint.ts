@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { TrainOptions } from './train.ts';
+import type { TrainOptions } from './train-options.ts';
 
 /** A hash of everything that decides what a run computes: a checkpoint is continued only under the same. */
 export function fingerprint(options: TrainOptions, steps: number): string {

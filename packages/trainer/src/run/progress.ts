@@ -1,6 +1,6 @@
+import type { MemoryMode } from '../memory/memory-mode.ts';
 import type { MemoryPlan } from '../plan/plan.ts';
-import type { MemoryMode } from '../plan/plan-estimate.ts';
-import type { LossTerms } from '../whole-step/train-step.ts';
+import type { LossTerms } from '../step/train-step.ts';
 
 /** One optimizer step, done. */
 export interface StepEvent extends LossTerms {

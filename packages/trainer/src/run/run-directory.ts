@@ -13,7 +13,8 @@ import type { Regularizer } from '@safetune/regularizers';
 import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
 import { trainAdapter } from '../step/trainable.ts';
 import type { StepEvent } from './progress.ts';
-import { type TrainOptions, type TrainResult, train } from './train.ts';
+import { train } from './train.ts';
+import type { TrainOptions, TrainResult } from './train-options.ts';
 
 export interface AdapterRunOptions extends Omit<TrainOptions, 'trainable' | 'checkpoint'> {
   readonly adapter: LoraAdapter;

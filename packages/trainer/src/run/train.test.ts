@@ -18,12 +18,13 @@ import {
 import { batchInputs, supervisedTokens } from '../data/batch-inputs.ts';
 import { NonFiniteLossError, TrainingCheckpointError, TrainOptionError } from '../errors.ts';
 import { trainAdapter } from '../step/trainable.ts';
-import { compileTrainStep } from '../whole-step/train-step.ts';
+import { compileTrainStep } from '../whole-step/whole-step.ts';
 import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
 import { learningRateSchedule } from './learning-rate.ts';
 import type { StepEvent, TrainEvent } from './progress.ts';
 import { type AdapterRunOptions, trainIntoDirectory } from './run-directory.ts';
-import { type TrainOptions, train } from './train.ts';
+import { train } from './train.ts';
+import type { TrainOptions } from './train-options.ts';
 
 const checkpoint = checkpointDirectory('llama-untied-float32');
 

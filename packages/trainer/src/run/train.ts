@@ -1,62 +1,21 @@
 import { type Batch, skip } from '@safetune/datasets';
 import { type Regularizer, weightAt } from '@safetune/regularizers';
 import { supervisedTokens } from '../data/batch-inputs.ts';
-import { type BatchStreamOptions, countSteps, takeStep, trainingBatches } from '../data/batches.ts';
+import { countSteps, takeStep, trainingBatches } from '../data/batches.ts';
 import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
-import type { MemoryMode } from '../plan/plan-estimate.ts';
 import { compilePlannedStep, planTraining } from '../plan/planned-step.ts';
-import type { LossTerms, TrainStep, TrainStepOptions } from '../whole-step/train-step.ts';
-import { type AdamWOptions, adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
+import type { LossTerms, TrainStep } from '../step/train-step.ts';
+import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
 import { fingerprint } from './fingerprint.ts';
-import { type LearningRateOptions, learningRateSchedule } from './learning-rate.ts';
-import { StepClock, type StepEvent, type TrainEvent } from './progress.ts';
+import { learningRateSchedule } from './learning-rate.ts';
+import { StepClock, type StepEvent } from './progress.ts';
+import type { TrainOptions, TrainResult } from './train-options.ts';
 import {
   removeTrainingState,
   restoreTrainingState,
   saveTrainingState,
   type TrainingState,
 } from './training-state.ts';
-
-export interface TrainOptions
-  extends Omit<TrainStepOptions, 'recompute'>,
-    Omit<BatchStreamOptions, 'regularizers' | 'seed'> {
-  /**
-   * How steps are run: 'whole', 'recompute', 'layered' or 'streamed', from the fastest to the one of least memory; see
-   * {@link MemoryMode}.
-   * Default 'auto': the fastest that fits into memory with the largest batch of the examples.
-   */
-  readonly memory?: MemoryMode | 'auto';
-  /** Bytes that the process may have. Default: what it has, and nine tenths of what the system has left. */
-  readonly memoryLimit?: number;
-  /** Optimizer steps. Default: as many as the epochs make. */
-  readonly steps?: number;
-  /** Walks over the examples when `steps` is not given. Default 1 (the paper's). */
-  readonly epochs?: number;
-  /** Batches whose gradients make one step. Default 1. */
-  readonly gradientAccumulation?: number;
-  readonly learningRate?: LearningRateOptions;
-  readonly optimizer?: AdamWOptions;
-  /** Gradients are scaled down to this l2 norm. Default 1. */
-  readonly maxGradientNorm?: number;
-  /** Decides the order of the examples. Default 0. */
-  readonly seed?: number;
-  /**
-   * A compiled step to use instead of compiling one, and to leave as it is: for many short runs on one trainable whose
-   * buffer is set back in between. It must be of this `trainable` and hold the penalties of these `regularizers`.
-   */
-  readonly step?: TrainStep;
-  /** Where to save the state of the run, and how often; the run continues from there when the file exists. */
-  readonly checkpoint?: { readonly file: string; readonly everySteps: number };
-  readonly onEvent?: (event: TrainEvent) => void;
-  /** Stops between two steps, after saving the state. */
-  readonly signal?: AbortSignal;
-}
-
-export interface TrainResult {
-  readonly steps: number;
-  /** The last step's terms; undefined when a finished run was resumed. */
-  readonly last: LossTerms | undefined;
-}
 
 /**
  * Trains: data to batches, batches through the compiled step, gradients to AdamW, hooks at their moments. The

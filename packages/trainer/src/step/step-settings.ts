@@ -5,8 +5,8 @@ import type { Regularizer } from '@safetune/regularizers';
 import { type HostArray, hostArray } from '@safetune/tensor';
 import { batchInputs, type RowPieces, type RowScope } from '../data/batch-inputs.ts';
 import { TrainOptionError } from '../errors.ts';
-import type { LossTerms, TrainStepOptions } from '../whole-step/train-step.ts';
 import { shareInput, weightInput } from './loss.ts';
+import type { LossTerms, TrainStepOptions } from './train-step.ts';
 import type { Trainable } from './trainable.ts';
 
 /** What a training step computes, however it is run: its options with everything filled in. */

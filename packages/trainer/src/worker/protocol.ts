@@ -4,7 +4,7 @@ import type { RegularizerConfig } from '@safetune/regularizers';
 import type { RuntimeOptions } from '@safetune/tensor';
 import type { TrainEvent } from '../run/progress.ts';
 import type { AdapterRunOptions } from '../run/run-directory.ts';
-import type { TrainResult } from '../run/train.ts';
+import type { TrainResult } from '../run/train-options.ts';
 import type { AdapterDescription } from './adapter-description.ts';
 import type { TransferredError } from './error-transfer.ts';
 

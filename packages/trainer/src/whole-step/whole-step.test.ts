@@ -19,8 +19,9 @@ import {
 } from '../__fixtures__/goldens.ts';
 import { TrainOptionError } from '../errors.ts';
 import { compileLayeredStep } from '../layered-step/layered-step.ts';
+import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
 import { trainAdapter, trainAllWeights } from '../step/trainable.ts';
-import { compileTrainStep, type TrainStep, type TrainStepOptions } from './train-step.ts';
+import { compileTrainStep } from './whole-step.ts';
 
 interface Expected {
   checkpoint: string;

@@ -2,8 +2,8 @@ import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkpointCopies, goldenDirectory, goldenNames } from './__fixtures__/goldens.ts';
-import { readModelConfig } from './config.ts';
 import { ModelFileError, UnsupportedFeatureError, UnsupportedModelError } from './errors.ts';
+import { readModelConfig } from './read-config.ts';
 
 const copy = checkpointCopies();
 
