@@ -1,6 +1,7 @@
 import type { Command, OptionDefinition } from './command.ts';
-import { indented, section, twoColumns, wrap } from './terminal/layout.ts';
+import { section, twoColumns } from './terminal/layout.ts';
 import { columnsOf } from './terminal/output.ts';
+import { indented, wrap } from './terminal/wrap.ts';
 
 /** What `safetune --help` says. */
 export function mainHelp(commands: readonly Command[]): string {

@@ -1,4 +1,5 @@
 /** What is easily mistyped is refused before anything is read or written. */
+import { spawnSync } from 'node:child_process';
 import { link, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,6 +111,29 @@ describe('commands', () => {
       expect(await runCli(asked)).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
     }
   });
+});
+
+describe('the terminal', () => {
+  it('is not commanded by what is quoted', async () => {
+    const { stderr } = await runCli('\u001b[31mtrain\u0007');
+    expect(stderr).toContain("there is no command '\\x1b[31mtrain\\x07'");
+    await expectRefusal(train('escapes', '--target-modules', '\u009b2J'), '\\x9b2J');
+  });
+});
+
+it('an old Node gets a sentence', async () => {
+  const old = "{ ...process.versions, node: '20.11.0' }";
+  const pretend = `data:text/javascript,Object.defineProperty(process,'versions',{value:${encodeURIComponent(old)}})`;
+  const main = fileURLToPath(new URL('./main.ts', import.meta.url));
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ['--conditions=safetune-source', '--import', pretend, main, '--version'],
+    { encoding: 'utf8' },
+  );
+  expect(stderr).toBe(
+    'safetune: Node.js 20.11.0 is too old; safetune needs 22.12 or newer (https://nodejs.org)\n',
+  );
+  expect(status).toBe(1);
 });
 
 describe('what is there already', () => {

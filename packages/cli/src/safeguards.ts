@@ -8,7 +8,8 @@ import {
 } from '@safetune/regularizers';
 import { parse } from 'yaml';
 import { repeatedOption } from './option-values.ts';
-import { section, twoColumns, wrap } from './terminal/layout.ts';
+import { section, twoColumns } from './terminal/layout.ts';
+import { wrap } from './terminal/wrap.ts';
 import { UsageError } from './usage-error.ts';
 
 /**

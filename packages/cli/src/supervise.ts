@@ -1,6 +1,7 @@
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { graceSeconds, type ProgramData, type ProgramMessage, sharedNumbers } from './program-thread.ts';
 import { printable } from './terminal/printable.ts';
+import { wrapLines } from './terminal/wrap.ts';
 
 const inSources = import.meta.url.endsWith('.ts');
 const program = new URL(inSources ? './program.ts' : './program.js', import.meta.url);
@@ -28,6 +29,7 @@ export function supervise(rawArgs: readonly string[], entry: URL = program): Pro
   const write = (stream: NodeJS.WriteStream, text: string) => {
     if (!gone.has(stream)) stream.write(text);
   };
+  const note = (text: string) => write(stderr, wrapLines(text, stderr.columns ?? Number.POSITIVE_INFINITY));
 
   const workerData: ProgramData = {
     safetune: {
@@ -54,14 +56,12 @@ export function supervise(rawArgs: readonly string[], entry: URL = program): Pro
     if (isStopping || !canStop) return die(signal);
     isStopping = true;
     const seconds = graceSeconds(numbers.slowestSeconds);
-    write(
-      stderr,
+    note(
       `\nstopping after this step, in ${Math.ceil(seconds)} s at the latest; press Ctrl-C again to stop at once\n`,
     );
     worker.postMessage('stop');
     setTimeout(() => {
-      write(
-        stderr,
+      note(
         `safetune: did not stop within ${Math.ceil(seconds)} s and was ended; the last checkpoint is kept\n`,
       );
       die(signal);
@@ -71,7 +71,7 @@ export function supervise(rawArgs: readonly string[], entry: URL = program): Pro
 
   return new Promise((resolve) => {
     worker.on('error', (error) => {
-      write(stderr, `safetune: ${printable(describe(error))}\n`);
+      note(`safetune: ${printable(describe(error))}\n`);
       resolve(1);
     });
     worker.on('exit', (code) => resolve(code));

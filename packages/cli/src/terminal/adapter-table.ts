@@ -1,6 +1,7 @@
 import { textTable } from '@safetune/eval';
-import { wrap } from './layout.ts';
+
 import { printableName } from './printable.ts';
+import { wrap } from './wrap.ts';
 
 /**
  * A table about the modules of an adapter, whose first column holds their names. Where it is wider than `columns`, names

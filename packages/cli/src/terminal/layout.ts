@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { hasStyles } from './output.ts';
+import { indented, wrapped } from './wrap.ts';
 
 /** A heading with what belongs to it. */
 export function section(title: string, body: string): string {
@@ -22,26 +23,4 @@ export function twoColumns(rows: readonly (readonly [string, string])[], width: 
         .join('\n');
     })
     .join('\n');
-}
-
-/** Text in lines of at most `width` characters, but for longer words. */
-export function wrap(text: string, width: number): string {
-  return wrapped(text, width).join('\n');
-}
-
-export function indented(text: string, width: number, by = 2): string {
-  return wrapped(text, width - by)
-    .map((line) => ' '.repeat(by) + line)
-    .join('\n');
-}
-
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(/\s+/)) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width)
-      lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }

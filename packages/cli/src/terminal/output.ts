@@ -7,6 +7,7 @@ import {
   sharedNumbers,
 } from '../program-thread.ts';
 import { printable } from './printable.ts';
+import { wrapLines } from './wrap.ts';
 
 type StreamName = 'stdout' | 'stderr';
 
@@ -24,7 +25,9 @@ export function print(text: string): void {
 
 /** News that is no result, on stderr. Nothing in it can command the terminal. */
 export function note(text: string): void {
-  write('stderr', printable(text));
+  const columns = isTerminal('stderr') ? columnsOf('stderr') : undefined;
+  const safe = printable(text);
+  write('stderr', columns === undefined ? safe : wrapLines(safe, columns));
 }
 
 /** Text as it is; whatever in it comes from elsewhere must have gone through `printable`. */
