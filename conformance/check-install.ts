@@ -140,12 +140,17 @@ try {
     const printed = (await run('npx', 'safetune', '--version')).trim();
     if (printed !== version) throw new Error(`printed ${printed}, the package's version is ${version}`);
   });
-  const judge = await startJudge({ 80: 1 }, [], 8000);
-  for (const { readme, commands } of examples) {
-    if (commands !== '')
-      await check(`commands of ${readme}`, () => runIn(placeOf(readme), 'bash', '-e', '-c', commands));
-  }
-  await judge.stop();
+  await check('commands of the READMEs', async () => {
+    // The port that the examples name must be free.
+    const judge = await startJudge({ 80: 1 }, [], 8000);
+    try {
+      for (const { readme, commands } of examples) {
+        if (commands !== '') await runIn(placeOf(readme), 'bash', '-e', '-c', commands);
+      }
+    } finally {
+      await judge.stop();
+    }
+  });
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

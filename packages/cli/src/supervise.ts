@@ -38,7 +38,8 @@ export function supervise(rawArgs: readonly string[], entry: URL = program): Pro
       isTerminal: { stdout: stdout.isTTY === true, stderr: stderr.isTTY === true },
     },
   };
-  // One environment for both threads: what a package sets before it loads a library must reach that library.
+  // One environment for both threads: what a package sets before it loads a library must reach that library, such as the
+  // variable that keeps ONNX Runtime from sending telemetry.
   const worker = new Worker(entry, {
     name: 'safetune-command',
     workerData,

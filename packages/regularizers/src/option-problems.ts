@@ -5,6 +5,14 @@ export function optionProblems(issues: readonly z.core.$ZodIssue[], known: reado
   return issues.map((issue) => problem(issue, known)).join('; ');
 }
 
+const nouns: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+};
+
 function problem(issue: z.core.$ZodIssue, known: readonly string[]): string {
   const place = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {
@@ -14,7 +22,7 @@ function problem(issue: z.core.$ZodIssue, known: readonly string[]): string {
   }
   if (issue.code === 'invalid_value') return `${place} must be ${issue.values.map(String).join(' or ')}`;
   if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
-    return `${place} must be a ${issue.expected}`;
+    return `${place} must be ${nouns[issue.expected] ?? issue.expected}`;
   }
   return `${place}: ${issue.message}`;
 }
