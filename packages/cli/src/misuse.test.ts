@@ -1,5 +1,6 @@
 /** What is easily mistyped is refused before anything is read or written. */
 import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
 import { link, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -114,6 +115,20 @@ describe('commands', () => {
 });
 
 describe('the terminal', () => {
+  it('is reached through one file, which makes control characters visible', async () => {
+    const sources = globSync('**/*.ts', { cwd: import.meta.dirname }).filter(
+      (path) => !path.includes('test'),
+    );
+    const direct = await Promise.all(
+      sources.map(async (path) => {
+        const text = await readFile(join(import.meta.dirname, path), 'utf8');
+        return /process\.std(out|err)\b|console\./.test(text) ? path : '';
+      }),
+    );
+    const allowed = ['main.ts', 'terminal/output.ts'];
+    expect(direct.filter((path) => path !== '' && !allowed.includes(path))).toEqual([]);
+  });
+
   it('is not commanded by what is quoted', async () => {
     const { stderr } = await runCli('\u001b[31mtrain\u0007');
     expect(stderr).toContain("there is no command '\\x1b[31mtrain\\x07'");

@@ -1,16 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import {
   listRegularizers,
   parseRegularizer,
   type Regularizer,
-  type RegularizerConfig,
   regularizerFromConfig,
 } from '@safetune/regularizers';
-import { parse } from 'yaml';
 import { repeatedOption } from './option-values.ts';
+import { readRegularizerFile } from './regularizer-file.ts';
 import { section, twoColumns } from './terminal/layout.ts';
 import { wrap } from './terminal/wrap.ts';
-import { UsageError } from './usage-error.ts';
 
 /**
  * The safeguards that the options `--regularizer` and `--regularizers` ask for; none when neither is given.
@@ -22,31 +19,8 @@ export async function safeguardsOf(
   rawArgs: readonly string[],
 ): Promise<Regularizer[]> {
   const short = repeatedOption('regularizer', rawArgs).map(parseRegularizer);
-  const long = file === undefined ? [] : await readSafeguards(file);
+  const long = file === undefined ? [] : await readRegularizerFile(file);
   return [...short, ...long].map(regularizerFromConfig);
-}
-
-/** Configs from a YAML (or JSON) file: a list of objects, each with its `type`. */
-async function readSafeguards(path: string): Promise<RegularizerConfig[]> {
-  let content: unknown;
-  try {
-    content = parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw new UsageError(`${path} cannot be read as YAML: ${(error as Error).message}`);
-  }
-  const example = "'- {type: kl, weight: 0.1}'";
-  if (content === null || content === undefined || (Array.isArray(content) && content.length === 0)) {
-    throw new UsageError(
-      `${path} lists no safeguard: write some, such as ${example}, or leave --regularizers out`,
-    );
-  }
-  if (!Array.isArray(content))
-    throw new UsageError(`${path} must be a list of safeguards, such as ${example}`);
-  content.forEach((entry, index) => {
-    if (typeof (entry as RegularizerConfig | null)?.type === 'string') return;
-    throw new UsageError(`${path}: entry ${index + 1} has no type; write it as in ${example}`);
-  });
-  return content;
 }
 
 /** What a run says at its start: each safeguard with its strength, or that there is none. */
