@@ -128,7 +128,8 @@ export class AddedTokens {
       const start = token.lstrip ? Math.max(beforeWhitespace(text, match.start), behind) : match.start;
       const end = token.rstrip ? behindWhitespace(text, match.end, text.length) : match.end;
       if (behind < start) found.push({ start: behind, end: start, id: -1 });
-      found.push({ start, end, id: match.id });
+      // Spaces on its left that the token before took count once: a token of nothing but those is dropped.
+      if (start < end) found.push({ start, end, id: match.id });
       behind = end;
     }
     if (behind < text.length) found.push({ start: behind, end: text.length, id: -1 });

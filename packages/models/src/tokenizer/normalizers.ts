@@ -32,7 +32,7 @@ const builders: Readonly<Record<string, ComponentBuilder<Normalizer>>> = {
     const start = fields.strip_left ? behindWhitespace(text, 0, end) : 0;
     return { text: text.slice(start, end), atStart: atStart && start === 0 };
   }),
-  Prepend: component({ prepend: z.string() }, ({ prepend }) => mapText((text) => (text === '' ? text : prepend + text))),
+  Prepend: component({ prepend: z.string().min(1, 'must not be empty') }, ({ prepend }) => mapText((text) => (text === '' ? text : prepend + text))),
   Replace: component({ pattern: patternField, content: z.string() }, ({ pattern, content }, place) => {
     const matcher = matcherOf(pattern, place.at('pattern'));
     return ({ text, atStart }) => {
@@ -41,7 +41,8 @@ const builders: Readonly<Record<string, ComponentBuilder<Normalizer>>> = {
       const keepsStart =
         matches.length === 0 ||
         matches[0]! > 0 ||
-        (content !== '' && (matches[1] === 0 || matches[1] === unitsOf(codePointAt(text, 0))));
+        matches[1] === 0 ||
+        (content !== '' && matches[1] === unitsOf(codePointAt(text, 0)));
       return { text: replaceMatches(text, matches, content), atStart: atStart && keepsStart };
     };
   }),
