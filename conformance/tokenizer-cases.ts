@@ -56,7 +56,23 @@ const expressions = [
 ];
 const literals = [' ', 'a', 'e', '.', '\n', 'the', '▁', '  ', '\u0301', '👍', '', '(', '-'];
 
+/** An expression from the syntax's parts. */
+function expression(random: Random, depth = 0): string {
+  const atoms = ['a', 'e', 't', ' ', '.', '\\s', '\\S', '\\w', '\\W', '\\d', '\\p{L}', '\\P{L}', '\\p{Lu}', '\\p{M}', '\\n', '[a-m]', '[^a-m\\s]', '[\\p{N}\\p{P}]', '[^\\w]', '[ab[^c-z]&&[a-f]]', 'é', '中', '\\u00e9', '[[:space:]x]'];
+  const roll = depth > 3 ? 0 : random.below(12);
+  const inner = () => expression(random, depth + 1);
+  const repeat = random.pick(['*', '+', '?', '*?', '+?', '??', '*+', '++', '?+', '{2}', '{1,2}', '{,2}', '{2,}', '{1,3}?', '{2}+']);
+  if (roll < 4) return random.pick(atoms);
+  if (roll < 6) return inner() + inner();
+  if (roll < 7) return `(?:${inner()}|${inner()})`;
+  if (roll < 9) return `(?:${inner()})${repeat}`;
+  if (roll < 10) return random.pick(atoms) + repeat;
+  if (roll < 11) return random.pick(['(?=', '(?!', '(?<=', '(?<!', '(?>', '(', '(?i:', '(?m:', '(?-i:']) + inner() + ')';
+  return random.pick(['^', '$', '\\b', '\\B', '\\A', '\\z', '\\Z', '(?i)']) + inner();
+}
+
 function pattern(random: Random): Component {
+  if (random.chance(0.3)) return { Regex: expression(random) };
   return random.chance(0.6) ? { Regex: random.pick(expressions) } : { String: random.pick(literals) };
 }
 

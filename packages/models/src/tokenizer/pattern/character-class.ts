@@ -76,7 +76,7 @@ export class CharacterClassReader {
   #single(): number | CharacterTest {
     if (this.#take('\\')) {
       const position = this.#position - 1;
-      const [escape, length] = readEscape(this.#pattern.slice(this.#position), (problem) =>
+      const [escape, length] = readEscape(this.#pattern.slice(this.#position), true, (problem) =>
         this.#fail(position, problem),
       );
       this.#position += length;

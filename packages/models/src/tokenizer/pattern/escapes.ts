@@ -18,6 +18,8 @@ const classes: Readonly<Record<string, CharacterTest>> = {
   h: charactersIn('30-39 41-46 61-66'),
 };
 
+const wordInClass = unicode16('[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]');
+
 /** Classes in brackets within brackets, `[[:alpha:]]`. */
 export const posixClasses: Readonly<Record<string, CharacterTest>> = {
   space: classes.s!,
@@ -32,16 +34,21 @@ const negated = (test: CharacterTest): CharacterTest => (codePoint) => !test(cod
  * Reads an escape of Oniguruma's Ruby syntax.
  *
  * @param rest the pattern from behind the backslash
+ * @param inClass whether it stands in brackets, where \\w has fewer characters
  * @param fail throws, with what is not known
  * @returns what it stands for, and how many characters of `rest` it takes
  */
-export function readEscape(rest: string, fail: (problem: string) => never): [Escape, number] {
+export function readEscape(
+  rest: string,
+  inClass: boolean,
+  fail: (problem: string) => never,
+): [Escape, number] {
   const letter = rest[0];
   if (letter === undefined) fail('ends in a backslash');
   const code = control[letter];
   if (code !== undefined) return [{ codePoint: code }, 1];
   const lower = letter.toLowerCase();
-  const characterClass = classes[lower];
+  const characterClass = lower === 'w' && inClass ? wordInClass : classes[lower];
   if (characterClass !== undefined) {
     const test = letter === lower ? characterClass : negated(characterClass);
     return [{ test, caseless: true }, 1];

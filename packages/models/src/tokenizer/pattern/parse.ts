@@ -102,7 +102,7 @@ class Parser {
       this.#position++;
       return { kind: 'boundary', boundary };
     }
-    const [escape, length] = readEscape(this.#pattern.slice(this.#position), (problem) => this.#fail(problem, start));
+    const [escape, length] = readEscape(this.#pattern.slice(this.#position), false, (problem) => this.#fail(problem, start));
     this.#position += length;
     if ('codePoint' in escape) return this.#literal(escape.codePoint, start, flags);
     if (flags.ignoreCase && !escape.caseless) this.#fail('\\p{Lu}, \\p{Ll}, \\p{Lt} under (?i) are not supported', start);
