@@ -132,7 +132,6 @@ function preTokenizer(random: Random, depth = 0): Component {
     () => ({ type: 'Digits', individual_digits: random.chance(0.5) }),
     () => ({ type: 'CharDelimiterSplit', delimiter: random.pick([' ', 'a', '-', '▁']) }),
     () => ({ type: 'FixedLength', length: 1 + random.below(6) }),
-    () => ({ type: 'UnicodeScripts' }),
     () => ({ type: 'Split', pattern: pattern(random), behavior: random.pick(behaviors), invert: random.chance(0.3) }),
     () => ({ type: 'Split', pattern: pattern(random), behavior: 'Isolated', invert: false }),
   ];
@@ -153,7 +152,6 @@ function decoder(random: Random, depth = 0): Component {
     () => ({ type: 'Fuse' }),
     () => ({ type: 'Replace', pattern: pattern(random), content: random.pick([' ', '', 'xy']) }),
     () => ({ type: 'Strip', content: random.pick([' ', 'a', '▁']), start: random.below(3), stop: random.below(3) }),
-    () => ({ type: 'CTC', pad_token: '<pad>', word_delimiter_token: '|', cleanup: true }),
   ];
   if (depth > 1 || random.chance(0.6)) return random.pick(kinds)();
   return { type: 'Sequence', decoders: Array.from({ length: random.below(4) }, () => decoder(random, depth + 1)) };
@@ -217,7 +215,7 @@ function bytePairModel(random: Random): Model {
     model: {
       type: 'BPE',
       dropout: null,
-      unk_token: random.pick([null, '<unk>', '<unk>', 'missing']),
+      unk_token: random.pick([null, '<unk>', '<unk>', '<unk>', 'missing']),
       continuing_subword_prefix: prefix,
       end_of_word_suffix: suffix,
       fuse_unk: random.chance(0.5),

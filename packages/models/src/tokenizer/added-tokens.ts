@@ -6,6 +6,7 @@ import type { TokenModel } from './token-model.ts';
 import { Trie } from './trie.ts';
 import { checkId, checkToken, shown } from './vocabulary.ts';
 import { wordCharacter } from './unicode.ts';
+import type { WorkLimit } from './work-limit.ts';
 
 const longestAddedToken = 1024;
 const mostAddedTokens = 100_000;
@@ -43,6 +44,7 @@ export interface Found {
 export class AddedTokens {
   readonly #model: TokenModel;
   readonly #normalize: Normalizer | undefined;
+  readonly #work: WorkLimit;
   readonly #ids = new Map<string, number>();
   readonly #tokens = new Map<number, AddedToken>();
   /** What a token is once it is normalised, where that differs. */
@@ -51,7 +53,8 @@ export class AddedTokens {
   #inText = new Trie(0);
   #inNormalized = new Trie(0);
 
-  constructor(model: TokenModel, normalize: Normalizer | undefined) {
+  constructor(model: TokenModel, normalize: Normalizer | undefined, work: WorkLimit) {
+    this.#work = work;
     this.#model = model;
     this.#normalize = normalize;
   }
@@ -64,7 +67,8 @@ export class AddedTokens {
    */
   add(tokens: readonly (AddedToken & { readonly id?: unknown })[], place: Place): void {
     if (tokens.length > mostAddedTokens) place.refuse(`has ${tokens.length} entries; at most ${mostAddedTokens} are supported`);
-    const last = Math.max(-1, ...this.#tokens.keys());
+    this.#work.begin(tokens.reduce((sum, { content }) => sum + content.length, 0));
+    const last = [...this.#tokens.keys()].reduce((most, id) => Math.max(most, id), -1);
     let next = Math.max(last + 1, this.#model.size);
     for (const { id: said, ...token } of tokens) {
       const { content } = token;
@@ -117,7 +121,7 @@ export class AddedTokens {
     const found: Found[] = [];
     let behind = 0;
     for (let position = 0; position < text.length; ) {
-      const match = longestMatch(trie, text, position);
+      const match = longestMatch(trie, text, position, this.#work);
       if (match === undefined) {
         position++;
         continue;
@@ -125,8 +129,8 @@ export class AddedTokens {
       position = match.end;
       const token = this.#tokens.get(match.id)!;
       if (token.single_word && !standsAlone(text, match)) continue;
-      const start = token.lstrip ? Math.max(beforeWhitespace(text, match.start), behind) : match.start;
-      const end = token.rstrip ? behindWhitespace(text, match.end, text.length) : match.end;
+      const start = token.lstrip ? beforeWhitespace(text, match.start, behind) : match.start;
+      const end = token.rstrip ? behindWhitespace(text, Math.max(match.end, behind), text.length) : match.end;
       if (behind < start) found.push({ start: behind, end: start, id: -1 });
       // Spaces on its left that the token before took count once: a token of nothing but those is dropped.
       if (start < end) found.push({ start, end, id: match.id });
@@ -151,12 +155,13 @@ export class AddedTokens {
   }
 }
 
-function longestMatch(trie: Trie, text: string, start: number): Found | undefined {
+function longestMatch(trie: Trie, text: string, start: number, work: WorkLimit): Found | undefined {
   let node = 0;
   let match: Found | undefined;
   for (let end = start; end < text.length; ) {
     node = trie.step(node, text.charCodeAt(end++));
     if (node === -1) break;
+    work.spend(1, 'the added tokens');
     const id = trie.valueAt(node);
     if (id !== -1) match = { start, end, id };
   }

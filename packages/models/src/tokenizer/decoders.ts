@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fromByteAlphabet } from './byte-alphabet.ts';
-import { replaceMatches } from './normalizers.ts';
+import { longestAddition, replaceMatches } from './normalizers.ts';
 import { buildComponent, type ComponentBuilder, character, component, matcherOf, type Place, patternField } from './place.ts';
 
 /** Turns the texts of tokens into parts of a text. */
@@ -17,7 +17,15 @@ const strict = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
 const builders: Readonly<Record<string, ComponentBuilder<Decoder>>> = {
   Sequence: component({ decoders: z.array(z.unknown()) }, ({ decoders }, place) => {
     const steps = decoders.map((step, index) => buildDecoder(step, place.at('decoders').at(index)));
-    return (tokens) => steps.reduce<string[]>((parts, step) => step(parts), [...tokens]);
+    return (tokens) =>
+      steps.reduce<string[]>(
+        (before, step) => {
+          const after = step(before);
+          place.work.change(characters(before), characters(after), 'the decoder');
+          return after;
+        },
+        [...tokens],
+      );
   }),
   ByteLevel: component(
     // These settings are the pre-tokenizer's; a decoder does the same with all of them.
@@ -50,15 +58,24 @@ const builders: Readonly<Record<string, ComponentBuilder<Decoder>>> = {
   ),
   ByteFallback: component({}, () => decodeByteTokens),
   Fuse: component({}, () => (tokens) => [tokens.join('')]),
-  Replace: component({ pattern: patternField, content: z.string() }, ({ pattern, content }, place) => {
+  Replace: component({ pattern: patternField, content: z.string().max(longestAddition) }, ({ pattern, content }, place) => {
     const matcher = matcherOf(pattern, place.at('pattern'));
-    return (tokens) => tokens.map((token) => replaceMatches(token, matcher(token), content));
+    return (tokens) =>
+      tokens.map((token) => {
+        const matches = matcher(token);
+        place.work.change(token.length, token.length + (matches.length / 2) * content.length, 'the decoder');
+        return replaceMatches(token, matches, content);
+      });
   }),
   Strip: component(
     { content: character, start: z.number().int().nonnegative(), stop: z.number().int().nonnegative() },
     ({ content, start, stop }) => (tokens) => tokens.map((token) => stripToken(token, content, start, stop)),
   ),
 };
+
+function characters(tokens: readonly string[]): number {
+  return tokens.reduce((sum, token) => sum + token.length, 0);
+}
 
 /** Rust replaces an empty text too: between all characters. */
 function replaceLiteral(token: string, literal: string, content: string): string {

@@ -9,6 +9,9 @@ import { beyondNormalization, combiningMark, controlCharacter, nonspacingMark, w
 /** Changes a text before it is split into words. */
 export type Normalizer = (excerpt: Excerpt) => Excerpt;
 
+/** Characters that a component may put into a text at one place. */
+export const longestAddition = 1024;
+
 type Form = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
 
 /** @throws UnsupportedTokenizerError that names the setting. */
@@ -19,7 +22,12 @@ export function buildNormalizer(content: unknown, place: Place): Normalizer {
 const builders: Readonly<Record<string, ComponentBuilder<Normalizer>>> = {
   Sequence: component({ normalizers: z.array(z.unknown()) }, ({ normalizers }, place) => {
     const steps = normalizers.map((step, index) => buildNormalizer(step, place.at('normalizers').at(index)));
-    return (excerpt) => steps.reduce((changed, step) => step(changed), excerpt);
+    return (excerpt) =>
+      steps.reduce((before, step) => {
+        const after = step(before);
+        place.work.change(before.text.length, after.text.length, 'the normalizer');
+        return after;
+      }, excerpt);
   }),
   NFC: component({}, () => mapText(unicodeForm('NFC'))),
   NFD: component({}, () => mapText(unicodeForm('NFD'))),
@@ -28,15 +36,16 @@ const builders: Readonly<Record<string, ComponentBuilder<Normalizer>>> = {
   Lowercase: component({}, () => mapText(lowercase)),
   StripAccents: component({}, () => without((codePoint) => combiningMark.has(codePoint))),
   Strip: component({ strip_left: z.boolean(), strip_right: z.boolean() }, (fields) => ({ text, atStart }) => {
-    const end = fields.strip_right ? beforeWhitespace(text, text.length) : text.length;
+    const end = fields.strip_right ? beforeWhitespace(text, text.length, 0) : text.length;
     const start = fields.strip_left ? behindWhitespace(text, 0, end) : 0;
     return { text: text.slice(start, end), atStart: atStart && start === 0 };
   }),
-  Prepend: component({ prepend: z.string().min(1, 'must not be empty') }, ({ prepend }) => mapText((text) => (text === '' ? text : prepend + text))),
-  Replace: component({ pattern: patternField, content: z.string() }, ({ pattern, content }, place) => {
+  Prepend: component({ prepend: z.string().min(1, 'must not be empty').max(longestAddition) }, ({ prepend }) => mapText((text) => (text === '' ? text : prepend + text))),
+  Replace: component({ pattern: patternField, content: z.string().max(longestAddition) }, ({ pattern, content }, place) => {
     const matcher = matcherOf(pattern, place.at('pattern'));
     return ({ text, atStart }) => {
       const matches = matcher(text);
+      place.work.change(text.length, text.length + (matches.length / 2) * content.length, 'the normalizer');
       // What is put in place of a match comes from where the match's last character did.
       const keepsStart =
         matches.length === 0 ||
@@ -159,10 +168,11 @@ export function behindWhitespace(text: string, start: number, end: number, set: 
   return position;
 }
 
-/** The position before the whitespace that ends at `end`. */
-export function beforeWhitespace(text: string, end: number): number {
+/** The position before the whitespace that ends at `end`, or `start` where it begins before that. */
+export function beforeWhitespace(text: string, end: number, start: number): number {
+  if (end <= start) return start;
   let position = end;
-  while (position > 0 && whitespace.has(codePointAt(text, previousPosition(text, position))))
+  while (position > start && whitespace.has(codePointAt(text, previousPosition(text, position))))
     position = previousPosition(text, position);
   return position;
 }

@@ -2,19 +2,23 @@ import { z } from 'zod';
 import { UnsupportedTokenizerError } from '../errors.ts';
 import { Pattern } from './pattern/match.ts';
 import { PatternSyntaxError } from './pattern/syntax.ts';
+import { WorkLimit } from './work-limit.ts';
 
 /** A place in a tokenizer's file, which an error about it names. */
 export class Place {
   readonly file: string;
   readonly setting: string;
+  /** What the tokenizer's components may spend on a text. */
+  readonly work: WorkLimit;
 
-  constructor(file: string, setting: string) {
+  constructor(file: string, setting: string, work = new WorkLimit()) {
     this.file = file;
     this.setting = setting;
+    this.work = work;
   }
 
   at(key: string | number): Place {
-    return new Place(this.file, this.setting === '' ? `${key}` : `${this.setting}.${key}`);
+    return new Place(this.file, this.setting === '' ? `${key}` : `${this.setting}.${key}`, this.work);
   }
 
   /** @throws UnsupportedTokenizerError always. */
@@ -35,7 +39,7 @@ export class Place {
   /** A regular expression of Oniguruma. @throws UnsupportedTokenizerError that says what of it is not supported. */
   pattern(source: string): Pattern {
     try {
-      return new Pattern(source);
+      return new Pattern(source, this.work);
     } catch (error) {
       if (!(error instanceof PatternSyntaxError)) throw error;
       return this.refuse(error.message);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { toByteAlphabet } from './byte-alphabet.ts';
 import { type CharacterSet, codePointAt, unitsOf } from './character-set.ts';
 import { type Excerpt, type SplitBehavior, splitBehaviors, splitExcerpt } from './excerpt.ts';
-import { Pattern } from './pattern/match.ts';
+import type { Pattern } from './pattern/match.ts';
 import { buildComponent, type ComponentBuilder, character, component, matcherOf, type Place, patternField } from './place.ts';
 import { numeric, punctuation, whitespace, wordCharacter } from './unicode.ts';
 
@@ -19,7 +19,15 @@ const behavior = z.enum(splitBehaviors);
 const builders: Readonly<Record<string, ComponentBuilder<PreTokenizer>>> = {
   Sequence: component({ pretokenizers: z.array(z.unknown()) }, ({ pretokenizers }, place) => {
     const steps = pretokenizers.map((step, index) => buildPreTokenizer(step, place.at('pretokenizers').at(index)));
-    return (excerpts) => steps.reduce<Excerpt[]>((split, step) => step(split), [...excerpts]);
+    return (excerpts) =>
+      steps.reduce<Excerpt[]>(
+        (before, step) => {
+          const after = step(before);
+          place.work.change(characters(before), characters(after), 'the pre-tokenizer');
+          return after;
+        },
+        [...excerpts],
+      );
   }),
   Split: component({ pattern: patternField, behavior, invert: z.boolean() }, (fields, place) => {
     const matcher = matcherOf(fields.pattern, place.at('pattern'));
@@ -27,8 +35,8 @@ const builders: Readonly<Record<string, ComponentBuilder<PreTokenizer>>> = {
   }),
   ByteLevel: component(
     { add_prefix_space: z.boolean(), trim_offsets: z.boolean(), use_regex: z.boolean().default(true) },
-    (fields) => {
-      const words = fields.use_regex ? gpt2Words() : undefined;
+    (fields, place) => {
+      const words = fields.use_regex ? gpt2Words(place) : undefined;
       return each((excerpt) => {
         const { atStart } = excerpt;
         const text = fields.add_prefix_space && !excerpt.text.startsWith(' ') ? ` ${excerpt.text}` : excerpt.text;
@@ -84,8 +92,12 @@ const builders: Readonly<Record<string, ComponentBuilder<PreTokenizer>>> = {
 };
 
 /** The words of GPT-2, which ByteLevel has built in. */
-function gpt2Words(): Pattern {
-  return new Pattern("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+");
+function gpt2Words(place: Place): Pattern {
+  return place.pattern("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+");
+}
+
+function characters(excerpts: readonly Excerpt[]): number {
+  return excerpts.reduce((sum, { text }) => sum + text.length, 0);
 }
 
 function each(split: (excerpt: Excerpt) => Excerpt[]): PreTokenizer {

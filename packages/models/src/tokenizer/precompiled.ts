@@ -33,8 +33,10 @@ export function readCharacterMap(charsmap: string, place: Place): (text: string)
       node ^= offsetOf(unit);
       if (((unit >>> 8) & 1) === 1) {
         const start = (units[node] ?? 0x7fffffff) & 0x7fffffff;
-        const end = texts.indexOf(0, start);
-        return decoder.decode(texts.subarray(start, end === -1 ? texts.length : end));
+        const found = texts.indexOf(0, start);
+        const end = found === -1 ? texts.length : found;
+        place.work.change(1, end - start, 'the character map');
+        return decoder.decode(texts.subarray(start, end));
       }
     }
     return undefined;

@@ -9,6 +9,7 @@ import { checkPostProcessor } from './post-processors.ts';
 import { buildPreTokenizer, type PreTokenizer } from './pre-tokenizers.ts';
 import type { TokenModel } from './token-model.ts';
 import { buildUnigram } from './unigram.ts';
+import type { WorkLimit } from './work-limit.ts';
 import { buildWordLevel, buildWordPiece } from './word-models.ts';
 
 const models: Readonly<Record<string, ComponentBuilder<TokenModel>>> = {
@@ -37,6 +38,7 @@ export class TextTokenizer {
   readonly #split: PreTokenizer | undefined;
   readonly #decoder: Decoder | undefined;
   readonly #model: TokenModel;
+  readonly #work: WorkLimit;
   /** Kind of its model, as tokenizer.json names it. */
   readonly modelType: string;
   readonly added: AddedTokens;
@@ -48,6 +50,7 @@ export class TextTokenizer {
    */
   constructor(file: string, content: unknown) {
     const place = new Place(file, '');
+    this.#work = place.work;
     const parts = place.check(content, fileSchema);
     const modelType = parts.model.type ?? typeOfOldModel(parts.model);
     this.modelType = modelType;
@@ -59,7 +62,7 @@ export class TextTokenizer {
     checkMetaspaceOrder(parts.normalizer, parts.pre_tokenizer, preTokenizer);
     this.#decoder = parts.decoder == null ? undefined : buildDecoder(parts.decoder, place.at('decoder'));
     if (parts.post_processor != null) checkPostProcessor(parts.post_processor, place.at('post_processor'));
-    this.added = new AddedTokens(this.#model, this.#normalize);
+    this.added = new AddedTokens(this.#model, this.#normalize, place.work);
     const addedPlace = place.at('added_tokens');
     const tokens = addedPlace.check(parts.added_tokens ?? [], addedTokensSchema);
     this.added.add(tokens.map(withDefaults), addedPlace);
@@ -69,6 +72,7 @@ export class TextTokenizer {
   encode(text: string): number[] {
     const ids: number[] = [];
     const whole = text.toWellFormed();
+    this.#work.begin(whole.length);
     for (const outer of this.added.find(whole, false)) {
       if (outer.id !== -1) ids.push(outer.id);
       else this.#encodeBetween(whole.slice(outer.start, outer.end), outer.start === 0, ids);
@@ -95,6 +99,7 @@ export class TextTokenizer {
       .filter((token) => token !== undefined)
       .filter((token) => !skipSpecialTokens || !this.added.isSpecial(token));
     if (tokens.length === 0) return '';
+    this.#work.begin(tokens.reduce((sum, token) => sum + token.length, 0));
     return this.#decoder === undefined ? tokens.join(' ') : this.#decoder(tokens).join('');
   }
 }

@@ -6,7 +6,7 @@ import { component } from './place.ts';
 import type { TokenModel } from './token-model.ts';
 import { Trie } from './trie.ts';
 import { checkSize, checkToken, shown } from './vocabulary.ts';
-import { refuseEndlessWork, stepsAllowed } from './work-limit.ts';
+import type { WorkLimit } from './work-limit.ts';
 
 /** How much less likely an unknown character is than the least likely token. */
 const unknownPenalty = 10;
@@ -35,7 +35,7 @@ export const buildUnigram = component(
     const unknown = content.unk_id ?? undefined;
     if (unknown !== undefined && unknown >= tokens.length)
       place.at('unk_id').refuse(`${unknown} is not in the vocabulary of ${tokens.length} tokens`);
-    return new Unigram(tokens, scores, unknown, content.byte_fallback);
+    return new Unigram(tokens, scores, unknown, content.byte_fallback, place.work);
   },
 );
 
@@ -51,8 +51,10 @@ class Unigram implements TokenModel {
   readonly #unknown: number | undefined;
   readonly #unknownScore: number;
   readonly #bytes: readonly (number | undefined)[] | undefined;
+  readonly #work: WorkLimit;
 
-  constructor(tokens: readonly string[], scores: Float64Array, unknown: number | undefined, byteFallback: boolean) {
+  constructor(tokens: readonly string[], scores: Float64Array, unknown: number | undefined, byteFallback: boolean, work: WorkLimit) {
+    this.#work = work;
     this.#tokens = tokens;
     this.#scores = scores;
     this.#ids = new Map(tokens.map((token, id) => [token, id]));
@@ -88,7 +90,6 @@ class Unigram implements TokenModel {
     const scores = new Float64Array(word.length + 1);
     const starts = new Int32Array(word.length + 1).fill(-1);
     const ids = new Int32Array(word.length + 1);
-    let steps = stepsAllowed(word.length);
     const offer = (start: number, end: number, id: number, score: number) => {
       if (starts[end] !== -1 && score <= scores[end]!) return;
       scores[end] = score;
@@ -102,7 +103,7 @@ class Unigram implements TokenModel {
       for (let end = start; end < word.length; ) {
         node = this.#trie.step(node, word.charCodeAt(end++));
         if (node === -1) break;
-        if (--steps < 0) refuseEndlessWork('the vocabulary', word.length);
+        this.#work.spend(1, 'the vocabulary');
         const id = this.#trie.valueAt(node);
         if (id === -1) continue;
         offer(start, end, id, this.#scores[id]! + scores[start]!);

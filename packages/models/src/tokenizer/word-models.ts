@@ -5,7 +5,7 @@ import { component } from './place.ts';
 import type { TokenModel } from './token-model.ts';
 import { Trie } from './trie.ts';
 import { readVocabulary, shown, type Vocabulary } from './vocabulary.ts';
-import { refuseEndlessWork, stepsAllowed } from './work-limit.ts';
+import type { WorkLimit } from './work-limit.ts';
 
 const mostCharacters = 2 ** 24;
 
@@ -36,7 +36,7 @@ export const buildWordPiece = component(
     }
     const inside = trie.walk(content.continuing_subword_prefix);
     return modelOf(vocabulary, (word, ids) => {
-      const found = characterCount(word) <= content.max_input_chars_per_word ? longestPieces(word, trie, inside) : undefined;
+      const found = characterCount(word) <= content.max_input_chars_per_word ? longestPieces(word, trie, inside, place.work) : undefined;
       if (found === undefined) ids.push(unknownId(vocabulary, content.unk_token));
       else for (const id of found) ids.push(id);
     });
@@ -44,9 +44,8 @@ export const buildWordPiece = component(
 );
 
 /** The ids of a word's pieces, or undefined when no token fits somewhere. */
-function longestPieces(word: string, trie: Trie, inside: number): number[] | undefined {
+function longestPieces(word: string, trie: Trie, inside: number, work: WorkLimit): number[] | undefined {
   const ids: number[] = [];
-  let steps = stepsAllowed(word.length);
   for (let start = 0; start < word.length; ) {
     let node = start === 0 ? 0 : inside;
     let longest = -1;
@@ -54,7 +53,7 @@ function longestPieces(word: string, trie: Trie, inside: number): number[] | und
     for (let end = start; end < word.length && node !== -1; ) {
       node = trie.step(node, word.charCodeAt(end++));
       if (node === -1) break;
-      if (--steps < 0) refuseEndlessWork('the vocabulary', word.length);
+      work.spend(1, 'the vocabulary');
       if (trie.valueAt(node) === -1) continue;
       longest = trie.valueAt(node);
       longestEnd = end;

@@ -1,6 +1,6 @@
 import { type CharacterSet, CharacterSet as Characters, codePointAt, previousPosition, unitsOf } from '../character-set.ts';
 import { onigurumaWord } from '../unicode.ts';
-import { refuseEndlessWork, stepsAllowed } from '../work-limit.ts';
+import type { WorkLimit } from '../work-limit.ts';
 import { type Program, boundaryNames, compilePattern, instructionSize, operations } from './compile.ts';
 
 const word = new Characters(onigurumaWord);
@@ -8,20 +8,22 @@ const word = new Characters(onigurumaWord);
 const mostForks = 4_000_000;
 
 /**
- * A regular expression of Oniguruma, matched by backtracking with an explicit stack and a limit on its steps: a pattern
- * that would take exponential time is stopped.
+ * A regular expression of Oniguruma, matched by backtracking with a stack of its own and a limit on its steps: a pattern that
+ * would take exponential time is stopped.
  */
 export class Pattern {
   readonly source: string;
   readonly #program: Program;
+  readonly #work: WorkLimit;
   #text = '';
   #steps = 0;
   #forks = new Int32Array(3 * 256);
   #top = 0;
 
   /** @throws PatternSyntaxError that names what the pattern uses and is not supported. */
-  constructor(source: string) {
+  constructor(source: string, work: WorkLimit) {
     this.source = source;
+    this.#work = work;
     this.#program = compilePattern(source);
   }
 
@@ -32,7 +34,7 @@ export class Pattern {
    */
   matches(text: string): number[] {
     this.#text = text;
-    this.#steps = stepsAllowed(text.length);
+    this.#steps = this.#work.left;
     const found: number[] = [];
     let from = 0;
     let lastEnd = -1;
@@ -53,6 +55,7 @@ export class Pattern {
       from = end;
       lastEnd = end;
     }
+    this.#work.left = this.#steps;
     return found;
   }
 
@@ -203,6 +206,6 @@ export class Pattern {
 
   #giveUp(): never {
     this.#top = 0;
-    refuseEndlessWork(`the pattern ${JSON.stringify(this.source.slice(0, 100))}`, this.#text.length);
+    this.#work.exhaust(`the pattern ${JSON.stringify(this.source.slice(0, 100))}`);
   }
 }
