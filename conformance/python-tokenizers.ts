@@ -34,9 +34,12 @@ export interface TokenizerAnswers {
  * Answers of Python `tokenizers`, one for each request: what it reads and decodes, or why it does not load. A request that ends
  * Python (a panic within a panic) is answered as failed, and the next ones are asked anew.
  */
-export async function askTokenizers(requests: readonly TokenizerRequest[]): Promise<(TokenizerAnswers | Failure)[]> {
+export async function askTokenizers(
+  requests: readonly TokenizerRequest[],
+): Promise<(TokenizerAnswers | Failure)[]> {
   const python = pythonWith('tokenizers');
-  if (python === undefined) throw new Error('Python with tokenizers is needed: see conformance/requirements.txt');
+  if (python === undefined)
+    throw new Error('Python with tokenizers is needed: see conformance/requirements.txt');
   const answers: (TokenizerAnswers | Failure)[] = [];
   while (answers.length < requests.length) {
     const { lines, failure } = await ask(python, requests.slice(answers.length));
@@ -48,7 +51,10 @@ export async function askTokenizers(requests: readonly TokenizerRequest[]): Prom
   return answers;
 }
 
-async function ask(python: string, requests: readonly TokenizerRequest[]): Promise<{ lines: string[]; failure?: string }> {
+async function ask(
+  python: string,
+  requests: readonly TokenizerRequest[],
+): Promise<{ lines: string[]; failure?: string }> {
   const child = spawn(python, [join(import.meta.dirname, 'read_texts.py')], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1' },
@@ -67,5 +73,7 @@ async function ask(python: string, requests: readonly TokenizerRequest[]): Promi
   child.stdin.end(requests.map((request) => `${JSON.stringify(request)}\n`).join(''));
   const status = await ended;
   const lines = output.join('').split('\n').slice(0, -1);
-  return status === 0 ? { lines } : { lines, failure: `read_texts.py ended (${status}): ${errors.slice(-300)}` };
+  return status === 0
+    ? { lines }
+    : { lines, failure: `read_texts.py ended (${status}): ${errors.slice(-300)}` };
 }

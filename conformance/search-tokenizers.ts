@@ -20,7 +20,9 @@ const { values } = parseArgs({
   },
 });
 const random = new Random(Number(values.seed));
-const cases = Array.from({ length: Number(values.cases) }, () => randomTokenizerCase(random, Number(values.texts)));
+const cases = Array.from({ length: Number(values.cases) }, () =>
+  randomTokenizerCase(random, Number(values.texts)),
+);
 const answers = await askTokenizers(cases);
 const total = { equal: 0, refused: 0, different: 0 };
 const refusals = new Map<string, number>();
@@ -41,6 +43,9 @@ for (const [index, { tokenizer, texts, decode }] of cases.entries()) {
   console.log(`case ${index}: ${JSON.stringify({ ...settings, model: modelSettings })}`);
   for (const difference of differences.slice(0, 2)) console.log(`  ${JSON.stringify(difference)}`);
 }
-for (const [refusal, count] of [...refusals].sort((left, right) => right[1] - left[1])) console.log(`${count} x ${refusal}`);
-console.log(`${cases.length} tokenizers: ${total.equal} equal, ${total.refused} refused, ${total.different} different`);
+for (const [refusal, count] of [...refusals].sort((left, right) => right[1] - left[1]))
+  console.log(`${count} x ${refusal}`);
+console.log(
+  `${cases.length} tokenizers: ${total.equal} equal, ${total.refused} refused, ${total.different} different`,
+);
 if (total.different > 0) process.exitCode = 1;

@@ -34,8 +34,14 @@ export function compareAnswers(
     if (verdict === 'different') differences.push({ text, expected: wanted, found });
   };
   const tokenizer = attempt(load);
-  if (isFailure(tokenizer)) return { counts: { ...counts, refused: texts.length }, differences, refusal: tokenizer.error };
-  if (isFailure(expected)) return { counts: { ...counts, refused: texts.length }, differences, refusal: `Python: ${expected.error}` };
+  if (isFailure(tokenizer))
+    return { counts: { ...counts, refused: texts.length }, differences, refusal: tokenizer.error };
+  if (isFailure(expected))
+    return {
+      counts: { ...counts, refused: texts.length },
+      differences,
+      refusal: `Python: ${expected.error}`,
+    };
   const decoded = (ids: readonly number[]): Decoded => ({
     text: attempt(() => tokenizer.decode(ids, false)),
     plain: attempt(() => tokenizer.decode(ids, true)),
@@ -47,7 +53,8 @@ export function compareAnswers(
     });
     count(text, expected.results[index], found);
   }
-  for (const [index, ids] of decode.entries()) count(`ids ${ids.join(' ')}`, expected.decoded[index], decoded(ids));
+  for (const [index, ids] of decode.entries())
+    count(`ids ${ids.join(' ')}`, expected.decoded[index], decoded(ids));
   return { counts, differences };
 }
 
@@ -56,7 +63,8 @@ function verdictOf(wanted: unknown, found: unknown): Verdict {
   if (isDeepStrictEqual(wanted, found)) return 'equal';
   if (isFailure(wanted) && isFailure(found)) return 'equal';
   if (isFailure(wanted) || isFailure(found)) return 'refused';
-  if (typeof wanted !== 'object' || typeof found !== 'object' || wanted === null || found === null) return 'different';
+  if (typeof wanted !== 'object' || typeof found !== 'object' || wanted === null || found === null)
+    return 'different';
   const keys = Object.keys(wanted).filter((key) => key !== 'ids');
   const [left, right] = [wanted, found] as [Record<string, unknown>, Record<string, unknown>];
   if (!isDeepStrictEqual(left.ids, right.ids)) return 'different';

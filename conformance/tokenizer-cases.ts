@@ -58,16 +58,58 @@ const literals = [' ', 'a', 'e', '.', '\n', 'the', '▁', '  ', '\u0301', '👍'
 
 /** An expression from the syntax's parts. */
 function expression(random: Random, depth = 0): string {
-  const atoms = ['a', 'e', 't', ' ', '.', '\\s', '\\S', '\\w', '\\W', '\\d', '\\p{L}', '\\P{L}', '\\p{Lu}', '\\p{M}', '\\n', '[a-m]', '[^a-m\\s]', '[\\p{N}\\p{P}]', '[^\\w]', '[ab[^c-z]&&[a-f]]', 'é', '中', '\\u00e9', '[[:space:]x]'];
+  const atoms = [
+    'a',
+    'e',
+    't',
+    ' ',
+    '.',
+    '\\s',
+    '\\S',
+    '\\w',
+    '\\W',
+    '\\d',
+    '\\p{L}',
+    '\\P{L}',
+    '\\p{Lu}',
+    '\\p{M}',
+    '\\n',
+    '[a-m]',
+    '[^a-m\\s]',
+    '[\\p{N}\\p{P}]',
+    '[^\\w]',
+    '[ab[^c-z]&&[a-f]]',
+    'é',
+    '中',
+    '\\u00e9',
+    '[[:space:]x]',
+  ];
   const roll = depth > 3 ? 0 : random.below(12);
   const inner = () => expression(random, depth + 1);
-  const repeat = random.pick(['*', '+', '?', '*?', '+?', '??', '*+', '++', '?+', '{2}', '{1,2}', '{,2}', '{2,}', '{1,3}?', '{2}+']);
+  const repeat = random.pick([
+    '*',
+    '+',
+    '?',
+    '*?',
+    '+?',
+    '??',
+    '*+',
+    '++',
+    '?+',
+    '{2}',
+    '{1,2}',
+    '{,2}',
+    '{2,}',
+    '{1,3}?',
+    '{2}+',
+  ]);
   if (roll < 4) return random.pick(atoms);
   if (roll < 6) return inner() + inner();
   if (roll < 7) return `(?:${inner()}|${inner()})`;
   if (roll < 9) return `(?:${inner()})${repeat}`;
   if (roll < 10) return random.pick(atoms) + repeat;
-  if (roll < 11) return random.pick(['(?=', '(?!', '(?<=', '(?<!', '(?>', '(', '(?i:', '(?m:', '(?-i:']) + inner() + ')';
+  if (roll < 11)
+    return `${random.pick(['(?=', '(?!', '(?<=', '(?<!', '(?>', '(', '(?i:', '(?m:', '(?-i:'])}${inner()})`;
   return random.pick(['^', '$', '\\b', '\\B', '\\A', '\\z', '\\Z', '(?i)']) + inner();
 }
 
@@ -108,7 +150,12 @@ function normalizer(random: Random, depth = 0): Component {
 
 function metaspace(random: Random): Component {
   const scheme = random.pick(['always', 'first', 'never']);
-  return { type: 'Metaspace', replacement: random.pick(['▁', '▁', '_', 'a']), prepend_scheme: scheme, split: random.chance(0.7) };
+  return {
+    type: 'Metaspace',
+    replacement: random.pick(['▁', '▁', '_', 'a']),
+    prepend_scheme: scheme,
+    split: random.chance(0.7),
+  };
 }
 
 function byteLevel(random: Random): Component {
@@ -132,7 +179,12 @@ function preTokenizer(random: Random, depth = 0): Component {
     () => ({ type: 'Digits', individual_digits: random.chance(0.5) }),
     () => ({ type: 'CharDelimiterSplit', delimiter: random.pick([' ', 'a', '-', '▁']) }),
     () => ({ type: 'FixedLength', length: 1 + random.below(6) }),
-    () => ({ type: 'Split', pattern: pattern(random), behavior: random.pick(behaviors), invert: random.chance(0.3) }),
+    () => ({
+      type: 'Split',
+      pattern: pattern(random),
+      behavior: random.pick(behaviors),
+      invert: random.chance(0.3),
+    }),
     () => ({ type: 'Split', pattern: pattern(random), behavior: 'Isolated', invert: false }),
   ];
   if (depth > 1 || random.chance(0.6)) return random.pick(kinds)();
@@ -151,17 +203,28 @@ function decoder(random: Random, depth = 0): Component {
     () => ({ type: 'ByteFallback' }),
     () => ({ type: 'Fuse' }),
     () => ({ type: 'Replace', pattern: pattern(random), content: random.pick([' ', '', 'xy']) }),
-    () => ({ type: 'Strip', content: random.pick([' ', 'a', '▁']), start: random.below(3), stop: random.below(3) }),
+    () => ({
+      type: 'Strip',
+      content: random.pick([' ', 'a', '▁']),
+      start: random.below(3),
+      stop: random.below(3),
+    }),
   ];
   if (depth > 1 || random.chance(0.6)) return random.pick(kinds)();
-  return { type: 'Sequence', decoders: Array.from({ length: random.below(4) }, () => decoder(random, depth + 1)) };
+  return {
+    type: 'Sequence',
+    decoders: Array.from({ length: random.below(4) }, () => decoder(random, depth + 1)),
+  };
 }
 
 /** Tokens of several characters, cut from texts; single characters, bytes and odd ones among them. */
 function vocabularyTokens(random: Random, byteAlphabet: boolean): string[] {
   const tokens = new Set<string>();
-  for (const character of ' abcdefghijklmnopqrstuvwxyzTHEIx.,!0123459▁_é中ĠĊ\n') if (random.chance(0.8)) tokens.add(character);
-  if (byteAlphabet) for (let unit = 0x21; unit < 0x144; unit++) if (random.chance(0.95)) tokens.add(String.fromCharCode(unit));
+  for (const character of ' abcdefghijklmnopqrstuvwxyzTHEIx.,!0123459▁_é中ĠĊ\n')
+    if (random.chance(0.8)) tokens.add(character);
+  if (byteAlphabet)
+    for (let unit = 0x21; unit < 0x144; unit++)
+      if (random.chance(0.95)) tokens.add(String.fromCharCode(unit));
   if (random.chance(0.4))
     for (let byte = 0; byte < 256; byte++)
       if (random.chance(0.98)) tokens.add(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
@@ -202,7 +265,22 @@ function bytePairModel(random: Random): Model {
     merges.push([left, right]);
   }
   // Merges of letters that stand side by side in words, so that many apply.
-  for (const pair of ['t h', 'h e', 'th e', 'i n', 'in g', 'a t', 'c at', 'c a', 'ca t', '▁ t', 'Ġ t', 'e r', 'o n', 's t']) {
+  for (const pair of [
+    't h',
+    'h e',
+    'th e',
+    'i n',
+    'in g',
+    'a t',
+    'c at',
+    'c a',
+    'ca t',
+    '▁ t',
+    'Ġ t',
+    'e r',
+    'o n',
+    's t',
+  ]) {
     const [left, right] = pair.split(' ') as [string, string];
     if (prefix || !known.has(left) || !known.has(right)) continue;
     if (!known.has(left + right)) tokens.push(left + right);
@@ -262,7 +340,22 @@ function wordModel(random: Random): Model {
 }
 
 function addedTokens(random: Random, tokens: readonly string[]): Component[] {
-  const contents = ['<s>', '<|im_start|>', '<|im_end|>', 'cat', 'the', ' x ', '\n\n', 'É', 'é', '中文', 'it', '▁', 'St', '12'];
+  const contents = [
+    '<s>',
+    '<|im_start|>',
+    '<|im_end|>',
+    'cat',
+    'the',
+    ' x ',
+    '\n\n',
+    'É',
+    'é',
+    '中文',
+    'it',
+    '▁',
+    'St',
+    '12',
+  ];
   const chosen = random.some([...contents, ...random.some(tokens, 4)], random.below(7));
   let next = tokens.length;
   return chosen.map((content) => {
@@ -300,6 +393,8 @@ export function randomTokenizerCase(random: Random, textCount: number): Tokenize
       model,
     },
     texts,
-    decode: Array.from({ length: 4 }, () => Array.from({ length: 1 + random.below(12) }, () => random.below(limit))),
+    decode: Array.from({ length: 4 }, () =>
+      Array.from({ length: 1 + random.below(12) }, () => random.below(limit)),
+    ),
   };
 }

@@ -7,7 +7,29 @@ const words =
   '🇩🇪 ❤️ 👍🏽 e\u0301 \u0301 o\u0308\u0323 \u1161 가 ـ ﷺ ㎏ ﬄ ℌ ™ … \u200b \u200d \ufeff \u00ad \u2028 \u0085 _under_ snake_case ▁ ▁▁the <0x41> Ġ <unk> ' +
   'do not n ot . , ! cats cat catalog ##ing ing';
 const wordList = words.split(' ');
-const spaces = [' ', ' ', ' ', ' ', ' ', '  ', '   ', '\n', '\n\n', '\t', '\r\n', ' \n', '\u00a0', '\u3000', '\u2009', '\u0085', '\ufeff', '\u200b', '\x0b', '\x0c', '\u1680'];
+const spaces = [
+  ' ',
+  ' ',
+  ' ',
+  ' ',
+  ' ',
+  '  ',
+  '   ',
+  '\n',
+  '\n\n',
+  '\t',
+  '\r\n',
+  ' \n',
+  '\u00a0',
+  '\u3000',
+  '\u2009',
+  '\u0085',
+  '\ufeff',
+  '\u200b',
+  '\x0b',
+  '\x0c',
+  '\u1680',
+];
 /** Ranges of characters that need care, beside all of Unicode. */
 const ranges: readonly (readonly [number, number])[] = [
   [0x00, 0x7f],
@@ -57,7 +79,10 @@ export function randomText(random: Random, tokens: readonly string[]): string {
 }
 
 function repeated(random: Random, tokens: readonly string[]): string {
-  const unit = random.chance(0.3) && tokens.length > 0 ? random.pick(tokens) : random.pick([...wordList, ...spaces, 'a', '=', '\n ', '0']);
+  const unit =
+    random.chance(0.3) && tokens.length > 0
+      ? random.pick(tokens)
+      : random.pick([...wordList, ...spaces, 'a', '=', '\n ', '0']);
   const text = unit.repeat(1 + random.below(random.chance(0.2) ? 300 : 30));
   return random.chance(0.5) ? text : random.pick(wordList) + text + random.pick(wordList);
 }

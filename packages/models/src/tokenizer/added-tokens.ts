@@ -4,8 +4,8 @@ import { beforeWhitespace, behindWhitespace, type Normalizer } from './normalize
 import type { Place } from './place.ts';
 import type { TokenModel } from './token-model.ts';
 import { Trie } from './trie.ts';
-import { checkId, checkToken, shown } from './vocabulary.ts';
 import { wordCharacter } from './unicode.ts';
+import { checkId, checkToken, shown } from './vocabulary.ts';
 import type { WorkLimit } from './work-limit.ts';
 
 const longestAddedToken = 1024;
@@ -66,7 +66,8 @@ export class AddedTokens {
    * @throws UnsupportedTokenizerError when the file says another id, or two tokens cannot be told apart.
    */
   add(tokens: readonly (AddedToken & { readonly id?: unknown })[], place: Place): void {
-    if (tokens.length > mostAddedTokens) place.refuse(`has ${tokens.length} entries; at most ${mostAddedTokens} are supported`);
+    if (tokens.length > mostAddedTokens)
+      place.refuse(`has ${tokens.length} entries; at most ${mostAddedTokens} are supported`);
     this.#work.begin(tokens.reduce((sum, { content }) => sum + content.length, 0));
     const last = [...this.#tokens.keys()].reduce((most, id) => Math.max(most, id), -1);
     let next = Math.max(last + 1, this.#model.size);
@@ -74,17 +75,21 @@ export class AddedTokens {
       const { content } = token;
       checkToken(content, place);
       if (content === '') continue;
-      if (content.length > longestAddedToken) place.refuse(`${shown(content)} is longer than ${longestAddedToken} characters`);
+      if (content.length > longestAddedToken)
+        place.refuse(`${shown(content)} is longer than ${longestAddedToken} characters`);
       const id = this.tokenId(content) ?? next++;
       if (said !== undefined) {
         checkId(content, said, place);
         if (said !== id)
-          place.refuse(`${shown(content)} has the id ${said}, but by the vocabulary it is ${id}; the files do not belong together`);
+          place.refuse(
+            `${shown(content)} has the id ${said}, but by the vocabulary it is ${id}; the files do not belong together`,
+          );
       }
       this.#ids.set(content, id);
       this.#tokens.set(id, token);
       const normalized = this.#normalize?.({ text: content, atStart: true }).text;
-      if (token.normalized && normalized !== undefined && normalized !== content) this.#normalized.set(id, normalized);
+      if (token.normalized && normalized !== undefined && normalized !== content)
+        this.#normalized.set(id, normalized);
       if (token.special) this.#special.add(content);
     }
     this.#inText = this.#trieOf(false, place);

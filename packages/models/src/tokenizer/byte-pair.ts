@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { TokenizationError } from '../errors.ts';
 import { codePointAt, unitsOf } from './character-set.ts';
-import { mergeSymbols, type MergeTable, readMerges } from './merges.ts';
-import { component, type Place } from './place.ts';
+import { type MergeTable, mergeSymbols, readMerges } from './merges.ts';
+import { component } from './place.ts';
 import type { TokenModel } from './token-model.ts';
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
 
@@ -31,7 +31,7 @@ export const buildBytePair = component(fields, (content, place): TokenModel => {
   return new BytePair(vocabulary, merges, {
     prefix,
     suffix: content.end_of_word_suffix ?? '',
-    unknown: unknownId(content.unk_token, vocabulary, place),
+    unknown: content.unk_token == null ? undefined : (vocabulary.ids.get(content.unk_token) ?? 'missing'),
     fusesUnknown: content.fuse_unk ?? false,
     bytes: content.byte_fallback ? byteIds(vocabulary) : undefined,
     ignoresMerges: content.ignore_merges ?? false,
@@ -125,15 +125,15 @@ class BytePair implements TokenModel {
 
   #unknown(): number | undefined {
     if (this.#options.unknown !== 'missing') return this.#options.unknown;
-    throw new TokenizationError("the tokenizer's unk_token is not in its vocabulary, and the text has an unknown character");
+    throw new TokenizationError(
+      "the tokenizer's unk_token is not in its vocabulary, and the text has an unknown character",
+    );
   }
-}
-
-function unknownId(token: string | null | undefined, { ids }: Vocabulary, _place: Place): number | 'missing' | undefined {
-  return token == null ? undefined : (ids.get(token) ?? 'missing');
 }
 
 /** Ids of the tokens `<0x00>` to `<0xFF>`. */
 export function byteIds({ ids }: Pick<Vocabulary, 'ids'>): (number | undefined)[] {
-  return Array.from({ length: 256 }, (_, byte) => ids.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`));
+  return Array.from({ length: 256 }, (_, byte) =>
+    ids.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`),
+  );
 }

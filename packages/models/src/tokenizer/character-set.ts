@@ -32,8 +32,7 @@ export function charactersOf(characterClass: string): CharacterTest {
 /** The characters in a list of hexadecimal code points and ranges, such as `61-7a 5f`. */
 export function charactersIn(list: string): CharacterTest {
   const ranges = list.split(' ').map((range) => range.split('-').map((end) => Number.parseInt(end, 16)));
-  return (codePoint) =>
-    ranges.some(([first, last]) => codePoint >= first! && codePoint <= (last ?? first!));
+  return (codePoint) => ranges.some(([first, last]) => codePoint >= first! && codePoint <= (last ?? first!));
 }
 
 /** The code point that begins at a position of a string. */

@@ -21,11 +21,17 @@ const schema = z.looseObject({
  *
  * @throws UnsupportedTokenizerError when a token's id is not the one that it would get.
  */
-export function addConfiguredTokens(tokenizer: TextTokenizer, file: string, { content, special }: TokenizerConfig): void {
+export function addConfiguredTokens(
+  tokenizer: TextTokenizer,
+  file: string,
+  { content, special }: TokenizerConfig,
+): void {
   const place = new Place(file, '');
   const config = place.check(content, schema);
   if (config.split_special_tokens === true)
-    place.at('split_special_tokens').refuse('special tokens that are read as ordinary text are not supported');
+    place
+      .at('split_special_tokens')
+      .refuse('special tokens that are read as ordinary text are not supported');
   const decoder = Object.entries(config.added_tokens_decoder ?? {}).map(([id, token]) => ({
     ...flags(token),
     id: Number(id),
@@ -38,7 +44,9 @@ export function addConfiguredTokens(tokenizer: TextTokenizer, file: string, { co
     const written = flagged.safeParse(content[role]);
     return written.success ? written.data : text;
   });
-  const names = [config.additional_special_tokens, config.extra_special_tokens].flatMap((tokens) => Object.values(tokens ?? {}));
+  const names = [config.additional_special_tokens, config.extra_special_tokens].flatMap((tokens) =>
+    Object.values(tokens ?? {}),
+  );
   for (const token of [...roles, ...names]) {
     const text = typeof token === 'string' ? token : token.content;
     if (tokenizer.added.has(text)) continue;

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { fromByteAlphabet } from './byte-alphabet.ts';
 import { longestAddition, replaceMatches } from './normalizers.ts';
-import { buildComponent, type ComponentBuilder, character, component, matcherOf, type Place, patternField } from './place.ts';
+import { matcherOf, patternField } from './pattern-field.ts';
+import { buildComponent, type ComponentBuilder, character, component, type Place } from './place.ts';
 
 /** Turns the texts of tokens into parts of a text. */
 export type Decoder = (tokens: readonly string[]) => string[];
@@ -44,32 +45,50 @@ const builders: Readonly<Record<string, ComponentBuilder<Decoder>>> = {
       if (prefix === false && scheme !== 'never')
         place.at('add_prefix_space').refuse(`false contradicts prepend_scheme '${scheme}'`);
       return (tokens) =>
-        tokens.map((token, index) => token.replaceAll(replacement, index === 0 && scheme !== 'never' ? '' : ' '));
+        tokens.map((token, index) =>
+          token.replaceAll(replacement, index === 0 && scheme !== 'never' ? '' : ' '),
+        );
     },
   ),
-  WordPiece: component({ prefix: z.string(), cleanup: z.boolean() }, ({ prefix, cleanup }) => (tokens) =>
-    tokens.map((token, index) => {
-      const joined = index === 0 ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`;
-      return cleanup ? wordPieceCleanUp(joined) : joined;
-    }),
+  WordPiece: component(
+    { prefix: z.string(), cleanup: z.boolean() },
+    ({ prefix, cleanup }) =>
+      (tokens) =>
+        tokens.map((token, index) => {
+          const joined =
+            index === 0 ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`;
+          return cleanup ? wordPieceCleanUp(joined) : joined;
+        }),
   ),
-  BPEDecoder: component({ suffix: z.string() }, ({ suffix }) => (tokens) =>
-    tokens.map((token, index) => replaceLiteral(token, suffix, index === tokens.length - 1 ? '' : ' ')),
+  BPEDecoder: component(
+    { suffix: z.string() },
+    ({ suffix }) =>
+      (tokens) =>
+        tokens.map((token, index) => replaceLiteral(token, suffix, index === tokens.length - 1 ? '' : ' ')),
   ),
   ByteFallback: component({}, () => decodeByteTokens),
   Fuse: component({}, () => (tokens) => [tokens.join('')]),
-  Replace: component({ pattern: patternField, content: z.string().max(longestAddition) }, ({ pattern, content }, place) => {
-    const matcher = matcherOf(pattern, place.at('pattern'));
-    return (tokens) =>
-      tokens.map((token) => {
-        const matches = matcher(token);
-        place.work.change(token.length, token.length + (matches.length / 2) * content.length, 'the decoder');
-        return replaceMatches(token, matches, content);
-      });
-  }),
+  Replace: component(
+    { pattern: patternField, content: z.string().max(longestAddition) },
+    ({ pattern, content }, place) => {
+      const matcher = matcherOf(pattern, place.at('pattern'));
+      return (tokens) =>
+        tokens.map((token) => {
+          const matches = matcher(token);
+          place.work.change(
+            token.length,
+            token.length + (matches.length / 2) * content.length,
+            'the decoder',
+          );
+          return replaceMatches(token, matches, content);
+        });
+    },
+  ),
   Strip: component(
     { content: character, start: z.number().int().nonnegative(), stop: z.number().int().nonnegative() },
-    ({ content, start, stop }) => (tokens) => tokens.map((token) => stripToken(token, content, start, stop)),
+    ({ content, start, stop }) =>
+      (tokens) =>
+        tokens.map((token) => stripToken(token, content, start, stop)),
   ),
 };
 
@@ -79,14 +98,17 @@ function characters(tokens: readonly string[]): number {
 
 /** Rust replaces an empty text too: between all characters. */
 function replaceLiteral(token: string, literal: string, content: string): string {
-  return literal === '' ? `${content}${[...token].map((part) => part + content).join('')}` : token.replaceAll(literal, content);
+  return literal === ''
+    ? `${content}${[...token].map((part) => part + content).join('')}`
+    : token.replaceAll(literal, content);
 }
 
 function stripToken(token: string, content: string, start: number, stop: number): string {
   let first = 0;
   for (let count = 0; count < start && token.startsWith(content, first); count++) first += content.length;
   let last = token.length;
-  for (let count = 0; count < stop && last > 0 && token.slice(0, last).endsWith(content); count++) last -= content.length;
+  for (let count = 0; count < stop && last > 0 && token.slice(0, last).endsWith(content); count++)
+    last -= content.length;
   return token.slice(first, last);
 }
 
@@ -104,7 +126,9 @@ function decodeByteTokens(tokens: readonly string[]): string[] {
     bytes = [];
   };
   for (const token of tokens) {
-    const byte = /^<0x(?:[0-9A-Fa-f]{2}|\+[0-9A-Fa-f])>$/.test(token) ? Number.parseInt(token.slice(3, 5).replace('+', ''), 16) : -1;
+    const byte = /^<0x(?:[0-9A-Fa-f]{2}|\+[0-9A-Fa-f])>$/.test(token)
+      ? Number.parseInt(token.slice(3, 5).replace('+', ''), 16)
+      : -1;
     if (byte !== -1) bytes.push(byte);
     else {
       flush();

@@ -6,7 +6,13 @@ export interface Excerpt {
 }
 
 /** How a split treats what it found, as tokenizer.json names it. */
-export const splitBehaviors = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'] as const;
+export const splitBehaviors = [
+  'Removed',
+  'Isolated',
+  'MergedWithPrevious',
+  'MergedWithNext',
+  'Contiguous',
+] as const;
 export type SplitBehavior = (typeof splitBehaviors)[number];
 
 /**
@@ -68,6 +74,7 @@ function merge(parts: readonly number[], behavior: SplitBehavior): number[] {
   }
   if (!backwards) return pieces;
   const forwards: number[] = [];
-  for (let index = pieces.length - 2; index >= 0; index -= 2) forwards.push(pieces[index]!, pieces[index + 1]!);
+  for (let index = pieces.length - 2; index >= 0; index -= 2)
+    forwards.push(pieces[index]!, pieces[index + 1]!);
   return forwards;
 }

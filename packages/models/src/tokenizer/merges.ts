@@ -21,10 +21,16 @@ export interface MergeTable {
  *
  * @throws UnsupportedTokenizerError for a merge of what is not in the vocabulary.
  */
-export function readMerges(content: unknown, ids: ReadonlyMap<string, number>, prefix: string, place: Place): MergeTable {
+export function readMerges(
+  content: unknown,
+  ids: ReadonlyMap<string, number>,
+  prefix: string,
+  place: Place,
+): MergeTable {
   if (!Array.isArray(content)) place.refuse('must be a list');
   const merges = content as readonly unknown[];
-  if (merges.length > mostMerges) place.refuse(`has ${merges.length} entries; at most ${mostMerges} are supported`);
+  if (merges.length > mostMerges)
+    place.refuse(`has ${merges.length} entries; at most ${mostMerges} are supported`);
   const ranks = new NumberTable(merges.length);
   const merged = new Int32Array(merges.length);
   const dense = new Map<number, number>();

@@ -4,7 +4,18 @@ import type { Place } from './place.ts';
 const typed = z.looseObject({ type: z.string().optional() });
 
 /** Components that make several characters of one, each of which then counts as the text's first. */
-const widening = ['NFD', 'NFKD', 'NFKC', 'NFC', 'BertNormalizer', 'Precompiled', 'ByteLevel', 'Prepend', 'Replace', 'Lowercase'];
+const widening = [
+  'NFD',
+  'NFKD',
+  'NFKC',
+  'NFC',
+  'BertNormalizer',
+  'Precompiled',
+  'ByteLevel',
+  'Prepend',
+  'Replace',
+  'Lowercase',
+];
 
 /**
  * Metaspace's scheme 'first' asks whether a word begins the text. With a word that came of the text's first character and is
@@ -17,7 +28,9 @@ export function checkMetaspaceOrder(normalizer: unknown, preTokenizer: unknown, 
   const before = [...flatten(normalizer, 'normalizers'), ...steps.slice(0, first)];
   const culprit = before.find(({ type }) => widening.includes(type ?? '') || type === 'Metaspace');
   if (culprit !== undefined)
-    place.refuse(`Metaspace with prepend_scheme 'first' behind another pre-tokenizer and ${culprit.type} is not supported`);
+    place.refuse(
+      `Metaspace with prepend_scheme 'first' behind another pre-tokenizer and ${culprit.type} is not supported`,
+    );
 }
 
 /** The components of a sequence, and of those within, in their order. */
@@ -25,5 +38,7 @@ function flatten(content: unknown, key: string): z.output<typeof typed>[] {
   if (content == null) return [];
   const component = typed.parse(content);
   const inner = component[key];
-  return component.type === 'Sequence' && Array.isArray(inner) ? inner.flatMap((step) => flatten(step, key)) : [component];
+  return component.type === 'Sequence' && Array.isArray(inner)
+    ? inner.flatMap((step) => flatten(step, key))
+    : [component];
 }

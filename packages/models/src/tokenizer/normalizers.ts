@@ -2,9 +2,16 @@ import { z } from 'zod';
 import { toByteAlphabet } from './byte-alphabet.ts';
 import { type CharacterSet, codePointAt, previousPosition, unitsOf } from './character-set.ts';
 import type { Excerpt } from './excerpt.ts';
-import { buildComponent, type ComponentBuilder, component, matcherOf, type Place, patternField } from './place.ts';
+import { matcherOf, patternField } from './pattern-field.ts';
+import { buildComponent, type ComponentBuilder, component, type Place } from './place.ts';
 import { readCharacterMap } from './precompiled.ts';
-import { beyondNormalization, combiningMark, controlCharacter, nonspacingMark, whitespace } from './unicode.ts';
+import {
+  beyondNormalization,
+  combiningMark,
+  controlCharacter,
+  nonspacingMark,
+  whitespace,
+} from './unicode.ts';
 
 /** Changes a text before it is split into words. */
 export type Normalizer = (excerpt: Excerpt) => Excerpt;
@@ -40,21 +47,27 @@ const builders: Readonly<Record<string, ComponentBuilder<Normalizer>>> = {
     const start = fields.strip_left ? behindWhitespace(text, 0, end) : 0;
     return { text: text.slice(start, end), atStart: atStart && start === 0 };
   }),
-  Prepend: component({ prepend: z.string().min(1, 'must not be empty').max(longestAddition) }, ({ prepend }) => mapText((text) => (text === '' ? text : prepend + text))),
-  Replace: component({ pattern: patternField, content: z.string().max(longestAddition) }, ({ pattern, content }, place) => {
-    const matcher = matcherOf(pattern, place.at('pattern'));
-    return ({ text, atStart }) => {
-      const matches = matcher(text);
-      place.work.change(text.length, text.length + (matches.length / 2) * content.length, 'the normalizer');
-      // What is put in place of a match comes from where the match's last character did.
-      const keepsStart =
-        matches.length === 0 ||
-        matches[0]! > 0 ||
-        matches[1] === 0 ||
-        (content !== '' && matches[1] === unitsOf(codePointAt(text, 0)));
-      return { text: replaceMatches(text, matches, content), atStart: atStart && keepsStart };
-    };
-  }),
+  Prepend: component(
+    { prepend: z.string().min(1, 'must not be empty').max(longestAddition) },
+    ({ prepend }) => mapText((text) => (text === '' ? text : prepend + text)),
+  ),
+  Replace: component(
+    { pattern: patternField, content: z.string().max(longestAddition) },
+    ({ pattern, content }, place) => {
+      const matcher = matcherOf(pattern, place.at('pattern'));
+      return ({ text, atStart }) => {
+        const matches = matcher(text);
+        place.work.change(text.length, text.length + (matches.length / 2) * content.length, 'the normalizer');
+        // What is put in place of a match comes from where the match's last character did.
+        const keepsStart =
+          matches.length === 0 ||
+          matches[0]! > 0 ||
+          matches[1] === 0 ||
+          (content !== '' && matches[1] === unitsOf(codePointAt(text, 0)));
+        return { text: replaceMatches(text, matches, content), atStart: atStart && keepsStart };
+      };
+    },
+  ),
   ByteLevel: component({}, () => mapText(toByteAlphabet)),
   BertNormalizer: component(
     {
@@ -66,11 +79,17 @@ const builders: Readonly<Record<string, ComponentBuilder<Normalizer>>> = {
     (fields) => {
       const steps: Normalizer[] = [];
       if (fields.clean_text) {
-        steps.push(without(isControl), mapText((text) => mapCharacters(text, (codePoint) => whitespace.has(codePoint), ' ')));
+        steps.push(
+          without(isControl),
+          mapText((text) => mapCharacters(text, (codePoint) => whitespace.has(codePoint), ' ')),
+        );
       }
       if (fields.handle_chinese_chars) steps.push(mapText((text) => text.replace(ideograph, ' $& ')));
       if (fields.strip_accents ?? fields.lowercase)
-        steps.push(mapText(unicodeForm('NFD')), without((codePoint) => nonspacingMark.has(codePoint)));
+        steps.push(
+          mapText(unicodeForm('NFD')),
+          without((codePoint) => nonspacingMark.has(codePoint)),
+        );
       if (fields.lowercase) steps.push(mapText(lowercase));
       return (excerpt) => steps.reduce((changed, step) => step(changed), excerpt);
     },
@@ -162,7 +181,12 @@ function unicodeForm(form: Form): (text: string) => string {
 }
 
 /** The position behind the whitespace that begins at `start`. */
-export function behindWhitespace(text: string, start: number, end: number, set: CharacterSet = whitespace): number {
+export function behindWhitespace(
+  text: string,
+  start: number,
+  end: number,
+  set: CharacterSet = whitespace,
+): number {
   let position = start;
   while (position < end && set.has(text.charCodeAt(position))) position++;
   return position;

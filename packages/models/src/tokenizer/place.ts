@@ -32,7 +32,9 @@ export class Place {
     if (result.success) return result.data;
     const issue = result.error.issues[0]!;
     if (issue.code === 'unrecognized_keys')
-      return this.#at(issue.path).at(issue.keys[0]!).refuse('this setting is not known, and may change what the tokenizer does');
+      return this.#at(issue.path)
+        .at(issue.keys[0]!)
+        .refuse('this setting is not known, and may change what the tokenizer does');
     return this.#at(issue.path).refuse(issue.message);
   }
 
@@ -84,33 +86,3 @@ export function component<Shape extends z.ZodRawShape, Component>(
 
 /** A character: one code point. */
 export const character = z.string().refine((text) => [...text].length === 1, 'must be one character');
-
-/** A pattern as Split and Replace have it: a literal or a regular expression. */
-export const patternField = z.union([
-  z.strictObject({ String: z.string() }),
-  z.strictObject({ Regex: z.string() }),
-]);
-
-/** Finds the matches of a pattern field: `[start, end, start, end, ...]`. */
-export type Matcher = (text: string) => readonly number[];
-
-export function matcherOf(field: z.output<typeof patternField>, place: Place): Matcher {
-  if ('Regex' in field) {
-    const pattern = place.at('Regex').pattern(field.Regex);
-    return (text) => pattern.matches(text);
-  }
-  const literal = field.String;
-  if (literal === '') return emptyMatches(place);
-  return (text) => {
-    const found: number[] = [];
-    for (let start = text.indexOf(literal); start !== -1; start = text.indexOf(literal, start + literal.length))
-      found.push(start, start + literal.length);
-    return found;
-  };
-}
-
-/** An empty literal matches everywhere, as an empty regular expression does. */
-function emptyMatches(place: Place): Matcher {
-  const pattern = place.pattern('');
-  return (text) => pattern.matches(text);
-}

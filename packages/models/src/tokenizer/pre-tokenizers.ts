@@ -3,7 +3,8 @@ import { toByteAlphabet } from './byte-alphabet.ts';
 import { type CharacterSet, codePointAt, unitsOf } from './character-set.ts';
 import { type Excerpt, type SplitBehavior, splitBehaviors, splitExcerpt } from './excerpt.ts';
 import type { Pattern } from './pattern/match.ts';
-import { buildComponent, type ComponentBuilder, character, component, matcherOf, type Place, patternField } from './place.ts';
+import { matcherOf, patternField } from './pattern-field.ts';
+import { buildComponent, type ComponentBuilder, character, component, type Place } from './place.ts';
 import { numeric, punctuation, whitespace, wordCharacter } from './unicode.ts';
 
 /** Splits a text into words. */
@@ -18,7 +19,9 @@ const behavior = z.enum(splitBehaviors);
 
 const builders: Readonly<Record<string, ComponentBuilder<PreTokenizer>>> = {
   Sequence: component({ pretokenizers: z.array(z.unknown()) }, ({ pretokenizers }, place) => {
-    const steps = pretokenizers.map((step, index) => buildPreTokenizer(step, place.at('pretokenizers').at(index)));
+    const steps = pretokenizers.map((step, index) =>
+      buildPreTokenizer(step, place.at('pretokenizers').at(index)),
+    );
     return (excerpts) =>
       steps.reduce<Excerpt[]>(
         (before, step) => {
@@ -39,8 +42,12 @@ const builders: Readonly<Record<string, ComponentBuilder<PreTokenizer>>> = {
       const words = fields.use_regex ? gpt2Words(place) : undefined;
       return each((excerpt) => {
         const { atStart } = excerpt;
-        const text = fields.add_prefix_space && !excerpt.text.startsWith(' ') ? ` ${excerpt.text}` : excerpt.text;
-        const split = words === undefined ? [{ text, atStart }] : splitExcerpt({ text, atStart }, words.matches(text), 'Isolated');
+        const text =
+          fields.add_prefix_space && !excerpt.text.startsWith(' ') ? ` ${excerpt.text}` : excerpt.text;
+        const split =
+          words === undefined
+            ? [{ text, atStart }]
+            : splitExcerpt({ text, atStart }, words.matches(text), 'Isolated');
         return split.map((word) => ({ text: toByteAlphabet(word.text), atStart: word.atStart }));
       });
     },
@@ -66,14 +73,18 @@ const builders: Readonly<Record<string, ComponentBuilder<PreTokenizer>>> = {
       });
     },
   ),
-  Whitespace: component({}, () => each((excerpt) => splitExcerpt(excerpt, wordMatches(excerpt.text), 'Removed', true))),
+  Whitespace: component({}, () =>
+    each((excerpt) => splitExcerpt(excerpt, wordMatches(excerpt.text), 'Removed', true)),
+  ),
   WhitespaceSplit: component({}, () => characterSplit(whitespace, 'Removed')),
   BertPreTokenizer: component({}, () => {
     const words = characterSplit(whitespace, 'Removed');
     const marks = characterSplit(punctuation, 'Isolated');
     return (excerpts) => marks(words(excerpts));
   }),
-  Punctuation: component({ behavior: behavior.default('Isolated') }, (fields) => characterSplit(punctuation, fields.behavior)),
+  Punctuation: component({ behavior: behavior.default('Isolated') }, (fields) =>
+    characterSplit(punctuation, fields.behavior),
+  ),
   Digits: component({ individual_digits: z.boolean() }, (fields) =>
     characterSplit(numeric, fields.individual_digits ? 'Isolated' : 'Contiguous'),
   ),

@@ -19,7 +19,9 @@ export function readCharacterMap(charsmap: string, place: Place): (text: string)
   const trieBytes = bytes.length < 4 ? -1 : view.getUint32(0, true);
   if (trieBytes < 4 || trieBytes % 4 !== 0 || trieBytes + 4 > bytes.length)
     place.refuse('is not the character map of a SentencePiece model');
-  const units = Uint32Array.from({ length: trieBytes / 4 }, (_, index) => view.getUint32(4 + 4 * index, true));
+  const units = Uint32Array.from({ length: trieBytes / 4 }, (_, index) =>
+    view.getUint32(4 + 4 * index, true),
+  );
   const texts = bytes.subarray(4 + trieBytes);
 
   /** What the shortest prefix that the trie knows becomes: SentencePiece's models are checked against that. */

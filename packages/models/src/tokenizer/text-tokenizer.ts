@@ -9,8 +9,8 @@ import { checkPostProcessor } from './post-processors.ts';
 import { buildPreTokenizer, type PreTokenizer } from './pre-tokenizers.ts';
 import type { TokenModel } from './token-model.ts';
 import { buildUnigram } from './unigram.ts';
-import type { WorkLimit } from './work-limit.ts';
 import { buildWordLevel, buildWordPiece } from './word-models.ts';
+import type { WorkLimit } from './work-limit.ts';
 
 const models: Readonly<Record<string, ComponentBuilder<TokenModel>>> = {
   BPE: buildBytePair,
@@ -58,7 +58,8 @@ export class TextTokenizer {
     const normalizer = place.at('normalizer');
     this.#normalize = parts.normalizer == null ? undefined : buildNormalizer(parts.normalizer, normalizer);
     const preTokenizer = place.at('pre_tokenizer');
-    this.#split = parts.pre_tokenizer == null ? undefined : buildPreTokenizer(parts.pre_tokenizer, preTokenizer);
+    this.#split =
+      parts.pre_tokenizer == null ? undefined : buildPreTokenizer(parts.pre_tokenizer, preTokenizer);
     checkMetaspaceOrder(parts.normalizer, parts.pre_tokenizer, preTokenizer);
     this.#decoder = parts.decoder == null ? undefined : buildDecoder(parts.decoder, place.at('decoder'));
     if (parts.post_processor != null) checkPostProcessor(parts.post_processor, place.at('post_processor'));
@@ -105,9 +106,9 @@ export class TextTokenizer {
 }
 
 /** Tokens that are not special are matched in the normalised text, unless they say otherwise. */
-export function withDefaults<Token extends Omit<AddedToken, 'normalized'> & { normalized?: boolean | undefined }>(
-  token: Token,
-): Token & AddedToken {
+export function withDefaults<
+  Token extends Omit<AddedToken, 'normalized'> & { normalized?: boolean | undefined },
+>(token: Token): Token & AddedToken {
   return { ...token, normalized: token.normalized ?? !token.special };
 }
 

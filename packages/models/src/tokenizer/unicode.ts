@@ -13,9 +13,18 @@ const unicode17 = charactersIn(
     '1fa54-1fa57 1fa8a 1fa8e 1fac8 1facd 1faea 1faef 1fbfa 2b73a-2b73f 2cea2-2cead 323b0-33479',
 );
 
-const all = (...tests: CharacterTest[]): CharacterTest => (codePoint) => tests.every((test) => test(codePoint));
-const either = (...tests: CharacterTest[]): CharacterTest => (codePoint) => tests.some((test) => test(codePoint));
-const not = (test: CharacterTest): CharacterTest => (codePoint) => !test(codePoint);
+const all =
+  (...tests: CharacterTest[]): CharacterTest =>
+  (codePoint) =>
+    tests.every((test) => test(codePoint));
+const either =
+  (...tests: CharacterTest[]): CharacterTest =>
+  (codePoint) =>
+    tests.some((test) => test(codePoint));
+const not =
+  (test: CharacterTest): CharacterTest =>
+  (codePoint) =>
+    !test(codePoint);
 
 /** A JavaScript class such as `\p{L}`, of the characters of Unicode 16 only. */
 export function unicode16(characterClass: string): CharacterTest {
@@ -32,7 +41,9 @@ export function unicode16(characterClass: string): CharacterTest {
 export const whitespace = new CharacterSet(charactersOf('\\p{White_Space}'));
 
 /** `char::is_numeric` of Rust, at Unicode 17. */
-export const numeric = new CharacterSet(either(charactersOf('\\p{N}'), charactersIn('11de0-11de9 16ff4-16ff6')));
+export const numeric = new CharacterSet(
+  either(charactersOf('\\p{N}'), charactersIn('11de0-11de9 16ff4-16ff6')),
+);
 
 /** `\w` of the `regex` crate. */
 export const wordCharacter = new CharacterSet(

@@ -15,7 +15,11 @@ const mostCharacters = 2 ** 24;
 
 /** SentencePiece's unigram model: the likeliest way to cut a text into tokens. */
 export const buildUnigram = component(
-  { unk_id: z.number().int().nonnegative().nullish(), byte_fallback: z.boolean().default(false), vocab: z.unknown() },
+  {
+    unk_id: z.number().int().nonnegative().nullish(),
+    byte_fallback: z.boolean().default(false),
+    vocab: z.unknown(),
+  },
   (content, place): TokenModel => {
     const vocabularyPlace = place.at('vocab');
     if (!Array.isArray(content.vocab)) vocabularyPlace.refuse('must be a list of tokens with their scores');
@@ -25,13 +29,16 @@ export const buildUnigram = component(
     const scores = new Float64Array(entries.length);
     let characters = 0;
     for (const [id, entry] of entries.entries()) {
-      const [token, score] = isScored(entry) ? entry : vocabularyPlace.at(id).refuse('must be a token and its score');
+      const [token, score] = isScored(entry)
+        ? entry
+        : vocabularyPlace.at(id).refuse('must be a token and its score');
       checkToken(token, vocabularyPlace);
       characters += token.length;
       tokens.push(token);
       scores[id] = score;
     }
-    if (characters > mostCharacters) vocabularyPlace.refuse(`has tokens of ${characters} characters together, more than ${mostCharacters}`);
+    if (characters > mostCharacters)
+      vocabularyPlace.refuse(`has tokens of ${characters} characters together, more than ${mostCharacters}`);
     const unknown = content.unk_id ?? undefined;
     if (unknown !== undefined && unknown >= tokens.length)
       place.at('unk_id').refuse(`${unknown} is not in the vocabulary of ${tokens.length} tokens`);
@@ -40,7 +47,9 @@ export const buildUnigram = component(
 );
 
 function isScored(entry: unknown): entry is readonly [string, number] {
-  return Array.isArray(entry) && entry.length === 2 && typeof entry[0] === 'string' && typeof entry[1] === 'number';
+  return (
+    Array.isArray(entry) && entry.length === 2 && typeof entry[0] === 'string' && typeof entry[1] === 'number'
+  );
 }
 
 class Unigram implements TokenModel {
@@ -53,7 +62,13 @@ class Unigram implements TokenModel {
   readonly #bytes: readonly (number | undefined)[] | undefined;
   readonly #work: WorkLimit;
 
-  constructor(tokens: readonly string[], scores: Float64Array, unknown: number | undefined, byteFallback: boolean, work: WorkLimit) {
+  constructor(
+    tokens: readonly string[],
+    scores: Float64Array,
+    unknown: number | undefined,
+    byteFallback: boolean,
+    work: WorkLimit,
+  ) {
     this.#work = work;
     this.#tokens = tokens;
     this.#scores = scores;
@@ -61,7 +76,8 @@ class Unigram implements TokenModel {
     this.#trie = new Trie(tokens.length);
     for (const [token, id] of this.#ids) if (token !== '') this.#trie.add(token, id);
     this.#unknown = unknown;
-    this.#unknownScore = scores.reduce((least, score) => Math.min(least, score), Number.POSITIVE_INFINITY) - unknownPenalty;
+    this.#unknownScore =
+      scores.reduce((least, score) => Math.min(least, score), Number.POSITIVE_INFINITY) - unknownPenalty;
     this.#bytes = byteFallback ? byteIds({ ids: this.#ids }) : undefined;
   }
 

@@ -49,7 +49,9 @@ export function checkToken(token: string, place: Place): void {
 
 export function checkId(token: string, id: unknown, place: Place): asserts id is number {
   if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= idLimit)
-    place.refuse(`${shown(token)} has the id ${JSON.stringify(id)}; ids are integers from 0 to ${idLimit - 1}`);
+    place.refuse(
+      `${shown(token)} has the id ${JSON.stringify(id)}; ids are integers from 0 to ${idLimit - 1}`,
+    );
 }
 
 /** A token as messages show it. */

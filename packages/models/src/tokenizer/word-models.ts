@@ -10,12 +10,15 @@ import type { WorkLimit } from './work-limit.ts';
 const mostCharacters = 2 ** 24;
 
 /** Each word is a token or unknown. */
-export const buildWordLevel = component({ vocab: z.unknown(), unk_token: z.string() }, (content, place): TokenModel => {
-  const vocabulary = readVocabulary(content.vocab, place.at('vocab'));
-  return modelOf(vocabulary, (word, ids) => {
-    ids.push(vocabulary.ids.get(word) ?? unknownId(vocabulary, content.unk_token));
-  });
-});
+export const buildWordLevel = component(
+  { vocab: z.unknown(), unk_token: z.string() },
+  (content, place): TokenModel => {
+    const vocabulary = readVocabulary(content.vocab, place.at('vocab'));
+    return modelOf(vocabulary, (word, ids) => {
+      ids.push(vocabulary.ids.get(word) ?? unknownId(vocabulary, content.unk_token));
+    });
+  },
+);
 
 /** BERT's model: the longest token that fits, again and again; a word with a gap is unknown. */
 export const buildWordPiece = component(
@@ -31,12 +34,16 @@ export const buildWordPiece = component(
     let characters = 0;
     for (const [token, id] of vocabulary.ids) {
       characters += token.length;
-      if (characters > mostCharacters) place.at('vocab').refuse(`has tokens of more than ${mostCharacters} characters together`);
+      if (characters > mostCharacters)
+        place.at('vocab').refuse(`has tokens of more than ${mostCharacters} characters together`);
       trie.add(token, id);
     }
     const inside = trie.walk(content.continuing_subword_prefix);
     return modelOf(vocabulary, (word, ids) => {
-      const found = characterCount(word) <= content.max_input_chars_per_word ? longestPieces(word, trie, inside, place.work) : undefined;
+      const found =
+        characterCount(word) <= content.max_input_chars_per_word
+          ? longestPieces(word, trie, inside, place.work)
+          : undefined;
       if (found === undefined) ids.push(unknownId(vocabulary, content.unk_token));
       else for (const id of found) ids.push(id);
     });
@@ -78,5 +85,7 @@ function modelOf({ ids, tokens }: Vocabulary, tokenize: TokenModel['tokenize']):
 function unknownId({ ids }: Vocabulary, token: string): number {
   const id = ids.get(token);
   if (id !== undefined) return id;
-  throw new TokenizationError(`the text has an unknown word, and the tokenizer's unk_token ${shown(token)} is not in its vocabulary`);
+  throw new TokenizationError(
+    `the text has an unknown word, and the tokenizer's unk_token ${shown(token)} is not in its vocabulary`,
+  );
 }

@@ -29,7 +29,8 @@ export class CharacterClassReader {
   #class(depth: number): CharacterTest {
     if (depth > 20) this.#stop('classes are nested too deeply');
     const negated = this.#take('^');
-    if (this.#pattern[this.#position] === ']') this.#stop('an empty class, or a ] first in one, is not supported');
+    if (this.#pattern[this.#position] === ']')
+      this.#stop('an empty class, or a ] first in one, is not supported');
     const intersected: CharacterTest[] = [];
     let items: CharacterTest[] = [];
     const close = () => {
@@ -76,13 +77,14 @@ export class CharacterClassReader {
   #single(): number | CharacterTest {
     if (this.#take('\\')) {
       const position = this.#position - 1;
-      const [escape, length] = readEscape(this.#pattern.slice(this.#position), true, (problem) =>
+      const [meaning, length] = readEscape(this.#pattern.slice(this.#position), true, (problem) =>
         this.#fail(position, problem),
       );
       this.#position += length;
-      if ('codePoint' in escape) return escape.codePoint;
-      if (this.#ignoreCase && !escape.caseless) this.#stop('\\p{Lu}, \\p{Ll}, \\p{Lt} under (?i) are not supported');
-      return escape.test;
+      if ('codePoint' in meaning) return meaning.codePoint;
+      if (this.#ignoreCase && !meaning.caseless)
+        this.#stop('\\p{Lu}, \\p{Ll}, \\p{Lt} under (?i) are not supported');
+      return meaning.test;
     }
     const codePoint = this.#pattern.codePointAt(this.#position);
     if (codePoint === undefined) this.#stop('a class is not closed');

@@ -143,7 +143,11 @@ class Compiler {
     const looks = (body.kind === 'choice' ? body.options : [body]).map((option) => () => {
       const length = fixedLength(option);
       if (length === undefined)
-        throw new PatternSyntaxError(this.#pattern.slice(0, 200), 0, 'a look behind of no fixed length is not supported');
+        throw new PatternSyntaxError(
+          this.#pattern.slice(0, 200),
+          0,
+          'a look behind of no fixed length is not supported',
+        );
       this.#enclosed(operations.look, negated ? 1 : 0, length, () => this.emit(option));
     });
     // None may be behind when negated; else any of them.
@@ -164,7 +168,11 @@ class Compiler {
       index = this.#sets.push(new CharacterSet(test)) - 1;
       this.#setOf.set(key, index);
       if (index >= mostSets)
-        throw new PatternSyntaxError(this.#pattern.slice(0, 200), 0, `more than ${mostSets} different characters and classes`);
+        throw new PatternSyntaxError(
+          this.#pattern.slice(0, 200),
+          0,
+          `more than ${mostSets} different characters and classes`,
+        );
     }
     return index;
   }

@@ -8,7 +8,8 @@ export type Escape =
 
 const control: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13, a: 7, e: 27 };
 
-const general = 'L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Cn Co';
+const general =
+  'L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Cn Co';
 const generalCategories = new Set(general.split(' '));
 
 const classes: Readonly<Record<string, CharacterTest>> = {
@@ -28,7 +29,10 @@ export const posixClasses: Readonly<Record<string, CharacterTest>> = {
   alnum: unicode16('[\\p{Alphabetic}\\p{Nd}]'),
 };
 
-const negated = (test: CharacterTest): CharacterTest => (codePoint) => !test(codePoint);
+const negated =
+  (test: CharacterTest): CharacterTest =>
+  (codePoint) =>
+    !test(codePoint);
 
 /**
  * Reads an escape of Oniguruma's Ruby syntax.

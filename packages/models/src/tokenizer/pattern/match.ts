@@ -1,7 +1,13 @@
-import { type CharacterSet, CharacterSet as Characters, codePointAt, previousPosition, unitsOf } from '../character-set.ts';
+import {
+  type CharacterSet,
+  CharacterSet as Characters,
+  codePointAt,
+  previousPosition,
+  unitsOf,
+} from '../character-set.ts';
 import { onigurumaWord } from '../unicode.ts';
 import type { WorkLimit } from '../work-limit.ts';
-import { type Program, boundaryNames, compilePattern, instructionSize, operations } from './compile.ts';
+import { boundaryNames, compilePattern, instructionSize, operations, type Program } from './compile.ts';
 
 const word = new Characters(onigurumaWord);
 /** Positions that a search may want to come back to. */

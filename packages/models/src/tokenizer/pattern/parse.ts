@@ -69,7 +69,8 @@ class Parser {
       const atom = this.#atom(flags);
       const literal = this.#pattern.slice(start, this.#position);
       letters = flags.ignoreCase && literal.length === 1 ? letters + literal : '';
-      if (ligatures.test(letters)) this.#fail(`'${letters}' under (?i), which matches ligatures too, is not supported`);
+      if (ligatures.test(letters))
+        this.#fail(`'${letters}' under (?i), which matches ligatures too, is not supported`);
       parts.push(this.#repeats(atom));
     }
     return parts.length === 1 ? parts[0]! : { kind: 'sequence', parts };
@@ -79,14 +80,18 @@ class Parser {
     const start = this.#position;
     if (this.#take('(')) return this.#group(flags);
     if (this.#take('[')) {
-      const reader = new CharacterClassReader(this.#pattern, this.#position, flags.ignoreCase, (position, problem) =>
-        this.#fail(problem, position),
+      const reader = new CharacterClassReader(
+        this.#pattern,
+        this.#position,
+        flags.ignoreCase,
+        (position, problem) => this.#fail(problem, position),
       );
       const { test, end } = reader.read();
       this.#position = end;
       return this.#characters(test, start, flags);
     }
-    if (this.#take('.')) return this.#characters((codePoint) => flags.dotAll || codePoint !== 10, start, flags);
+    if (this.#take('.'))
+      return this.#characters((codePoint) => flags.dotAll || codePoint !== 10, start, flags);
     if (this.#take('^')) return { kind: 'boundary', boundary: 'lineStart' };
     if (this.#take('$')) return { kind: 'boundary', boundary: 'lineEnd' };
     if (this.#take('\\')) return this.#escape(flags, start);
@@ -102,11 +107,14 @@ class Parser {
       this.#position++;
       return { kind: 'boundary', boundary };
     }
-    const [escape, length] = readEscape(this.#pattern.slice(this.#position), false, (problem) => this.#fail(problem, start));
+    const [meaning, length] = readEscape(this.#pattern.slice(this.#position), false, (problem) =>
+      this.#fail(problem, start),
+    );
     this.#position += length;
-    if ('codePoint' in escape) return this.#literal(escape.codePoint, start, flags);
-    if (flags.ignoreCase && !escape.caseless) this.#fail('\\p{Lu}, \\p{Ll}, \\p{Lt} under (?i) are not supported', start);
-    return this.#characters(escape.test, start, flags);
+    if ('codePoint' in meaning) return this.#literal(meaning.codePoint, start, flags);
+    if (flags.ignoreCase && !meaning.caseless)
+      this.#fail('\\p{Lu}, \\p{Ll}, \\p{Lt} under (?i) are not supported', start);
+    return this.#characters(meaning.test, start, flags);
   }
 
   #literal(codePoint: number, start: number, { ignoreCase }: Flags): PatternNode {
@@ -123,7 +131,11 @@ class Parser {
 
   #characters(test: CharacterTest, start: number, flags: Flags): PatternNode {
     const source = this.#pattern.slice(start, this.#position);
-    return { kind: 'characters', test, key: `${flags.ignoreCase ? 'i' : ''}${flags.dotAll ? 'm' : ''}:${source}` };
+    return {
+      kind: 'characters',
+      test,
+      key: `${flags.ignoreCase ? 'i' : ''}${flags.dotAll ? 'm' : ''}:${source}`,
+    };
   }
 
   #group(flags: Flags): PatternNode {
@@ -186,7 +198,13 @@ class Parser {
       const found = /^(?:[*+?]|\{(\d*)(,?)(\d*)\})([?+]?)/.exec(this.#pattern.slice(start, start + 20));
       if (found === null || found[0].startsWith('{}') || found[0].startsWith('{,}')) return node;
       if (count >= 3) this.#fail('repeats are nested too deeply');
-      const [whole, low, comma, high, suffix] = found as unknown as [string, string?, string?, string?, string?];
+      const [whole, low, comma, high, suffix] = found as unknown as [
+        string,
+        string?,
+        string?,
+        string?,
+        string?,
+      ];
       const braces = whole[0] === '{';
       // In Ruby's syntax {2,3}+ is a repeat of a repeat, and {2}? an optional one.
       const taken = braces && suffix === '+' ? whole.slice(0, -1) : whole;
@@ -197,7 +215,8 @@ class Parser {
       if (least > mostRepeats || (most > mostRepeats && most !== Number.POSITIVE_INFINITY))
         this.#fail(`more than ${mostRepeats} repeats are not supported`, start);
       if (most < least) this.#fail('a repeat of more than at most', start);
-      if (atom.kind === 'look' || atom.kind === 'boundary') this.#fail('a repeat of a place is not supported', start);
+      if (atom.kind === 'look' || atom.kind === 'boundary')
+        this.#fail('a repeat of a place is not supported', start);
       if (most === Number.POSITIVE_INFINITY && canBeEmpty(node))
         this.#fail('a repeat without end of what can be empty is not supported', start);
       const greed = suffix === '?' ? 'lazy' : suffix === '+' && !braces ? 'possessive' : 'greedy';
