@@ -132,7 +132,7 @@ describe('tokens that only tokenizer_config.json names', () => {
             383: { content: '<|im_end|>', ...flags, rstrip: true },
             384: { content: '<tool>', ...flags, special: false },
           },
-          additional_special_tokens: ['<|extra|>'],
+          extra_special_tokens: ['<|extra|>'],
         },
       },
     });

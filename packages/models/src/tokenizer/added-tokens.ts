@@ -21,6 +21,8 @@ export interface AddedToken {
   readonly special: boolean;
 }
 
+const flagNames = ['single_word', 'lstrip', 'rstrip', 'normalized', 'special'] as const;
+
 export const addedTokenFields = {
   content: z.string(),
   single_word: z.boolean().default(false),
@@ -98,6 +100,13 @@ export class AddedTokens {
 
   has(content: string): boolean {
     return this.#ids.has(content);
+  }
+
+  /** Whether a token of the same text and flags is there. */
+  hasAlike(token: AddedToken): boolean {
+    const id = this.#ids.get(token.content);
+    const known = id === undefined ? undefined : this.#tokens.get(id);
+    return known !== undefined && flagNames.every((flag) => known[flag] === token[flag]);
   }
 
   tokenId(content: string): number | undefined {

@@ -5,8 +5,8 @@ import { Place } from './place.ts';
 import { type TextTokenizer, withDefaults } from './text-tokenizer.ts';
 
 const flagged = z.looseObject(addedTokenFields);
-const named = z.union([z.string(), flagged]);
-const extra = z.union([z.array(named), z.record(z.string(), named)]).nullish();
+const textOrToken = z.union([z.string(), flagged]);
+const extra = z.union([z.array(textOrToken), z.record(z.string(), textOrToken)]).nullish();
 
 const schema = z.looseObject({
   added_tokens_decoder: z.record(z.string().regex(/^\d{1,10}$/, 'ids are integers'), flagged).nullish(),
@@ -32,30 +32,31 @@ export function addConfiguredTokens(
     place
       .at('split_special_tokens')
       .refuse('special tokens that are read as ordinary text are not supported');
-  const decoder = Object.entries(config.added_tokens_decoder ?? {}).map(([id, token]) => ({
-    ...flags(token),
-    id: Number(id),
-  }));
+  const withRole = new Set(Object.values(special));
+  const listed = Object.entries(config.added_tokens_decoder ?? {})
+    .map(([id, token]) => ({ id: Number(id), ...flags(token) }))
+    .filter((token) => !tokenizer.added.hasAlike(token))
+    .map((token) => ({ ...token, special: token.special || withRole.has(token.content) }));
   tokenizer.added.add(
-    decoder.sort((left, right) => left.id - right.id),
+    listed.sort((left, right) => left.id - right.id),
     place.at('added_tokens_decoder'),
   );
   const roles = Object.entries(special).map(([role, text]) => {
     const written = flagged.safeParse(content[role]);
     return written.success ? written.data : text;
   });
-  const names = [config.additional_special_tokens, config.extra_special_tokens].flatMap((tokens) =>
-    Object.values(tokens ?? {}),
+  // The second is the older name of the first, and only read where that is missing.
+  const extras = Object.values(config.extra_special_tokens ?? config.additional_special_tokens ?? {});
+  const named = [...roles, ...extras].map((token) =>
+    typeof token === 'string' ? { ...plain, content: token } : { ...flags(token), special: true },
   );
-  for (const token of [...roles, ...names]) {
-    const text = typeof token === 'string' ? token : token.content;
-    if (tokenizer.added.has(text)) continue;
-    const written = typeof token === 'string' ? {} : flags(token);
-    tokenizer.added.add([{ ...plain, normalized: false, ...written, content: text, special: true }], place);
-  }
+  tokenizer.added.add(
+    named.filter(({ content: text }) => !tokenizer.added.has(text)),
+    place,
+  );
 }
 
-const plain = { single_word: false, lstrip: false, rstrip: false };
+const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
 
 function flags(token: z.output<typeof flagged>): AddedToken {
   const { content, single_word, lstrip, rstrip, normalized, special } = token;

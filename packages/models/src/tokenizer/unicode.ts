@@ -1,7 +1,7 @@
 /**
  * Classes of characters as the Rust crates behind Python `tokenizers` 0.23 know them. Each crate has its own version of
  * Unicode and JavaScript has another, which is newer: the lists name the characters on which they differ. They were found
- * by asking Python about every code point (conformance/tokenizers/unicode.py).
+ * by asking Python about every code point; the test asks again (conformance/character_classes.py).
  */
 import { CharacterSet, type CharacterTest, charactersIn, charactersOf } from './character-set.ts';
 
