@@ -81,6 +81,24 @@ function metaspace(scheme: string, splits = true): Component {
   return { type: 'Metaspace', replacement: '▁', prepend_scheme: scheme, split: splits };
 }
 
+/** A character map that SentencePiece 0.2 made of ten rules: ligatures, line ends, an accent, abc to x. */
+const sentencePieceMap =
+  'AAQAAAAwAAANDQAAAQAAgAEAAIBihAEAEgAAgGMNAADMPAIACi0AAIENAAAUAACArRkAALsJAAAAAACAEAAAgKZ5AACA5AIABQAA' +
+  'gIK0AgCsHQAACQAAgKwIAgCBBQAADQAAgJ9MAgCNCQAAkTgCAAMAAIAdAAAAHAAAAB8AAAAeAAAAIQAAACAAAAAjAAAAIgAAACUA' +
+  'AAAkAAAAJwAAACYAAAApAAAAKAAAACsAAAAqAAAALQAAACwAAAAvAAAALgAAADEAAAAwAAAAMwAAADIAAAA1AAAANAAAADcAAAA2' +
+  'AAAAOQAAADgAAAA7AAAAOgAAAD0AAAA8AAAAPwAAAD4AAABBAAAAQAAAAEMAAABCAAAARQAAAEQAAABHAAAARgAAAEkAAABIAAAA' +
+  'SwAAAEoAAABNAAAATAAAAE8AAABOAAAAUQAAAFAAAABTAAAAUgAAAFUAAABUAAAAVwAAAFYAAABZAAAAWAAAAFsAAABaAAAAXQAA' +
+  'AFwAAABfAAAAXgAAAGEAAABgAAAAYwAAAGIAAABlAAAAZAAAAGcAAABmAAAAaQAAAGWIAgBrAAAAagAAAG0AAABhLAAAbwAAAG4A' +
+  'AABxAAAAcAAAAHMAAAByAAAAdQAAAHQAAAB3AAAAdgAAAHkAAAB4AAAAewAAAHoAAAB9AAAAfAAAAH8AAAB+AAAAgQAAAIAAAACD' +
+  'AAAAggAAAIUAAACEAAAAhwAAAIYAAACJAAAAiAAAAIsAAACKAAAAjQAAAIwAAACPAAAAjgAAAJEAAACQAAAAkwAAAJIAAACVAAAA' +
+  'lAAAAJcAAACWAAAAmQAAAJgAAACbAAAAmgAAAJ0AAACcAAAAnwAAAJ4AAAChAAAAoAAAAKMAAACiAAAApQAAAKQAAACnAAAApgAA' +
+  'AKkAAACoAAAAqwAAAKoAAACtAAAArAAAAK8AAACuAAAAsQAAALAAAACzAAAAsgAAALUAAAC0AAAAtwAAALYAAAC5AAAAuAAAALsA' +
+  'AAC6AAAAvQAAALwAAAC/AAAAvgAAAMEAAADAAAAAwwAAAMIAAADFAAAAxAAAAMcAAADGAAAAyQAAAMgAAADLAAAAygAAAM0AAADM' +
+  'AAAAwqABAMPgAQDRAAAA0AAAANMAAADSAAAA1QAAANQAAADXAAAA1gAAANkAAADYAAAA2wAAANoAAADdAAAA3AAAAN8AAADeAAAA' +
+  '4QAAAOAAAADjAAAA72gBAOUAAADkAAAA5wAAAOYAAADpAAAA6AAAAOsAAADqAAAA7QAAAOwAAADi+AEA7gAAAPEAAADwAAAA8wAA' +
+  'APIAAAD1AAAA9AAAAPcAAAD2AAAA+QAAAPgAAAD7AAAA+gAAAPDsAQD8AAAA/wAAAP4AAAAACgArAC4uLgBFVVIAZmkAdQB4AMOp' +
+  'AA==';
+
 /** What other readers of tokenizer.json were found to get wrong, and what the search found here, each as small as it can be. */
 export const tokenizerFinds: Readonly<Record<string, TokenizerCase>> = {
   'Digits over all of Unicode, one by one': find({
@@ -313,6 +331,10 @@ export const tokenizerFinds: Readonly<Record<string, TokenizerCase>> = {
         ),
       ]),
     ),
+  ),
+  'Precompiled, which takes the shortest prefix it knows of a grapheme': find(
+    { normalizer: { type: 'Precompiled', precompiled_charsmap: sentencePieceMap } },
+    ['abc abcd', 'ﬁ û €', 'a\r\nb\r', 'e\u0301\u0301', '…👍\u00ad', 'e\u0323\u0301'],
   ),
   'WordPiece decoding': find({ decoder: { type: 'WordPiece', prefix: '##', cleanup: true } }, sample),
   'Strip decoding': find({ decoder: { type: 'Strip', content: 'a', start: 1, stop: 0 } }, ['a cat', 'a']),
