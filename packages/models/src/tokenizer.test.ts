@@ -255,6 +255,12 @@ describe('loadTokenizer refuses', () => {
     expect(error.message).toContain(`${directory}/tokenizer.json: ${setting}: `);
   });
 
+  it('what would move a terminal, without showing it to one', async () => {
+    const directory = await copy('llama-untied-float32', {});
+    await writeFile(join(directory, 'tokenizer.json'), JSON.stringify({ ...small, '\u001b[2J\u0085': 1 }));
+    await expect(loadTokenizer(directory)).rejects.toThrow(/tokenizer\.json: \\u001b\[2J\\u0085: /);
+  });
+
   it('settings that change how special tokens are read', async () => {
     const directory = await copy('llama-untied-float32', {
       files: { 'tokenizer_config.json': { split_special_tokens: true } },
