@@ -223,12 +223,6 @@ export class GenerationError extends Error {
   }
 }
 
-/** Words of a stranger's file as a message may show them: no control characters, and not endless. */
-function printable(text: string): string {
-  const short = text.length > 1000 ? `${text.slice(0, 1000)}...` : text;
-  return short.replace(/\p{Cc}/gu, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
 const unsupportedTokenizerMarker = Symbol.for('safetune.UnsupportedTokenizerError');
 
 /** A setting of a tokenizer's files that is not supported, or that is not valid. Nothing is skipped in silence. */
@@ -239,7 +233,7 @@ export class UnsupportedTokenizerError extends Error {
   readonly setting: string;
 
   constructor(file: string, setting: string, reason: string, options?: ErrorOptions) {
-    super(`${file}: ${printable(setting)}: ${printable(reason)}`, options);
+    super(printableMessage(`${file}: ${printable(setting)}: ${reason}`), options);
     this.name = 'UnsupportedTokenizerError';
     this.file = file;
     this.setting = setting;
@@ -257,7 +251,7 @@ export class TokenizationError extends Error {
   readonly [tokenizationMarker] = true;
 
   constructor(message: string, options?: ErrorOptions) {
-    super(printable(message), options);
+    super(printableMessage(message), options);
     this.name = 'TokenizationError';
   }
 

@@ -271,6 +271,6 @@ describe('loadTokenizer refuses', () => {
   it('a file too large for a tokenizer, before it reads it', async () => {
     const directory = await copy('llama-untied-float32', {});
     await truncate(join(directory, 'tokenizer.json'), 2 ** 28);
-    await expect(loadTokenizer(directory)).rejects.toThrow(/268435456 bytes/);
+    await expect(loadTokenizer(directory)).rejects.toThrow(ModelFileError);
   });
 });

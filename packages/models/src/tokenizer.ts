@@ -10,7 +10,6 @@ import { readTokenizerConfig } from './special-tokens.ts';
 import { specialTokenIds } from './token-ids.ts';
 import { cleanUpSpaces } from './tokenizer/clean-up.ts';
 import { addConfiguredTokens } from './tokenizer/configured-tokens.ts';
-import { checkFileSize } from './tokenizer/file-size.ts';
 import { TextTokenizer } from './tokenizer/text-tokenizer.ts';
 
 /** A model's tokenizer with its chat template. */
@@ -65,7 +64,6 @@ export async function loadTokenizer(
 ): Promise<Tokenizer> {
   const { chatTemplate = 'default', now = () => new Date() } = options;
   const file = join(directory, 'tokenizer.json');
-  await checkFileSize(file);
   const tokenizer = new TextTokenizer(file, await readJson(file));
   const config = await readTokenizerConfig(directory);
   addConfiguredTokens(tokenizer, join(directory, 'tokenizer_config.json'), config);
