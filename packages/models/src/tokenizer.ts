@@ -11,6 +11,7 @@ import { ModelFileError } from './errors.ts';
 import { checkContent, readJson, readOptionalJson } from './json-file.ts';
 import { readTokenizerConfig, type TokenizerConfig } from './special-tokens.ts';
 import { specialTokenIds } from './token-ids.ts';
+import { tokenizerIdentity } from './tokenizer-identity.ts';
 
 /** A model's tokenizer with its chat template. */
 export interface Tokenizer {
@@ -31,6 +32,8 @@ export interface Tokenizer {
   readonly endOfTurnTokenIds: readonly number[];
   /** Of the config files; else the end token; else 0. Padding is masked: any id would do. */
   readonly padTokenId: number;
+  /** Digests, by name, of all that decides how it works: its files, and the options it was loaded with. */
+  readonly identity: Readonly<Record<string, string>>;
 }
 
 export interface DecodeOptions {
@@ -104,6 +107,7 @@ export async function loadTokenizer(
     },
     tokenId: (token) => model.token_to_id(token),
     ...ids,
+    identity: await tokenizerIdentity(directory, options),
   };
 }
 

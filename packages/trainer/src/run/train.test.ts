@@ -282,7 +282,7 @@ it("follows PyTorch's five AdamW steps with KL", async () => {
   const model = await loadModel(checkpointDirectory(expected.checkpoint));
   const adapter = await loadLoraAdapter(directory, { layers: model.linearLayers });
   const step = await compileTrainStep({ model, trainable: trainAdapter(adapter), regularizers: [kl()] });
-  const rate = learningRateSchedule({ peak: 1e-2, warmupSteps: 2 }, 5);
+  const rate = learningRateSchedule({ peak: 1e-2, warmupSteps: 2, startAtZero: true }, 5);
   const batch = await goldenBatch(file, 'batch.');
   const state = createAdamWState(adapter.parameters.length);
   for (const [index, truth] of expected.training.steps.entries()) {

@@ -2,7 +2,7 @@ import type { RuntimeOptions } from '@safetune/tensor';
 import { RegularizerOptionError } from '../../errors.ts';
 import type { Regularizer } from '../../interface/regularizer.ts';
 import { type ProjectorMemory, projectAll } from './adapter.ts';
-import { type CheckpointPair, openSafetyDirections } from './direction.ts';
+import { type CheckpointPair, directionDigests, openSafetyDirections } from './direction.ts';
 import { checkMethod, type ProjectionMethod } from './projector.ts';
 import { checkRule, decide, type ProjectionReport, type ProjectionRule } from './rule.ts';
 
@@ -47,6 +47,8 @@ export function safeLora(options: SafeLoraOptions): Regularizer {
   return {
     name: 'safe-lora',
     config: { type: 'safe-lora', base, aligned, ...method, ...rule, when },
+    contents: ({ adapter, cacheDirectory }) =>
+      directionDigests({ base, aligned }, adapter?.modules ?? [], cacheDirectory),
     async beforeTraining({ modules }) {
       await openSafetyDirections({ base, aligned }, modules);
     },
