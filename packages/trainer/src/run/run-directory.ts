@@ -4,6 +4,7 @@ import { adapterWeightsFile, type LoraAdapter, loadLoraAdapter, saveLoraAdapter 
 import type { CausalLm } from '@safetune/models';
 import { FileWriteError } from '@safetune/tensor';
 import { NonFiniteLossError, RunDirectoryError, TrainOptionError } from '../errors.ts';
+import { checkRunOptionNames, directoryRunNames } from '../option-names.ts';
 import { trainAdapter } from '../step/trainable.ts';
 import { appendMetrics, checkMetricNames, keepMetrics } from './metrics-file.ts';
 import { firstNonFinite } from './non-finite.ts';
@@ -32,6 +33,7 @@ export interface AdapterRunOptions extends Omit<TrainOptions, 'trainable' | 'che
  * FileWriteError when something cannot be saved (the run goes on from its checkpoint); and what {@link train} throws.
  */
 export async function trainIntoDirectory(options: AdapterRunOptions): Promise<TrainResult> {
+  checkRunOptionNames('trainIntoDirectory', options, directoryRunNames);
   checkMetricNames(options.regularizers ?? []);
   const release = await takeRunDirectory(options);
   try {

@@ -4,6 +4,7 @@ import { FileWriteError } from '@safetune/tensor';
 import { supervisedTokens } from '../data/batch-inputs.ts';
 import { countSteps, takeStep, trainingBatches } from '../data/batches.ts';
 import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
+import { checkRunOptionNames, trainNames } from '../option-names.ts';
 import { compilePlannedStep, planTraining } from '../plan/planned-step.ts';
 import type { LossTerms, TrainStep } from '../step/train-step.ts';
 import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
@@ -38,12 +39,15 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     onEvent = () => {},
     signal,
   } = options;
+  checkRunOptionNames('train', options, trainNames);
   checkHooks(options);
+  requirePositiveInteger('gradientAccumulation', gradientAccumulation, mostAtOnce);
+  if (options.batchSize !== undefined) requirePositiveInteger('batchSize', options.batchSize, mostAtOnce);
+  if (checkpoint !== undefined) requirePositiveInteger('everySteps', checkpoint.everySteps);
   const { epochs, ...endless } = { ...options, seed: options.seed ?? 0 };
   const steps =
     options.steps ?? (await countSteps({ ...endless, epochs: epochs ?? 1 }, gradientAccumulation));
   requirePositiveInteger('steps', steps);
-  requirePositiveInteger('gradientAccumulation', gradientAccumulation);
   const learningRate = learningRateSchedule(options.learningRate ?? {}, steps);
 
   if (options.step !== undefined && options.step.trainable !== trainable) {
@@ -217,7 +221,12 @@ function checkHooks({ regularizers = [], trainable }: TrainOptions): void {
   }
 }
 
-function requirePositiveInteger(option: string, value: number): void {
+/** More examples of a batch, or batches of a step, are taken for a slip: they are gathered in memory. */
+const mostAtOnce = 65_536;
+
+function requirePositiveInteger(option: string, value: number, most = Number.MAX_SAFE_INTEGER): void {
   if (!Number.isInteger(value) || value < 1)
     throw new TrainOptionError(option, `${value} must be a positive integer`);
+  if (value > most)
+    throw new TrainOptionError(option, `${value} is more than ${most}, the most that is allowed`);
 }

@@ -1,4 +1,5 @@
 import type { TokenGenerator } from '@safetune/models';
+import { checkOptionNames, runtimeNames, workerGeneratorNames } from '../option-names.ts';
 import { cloneableAdapter } from './adapter-description.ts';
 import type { GeneratorCall } from './protocol.ts';
 import { defaultGraceMilliseconds, startWorkerThread } from './worker-thread.ts';
@@ -24,6 +25,8 @@ export interface WorkerGeneratorOptions extends GeneratorCall {
  * await generator.release();
  */
 export async function createGeneratorInWorker(options: WorkerGeneratorOptions): Promise<TokenGenerator> {
+  checkOptionNames('createGeneratorInWorker', options, workerGeneratorNames);
+  checkOptionNames('runtime', options.runtime, runtimeNames);
   const { adapter, graceMilliseconds = defaultGraceMilliseconds, ...others } = options;
   const values = typeof adapter === 'string' ? undefined : adapter?.parameters;
   const thread = startWorkerThread();

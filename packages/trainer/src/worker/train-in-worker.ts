@@ -1,3 +1,4 @@
+import { checkRunOptionNames, workerRunNames } from '../option-names.ts';
 import type { TrainEvent } from '../run/progress.ts';
 import { takeRunDirectory } from '../run/run-directory.ts';
 import type { TrainResult } from '../run/train-options.ts';
@@ -40,6 +41,7 @@ export async function trainIntoDirectoryInWorker(options: WorkerRunOptions): Pro
   const { onEvent, signal, graceMilliseconds = defaultGraceMilliseconds, tokenize, ...others } = options;
   const { onSkipped, ...tokenizing } = tokenize ?? {};
   const adapter = cloneableAdapter(options.adapter);
+  checkRunOptionNames('trainIntoDirectoryInWorker', options, workerRunNames);
   signal?.throwIfAborted();
   // Taken here, as a thread that has to be ended gives nothing back.
   const release = await takeRunDirectory(options);
