@@ -33,7 +33,7 @@ it('the examples of the README run as they stand', async () => {
     '5 true',
   ]);
   const adapter = ['adapter_config.json', 'adapter_model.safetensors', 'metrics.jsonl'];
-  expect((await readdir(directory)).sort()).toEqual([...adapter, 'in-worker', 'trained'].sort());
+  expect((await readdir(directory)).sort()).toEqual([...adapter, 'in-worker', 'layered', 'trained'].sort());
   expect((await readdir(join(directory, 'in-worker'))).sort()).toEqual(adapter);
   expect(await readdir(join(directory, 'trained'))).toEqual(
     expect.arrayContaining(['config.json', 'model.safetensors', 'tokenizer.json']),
