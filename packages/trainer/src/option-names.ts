@@ -1,3 +1,4 @@
+import { unknownOption } from '@safetune/datasets';
 import { TrainOptionError } from './errors.ts';
 
 // The names that options may have; option-names.test.ts has the compiler compare them with the types.
@@ -82,14 +83,8 @@ export const compileNames = { ...trainNames, ...stepNames, weights: true } as co
  * @throws TrainOptionError naming the one that is not known, and what may have been meant.
  */
 export function checkOptionNames(place: string, options: object | undefined, known: object): void {
-  const names = Object.keys(known);
-  for (const name of Object.keys(options ?? {})) {
-    if (Object.hasOwn(known, name)) continue;
-    const near = nearest(name, names);
-    const advice =
-      near === undefined ? `there are ${[...names].sort().join(', ')}` : `did you mean '${near}'?`;
-    throw new TrainOptionError(place, `there is no option '${name}'; ${advice}`);
-  }
+  const unknown = options === undefined ? undefined : unknownOption(options, Object.keys(known));
+  if (unknown !== undefined) throw new TrainOptionError(place, `there is ${unknown.message}`);
 }
 
 /** {@link checkOptionNames} of a run's options and of the option objects in them. */
@@ -108,34 +103,4 @@ export function checkRunOptionNames(
   checkOptionNames('optimizer', options.optimizer, optimizerNames);
   checkOptionNames('runtime', options.runtime, runtimeNames);
   checkOptionNames('checkpoint', options.checkpoint, checkpointNames);
-}
-
-/** The known name that a misspelt one is nearest to; undefined when none is near. */
-function nearest(name: string, known: readonly string[]): string | undefined {
-  const ranked = known
-    .map((candidate) => ({ candidate, distance: distance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance);
-  const best = ranked[0];
-  return best !== undefined && best.distance <= Math.max(2, name.length / 3) ? best.candidate : undefined;
-}
-
-/** Insertions, deletions, substitutions and swaps of neighbours that make one text of the other (optimal string alignment). */
-function distance(a: string, b: string): number {
-  const rows = Array.from({ length: a.length + 1 }, (_, row) => [row]);
-  for (let column = 0; column <= b.length; column++) rows[0]![column] = column;
-  for (let row = 1; row <= a.length; row++) {
-    for (let column = 1; column <= b.length; column++) {
-      const different = a[row - 1] === b[column - 1] ? 0 : 1;
-      let least = Math.min(
-        rows[row - 1]![column]! + 1,
-        rows[row]![column - 1]! + 1,
-        rows[row - 1]![column - 1]! + different,
-      );
-      if (row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]) {
-        least = Math.min(least, rows[row - 2]![column - 2]! + 1);
-      }
-      rows[row]![column] = least;
-    }
-  }
-  return rows[a.length]![b.length]!;
 }
