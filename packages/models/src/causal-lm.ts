@@ -1,6 +1,7 @@
 import {
   add,
   causalBias,
+  defaultCacheDirectory,
   gather,
   keep,
   openCheckpoint,
@@ -82,6 +83,8 @@ export interface Backbone {
 /** A decoder-only language model: functions that trace it, over weights that stay in their files. */
 export interface CausalLm {
   readonly directory: string;
+  /** Where what is made of its weights is kept. */
+  readonly cacheDirectory: string;
   readonly config: ModelConfig;
   /** The blocks' linear layers in the order of computation; the output layer is not among them. */
   readonly linearLayers: readonly LinearLayer[];
@@ -143,7 +146,7 @@ export interface LoadModelOptions {
  */
 export async function loadModel(
   directory: string,
-  { precision = 'float32', cacheDirectory }: LoadModelOptions = {},
+  { precision = 'float32', cacheDirectory = defaultCacheDirectory() }: LoadModelOptions = {},
 ): Promise<CausalLm> {
   checkPrecision(precision);
   const { config: described, family } = await readModelConfig(directory);
@@ -157,16 +160,14 @@ export async function loadModel(
     [...shapes.keys()].filter((name) => !multiplied.has(name) || name === layout.embedding),
   );
   const weights = await usableWeights({ regions, multiplied, others }, precision, cacheDirectory);
-  return causalLm(directory, config, layout, precision, weights);
+  return causalLm({ directory, cacheDirectory, config, precision, weights }, layout);
 }
 
 function causalLm(
-  directory: string,
-  config: ModelConfig,
+  facts: Pick<CausalLm, 'directory' | 'cacheDirectory' | 'config' | 'precision' | 'weights'>,
   layout: ModelLayout,
-  precision: Precision,
-  weights: ReadonlyMap<string, TensorRegion>,
 ): CausalLm {
+  const { config, precision, weights } = facts;
   // One constant a tensor: a graph that runs the model twice (a reference beside it) names its weights once.
   const constants = new Map<string, Tensor>();
   const constantWeight = (name: string): Tensor => {
@@ -175,11 +176,8 @@ function causalLm(
     return known;
   };
   return {
-    directory,
-    config,
-    precision,
+    ...facts,
     runtime: preferredRuntime(precision),
-    weights,
     linearLayers: linearPlaces(layout).map(({ name, inFeatures, outFeatures }) => ({
       name,
       inFeatures,

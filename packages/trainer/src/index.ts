@@ -11,6 +11,9 @@ export { type BatchStreamOptions, type TrainingExamples, trainingBatches } from 
 export {
   InsufficientMemoryError,
   NonFiniteLossError,
+  NonFiniteStateError,
+  RunDirectoryError,
+  type RunDirectoryProblem,
   TrainingCheckpointError,
   TrainOptionError,
 } from './errors.ts';
@@ -24,7 +27,7 @@ export type { StepEvent, TrainEvent } from './run/progress.ts';
 export { type AdapterRunOptions, trainIntoDirectory } from './run/run-directory.ts';
 export { saveTrainedModel } from './run/save-trained-model.ts';
 export { train } from './run/train.ts';
-export type { TrainOptions, TrainResult } from './run/train-options.ts';
+export type { TrainingCheckpoint, TrainOptions, TrainResult } from './run/train-options.ts';
 export type { LossTerms, TrainStep, TrainStepOptions } from './step/train-step.ts';
 export { type AllWeightsOptions, type Trainable, trainAdapter, trainAllWeights } from './step/trainable.ts';
 export { compileTrainStep } from './whole-step/whole-step.ts';

@@ -1,6 +1,7 @@
 import { InsufficientMemoryError, TrainOptionError } from '../errors.ts';
 import { availableMemory } from '../memory/available-memory.ts';
 import { type MemoryMode, memoryModes } from '../memory/memory-mode.ts';
+import { checkRunOptionNames, planNames } from '../option-names.ts';
 import { type EstimateOptions, estimateMode, type MemoryEstimate } from './plan-estimate.ts';
 
 export interface PlanOptions extends EstimateOptions {
@@ -36,6 +37,7 @@ export interface MemoryPlan {
  * limit or a batch without meaning; what tracing throws.
  */
 export function plan(options: PlanOptions): MemoryPlan {
+  checkRunOptionNames('plan', options, planNames);
   checkPlan(options);
   const available = availableMemory(options.memoryLimit);
   return choose(
