@@ -2,6 +2,7 @@ import {
   add,
   causalBias,
   gather,
+  type IntegerType,
   keep,
   type RuntimeOptions,
   range,
@@ -88,7 +89,7 @@ export interface CausalLm {
   readonly runtime: RuntimeOptions;
   /**
    * Where each tensor lies: float32 by its name in Hugging Face checkpoints, but for quantised weights, whose parts are
-   * `<name>.int8`, `<name>.scale` (float32) and, for `int8x3`, `<name>.residual`. Tied models have no `lm_head.weight`.
+   * `<name>.values` (int8 or uint8), `<name>.scale` (float32) and, for `int8x3`, `<name>.residual`. Tied models have no `lm_head.weight`.
    */
   readonly weights: ReadonlyMap<string, TensorRegion>;
   /**
@@ -117,6 +118,11 @@ export interface CausalLm {
 export interface LoadModelOptions {
   /** Default `float32`. */
   readonly precision?: Precision;
+  /**
+   * Type that holds weights of 8 bits. Default: the one that this machine's processor multiplies exactly, found by a
+   * probe. Compiling refuses one that it does not.
+   */
+  readonly integers?: IntegerType;
   /** Where weights that are not stored as they are used are converted, once. Default `~/.cache/safetune`. */
   readonly cacheDirectory?: string;
 }
@@ -133,11 +139,12 @@ export interface LoadModelOptions {
  *
  * @throws what `readModelConfig` and `openWeights` throw: ModelFileError, UnsupportedModelError,
  * UnsupportedFeatureError, CheckpointMismatchError; CheckpointError, SafetensorsError, FileWriteError and (when
- * quantising weights that are not finite) NonFiniteError of the tensor package; PrecisionError for an unknown precision.
+ * quantising) NonFiniteError for weights that are not finite and InexactIntegersError of the tensor package; PrecisionError
+ * for an unknown precision.
  */
 export async function loadModel(
   directory: string,
-  { precision = 'float32', cacheDirectory }: LoadModelOptions = {},
+  { precision = 'float32', ...conversion }: LoadModelOptions = {},
 ): Promise<CausalLm> {
   checkPrecision(precision);
   const { config, family } = await readModelConfig(directory);
@@ -148,7 +155,7 @@ export async function loadModel(
   const others = new Set(
     [...shapes.keys()].filter((name) => !multiplied.has(name) || name === layout.embedding),
   );
-  const weights = await usableWeights({ regions, multiplied, others }, precision, cacheDirectory);
+  const weights = await usableWeights({ regions, multiplied, others }, precision, conversion);
   return causalLm(directory, config, layout, precision, weights);
 }
 

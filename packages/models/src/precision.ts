@@ -1,6 +1,7 @@
 import {
   dequantize,
   floatCache,
+  type IntegerType,
   type QuantizedMatrix,
   quantizedCache,
   quantizedMatmul,
@@ -48,21 +49,32 @@ export interface StoredWeights {
   readonly others: ReadonlySet<string>;
 }
 
+/** How weights are converted; see `LoadModelOptions`. */
+export interface ConvertOptions {
+  readonly integers?: IntegerType | undefined;
+  readonly cacheDirectory?: string | undefined;
+}
+
 /**
  * The regions that a model of this precision uses, by name: float32 under their names in the checkpoint, quantised ones as
- * `<name>.int8`, `<name>.scale` (float32) and, for `int8x3`, `<name>.residual`. What is not stored so is converted once.
+ * `<name>.values` (int8 or uint8), `<name>.scale` (float32) and, for `int8x3`, `<name>.residual`. What is not stored so is
+ * converted once.
  *
- * @throws NonFiniteError, SafetensorsError and FileWriteError of the tensor package.
+ * @throws NonFiniteError, SafetensorsError, FileWriteError and InexactIntegersError of the tensor package.
  */
 export async function usableWeights(
   { regions, multiplied, others }: StoredWeights,
   precision: Precision,
-  cacheDirectory?: string,
+  { integers, cacheDirectory }: ConvertOptions = {},
 ): Promise<ReadonlyMap<string, TensorRegion>> {
   if (precision === 'float32') return byName(await floatCache(regions, cacheDirectory));
   const quantized = await quantizedCache(
     regions.filter(({ name }) => multiplied.has(name)),
-    { residual: precision === 'int8x3', ...(cacheDirectory === undefined ? {} : { cacheDirectory }) },
+    {
+      residual: precision === 'int8x3',
+      integers,
+      ...(cacheDirectory === undefined ? {} : { cacheDirectory }),
+    },
   );
   const floats = await floatCache(
     regions.filter(({ name }) => others.has(name)),
@@ -88,11 +100,11 @@ export function traceLinearWeight(
 ): Pick<LinearWeights, 'weight' | 'product'> {
   if (precision === 'float32') return { weight: weight(name) };
   const matrix: QuantizedMatrix = {
-    values: weight(`${name}.int8`),
+    values: weight(`${name}.values`),
     scale: weight(`${name}.scale`),
     ...(precision === 'int8' ? {} : { residual: weight(`${name}.residual`) }),
   };
-  if (matrix.values.dtype !== 'int8') {
+  if (matrix.values.dtype !== 'int8' && matrix.values.dtype !== 'uint8') {
     throw new PrecisionError(
       precision,
       `'${name}' is frozen in 8 bits and was given as ${matrix.values.dtype}; ` +
