@@ -23,5 +23,6 @@ export {
   plainLinear,
 } from './linear.ts';
 export type { Precision } from './precision.ts';
+export { describePrecision, measurePrecisions, type PrecisionTimes } from './precision-times.ts';
 export type { RotaryConfig } from './rotary-config.ts';
 export { type DecodeOptions, type LoadTokenizerOptions, loadTokenizer, type Tokenizer } from './tokenizer.ts';

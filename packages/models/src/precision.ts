@@ -26,7 +26,8 @@ import type { LinearWeights } from './linear.ts';
  */
 export type Precision = 'float32' | 'int8' | 'int8x3';
 
-const precisions: readonly Precision[] = ['float32', 'int8', 'int8x3'];
+/** All there are. */
+export const precisions: readonly Precision[] = ['float32', 'int8', 'int8x3'];
 
 /** @throws PrecisionError for anything else. */
 export function checkPrecision(precision: string): asserts precision is Precision {

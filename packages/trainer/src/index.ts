@@ -16,7 +16,7 @@ export {
 export type { ForwardBatchOptions } from './forward-batches.ts';
 export { compileLayeredStep, type LayeredStepOptions } from './layered-step.ts';
 export { type LearningRateOptions, learningRateSchedule } from './learning-rate.ts';
-export { type MemoryPlan, type PlanOptions, plan } from './plan.ts';
+export { type MemoryPlan, type Plan, type PlanOptions, type PrecisionComparison, plan } from './plan.ts';
 export type { BatchShape, MemoryEstimate, MemoryMode } from './plan-estimate.ts';
 export type { StepEvent, TrainEvent } from './progress.ts';
 export { type AdapterRunOptions, trainIntoDirectory } from './run-directory.ts';

@@ -5,7 +5,7 @@ import { writeSelection } from '@safetune/regularizers';
 import { selectSafeExamples } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
 import { integerOption, repeatedOption } from '../option-values.ts';
-import { modelOptions, precisionOption } from '../precision-option.ts';
+import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 import { UsageError } from '../usage-error.ts';
@@ -65,6 +65,7 @@ export const selectCommand = strictCommand({
     const refusalWords = refusalWordsOf(args['refusal-words'], args['drop-refusals'] === true);
     const pool = await loadChatJsonl(args.pool);
     const model = await loadModel(args.model, modelOptions(args.precision));
+    await tellPrecision(model, runtime);
     const tokenizer = await loadTokenizer(args.model);
     const misaligned = await Promise.all(
       folders.map((folder) => loadLoraAdapter(folder, { layers: model.linearLayers })),

@@ -6,7 +6,7 @@ import { type MemoryMode, type StepEvent, trainIntoDirectory } from '@safetune/t
 import { strictCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { integerOption, numberOption, repeatedOption } from '../option-values.ts';
-import { modelOptions, precisionOption } from '../precision-option.ts';
+import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
 import { readRegularizerFile } from '../regularizer-file.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { formatDuration } from '../terminal/duration.ts';
@@ -114,6 +114,7 @@ export const trainCommand = strictCommand({
     const examples = await loadChatJsonl(args.data);
     const tokenizer = await loadTokenizer(args.model);
     const model = await loadModel(args.model, modelOptions(args.precision));
+    await tellPrecision(model, runtime);
     const adapter = createLoraAdapter(
       model.linearLayers,
       {
