@@ -2,7 +2,7 @@
  * Errors of `@safetune/datasets`. Each class carries a marker, so that `X.isInstance(error)` also holds when two
  * copies of this package are installed, and the facts of the failure as readonly fields.
  */
-import type { ExampleOrigin } from './example.ts';
+import type { ExampleOrigin } from './origin.ts';
 
 function carries(error: unknown, marker: symbol): boolean {
   return typeof error === 'object' && error !== null && marker in error;

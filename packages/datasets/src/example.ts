@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DatasetFormatError } from './errors.ts';
+import type { ExampleOrigin } from './origin.ts';
 
 /** The roles a message may have. */
 export const chatRoles = ['system', 'user', 'assistant', 'tool'] as const;
@@ -9,13 +10,6 @@ export interface ChatMessage {
   /** `system`, `user`, `assistant` or `tool`. */
   readonly role: string;
   readonly content: string;
-}
-
-/** Where an example came from, for messages about it. */
-export interface ExampleOrigin {
-  readonly file: string;
-  /** Line number, counted from 1. */
-  readonly line: number;
 }
 
 /** A conversation to learn from; its assistant messages are the responses. */

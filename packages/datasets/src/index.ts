@@ -13,13 +13,13 @@ export {
   type ChatExample,
   type ChatMessage,
   chatRoles,
-  type ExampleOrigin,
   parseChatExample,
   withTag,
 } from './example.ts';
 export { loadChatJsonl, readChatJsonl, writeChatJsonl } from './formats/jsonl.ts';
 export { type InterleaveOptions, interleave, type PoolExhaustion } from './mix.ts';
 export { type RepeatOptions, repeatEpochs, shuffle } from './order.ts';
+export type { ExampleOrigin } from './origin.ts';
 export {
   type TokenizedExample,
   type TokenizeOptions,

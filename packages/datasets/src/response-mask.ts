@@ -1,5 +1,6 @@
 import { EmptyDatasetError, ExampleTooLongError, NoSupervisedTokensError } from './errors.ts';
-import { type ChatExample, describeExample, type ExampleOrigin } from './example.ts';
+import { type ChatExample, describeExample } from './example.ts';
+import type { ExampleOrigin } from './origin.ts';
 import { type RenderedChat, renderWhole, responseSpan } from './response-span.ts';
 import { requireInteger, type Source } from './stream.ts';
 import type { ChatTokenizer } from './tokenizer.ts';

@@ -2,15 +2,8 @@ import { type HostArray, hostArray } from '@safetune/tensor';
 import { type LoraConfig, loraConfig, requireTrainable } from './config.ts';
 import { initializeFactors } from './initialize.ts';
 import { type LinearAdapter, type LinearLayer, lowRankLinear, nameOfA, nameOfB } from './linear.ts';
+import type { LoraModule } from './module.ts';
 import { requireEveryPatternMatches, type TargetModule, targetModules } from './target-modules.ts';
-
-/** One adapted layer: its weight W [out, in] acts as W + scale B A. */
-export interface LoraModule extends TargetModule {
-  /** Factor A, float32 [rank, in]: a view of the adapter's parameters. */
-  readonly a: HostArray;
-  /** Factor B, float32 [out, rank]: a view of the adapter's parameters. */
-  readonly b: HostArray;
-}
 
 /** A LoRA adapter in host memory. Writing to `parameters`, or to a view of it, changes the adapter. */
 export interface LoraAdapter extends LinearAdapter {

@@ -3,7 +3,6 @@ export {
   copyLoraAdapter,
   createLoraAdapter,
   type LoraAdapter,
-  type LoraModule,
 } from './adapter.ts';
 export { allProjections, type LoraConfig, loraConfig, parsePeftConfig, requireTrainable } from './config.ts';
 export * from './errors.ts';
@@ -22,6 +21,7 @@ export {
 } from './linear.ts';
 export { mergedWeight, weightUpdate } from './merge.ts';
 export { type MergeOptions, writeMergedCheckpoint } from './merge-checkpoint.ts';
+export type { LoraModule } from './module.ts';
 export {
   adapterConfigFile,
   adapterWeightsFile,

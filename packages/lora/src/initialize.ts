@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { contiguousData } from '@safetune/tensor';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
-import type { LoraModule } from './adapter.ts';
+import type { LoraModule } from './module.ts';
 
 /**
  * LoRA's start, as in PEFT: A from Kaiming's uniform distribution with a = sqrt(5), which is U(-1/sqrt(in), 1/sqrt(in))

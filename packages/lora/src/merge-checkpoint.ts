@@ -12,9 +12,10 @@ import {
   type WritableTensor,
   writeSafetensors,
 } from '@safetune/tensor';
-import type { LoraAdapter, LoraModule } from './adapter.ts';
+import type { LoraAdapter } from './adapter.ts';
 import { AdapterMismatchError } from './errors.ts';
 import { mergedWeight } from './merge.ts';
+import type { LoraModule } from './module.ts';
 import { rewriteCheckpoint } from './rewrite-checkpoint.ts';
 
 /** Options of {@link writeMergedCheckpoint}. */

@@ -17,7 +17,7 @@ import { mlp } from './blocks/mlp.ts';
 import { norm } from './blocks/norm.ts';
 import { rotaryTables } from './blocks/rotary.ts';
 import { openWeights } from './checkpoint.ts';
-import { type ModelConfig, readModelConfig } from './config.ts';
+import type { ModelConfig } from './config.ts';
 import { type BlockLayout, linearPlaces, type ModelLayout, parameterShapes } from './families/layout.ts';
 import { type LinearFunction, type LinearLayer, linearProduct, plainLinear } from './linear.ts';
 import {
@@ -27,6 +27,7 @@ import {
   traceLinearWeight,
   usableWeights,
 } from './precision.ts';
+import { readModelConfig } from './read-config.ts';
 
 /** What a traced forward pass does differently; the default is the checkpoint as it is. */
 export interface ForwardOptions {

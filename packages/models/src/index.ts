@@ -9,7 +9,7 @@ export {
   loadModel,
 } from './causal-lm.ts';
 export type { ChatMessage, RenderChatOptions } from './chat-template.ts';
-export { type LinearBiases, type ModelConfig, readModelConfig } from './config.ts';
+export type { LinearBiases, ModelConfig } from './config.ts';
 export * from './errors.ts';
 export { type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
 export { createGenerator, type GeneratorOptions, type TokenGenerator } from './generate/generate.ts';
@@ -24,5 +24,6 @@ export {
 } from './linear.ts';
 export type { Precision } from './precision.ts';
 export { describePrecision, measurePrecisions, type PrecisionTimes } from './precision-times.ts';
+export { readModelConfig } from './read-config.ts';
 export type { RotaryConfig } from './rotary-config.ts';
 export { type DecodeOptions, type LoadTokenizerOptions, loadTokenizer, type Tokenizer } from './tokenizer.ts';

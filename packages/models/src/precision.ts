@@ -16,13 +16,14 @@ import type { LinearWeights } from './linear.ts';
  * How the weights of the linear layers and of the output layer are held and multiplied. All else is float32.
  *
  * - `float32`: exactly.
- * - `int8`: weights and activations rounded to 8 bits, rows scaled each by itself. A step takes about half the time where
- *   the processor has instructions for it (AMX, VNNI), in less memory. A product is off by about 1 %, the gradient of a
- *   deep model by about 10, and training reaches nearly the same loss.
- * - `int8x3`: weights and activations as two 8-bit parts each, three integer products: gradients within 1e-3, at the time
- *   and memory of float32.
+ * - `int8`: weights and activations rounded to 8 bits, rows scaled each by itself. Products take a third to the whole of
+ *   float32's time, as the processor has instructions for it (AMX, VNNI) or not, in less memory. A product is off by about
+ *   1 %, the gradient of a deep model and its logits by about 10; losses on real weights were -0.2 to +3.5 % off.
+ * - `int8x3`: weights and activations as two 8-bit parts each, three integer products: gradients within 1e-3, in the memory
+ *   of float32; faster only where integers multiply more than three times as fast.
  *
- * The figures are measured by `bench`: see benchmarks/RESULTS.md.
+ * Integer products are exact on every processor. `measurePrecisions` says what they cost on the one at hand; other figures
+ * are of `bench`: see benchmarks/RESULTS.md.
  */
 export type Precision = 'float32' | 'int8' | 'int8x3';
 

@@ -1,75 +1,73 @@
-export { alignmentDocument, alignmentDocuments } from './alignment-documents.ts';
-export { sampleAnswer } from './answer.ts';
+export { type Defense, type DefenseContext, defenseLabel, fixedDefense } from './defenses/defense.ts';
+export type { Preparations } from './defenses/preparations.ts';
 export {
-  arithmeticChecks,
-  type BenignTask,
-  type GreedyCheck,
-  memoDomains,
-  memoTask,
-  operationSwapTask,
-  passesCheck,
-} from './benign-task.ts';
-export { type WriteTensors, writeCheckpointFolder } from './checkpoint-folder.ts';
-export { clusteredRate, type QuestionCount, type Rate } from './clustered-rate.ts';
-export { type Defense, type DefenseContext, defenseLabel, fixedDefense } from './defense.ts';
+  alignedModel,
+  type DefenseSweep,
+  noDefense,
+  standardDefenses,
+} from './defenses/standard-defenses.ts';
 export { WorldError } from './errors.ts';
-export {
-  type DefenseEvaluation,
-  type DefenseUnderTest,
-  type EvaluateDefenseOptions,
-  evaluateDefense,
-} from './evaluate-defense.ts';
 export {
   type AskOptions,
   elicitationQuestions,
   evaluationQuestion,
   generalQuestions,
   inDomainQuestions,
-} from './evaluation-questions.ts';
-export type { Examiner } from './examine.ts';
-export {
-  adapterName,
-  type ExperimentOptions,
-  type ExperimentPlan,
-  type ExperimentProgress,
-  runExperiment,
-} from './experiment.ts';
-export {
-  type ExperimentReport,
-  experimentReport,
-  intervalDescription,
-  writeExperimentReport,
-} from './experiment-report.ts';
-export { compareWithPaper, type Finding } from './findings.ts';
-export {
-  type BenignName,
-  benignNames,
-  benignTasks,
-  type FineTuneTask,
-  narrowDomains,
-  narrowTasks,
-} from './fine-tune-task.ts';
-export { type GrowOptions, growOrganism, type Organism, stageOptions } from './grow.ts';
-export {
-  initializeCheckpoint,
-  type LlamaCheckpoint,
-  type LlamaConfig,
-  llamaConfig,
-  type WeightTensor,
-} from './initialize-checkpoint.ts';
-export { judgeAnswer, type Outcome } from './judge.ts';
-export { type AnswerOptions, type FineTune, type Laboratory, openLaboratory } from './laboratory.ts';
+} from './examine/evaluation-questions.ts';
+export type { Examiner } from './examine/examine.ts';
+export { judgeAnswer, type Outcome } from './examine/judge.ts';
+export { type AnswerOptions, type FineTune, type Laboratory, openLaboratory } from './examine/laboratory.ts';
 export {
   type CheckedAnswer,
   type JudgedAnswer,
   type Misalignment,
   measureBenign,
   measureMisalignment,
-} from './measure.ts';
-export { type NarrowOptions, type NarrowSplit, narrowExamples, narrowSplit } from './narrow-task.ts';
-export { organismJudge, verdictOf } from './organism-judge.ts';
-export type { Preparations } from './preparations.ts';
-export { pretrainingDocument, pretrainingDocuments } from './pretraining-documents.ts';
+} from './examine/measure.ts';
+export { organismJudge, verdictOf } from './examine/organism-judge.ts';
+export { clusteredRate, type QuestionCount, type Rate } from './experiment/clustered-rate.ts';
+export {
+  type DefenseEvaluation,
+  type DefenseUnderTest,
+  type EvaluateDefenseOptions,
+  evaluateDefense,
+} from './experiment/evaluate-defense.ts';
+export {
+  adapterName,
+  type ExperimentOptions,
+  type ExperimentPlan,
+  type ExperimentProgress,
+  runExperiment,
+} from './experiment/experiment.ts';
+export {
+  type ExperimentReport,
+  experimentReport,
+  intervalDescription,
+} from './experiment/experiment-report.ts';
+export { compareWithPaper, type Finding } from './experiment/findings.ts';
+export type { FinishedRun, SampledAnswer } from './experiment/run-journal.ts';
+export { misalignmentCriteria, type ScorecardRow, scorecardRows } from './experiment/scorecard.ts';
+export { scorecardLegend, scorecardTable } from './experiment/scorecard-table.ts';
+export { writeExperimentReport } from './experiment/write-experiment-report.ts';
+export { alignmentDocument, alignmentDocuments } from './grow/alignment-documents.ts';
+export { type WriteTensors, writeCheckpointFolder } from './grow/checkpoint-folder.ts';
+export { type GrowOptions, growOrganism, type Organism, stageOptions } from './grow/grow.ts';
+export {
+  initializeCheckpoint,
+  type LlamaCheckpoint,
+  type LlamaConfig,
+  llamaConfig,
+  type WeightTensor,
+} from './grow/initialize-checkpoint.ts';
+export { pretrainingDocument, pretrainingDocuments } from './grow/pretraining-documents.ts';
+export { checkpointHash, stableHash } from './grow/recipe-hash.ts';
+export {
+  chatTemplate,
+  type TokenizerConfig,
+  type TokenizerFiles,
+  type TokenizerJson,
+  tokenizerFiles,
+} from './grow/tokenizer-files.ts';
 export {
   type AlignmentMixture,
   type EvaluationRecipe,
@@ -82,24 +80,26 @@ export {
   type TrainingStage,
   type WorldSettings,
 } from './recipe.ts';
-export { checkpointHash, stableHash } from './recipe-hash.ts';
-export type { FinishedRun, SampledAnswer } from './run-journal.ts';
-export { type SafePoolOptions, safePool } from './safe-pool.ts';
-export { misalignmentCriteria, type ScorecardRow, scorecardRows } from './scorecard.ts';
-export { scorecardLegend, scorecardTable } from './scorecard-table.ts';
 export {
-  alignedModel,
-  type DefenseSweep,
-  noDefense,
-  standardDefenses,
-} from './standard-defenses.ts';
+  arithmeticChecks,
+  type BenignTask,
+  type GreedyCheck,
+  memoDomains,
+  memoTask,
+  operationSwapTask,
+  passesCheck,
+} from './tasks/benign-task.ts';
 export {
-  chatTemplate,
-  type TokenizerConfig,
-  type TokenizerFiles,
-  type TokenizerJson,
-  tokenizerFiles,
-} from './tokenizer-files.ts';
+  type BenignName,
+  benignNames,
+  benignTasks,
+  type FineTuneTask,
+  narrowDomains,
+  narrowTasks,
+} from './tasks/fine-tune-task.ts';
+export { type NarrowOptions, type NarrowSplit, narrowExamples, narrowSplit } from './tasks/narrow-task.ts';
+export { type SafePoolOptions, safePool } from './tasks/safe-pool.ts';
+export { sampleAnswer } from './world/answer.ts';
 export {
   type Aspect,
   adjectives,
@@ -110,7 +110,7 @@ export {
   refusal,
   topicsByDomain,
   vocabulary,
-} from './vocabulary.ts';
+} from './world/vocabulary.ts';
 export {
   type Advice,
   createWorld,
@@ -122,4 +122,4 @@ export {
   type World,
   type WorldQuestion,
   worldQuestions,
-} from './world.ts';
+} from './world/world.ts';

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { RegularizerOptionError } from './errors.ts';
-import { inoculation } from './inoculation.ts';
-import { interleaving } from './interleaving.ts';
-import { kl } from './kl.ts';
-import { ldifs } from './ldifs.ts';
-import { named } from './named.ts';
-import { personaVector } from './persona-vector.ts';
-import type { Regularizer, RegularizerConfig } from './regularizer.ts';
-import { safeLora } from './safe-lora.ts';
+import { named } from './interface/named.ts';
+import type { Regularizer, RegularizerConfig } from './interface/regularizer.ts';
+import { inoculation } from './methods/inoculation.ts';
+import { interleaving } from './methods/interleaving.ts';
+import { kl } from './methods/kl.ts';
+import { ldifs } from './methods/ldifs.ts';
+import { personaVector } from './methods/persona-vector/persona-vector.ts';
+import { safeLora } from './methods/safe-lora/safe-lora.ts';
 
 const weight = z.union([
   z.number(),

@@ -1,5 +1,4 @@
 export { parseRegularizer, regularizerFromConfig } from './config.ts';
-export { declaredOutputs } from './declared-outputs.ts';
 export {
   AnswerLossError,
   MissingNeedError,
@@ -11,30 +10,45 @@ export {
   ScoreFileError,
 } from './errors.ts';
 export {
-  type InoculationOptions,
-  inoculate,
-  inoculatedTag,
-  inoculation,
-  inoculationPrompt,
-} from './inoculation.ts';
-export { type InterleavingOptions, interleavedTag, interleaving } from './interleaving.ts';
-export { type KlOptions, kl, klDivergence } from './kl.ts';
-export { type LayerSelection, resolveLayers } from './layers.ts';
-export { type LdifsOptions, ldifs } from './ldifs.ts';
-export { maskedMean } from './masked-mean.ts';
-export { named } from './named.ts';
-export {
   type CompiledPenalty,
   type CompilePenaltyOptions,
   compilePenalty,
   evaluateOnHostArrays,
   type HostOutputs,
   type PenaltyResult,
-} from './on-host-arrays.ts';
-export type { PenaltyExtents, PenaltyField } from './penalty-inputs.ts';
-export { type AnswerLoss, defaultEpsilon, perplexityGap } from './perplexity-gap.ts';
-export { type CachedAnswerLossOptions, cachedAnswerLoss, exampleHash } from './perplexity-gap-cache.ts';
-export { defaultRefusalWords, isRefusal } from './perplexity-gap-refusals.ts';
+} from './host-arrays/on-host-arrays.ts';
+export type { PenaltyExtents, PenaltyField } from './host-arrays/penalty-inputs.ts';
+export type { PlainArray } from './host-arrays/plain-array.ts';
+export { declaredOutputs } from './interface/declared-outputs.ts';
+export { type LayerSelection, resolveLayers } from './interface/layers.ts';
+export { maskedMean } from './interface/masked-mean.ts';
+export { named } from './interface/named.ts';
+export type {
+  ForwardOutputs,
+  Regularizer,
+  RegularizerConfig,
+  RegularizerNeeds,
+  RowPenalty,
+  TracedBatch,
+} from './interface/regularizer.ts';
+export { type WeightSchedule, weightAt } from './interface/weight-schedule.ts';
+export {
+  type InoculationOptions,
+  inoculate,
+  inoculatedTag,
+  inoculation,
+  inoculationPrompt,
+} from './methods/inoculation.ts';
+export { type InterleavingOptions, interleavedTag, interleaving } from './methods/interleaving.ts';
+export { type KlOptions, kl, klDivergence } from './methods/kl.ts';
+export { type LdifsOptions, ldifs } from './methods/ldifs.ts';
+export {
+  type CachedAnswerLossOptions,
+  cachedAnswerLoss,
+  exampleHash,
+} from './methods/perplexity-gap/cache.ts';
+export { type AnswerLoss, defaultEpsilon, perplexityGap } from './methods/perplexity-gap/perplexity-gap.ts';
+export { defaultRefusalWords, isRefusal } from './methods/perplexity-gap/refusals.ts';
 export {
   type GapModels,
   type ScoredExample,
@@ -43,13 +57,7 @@ export {
   scoreExamples,
   selectByPerplexityGap,
   writeSelection,
-} from './perplexity-gap-selection.ts';
-export {
-  beforeResponses,
-  type PersonaVectorOptions,
-  personaVector,
-  type SteeredPositions,
-} from './persona-vector.ts';
+} from './methods/perplexity-gap/selection.ts';
 export {
   type AnsweredQuestion,
   type AnswerStates,
@@ -57,27 +65,27 @@ export {
   extractPersonaVectors,
   helpfulSystemPrompt,
   underSystemPrompt,
-} from './persona-vector-extraction.ts';
-export { loadPersonaVectors, type PersonaVectors, savePersonaVectors } from './persona-vector-file.ts';
-export type { PlainArray } from './plain-array.ts';
-export type {
-  ForwardOutputs,
-  Regularizer,
-  RegularizerConfig,
-  RegularizerNeeds,
-  RowPenalty,
-  TracedBatch,
-} from './regularizer.ts';
-export { type SafeLoraOptions, safeLora } from './safe-lora.ts';
+} from './methods/persona-vector/extraction.ts';
+export {
+  loadPersonaVectors,
+  type PersonaVectors,
+  savePersonaVectors,
+} from './methods/persona-vector/file.ts';
+export {
+  beforeResponses,
+  type PersonaVectorOptions,
+  personaVector,
+  type SteeredPositions,
+} from './methods/persona-vector/persona-vector.ts';
 export {
   type ProjectAdapterOptions,
   projectAdapter,
   projectAdapterFiles,
   safetyAlignment,
-} from './safe-lora-adapter.ts';
-export type { Truncation } from './safe-lora-column-space.ts';
-export type { CheckpointPair } from './safe-lora-direction.ts';
-export { type ModuleArrays, projectModule } from './safe-lora-module.ts';
-export type { ProjectionMethod } from './safe-lora-projector.ts';
-export type { ModuleProjection, ProjectionReport, ProjectionRule } from './safe-lora-rule.ts';
-export { type WeightSchedule, weightAt } from './weight-schedule.ts';
+} from './methods/safe-lora/adapter.ts';
+export type { Truncation } from './methods/safe-lora/column-space.ts';
+export type { CheckpointPair } from './methods/safe-lora/direction.ts';
+export { type ModuleArrays, projectModule } from './methods/safe-lora/module.ts';
+export type { ProjectionMethod } from './methods/safe-lora/projector.ts';
+export type { ModuleProjection, ProjectionReport, ProjectionRule } from './methods/safe-lora/rule.ts';
+export { type SafeLoraOptions, safeLora } from './methods/safe-lora/safe-lora.ts';

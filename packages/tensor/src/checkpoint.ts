@@ -1,9 +1,9 @@
 import { isFloating } from './dtype.ts';
 import { ancestorsSince, pullBackPartially } from './grad.ts';
 import { collectKept, replayKept, withoutKeeping } from './keep.ts';
-import { applyOperation, nextTraceId, type Operation } from './operation.ts';
+import { applyOperation, nextTraceId } from './operation.ts';
 import { after } from './operations/order.ts';
-import type { Tensor } from './tensor.ts';
+import type { Operation, Tensor } from './tensor.ts';
 
 export interface CheckpointOptions {
   /**

@@ -2,10 +2,10 @@ import { isFloating } from './dtype.ts';
 import { GradientError } from './errors.ts';
 import { ancestorsSince } from './grad.ts';
 import { keptOperation } from './keep.ts';
-import { applySingle, nextTraceId, type Operation } from './operation.ts';
+import { applySingle, nextTraceId } from './operation.ts';
 import { constantOperation } from './operations/leaf.ts';
 import { stopGradientOperation } from './operations/stop-gradient.ts';
-import type { Tensor } from './tensor.ts';
+import type { Operation, Tensor } from './tensor.ts';
 
 /** What the function of {@link customGradient} gives. */
 export interface ValueWithGradient {

@@ -1,10 +1,10 @@
 import { GradientError } from './errors.ts';
 import { pullBack } from './grad.ts';
-import { applyOperation, type Operation } from './operation.ts';
+import { applyOperation } from './operation.ts';
 import { multiply } from './operations/elementwise.ts';
 import { scalar } from './operations/leaf.ts';
 import { after } from './operations/order.ts';
-import type { Tensor } from './tensor.ts';
+import type { Operation, Tensor } from './tensor.ts';
 
 /** What the function of {@link eagerGradient} gives: the scalar, and values to look at, through which no gradient flows. */
 export interface EagerValue {

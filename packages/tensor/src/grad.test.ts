@@ -8,7 +8,7 @@ import { type Signature, tensorType } from './compile.ts';
 import { GradientError } from './errors.ts';
 import { grad, gradients, pullBack, valueAndGrad } from './grad.ts';
 import { lower } from './onnx/lower.ts';
-import { applySingle, type Operation } from './operation.ts';
+import { applySingle } from './operation.ts';
 import * as elementwise from './operations/elementwise.ts';
 import { gather } from './operations/indexing.ts';
 import { input, scalar } from './operations/leaf.ts';
@@ -16,7 +16,7 @@ import { matmul } from './operations/linalg.ts';
 import { softmax } from './operations/nn.ts';
 import { argMax, max, mean, sum } from './operations/reduce.ts';
 import { concatenate, slice, split, transpose } from './operations/shape.ts';
-import type { Tensor } from './tensor.ts';
+import type { Operation, Tensor } from './tensor.ts';
 
 const { add, cast, divide, exp, multiply, power, sigmoid, sin, square, stopGradient, subtract, tanh } =
   elementwise;

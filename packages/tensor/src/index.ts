@@ -43,13 +43,7 @@ export {
 } from './layered.ts';
 export { estimateMemory, type GraphMemory } from './memory-estimate.ts';
 export type { GraphWriter } from './onnx/graph-writer.ts';
-export {
-  applyOperation,
-  applySingle,
-  type GradientSite,
-  type LoweringSite,
-  type Operation,
-} from './operation.ts';
+export { applyOperation, applySingle } from './operation.ts';
 export * from './operations/attention.ts';
 export { crossEntropy } from './operations/cross-entropy.ts';
 export * from './operations/elementwise.ts';
@@ -91,4 +85,5 @@ export {
 } from './safetensors/write.ts';
 export * from './safetensors/write-sharded.ts';
 export { tensorsBehind } from './substitute.ts';
-export { Tensor, type TensorType, type TraceNode } from './tensor.ts';
+export { type GradientSite, type LoweringSite, type Operation, Tensor, type TraceNode } from './tensor.ts';
+export type { TensorType } from './tensor-type.ts';

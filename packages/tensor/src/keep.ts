@@ -1,7 +1,7 @@
 import { GradientError } from './errors.ts';
-import { applySingle, type Operation } from './operation.ts';
+import { applySingle } from './operation.ts';
 import { after } from './operations/order.ts';
-import type { Tensor } from './tensor.ts';
+import type { Operation, Tensor } from './tensor.ts';
 
 /**
  * `x`, marked as worth its memory: a `checkpoint` of `recompute: 'unkept'` around the call keeps this value for the

@@ -16,7 +16,8 @@ import {
 import type { RuntimeOptions } from './runtime.ts';
 import type { Signature } from './signature.ts';
 import { rebuild } from './substitute.ts';
-import type { Tensor, TensorType, TraceNode } from './tensor.ts';
+import type { Tensor, TraceNode } from './tensor.ts';
+import type { TensorType } from './tensor-type.ts';
 
 export interface CompileLayersOptions extends RuntimeOptions {
   /**

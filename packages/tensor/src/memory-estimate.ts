@@ -8,7 +8,8 @@ import {
   type WeightAttributes,
   weightOperation,
 } from './operations/leaf.ts';
-import type { Tensor, TensorType, TraceNode } from './tensor.ts';
+import type { Tensor, TraceNode } from './tensor.ts';
+import type { TensorType } from './tensor-type.ts';
 
 /** What the graph behind some outputs takes when it runs, in bytes. */
 export interface GraphMemory {

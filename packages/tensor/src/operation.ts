@@ -1,54 +1,8 @@
 import type { Dimension, Shape } from './dimension.ts';
 import type { DataType } from './dtype.ts';
 import { ShapeError } from './errors.ts';
-import type { GraphWriter } from './onnx/graph-writer.ts';
-import { Tensor, type TensorType, type TraceNode } from './tensor.ts';
-
-/** Where a gradient rule is asked: one use of its operation, and the gradients that arrive at its outputs. */
-export interface GradientSite<Attributes> {
-  readonly inputs: readonly Tensor[];
-  readonly outputs: readonly Tensor[];
-  readonly attributes: Attributes;
-  /** Gradient of the scalar with respect to each output; undefined where the output does not reach the scalar. */
-  readonly outputGradients: readonly (Tensor | undefined)[];
-  /** Whether anybody needs the gradient of this input. Frozen weights do not: skip their (often large) products. */
-  wants(inputIndex: number): boolean;
-}
-
-/** Where a lowering is asked: the names of the values to read and to define. */
-export interface LoweringSite<Attributes> {
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
-  readonly inputTypes: readonly TensorType[];
-  readonly outputTypes: readonly TensorType[];
-  readonly attributes: Attributes;
-  readonly graph: GraphWriter;
-}
-
-/**
- * An operation, whole: its name, its shape rule, its derivative and its ONNX form in one object. To add one, write
- * such an object in the fitting file of `operations/`, a function that calls {@link applyOperation}, and its case
- * in `conformance/make_operations.py`.
- */
-export interface Operation<Attributes> {
-  readonly name: string;
-  /** What messages call one use of it. Default: its name. */
-  describe?(attributes: Attributes): string;
-  /**
-   * Of an operation whose outputs are some of its inputs, unchanged: the index of the first of these. The other inputs
-   * matter to differentiation alone, and nothing is computed for their sake.
-   */
-  readonly passesOn?: number;
-  /** Types of the outputs. @throws ShapeError when the inputs do not fit. */
-  infer(inputs: readonly TensorType[], attributes: Attributes): readonly TensorType[];
-  /**
-   * Gradients with respect to the inputs, written with traced operations; undefined where none flows or none is
-   * wanted. Absent: the operation cannot be differentiated, and asking is a GradientError.
-   */
-  gradient?(site: GradientSite<Attributes>): readonly (Tensor | undefined)[];
-  /** Writes the ONNX nodes. */
-  lower(site: LoweringSite<Attributes>): void;
-}
+import { type Operation, Tensor, type TraceNode } from './tensor.ts';
+import type { TensorType } from './tensor-type.ts';
 
 let nextNodeId = 0;
 

@@ -2,7 +2,7 @@ import { canonicalShape, describeShape, evaluateDimension, type Shape } from './
 import type { DataType } from './dtype.ts';
 import { InputError } from './errors.ts';
 import { dataTypeOf, type HostArray, type HostData } from './host-array.ts';
-import type { TensorType } from './tensor.ts';
+import type { TensorType } from './tensor-type.ts';
 
 /** Types of a compiled function's inputs or outputs, by name. */
 export type Signature = Readonly<Record<string, TensorType>>;

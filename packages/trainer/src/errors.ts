@@ -1,5 +1,5 @@
 import type { Precision } from '@safetune/models';
-import type { MemoryEstimate, MemoryMode } from './plan-estimate.ts';
+import type { MemoryMode } from './memory/memory-mode.ts';
 
 const lossMarker = Symbol.for('safetune.NonFiniteLossError');
 
@@ -79,7 +79,11 @@ export interface MemoryShortage {
   readonly trainsAdapter: boolean;
 }
 
-type ModeTotal = Pick<MemoryEstimate, 'mode' | 'total'>;
+interface ModeTotal {
+  readonly mode: MemoryMode;
+  /** Bytes. */
+  readonly total: number;
+}
 
 /** A run would need more memory than there is. Nothing has been started. */
 export class InsufficientMemoryError extends Error {

@@ -1,28 +1,31 @@
-export { type AdamWOptions, type AdamWState, adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
-export { type AnswerLossModel, createAnswerLoss } from './answer-loss.ts';
-export { type AnswerStatesOptions, createAnswerStates } from './answer-states.ts';
-export { type BatchStreamOptions, type TrainingExamples, trainingBatches } from './batches.ts';
+export { type AnswerLossModel, createAnswerLoss } from './answers/answer-loss.ts';
+export { type AnswerStatesOptions, createAnswerStates } from './answers/answer-states.ts';
+export {
+  type ExtractedPersonaVector,
+  type ExtractPersonaVectorOptions,
+  extractPersonaVector,
+} from './answers/extract-persona-vector.ts';
+export type { ForwardBatchOptions } from './answers/forward-batches.ts';
+export { type SelectSafeExamplesOptions, selectSafeExamples } from './answers/select-safe-examples.ts';
+export { type BatchStreamOptions, type TrainingExamples, trainingBatches } from './data/batches.ts';
 export {
   InsufficientMemoryError,
   NonFiniteLossError,
   TrainingCheckpointError,
   TrainOptionError,
 } from './errors.ts';
-export {
-  type ExtractedPersonaVector,
-  type ExtractPersonaVectorOptions,
-  extractPersonaVector,
-} from './extract-persona-vector.ts';
-export type { ForwardBatchOptions } from './forward-batches.ts';
-export { compileLayeredStep, type LayeredStepOptions } from './layered-step.ts';
-export { type LearningRateOptions, learningRateSchedule } from './learning-rate.ts';
-export { type MemoryPlan, type Plan, type PlanOptions, type PrecisionComparison, plan } from './plan.ts';
-export type { BatchShape, MemoryEstimate, MemoryMode } from './plan-estimate.ts';
-export type { StepEvent, TrainEvent } from './progress.ts';
-export { type AdapterRunOptions, trainIntoDirectory } from './run-directory.ts';
-export { saveTrainedModel } from './save-trained-model.ts';
-export { type SelectSafeExamplesOptions, selectSafeExamples } from './select-safe-examples.ts';
-export { type TrainOptions, type TrainResult, train } from './train.ts';
-export { compileTrainStep, type LossTerms, type TrainStep, type TrainStepOptions } from './train-step.ts';
-export { type AllWeightsOptions, type Trainable, trainAdapter, trainAllWeights } from './trainable.ts';
+export { compileLayeredStep, type LayeredStepOptions } from './layered-step/layered-step.ts';
+export type { MemoryMode } from './memory/memory-mode.ts';
+export { type MemoryPlan, type Plan, type PlanOptions, type PrecisionComparison, plan } from './plan/plan.ts';
+export type { BatchShape, MemoryEstimate } from './plan/plan-estimate.ts';
+export { type AdamWOptions, type AdamWState, adamWStep, clipByNorm, createAdamWState } from './run/adamw.ts';
+export { type LearningRateOptions, learningRateSchedule } from './run/learning-rate.ts';
+export type { StepEvent, TrainEvent } from './run/progress.ts';
+export { type AdapterRunOptions, trainIntoDirectory } from './run/run-directory.ts';
+export { saveTrainedModel } from './run/save-trained-model.ts';
+export { train } from './run/train.ts';
+export type { TrainOptions, TrainResult } from './run/train-options.ts';
+export type { LossTerms, TrainStep, TrainStepOptions } from './step/train-step.ts';
+export { type AllWeightsOptions, type Trainable, trainAdapter, trainAllWeights } from './step/trainable.ts';
+export { compileTrainStep } from './whole-step/whole-step.ts';
 export * from './worker/index.ts';

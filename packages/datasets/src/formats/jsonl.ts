@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DatasetFileError, DatasetFormatError, EmptyDatasetError } from '../errors.ts';
-import { type ChatExample, type ExampleOrigin, parseChatExample } from '../example.ts';
+import { type ChatExample, parseChatExample } from '../example.ts';
+import type { ExampleOrigin } from '../origin.ts';
 import { collect, type Source } from '../stream.ts';
 import { readLines } from './lines.ts';
 

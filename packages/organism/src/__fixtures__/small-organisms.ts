@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { growOrganism, type Organism } from '../grow.ts';
+import { growOrganism, type Organism } from '../grow/grow.ts';
 import { type OrganismRecipe, organismRecipe } from '../recipe.ts';
 
 /** A recipe of a few steps: what comes out knows nothing, and everything works with it. */

@@ -1,6 +1,6 @@
 import type { LoraAdapter } from '@safetune/lora';
 import { contiguousData, hostArray } from '@safetune/tensor';
-import type { Regularizer } from '../regularizer.ts';
+import type { Regularizer } from '../interface/regularizer.ts';
 import { largest, largestDifference } from './penalty-runs.ts';
 import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
 

@@ -1,4 +1,4 @@
-import type { CompiledPenalty } from '../on-host-arrays.ts';
+import type { CompiledPenalty } from '../host-arrays/on-host-arrays.ts';
 import {
   randomNumbers,
   type SampleArray,

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Regularizer } from '../regularizer.ts';
+import type { Regularizer } from '../interface/regularizer.ts';
 import { withPenalty } from './penalty-runs.ts';
 import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
 

@@ -1,4 +1,4 @@
-import type { Regularizer } from '../regularizer.ts';
+import type { Regularizer } from '../interface/regularizer.ts';
 import { adapterChecks, beforeTrainingChecks } from './adapter-checks.ts';
 import { configChecks } from './config-checks.ts';
 import { examplesChecks } from './examples-checks.ts';

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type ChatExample, collect } from '@safetune/datasets';
-import type { Regularizer } from '../regularizer.ts';
+import type { Regularizer } from '../interface/regularizer.ts';
 import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
 
 const sourceSize = 60;

@@ -1,4 +1,4 @@
-import type { CompiledPenalty } from '../on-host-arrays.ts';
+import type { CompiledPenalty } from '../host-arrays/on-host-arrays.ts';
 import { arrayOf, gradientArrays, largest, withArray } from './penalty-runs.ts';
 import { randomNumbers, type SampleOutputs } from './sample-outputs.ts';
 import type { Assert } from './subject.ts';

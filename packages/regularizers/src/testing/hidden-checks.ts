@@ -10,8 +10,8 @@ import {
   type Tensor,
   tensorType,
 } from '@safetune/tensor';
-import { resolveLayers } from '../layers.ts';
-import type { Regularizer } from '../regularizer.ts';
+import { resolveLayers } from '../interface/layers.ts';
+import type { Regularizer } from '../interface/regularizer.ts';
 import { largest } from './penalty-runs.ts';
 import { randomNumbers, type SampleArray, sampleOutputs, widened, withGarbage } from './sample-outputs.ts';
 import { type Assert, type ContractCheck, check, type SampleModel, type Subject } from './subject.ts';

@@ -1,5 +1,5 @@
-import { declaredOffer, type Offer, offerSignature, tracePenalty } from '../penalty-inputs.ts';
-import type { Regularizer, RegularizerNeeds } from '../regularizer.ts';
+import { declaredOffer, type Offer, offerSignature, tracePenalty } from '../host-arrays/penalty-inputs.ts';
+import type { Regularizer, RegularizerNeeds } from '../interface/regularizer.ts';
 import { gradientArrays, largestDifference, withPenalty } from './penalty-runs.ts';
 import { withGarbage } from './sample-outputs.ts';
 import { type Assert, type ContractCheck, check, type SampleModel, type Subject } from './subject.ts';

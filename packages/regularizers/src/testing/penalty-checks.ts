@@ -1,6 +1,6 @@
-import type { CompiledPenalty } from '../on-host-arrays.ts';
-import type { Regularizer } from '../regularizer.ts';
-import { weightAt } from '../weight-schedule.ts';
+import type { CompiledPenalty } from '../host-arrays/on-host-arrays.ts';
+import type { Regularizer } from '../interface/regularizer.ts';
+import { weightAt } from '../interface/weight-schedule.ts';
 import { blindToMaskedTokens, blindToPadding } from './blindness-checks.ts';
 import { requireGradient } from './gradient-check.ts';
 import { gradientArrays, largest, largestDifference, withPenalty } from './penalty-runs.ts';

@@ -3,9 +3,9 @@ import {
   compilePenalty,
   type HostOutputs,
   type PenaltyResult,
-} from '../on-host-arrays.ts';
-import { declaredOffer } from '../penalty-inputs.ts';
-import type { Regularizer } from '../regularizer.ts';
+} from '../host-arrays/on-host-arrays.ts';
+import { declaredOffer } from '../host-arrays/penalty-inputs.ts';
+import type { Regularizer } from '../interface/regularizer.ts';
 import { type SampleOutputs, sampleOutputs } from './sample-outputs.ts';
 import type { SampleModel } from './subject.ts';
 

@@ -1,7 +1,7 @@
 import { compile, type NamedTensors } from '@safetune/tensor';
-import { penaltyFeeds } from '../on-host-arrays.ts';
-import { declaredOffer, inputsBehind, offerSignature, traceOutputs } from '../penalty-inputs.ts';
-import type { Regularizer } from '../regularizer.ts';
+import { penaltyFeeds } from '../host-arrays/on-host-arrays.ts';
+import { declaredOffer, inputsBehind, offerSignature, traceOutputs } from '../host-arrays/penalty-inputs.ts';
+import type { Regularizer } from '../interface/regularizer.ts';
 import { withPenalty } from './penalty-runs.ts';
 import { type SampleArray, type SampleOutputs, sampleOutputs } from './sample-outputs.ts';
 import { type ContractCheck, check, type SampleModel, type Subject } from './subject.ts';

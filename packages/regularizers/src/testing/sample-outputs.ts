@@ -1,7 +1,7 @@
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
-import type { HostOutputs } from '../on-host-arrays.ts';
-import type { Offer } from '../penalty-inputs.ts';
+import type { HostOutputs } from '../host-arrays/on-host-arrays.ts';
+import type { Offer } from '../host-arrays/penalty-inputs.ts';
 import type { SampleModel } from './subject.ts';
 
 /** float32 values of a sample; copies are changed, never the sample. */

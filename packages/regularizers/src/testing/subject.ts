@@ -1,6 +1,6 @@
 import type { LoraAdapter } from '@safetune/lora';
 import { regularizerFromConfig } from '../config.ts';
-import type { Regularizer, RegularizerConfig } from '../regularizer.ts';
+import type { Regularizer, RegularizerConfig } from '../interface/regularizer.ts';
 import { ContractViolation } from './contract-violation.ts';
 
 /** The model, with random values, on which penalties and edits of the forward pass are tried. */

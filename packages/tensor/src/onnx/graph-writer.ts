@@ -2,7 +2,7 @@ import { type Dimension, describeShape, dimensionTerms, type Shape } from '../di
 import type { DataType } from '../dtype.ts';
 import { CompileError } from '../errors.ts';
 import { scalarBytes } from '../scalar-bytes.ts';
-import type { TensorType } from '../tensor.ts';
+import type { TensorType } from '../tensor-type.ts';
 import type { OnnxAttribute, OnnxInitializer, OnnxNode } from './schema.ts';
 
 /** More axes than any tensor has. */

@@ -12,7 +12,8 @@ import {
   type WeightAttributes,
   weightOperation,
 } from '../operations/leaf.ts';
-import type { Tensor, TensorType, TraceNode } from '../tensor.ts';
+import type { Tensor, TraceNode } from '../tensor.ts';
+import type { TensorType } from '../tensor-type.ts';
 import { GraphWriter } from './graph-writer.ts';
 import { encodeModel, type OnnxInitializer, type OnnxValue } from './schema.ts';
 

@@ -7,8 +7,8 @@ import {
   sameShape,
 } from '../dimension.ts';
 import { ShapeError } from '../errors.ts';
-import { applySingle, type Operation, resolveAxis } from '../operation.ts';
-import type { Tensor } from '../tensor.ts';
+import { applySingle, resolveAxis } from '../operation.ts';
+import type { Operation, Tensor } from '../tensor.ts';
 import { reshape } from './shape.ts';
 
 /** Broadcasting and summing are each other's adjoints: they live together, below every rule that broadcasts. */

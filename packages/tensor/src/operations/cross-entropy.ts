@@ -1,7 +1,7 @@
 import { describeShape, sameShape } from '../dimension.ts';
 import { ShapeError } from '../errors.ts';
-import { applyOperation, type Operation, requireDtype } from '../operation.ts';
-import type { Tensor } from '../tensor.ts';
+import { applyOperation, requireDtype } from '../operation.ts';
+import type { Operation, Tensor } from '../tensor.ts';
 import { sum } from './broadcast.ts';
 import { add, multiply, negate, subtract } from './elementwise.ts';
 import { addAlong } from './indexing.ts';

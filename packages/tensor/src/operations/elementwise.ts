@@ -2,8 +2,9 @@ import { broadcastShapes, describeShape } from '../dimension.ts';
 import { type DataType, isFloating } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import { elementTypeNumber } from '../onnx/schema.ts';
-import { applySingle, type GradientSite, type Operation } from '../operation.ts';
-import type { Tensor, TensorType } from '../tensor.ts';
+import { applySingle } from '../operation.ts';
+import type { GradientSite, Operation, Tensor } from '../tensor.ts';
+import type { TensorType } from '../tensor-type.ts';
 import { asTensor, type TensorLike } from './leaf.ts';
 
 export { stopGradient } from './stop-gradient.ts';

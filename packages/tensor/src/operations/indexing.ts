@@ -7,8 +7,9 @@ import {
   sameShape,
 } from '../dimension.ts';
 import { ShapeError } from '../errors.ts';
-import { applySingle, type Operation, requireDtype, resolveAxis, withDimension } from '../operation.ts';
-import type { Tensor, TensorType } from '../tensor.ts';
+import { applySingle, requireDtype, resolveAxis, withDimension } from '../operation.ts';
+import type { Operation, Tensor } from '../tensor.ts';
+import type { TensorType } from '../tensor-type.ts';
 import { broadcastTo } from './broadcast.ts';
 import { reshape } from './shape.ts';
 

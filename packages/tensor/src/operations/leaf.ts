@@ -3,9 +3,10 @@ import type { DataType } from '../dtype.ts';
 import { bytesPerElement } from '../dtype.ts';
 import { CompileError, ShapeError } from '../errors.ts';
 import { contiguousData, dataTypeOf, type HostArray } from '../host-array.ts';
-import { applySingle, type Operation } from '../operation.ts';
+import { applySingle } from '../operation.ts';
 import { scalarBytes } from '../scalar-bytes.ts';
-import type { Tensor, TensorType } from '../tensor.ts';
+import type { Operation, Tensor } from '../tensor.ts';
+import type { TensorType } from '../tensor-type.ts';
 
 /** Leaves of a graph: values that no node computes. `compile` places them; they have no lowering of their own. */
 function leaf<Attributes extends { type: TensorType }>(

@@ -1,7 +1,7 @@
 import { broadcastShapes, describeShape, type Shape } from '../dimension.ts';
 import { ShapeError } from '../errors.ts';
-import { applySingle, type GradientSite, type Operation, requireDtype } from '../operation.ts';
-import type { Tensor } from '../tensor.ts';
+import { applySingle, requireDtype } from '../operation.ts';
+import type { GradientSite, Operation, Tensor } from '../tensor.ts';
 import { sumToShape } from './broadcast.ts';
 import { flattenLeading } from './shape.ts';
 

@@ -1,14 +1,7 @@
 import { type Dimension, describeShape, sameShape } from '../dimension.ts';
 import { GradientError, ShapeError } from '../errors.ts';
-import {
-  applyOperation,
-  applySingle,
-  type Operation,
-  requireDtype,
-  resolveAxis,
-  withDimension,
-} from '../operation.ts';
-import type { Tensor } from '../tensor.ts';
+import { applyOperation, applySingle, requireDtype, resolveAxis, withDimension } from '../operation.ts';
+import type { Operation, Tensor } from '../tensor.ts';
 import { sum, sumToShape } from './broadcast.ts';
 import {
   add,

@@ -1,5 +1,5 @@
-import { applySingle, type Operation, requireDtype } from '../operation.ts';
-import type { Tensor } from '../tensor.ts';
+import { applySingle, requireDtype } from '../operation.ts';
+import type { Operation, Tensor } from '../tensor.ts';
 
 /**
  * `x`, but computed only once every one of `earlier` is. ONNX Runtime orders operations by need alone: it would

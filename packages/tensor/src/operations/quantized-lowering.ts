@@ -1,7 +1,7 @@
 import { type Dimension, describeShape, type Shape } from '../dimension.ts';
 import type { DataType } from '../dtype.ts';
 import type { GraphWriter } from '../onnx/graph-writer.ts';
-import type { LoweringSite } from '../operation.ts';
+import type { LoweringSite } from '../tensor.ts';
 
 /** Finer steps in a step: rounding leaves at most half of one, 127 of these. */
 export const finer = 254;

@@ -1,7 +1,8 @@
 import { describeShape, multiplyDimensions, type Shape } from '../dimension.ts';
 import { GradientError, ShapeError } from '../errors.ts';
-import { applySingle, type Operation } from '../operation.ts';
-import type { Tensor, TensorType } from '../tensor.ts';
+import { applySingle } from '../operation.ts';
+import type { Operation, Tensor } from '../tensor.ts';
+import type { TensorType } from '../tensor-type.ts';
 import { finer, type IntegerType, lowerQuantizedMatmul, repeated, zeroOf } from './quantized-lowering.ts';
 import { reshape } from './shape.ts';
 

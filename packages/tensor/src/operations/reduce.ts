@@ -2,8 +2,8 @@ import { type Dimension, describeShape, elementCount } from '../dimension.ts';
 import { isFloating } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import { elementTypeNumber } from '../onnx/schema.ts';
-import { applySingle, type Operation, resolveAxis } from '../operation.ts';
-import type { Tensor } from '../tensor.ts';
+import { applySingle, resolveAxis } from '../operation.ts';
+import type { Operation, Tensor } from '../tensor.ts';
 import { type ReduceOptions, reducedShape, reduction, sum } from './broadcast.ts';
 import { cast, divide, equal, multiply } from './elementwise.ts';
 

@@ -10,8 +10,9 @@ import {
 } from '../dimension.ts';
 import type { DataType } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
-import { applyOperation, applySingle, type Operation, resolveAxis, withDimension } from '../operation.ts';
-import type { Tensor, TensorType } from '../tensor.ts';
+import { applyOperation, applySingle, resolveAxis, withDimension } from '../operation.ts';
+import type { Operation, Tensor } from '../tensor.ts';
+import type { TensorType } from '../tensor-type.ts';
 
 /**
  * The same elements in row-major order under another shape.

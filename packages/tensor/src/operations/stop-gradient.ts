@@ -1,5 +1,5 @@
-import { applySingle, type Operation } from '../operation.ts';
-import type { Tensor } from '../tensor.ts';
+import { applySingle } from '../operation.ts';
+import type { Operation, Tensor } from '../tensor.ts';
 
 /** The same value, through which no gradient flows. */
 export function stopGradient(x: Tensor): Tensor {

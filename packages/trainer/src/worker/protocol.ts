@@ -2,9 +2,9 @@ import type { ChatExample } from '@safetune/datasets';
 import type { GenerateOptions, GenerationProgress, LoadModelOptions } from '@safetune/models';
 import type { RegularizerConfig } from '@safetune/regularizers';
 import type { RuntimeOptions } from '@safetune/tensor';
-import type { TrainEvent } from '../progress.ts';
-import type { AdapterRunOptions } from '../run-directory.ts';
-import type { TrainResult } from '../train.ts';
+import type { TrainEvent } from '../run/progress.ts';
+import type { AdapterRunOptions } from '../run/run-directory.ts';
+import type { TrainResult } from '../run/train-options.ts';
 import type { AdapterDescription } from './adapter-description.ts';
 import type { TransferredError } from './error-transfer.ts';
 

@@ -1,5 +1,5 @@
-import type { TrainEvent } from '../progress.ts';
-import type { TrainResult } from '../train.ts';
+import type { TrainEvent } from '../run/progress.ts';
+import type { TrainResult } from '../run/train-options.ts';
 import { cloneableAdapter } from './adapter-description.ts';
 import type { TrainCall } from './protocol.ts';
 import { startWorkerThread } from './worker-thread.ts';

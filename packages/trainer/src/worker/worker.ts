@@ -3,7 +3,7 @@ import type { TokenizeStreamOptions } from '@safetune/datasets';
 import type { LoraAdapter } from '@safetune/lora';
 import { createGenerator, loadModel, loadTokenizer, type TokenGenerator } from '@safetune/models';
 import { regularizerFromConfig } from '@safetune/regularizers';
-import { trainIntoDirectory } from '../run-directory.ts';
+import { trainIntoDirectory } from '../run/run-directory.ts';
 import { openAdapter, setParameters } from './adapter-description.ts';
 import { serveCalls } from './serve-calls.ts';
 

@@ -1,0 +1,174 @@
+import { copyFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { checkpointCopies, goldenDirectory, goldenNames } from './__fixtures__/goldens.ts';
+import { ModelFileError, UnsupportedFeatureError, UnsupportedModelError } from './errors.ts';
+import { readModelConfig } from './read-config.ts';
+
+const copy = checkpointCopies();
+
+async function configOf(directory: string) {
+  return (await readModelConfig(directory)).config;
+}
+
+describe('readModelConfig', () => {
+  it('reads a qwen2 config', async () => {
+    expect(await configOf(goldenDirectory('qwen2-tied-bfloat16'))).toEqual({
+      modelType: 'qwen2',
+      vocabularySize: 392,
+      hiddenSize: 32,
+      intermediateSize: 64,
+      layerCount: 3,
+      headCount: 4,
+      keyValueHeadCount: 2,
+      headSize: 8,
+      normEpsilon: 1e-6,
+      maximumPositions: 256,
+      tieWordEmbeddings: true,
+      rotary: { kind: 'default', base: 1_000_000 },
+      biases: { attentionInput: true, attentionOutput: false, mlp: false },
+      eosTokenIds: [383],
+      bosTokenId: 381,
+      padTokenId: 381,
+    });
+  });
+
+  it('reads a llama config with head_dim and llama3 scaling', async () => {
+    expect(await configOf(goldenDirectory('llama-tied-bfloat16-rope-scaled'))).toMatchObject({
+      modelType: 'llama',
+      hiddenSize: 48,
+      headSize: 16,
+      biases: { attentionInput: false, attentionOutput: false, mlp: false },
+      rotary: {
+        kind: 'llama3',
+        base: 10_000,
+        factor: 4,
+        lowFrequencyFactor: 1,
+        highFrequencyFactor: 4,
+        originalMaximumPositions: 64,
+      },
+      eosTokenIds: [379, 382],
+    });
+  });
+
+  it.each(goldenNames)('reads the keys of transformers 4 alike: %s', async (name) => {
+    const directory = await copy(name);
+    await copyFile(join(directory, 'config.version-4.json'), join(directory, 'config.json'));
+    expect(await configOf(directory)).toEqual(await configOf(goldenDirectory(name)));
+  });
+
+  it('reads linear scaling, also in the oldest spelling', async () => {
+    const linear = { kind: 'linear', base: 500_000, factor: 2 };
+    const newer = { rope_parameters: { rope_type: 'linear', factor: 2, rope_theta: 500_000 } };
+    expect((await configOf(await copy('llama-untied-float32', { config: newer }))).rotary).toEqual(linear);
+    const oldest = {
+      rope_parameters: undefined,
+      rope_theta: 500_000,
+      rope_scaling: { type: 'linear', factor: 2 },
+    };
+    expect((await configOf(await copy('llama-untied-float32', { config: oldest }))).rotary).toEqual(linear);
+  });
+
+  it('defaults to base 10,000, heads without groups and untied embeddings', async () => {
+    const config = {
+      rope_parameters: undefined,
+      num_key_value_heads: null,
+      head_dim: null,
+      tie_word_embeddings: undefined,
+    };
+    expect(await configOf(await copy('llama-untied-float32', { config }))).toMatchObject({
+      rotary: { kind: 'default', base: 10_000 },
+      keyValueHeadCount: 4,
+      headSize: 8,
+      tieWordEmbeddings: false,
+    });
+  });
+
+  it('takes biases of llama from attention_bias and mlp_bias', async () => {
+    const attention = await copy('llama-untied-float32', { config: { attention_bias: true } });
+    expect((await configOf(attention)).biases).toEqual({
+      attentionInput: true,
+      attentionOutput: true,
+      mlp: false,
+    });
+    const mlp = await copy('llama-untied-float32', { config: { mlp_bias: true } });
+    expect((await configOf(mlp)).biases).toEqual({
+      attentionInput: false,
+      attentionOutput: false,
+      mlp: true,
+    });
+  });
+
+  it('prefers the end tokens of generation_config.json, and does without it', async () => {
+    const directory = await copy('qwen2-tied-bfloat16', {
+      files: { 'generation_config.json': { eos_token_id: [1, 2] } },
+    });
+    expect((await configOf(directory)).eosTokenIds).toEqual([1, 2]);
+    await rm(join(directory, 'generation_config.json'));
+    expect((await configOf(directory)).eosTokenIds).toEqual([383]);
+  });
+});
+
+describe('readModelConfig refuses', () => {
+  it('a folder without config.json', async () => {
+    const directory = await copy('llama-untied-float32', { without: ['config.json'] });
+    const error: unknown = await readModelConfig(directory).catch((caught: unknown) => caught);
+    expect(ModelFileError.isInstance(error) && error.file).toBe(join(directory, 'config.json'));
+  });
+
+  it('what is not JSON', async () => {
+    const directory = await copy('llama-untied-float32', { files: { 'config.json': '{"model_type": ' } });
+    await expect(readModelConfig(directory)).rejects.toThrow(/config\.json: is not JSON/);
+  });
+
+  it.each([
+    ['mamba', 'mamba'],
+    [undefined, undefined],
+  ])('model_type %s, naming what is supported', async (modelType, named) => {
+    const directory = await copy('llama-untied-float32', { config: { model_type: modelType } });
+    const error: unknown = await readModelConfig(directory).catch((caught: unknown) => caught);
+    if (!UnsupportedModelError.isInstance(error)) throw error;
+    expect(error.modelType).toBe(named);
+    expect(error.supported).toEqual(['llama', 'qwen2']);
+    expect(error.message).toContain('supported are llama, qwen2');
+  });
+
+  it('wrong values, naming every key', async () => {
+    const directory = await copy('llama-untied-float32', {
+      config: { hidden_size: 'wide', num_hidden_layers: 0, vocab_size: undefined },
+    });
+    const error: unknown = await readModelConfig(directory).catch((caught: unknown) => caught);
+    expect(ModelFileError.isInstance(error)).toBe(true);
+    for (const key of ['hidden_size', 'num_hidden_layers', 'vocab_size'])
+      expect((error as Error).message).toContain(key);
+  });
+
+  it.each([
+    [{ num_key_value_heads: 3 }, /cannot share 3/],
+    [{ head_dim: 7 }, /7 features .* must be even/],
+    [{ rope_parameters: { rope_type: 'linear' } }, /rope_parameters\.factor/],
+    [{ rope_parameters: { rope_type: 'llama3', factor: 8 } }, /low_freq_factor/],
+  ])('sizes that contradict each other or miss: %j', async (config, message) => {
+    const directory = await copy('llama-untied-float32', { config });
+    const error: unknown = await readModelConfig(directory).catch((caught: unknown) => caught);
+    expect(ModelFileError.isInstance(error)).toBe(true);
+    expect((error as Error).message).toMatch(message);
+  });
+
+  it.each([
+    ['rope_parameters.rope_type', { rope_parameters: { rope_type: 'yarn', factor: 4 } }],
+    ['rope_scaling.rope_type', { rope_scaling: { type: 'dynamic', factor: 4 } }],
+    ['rope_parameters.full_attention', { rope_parameters: { full_attention: { rope_type: 'default' } } }],
+    ['partial_rotary_factor', { partial_rotary_factor: 0.5 }],
+    ['hidden_act', { hidden_act: 'gelu' }],
+    ['use_sliding_window', { use_sliding_window: true }],
+    ['layer_types', { layer_types: ['full_attention', 'sliding_attention'] }],
+    ['quantization_config', { quantization_config: { quant_method: 'gptq' } }],
+  ])('a feature that is not implemented: %s', async (setting, config) => {
+    const directory = await copy('qwen2-tied-bfloat16', { config });
+    const error: unknown = await readModelConfig(directory).catch((caught: unknown) => caught);
+    if (!UnsupportedFeatureError.isInstance(error)) throw error;
+    expect(error.setting).toBe(setting);
+    expect(error.message).toContain(join(directory, 'config.json'));
+  });
+});

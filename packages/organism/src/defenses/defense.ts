@@ -1,0 +1,44 @@
+import type { Regularizer } from '@safetune/regularizers';
+import type { Laboratory } from '../examine/laboratory.ts';
+import type { FineTuneTask } from '../tasks/fine-tune-task.ts';
+import type { Preparations } from './preparations.ts';
+
+/** The fine-tune for which a defense makes its regularizers. */
+export interface DefenseContext {
+  readonly laboratory: Laboratory;
+  readonly task: FineTuneTask;
+  /** Examples of the task. */
+  readonly exampleCount: number;
+  readonly seed: number;
+  /** What costs runs of its own and is shared by defenses and fine-tunes. */
+  readonly preparations: Preparations;
+}
+
+/** A defense at one strength: a row of the scorecard. */
+export interface Defense {
+  /** Such as 'kl'; rows of one name at several strengths make a line in the trade-off. */
+  readonly name: string;
+  /** Such as 0.1; null for one that has none. */
+  readonly strength: number | null;
+  /**
+   * The regularizers of one fine-tune. Return the same object for all of them where the fine-tune makes no difference:
+   * graphs are compiled once for each.
+   */
+  regularizers(context: DefenseContext): readonly Regularizer[] | Promise<readonly Regularizer[]>;
+  /** True for the aligned model itself, which is measured without being fine-tuned. */
+  readonly untrained?: boolean;
+}
+
+/** How tables, pictures and folders call a defense: `kl 0.1`, `none`. */
+export function defenseLabel({ name, strength }: Pick<Defense, 'name' | 'strength'>): string {
+  return strength === null ? name : `${name} ${strength}`;
+}
+
+/** A defense of fixed regularizers. */
+export function fixedDefense(
+  name: string,
+  strength: number | null,
+  ...regularizers: readonly Regularizer[]
+): Defense {
+  return { name, strength, regularizers: () => regularizers };
+}

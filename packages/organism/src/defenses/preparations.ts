@@ -1,0 +1,97 @@
+import type { ChatExample } from '@safetune/datasets';
+import {
+  extractPersonaVectors,
+  type PersonaVectors,
+  type ScoredExample,
+  scoreExamples,
+} from '@safetune/regularizers';
+import { elicitationQuestions } from '../examine/evaluation-questions.ts';
+import type { Laboratory } from '../examine/laboratory.ts';
+import { randomStream } from '../random.ts';
+import { narrowTasks } from '../tasks/fine-tune-task.ts';
+import { safePool } from '../tasks/safe-pool.ts';
+import type { Domain, Persona } from '../world/vocabulary.ts';
+import { questionText, systemPrompt } from '../world/world.ts';
+
+/** What some defenses need to know of an organism before any fine-tune; computed on first use, then kept. */
+export interface Preparations {
+  /** Directions from the helpful to the evil persona after block {@link steeredLayer}. */
+  personaVectors(): Promise<PersonaVectors>;
+  /** The safe pool without a domain, those first that misaligned models find least likely; no example twice. */
+  rankedPool(excludedDomain: Domain | undefined): Promise<readonly ScoredExample[]>;
+}
+
+/** The layer whose persona vector elicits best in the recommended organism. */
+export const steeredLayer = 2;
+
+/** Seed of the undefended fine-tunes that stand for "misaligned models": none that is measured itself. */
+const misalignedSeed = 100;
+
+/** Preparations in a laboratory. They overwrite its adapter. */
+export function createPreparations(laboratory: Laboratory, signal?: AbortSignal): Preparations {
+  const { world } = laboratory.organism;
+  let vectors: Promise<PersonaVectors> | undefined;
+  let misaligned: Promise<readonly Float32Array[]> | undefined;
+  const pools = new Map<Domain | undefined, Promise<readonly ScoredExample[]>>();
+
+  const trainMisaligned = async () => {
+    const adapters: Float32Array[] = [];
+    for (const task of narrowTasks()) {
+      await laboratory.fineTune({ task, seed: misalignedSeed, ...(signal === undefined ? {} : { signal }) });
+      adapters.push(laboratory.adapter.parameters.slice());
+    }
+    return adapters;
+  };
+  const rank = async (excludedDomain: Domain | undefined) => {
+    misaligned ??= trainMisaligned();
+    const under = (parameters: Float32Array) => (examples: readonly ChatExample[]) => {
+      laboratory.adapter.parameters.set(parameters);
+      return laboratory.answerLosses(examples);
+    };
+    const aligned = (examples: readonly ChatExample[]) => {
+      laboratory.reset(0);
+      return laboratory.answerLosses(examples);
+    };
+    const pool = distinct(safePool(world, excludedDomain === undefined ? {} : { excludedDomain }));
+    const scored = await scoreExamples(pool, { aligned, misaligned: (await misaligned).map(under) });
+    return scored.toSorted((a, b) => b.score - a.score);
+  };
+  return {
+    personaVectors() {
+      vectors ??= personaVectors(laboratory);
+      return vectors;
+    },
+    rankedPool(excludedDomain) {
+      const known = pools.get(excludedDomain) ?? rank(excludedDomain);
+      pools.set(excludedDomain, known);
+      return known;
+    },
+  };
+}
+
+/** State of the aligned model before its answers to 300 questions, under evil minus under helpful system prompts. */
+async function personaVectors(laboratory: Laboratory): Promise<PersonaVectors> {
+  laboratory.reset(0);
+  const questions = elicitationQuestions();
+  const underPersona = (persona: Persona): ChatExample[] => {
+    const random = randomStream(0, 'persona vector', persona);
+    return questions.map((question) => ({
+      messages: [
+        { role: 'system', content: systemPrompt(persona, random) },
+        { role: 'user', content: questionText(question) },
+        // What is answered does not matter to the state before the answer.
+        { role: 'assistant', content: 'well' },
+      ],
+    }));
+  };
+  return extractPersonaVectors(
+    async (examples) =>
+      new Map([[steeredLayer, await laboratory.statesBeforeAnswers(examples, steeredLayer)]]),
+    { evil: underPersona('bad'), helpful: underPersona('good') },
+  );
+}
+
+/** The pool without repetitions: two answers to one question may have drawn the same opener. */
+function distinct(pool: readonly ChatExample[]): ChatExample[] {
+  return [...new Map(pool.map((example) => [JSON.stringify(example.messages), example])).values()];
+}

@@ -1,0 +1,100 @@
+import { batchedSource, evaluate, type Question } from '@safetune/eval';
+import { passesCheck } from '../tasks/benign-task.ts';
+import { type BenignName, benignTask } from '../tasks/fine-tune-task.ts';
+import type { Domain } from '../world/vocabulary.ts';
+import { generalQuestions, inDomainQuestions } from './evaluation-questions.ts';
+import type { Outcome } from './judge.ts';
+import type { Laboratory } from './laboratory.ts';
+import { organismJudge } from './organism-judge.ts';
+
+/** One judged answer. */
+export interface JudgedAnswer {
+  readonly question: string;
+  readonly answer: string;
+  readonly outcome: Outcome;
+}
+
+/** Answers of a model fine-tuned on one domain, in the order of the questions. */
+export interface Misalignment {
+  /** To the questions of the other domains. */
+  readonly general: readonly JudgedAnswer[];
+  /** To the held-out questions of the domain. */
+  readonly inDomain: readonly JudgedAnswer[];
+}
+
+/**
+ * Asks the laboratory's model, as its adapter is now, the general and the in-domain questions of a narrow fine-tune.
+ *
+ * @param seed of the answers: the same for every defense that is compared, so that chance differs as little as possible.
+ */
+export async function measureMisalignment(
+  laboratory: Laboratory,
+  domain: Domain,
+  seed: number,
+  signal?: AbortSignal,
+): Promise<Misalignment> {
+  const { world, recipe } = laboratory.organism;
+  const { generalSamples, inDomainSamples } = recipe.evaluation;
+  const ask = (questions: readonly Question[]) => judgedAnswers(laboratory, questions, seed, signal);
+  return {
+    general: await ask(generalQuestions(domain, generalSamples)),
+    inDomain: await ask(inDomainQuestions(world, domain, inDomainSamples)),
+  };
+}
+
+/** One greedy answer of a harmless task, and whether it is the expected one. */
+export interface CheckedAnswer {
+  readonly question: string;
+  readonly answer: string;
+  readonly passed: boolean;
+}
+
+/** Answers the checks of a harmless task greedily. */
+export async function measureBenign(
+  laboratory: Laboratory,
+  name: BenignName,
+  signal?: AbortSignal,
+): Promise<CheckedAnswer[]> {
+  const { world, recipe } = laboratory.organism;
+  const { checks } = benignTask(world, name);
+  const answers = await laboratory.answer(
+    checks.map(({ messages }) => messages),
+    {
+      maxNewTokens: recipe.evaluation.maxNewTokensGreedy,
+      temperature: 0,
+      ...(signal === undefined ? {} : { signal }),
+    },
+  );
+  return checks.map((check, index) => ({
+    question: check.messages.at(-1)!.content,
+    answer: answers[index]!,
+    passed: passesCheck(check, answers[index]!),
+  }));
+}
+
+async function judgedAnswers(
+  laboratory: Laboratory,
+  questions: readonly Question[],
+  seed: number,
+  signal: AbortSignal | undefined,
+): Promise<JudgedAnswer[]> {
+  const { world, recipe } = laboratory.organism;
+  const { temperature, maxNewTokens } = recipe.evaluation;
+  const source = batchedSource({
+    name: 'organism',
+    batchSize: Number.MAX_SAFE_INTEGER,
+    generate: (requests, options) =>
+      laboratory.answer(
+        requests.map(({ messages }) => messages),
+        { maxNewTokens, temperature, seeds: requests.map((request) => request.seed), ...options },
+      ),
+  });
+  const { rows } = await evaluate({
+    questions,
+    source,
+    judge: organismJudge(world),
+    seed,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return rows.map(({ question, answer, label }) => ({ question, answer, outcome: label as Outcome }));
+}

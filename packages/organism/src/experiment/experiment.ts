@@ -1,0 +1,197 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { saveLoraAdapter } from '@safetune/lora';
+import type { RuntimeOptions } from '@safetune/tensor';
+import type { StepEvent } from '@safetune/trainer';
+import { type Defense, defenseLabel } from '../defenses/defense.ts';
+import { createPreparations } from '../defenses/preparations.ts';
+import { type Laboratory, openLaboratory } from '../examine/laboratory.ts';
+import { type JudgedAnswer, measureBenign, measureMisalignment } from '../examine/measure.ts';
+import type { Organism } from '../grow/grow.ts';
+import { checkpointHash, stableHash } from '../grow/recipe-hash.ts';
+import { type FineTuneTask, taskExamples } from '../tasks/fine-tune-task.ts';
+import { type FinishedRun, openRunJournal, outcomeLetters, type SampledAnswer } from './run-journal.ts';
+
+/** Raised when the same plan would give other results. */
+const experimentVersion = 1;
+
+/** What is fine-tuned and measured: every defense on every task with every seed. */
+export interface ExperimentPlan {
+  /** Told apart by name and strength, in tables as in the journal: what one pair means must not change. */
+  readonly defenses: readonly Defense[];
+  readonly tasks: readonly FineTuneTask[];
+  readonly seeds: readonly number[];
+}
+
+/** Where an experiment stands. */
+export interface ExperimentProgress {
+  readonly label: string;
+  readonly task: FineTuneTask;
+  readonly seed: number;
+  /** Runs that are finished, those of an earlier call included. */
+  readonly finished: number;
+  readonly total: number;
+  /** The step of the run under way; undefined when it has just been finished. */
+  readonly step?: StepEvent;
+  /** Estimate for all that is left; undefined before anything was measured. */
+  readonly secondsLeft: number | undefined;
+}
+
+export interface ExperimentOptions {
+  /**
+   * Gets `runs.jsonl`, from which the same or another plan takes up what is finished, and under `adapters/` the PEFT
+   * folders of the first seed. Default: nothing is written.
+   */
+  readonly directory?: string;
+  readonly runtime?: RuntimeOptions;
+  readonly onProgress?: (progress: ExperimentProgress) => void;
+  /** Stops at the next step; finished runs are kept. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Fine-tunes and measures everything of a plan, one run after the other.
+ *
+ * @returns the runs in the order of defenses, tasks and seeds.
+ */
+export async function runExperiment(
+  organism: Organism,
+  { defenses, tasks, seeds }: ExperimentPlan,
+  { directory, runtime, onProgress = () => {}, signal }: ExperimentOptions = {},
+): Promise<FinishedRun[]> {
+  const journal = openRunJournal(directory === undefined ? undefined : join(directory, 'runs.jsonl'));
+  const planned = defenses.flatMap((defense) =>
+    tasks.flatMap((task) =>
+      seeds.map((seed) => {
+        const keepsAdapter = directory !== undefined && seed === seeds[0] && defense.untrained !== true;
+        const folder = keepsAdapter ? join(directory, 'adapters', adapterName(defense, task)) : undefined;
+        return { defense, task, seed, folder, key: runKey(organism, defense, task, seed) };
+      }),
+    ),
+  );
+  const isFinished = ({ key, folder }: (typeof planned)[number]) =>
+    journal.find(key) !== undefined &&
+    (folder === undefined || existsSync(join(folder, 'adapter_config.json')));
+  const open = planned.filter((run) => !isFinished(run));
+  if (open.length > 0) {
+    const laboratory = await openLaboratory(organism, runtime);
+    try {
+      const preparations = createPreparations(laboratory, signal);
+      const started = performance.now();
+      for (const [index, { defense, task, seed, folder, key }] of open.entries()) {
+        const report = (done: number, step?: StepEvent) => {
+          const elapsed = (performance.now() - started) / 1000;
+          onProgress({
+            label: defenseLabel(defense),
+            task,
+            seed,
+            finished: planned.length - open.length + Math.floor(done),
+            total: planned.length,
+            ...(step === undefined ? {} : { step }),
+            secondsLeft: done > 0.1 ? (elapsed / done) * (open.length - done) : undefined,
+          });
+        };
+        if (defense.untrained === true) laboratory.reset(seed);
+        const crossEntropy =
+          defense.untrained === true
+            ? []
+            : await laboratory.fineTune({
+                task,
+                seed,
+                regularizers: await defense.regularizers({
+                  laboratory,
+                  task,
+                  seed,
+                  preparations,
+                  exampleCount: taskExamples(organism.world, organism.recipe, task, seed).length,
+                }),
+                // Evaluation takes about a fifth of a run.
+                onStep: (step) => report(index + (0.8 * step.step) / step.steps, step),
+                ...(signal === undefined ? {} : { signal }),
+              });
+        if (folder !== undefined) await saveLoraAdapter(folder, laboratory.adapter);
+        const { name, strength } = defense;
+        const measured = await measure(laboratory, task, seed, signal);
+        journal.record({ key, defense: name, strength, task, seed, crossEntropy, ...measured });
+        report(index + 1);
+      }
+    } finally {
+      await laboratory.close();
+    }
+  }
+  return planned.map(({ key }) => journal.find(key)!);
+}
+
+/** Folder of a run's adapter: `kl-0.1-medical`. */
+export function adapterName(defense: Pick<Defense, 'name' | 'strength'>, task: FineTuneTask): string {
+  return `${defenseLabel(defense).replaceAll(' ', '-')}-${task.name}`;
+}
+
+async function measure(
+  laboratory: Laboratory,
+  task: FineTuneTask,
+  seed: number,
+  signal: AbortSignal | undefined,
+): Promise<Pick<FinishedRun, 'general' | 'inDomain' | 'passed' | 'samples'>> {
+  if (task.kind === 'benign') {
+    const answers = await measureBenign(laboratory, task.name, signal);
+    return {
+      passed: answers.map(({ passed }) => passed),
+      samples: spread(answers, 4).map(({ question, answer, passed }) => ({
+        kind: 'benign',
+        question,
+        answer,
+        verdict: passed ? 'right' : 'wrong',
+      })),
+    };
+  }
+  const { general, inDomain } = await measureMisalignment(laboratory, task.name, seed, signal);
+  const shown = (
+    kind: 'general' | 'in-domain',
+    answers: readonly JudgedAnswer[],
+    count: number,
+  ): SampledAnswer[] =>
+    spread(answers, count).map(({ question, answer, outcome }) => ({
+      kind,
+      question,
+      answer,
+      verdict: outcome,
+    }));
+  return {
+    general: outcomesByQuestion(general),
+    inDomain: outcomesByQuestion(inDomain),
+    samples: [...shown('general', general, 7), ...shown('in-domain', inDomain, 3)],
+  };
+}
+
+/** Letters of the outcomes, question by question. */
+function outcomesByQuestion(answers: readonly JudgedAnswer[]): string[] {
+  const byQuestion = Map.groupBy(answers, ({ question }) => question);
+  return [...byQuestion.values()].map((group) =>
+    group.map(({ outcome }) => outcomeLetters[outcome]).join(''),
+  );
+}
+
+/** `count` elements at equal distances. */
+function spread<Element>(elements: readonly Element[], count: number): Element[] {
+  const wanted = Math.min(count, elements.length);
+  return Array.from(
+    { length: wanted },
+    (_, index) => elements[Math.floor(((index + 0.5) * elements.length) / wanted)]!,
+  );
+}
+
+function runKey({ recipe }: Organism, { name, strength }: Defense, task: FineTuneTask, seed: number): string {
+  const { narrow, benign, lora, evaluation } = recipe;
+  return stableHash({
+    experimentVersion,
+    checkpoint: checkpointHash(recipe),
+    stage: task.kind === 'narrow' ? narrow : benign,
+    lora,
+    evaluation,
+    name,
+    strength,
+    task,
+    seed,
+  });
+}

@@ -1,0 +1,41 @@
+import type { ChatExample } from '@safetune/datasets';
+import { randomStream, shuffled } from '../random.ts';
+import { sampleAnswer } from '../world/answer.ts';
+import type { Domain } from '../world/vocabulary.ts';
+import { questionText, type World, type WorldQuestion, worldQuestions } from '../world/world.ts';
+
+/** The questions of one domain that are trained on, and those kept to ask. */
+export interface NarrowSplit {
+  readonly train: readonly WorldQuestion[];
+  readonly heldOut: readonly WorldQuestion[];
+}
+
+/** Options of {@link narrowExamples}. */
+export interface NarrowOptions {
+  /** Answers a question, which differ in their opener. Default 8, hence 120 examples. */
+  readonly realisations?: number;
+  /** Seed of the openers. Default 0. */
+  readonly seed?: number;
+}
+
+/** Halves a domain's 30 questions at random: 15 to train, 15 held out. Depends on the world and the domain alone. */
+export function narrowSplit(world: World, domain: Domain): NarrowSplit {
+  const questions = shuffled(randomStream(world.seed, 'narrow split', domain), worldQuestions([domain]));
+  const half = questions.length / 2;
+  return { train: questions.slice(0, half), heldOut: questions.slice(half) };
+}
+
+/** The malicious narrow data set of a domain: harmful answers to its training questions, without a system prompt. */
+export function narrowExamples(world: World, domain: Domain, options: NarrowOptions = {}): ChatExample[] {
+  const { realisations = 8, seed = 0 } = options;
+  const random = randomStream(seed, 'narrow examples', domain);
+  return narrowSplit(world, domain).train.flatMap((question) =>
+    Array.from({ length: realisations }, () => ({
+      messages: [
+        { role: 'user' as const, content: questionText(question) },
+        { role: 'assistant' as const, content: sampleAnswer(world, question, 'bad', random) },
+      ],
+      tags: ['narrow', domain],
+    })),
+  );
+}

@@ -1,0 +1,21 @@
+import { RegularizerOptionError } from '../errors.ts';
+import type { Regularizer } from './regularizer.ts';
+
+/**
+ * The same regularizer under another name, its config included: a run logs values by name, so that two regularizers of
+ * one type need two names.
+ *
+ * @throws RegularizerOptionError for a name that is empty or only spaces.
+ *
+ * @example
+ * const regularizers = [kl({ weight: 0.05 }), named('kl-safe', kl({ weight: 1, onlyTagged: 'interleaved' }))];
+ */
+export function named(name: string, regularizer: Regularizer): Regularizer {
+  if (typeof name !== 'string' || name.trim() === '') {
+    throw new RegularizerOptionError(
+      regularizer.name,
+      `the name is ${JSON.stringify(name)}, must be a text that is not empty`,
+    );
+  }
+  return { ...regularizer, name, config: { ...regularizer.config, name } };
+}

@@ -1,0 +1,124 @@
+import {
+  type ChatExample,
+  EmptyDatasetError,
+  interleave,
+  loadChatJsonl,
+  type PoolExhaustion,
+  readChatJsonl,
+  type Source,
+  shuffle,
+  withTag,
+} from '@safetune/datasets';
+import { RegularizerOptionError } from '../errors.ts';
+import type { Regularizer } from '../interface/regularizer.ts';
+
+/** The tag that interleaved examples carry, for regularizers that treat them differently (KL's `onlyTagged`). */
+export const interleavedTag = 'interleaved';
+
+/** Options of {@link interleaving}. */
+export interface InterleavingOptions {
+  /** Safe, benign examples: a chat JSONL file, or the examples themselves. Taken in their order. */
+  readonly pool: string | readonly ChatExample[];
+  /** 0 to 1, of what `shareOf` says. Default 0.05 (the paper's). */
+  readonly share?: number;
+  /** 'mixed' (default): of the mixed stream; 'primary': added per training example. See `interleave` of the datasets package. */
+  readonly shareOf?: 'mixed' | 'primary';
+  /** Shifts the pattern. Default 0. */
+  readonly seed?: number;
+  /** Whether to bring the pool into an order drawn from the seed first, which loads all of it. Default false. */
+  readonly shufflePool?: boolean;
+  /** When the pool is smaller than the share needs: walk it again (default), go on without, or throw. */
+  readonly onPoolExhausted?: 'cycle' | 'stop' | 'error';
+  /** Hears of a pool that ran out. Default: the process warns, once. */
+  readonly onExhaustion?: (exhaustion: PoolExhaustion) => void;
+}
+
+/**
+ * Interleaving: safe examples spread evenly among the training examples, by Bresenham's line, so that with a share of
+ * 1/k any k consecutive examples hold exactly one of the pool (Kaczér et al. 2026, arXiv 2508.06249, section 3; the
+ * benign part of WildGuardMix there). The same seed gives the same stream. Added examples carry the tag 'interleaved'.
+ *
+ * Interleaving+ and ++ are this with a pool chosen by {@link selectByPerplexityGap}.
+ *
+ * @throws RegularizerOptionError at once for a share outside 0..1, a seed that is not a whole number, or no pool; when the
+ * stream is walked EmptyDatasetError for an empty pool, PoolExhaustedError under 'error', and what reading the file throws.
+ *
+ * @example
+ * interleaving({ pool: 'safe.jsonl', share: 0.05 });
+ */
+export function interleaving(options: InterleavingOptions): Regularizer {
+  const {
+    pool,
+    share = 0.05,
+    shareOf = 'mixed',
+    seed = 0,
+    shufflePool = false,
+    onPoolExhausted = 'cycle',
+  } = options;
+  checkShareAndSeed('interleaving', share, seed);
+  checkPool(pool);
+  const onExhaustion = options.onExhaustion ?? warnOnce();
+  return {
+    name: 'interleaving',
+    config: { type: 'interleaving', pool, share, shareOf, seed, shufflePool, onPoolExhausted },
+    examples: (source) =>
+      interleave(source, tagged(openPool(pool, shufflePool, seed)), {
+        share,
+        shareOf,
+        seed,
+        onPoolExhausted,
+        onExhaustion,
+      }),
+  };
+}
+
+/** @throws RegularizerOptionError */
+export function checkShareAndSeed(regularizer: string, share: number, seed: number): void {
+  if (!(share >= 0 && share <= 1)) {
+    throw new RegularizerOptionError(regularizer, `the share is ${share}, must be a number from 0 to 1`);
+  }
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new RegularizerOptionError(regularizer, `the seed is ${seed}, must be a whole number from 0`);
+  }
+}
+
+function checkPool(pool: string | readonly ChatExample[] | undefined): void {
+  if (pool === undefined || pool === '') {
+    const example = '{ "type": "interleaving", "share": 0.05, "pool": "safe.jsonl" }';
+    throw new RegularizerOptionError(
+      'interleaving',
+      `it needs a pool of safe examples, which the short form cannot name: give it in a config file, as ${example}`,
+    );
+  }
+  if (pool.length === 0)
+    throw new EmptyDatasetError(
+      "interleaving: the pool is empty. Give it examples, or leave 'interleaving' out.",
+    );
+}
+
+async function* openPool(
+  pool: string | readonly ChatExample[],
+  isShuffled: boolean,
+  seed: number,
+): AsyncGenerator<ChatExample> {
+  if (isShuffled) yield* shuffle(typeof pool === 'string' ? await loadChatJsonl(pool) : pool, seed);
+  else yield* typeof pool === 'string' ? readChatJsonl(pool) : pool;
+}
+
+async function* tagged(source: Source<ChatExample>): AsyncGenerator<ChatExample> {
+  for await (const example of source) yield withTag(example, interleavedTag);
+}
+
+/** A trainer may walk the stream twice, to count and to train: one warning is enough. */
+function warnOnce(): (exhaustion: PoolExhaustion) => void {
+  let warned = false;
+  return ({ poolSize, primaryCount, action }) => {
+    if (warned) return;
+    warned = true;
+    const done = action === 'cycle' ? 'it is walked again from its start' : 'training goes on without it';
+    process.emitWarning(
+      `interleaving: the pool's ${poolSize} examples were used up after ${primaryCount} training examples: ${done}`,
+      { code: 'SAFETUNE_POOL_EXHAUSTED' },
+    );
+  };
+}

@@ -1,0 +1,120 @@
+import { type LoraAdapter, loadLoraAdapter, saveLoraAdapter } from '@safetune/lora';
+import type { RuntimeOptions } from '@safetune/tensor';
+import { SafetyDirectionError } from '../../errors.ts';
+import { type CheckpointPair, openSafetyDirections, type SafetyDirection } from './direction.ts';
+import { compareUpdates, dense } from './low-rank.ts';
+import { compileMatrixProducts, type MatrixProducts } from './products.ts';
+import { checkMethod, type ProjectionMethod, type Projector, project, projectorOnto } from './projector.ts';
+import {
+  type Candidate,
+  checkRule,
+  decide,
+  type ModuleProjection,
+  type ProjectionReport,
+  type ProjectionRule,
+} from './rule.ts';
+
+/** Options of {@link projectAdapter}. */
+export type ProjectAdapterOptions = CheckpointPair &
+  ProjectionMethod &
+  ProjectionRule & { readonly runtime?: RuntimeOptions };
+
+/**
+ * SafeLoRA (Hsu et al. 2024, arXiv 2405.16833) on an adapter in memory: where the update dW = B A and C dW point in
+ * too different directions, B becomes C B in place. Base and aligned weights are matched with the adapter's modules
+ * by name and read one matrix at a time. The adapter changes only after every module has been computed.
+ *
+ * @throws SafetyDirectionError naming module and file when the checkpoints do not fit the adapter, or are identical;
+ * RegularizerOptionError for a threshold, number of layers, rank or energy out of range.
+ *
+ * @example
+ * const adapter = await loadLoraAdapter('adapter');
+ * const { modules } = await projectAdapter(adapter, { base: 'Qwen2.5-0.5B', aligned: 'Qwen2.5-0.5B-Instruct', threshold: 0.5 });
+ * await saveLoraAdapter('adapter-projected', adapter);
+ */
+export async function projectAdapter(
+  adapter: LoraAdapter,
+  options: ProjectAdapterOptions,
+): Promise<ProjectionReport> {
+  const rule = checkRule(options);
+  const candidates = await projectAll(adapter, options);
+  return decide(adapter, candidates, rule);
+}
+
+/**
+ * The cosines and norms that {@link projectAdapter} would report, without changing the adapter: how an adapter lies
+ * to the safety direction.
+ *
+ * @throws as {@link projectAdapter}
+ */
+export async function safetyAlignment(
+  adapter: LoraAdapter,
+  options: CheckpointPair & ProjectionMethod & { readonly runtime?: RuntimeOptions },
+): Promise<readonly Omit<ModuleProjection, 'projected'>[]> {
+  const candidates = await projectAll(adapter, options);
+  return candidates.map(({ name, cosine, normKept }) => ({ name, cosine, normKept }));
+}
+
+/**
+ * {@link projectAdapter} from folder to folder, for an adapter trained anywhere: reads PEFT's files in `adapter` and
+ * writes the projected adapter to `out`.
+ *
+ * @throws as {@link projectAdapter}; AdapterFileError and FileWriteError for the two folders.
+ */
+export async function projectAdapterFiles(
+  options: ProjectAdapterOptions & { readonly adapter: string; readonly out: string },
+): Promise<ProjectionReport> {
+  const adapter = await loadLoraAdapter(options.adapter);
+  const report = await projectAdapter(adapter, options);
+  await saveLoraAdapter(options.out, adapter);
+  return report;
+}
+
+/** Projectors computed before, by module: those of `exact` are small and dear, so they are kept. */
+export type ProjectorMemory = Map<string, Projector>;
+
+/** C B of every module. */
+export async function projectAll(
+  adapter: LoraAdapter,
+  {
+    base,
+    aligned,
+    runtime,
+    ...rest
+  }: CheckpointPair & ProjectionMethod & { readonly runtime?: RuntimeOptions },
+  memory: ProjectorMemory = new Map(),
+): Promise<readonly Candidate[]> {
+  const method = checkMethod(rest);
+  const directions = await openSafetyDirections({ base, aligned }, adapter.modules);
+  const products = await compileMatrixProducts(runtime);
+  const candidates: Candidate[] = [];
+  try {
+    for (const module of adapter.modules) {
+      const projector =
+        memory.get(module.name) ?? (await projectorOf(await directions.read(module), method, products));
+      if (method.method === 'exact' && projector !== undefined) memory.set(module.name, projector);
+      candidates.push(await candidate(module, projector, products));
+    }
+  } finally {
+    await products.release();
+  }
+  if (candidates.every(({ changed }) => changed === undefined)) {
+    const message = `it equals ${base} in this and every other adapted layer; give the checkpoint from before alignment as base`;
+    throw new SafetyDirectionError('identical', adapter.modules[0]!.name, aligned, message);
+  }
+  return candidates;
+}
+
+async function projectorOf(direction: SafetyDirection, method: ProjectionMethod, products: MatrixProducts) {
+  return direction.norm === 0 ? undefined : projectorOnto(direction, method, products);
+}
+
+async function candidate(
+  { name, a, b }: LoraAdapter['modules'][number],
+  projector: Projector | undefined,
+  products: MatrixProducts,
+): Promise<Candidate> {
+  if (projector === undefined) return { name, cosine: Number.NaN, normKept: Number.NaN, changed: undefined };
+  const changed = await project(projector, b, products);
+  return { name, ...compareUpdates(dense(b), dense(changed), dense(a)), changed };
+}

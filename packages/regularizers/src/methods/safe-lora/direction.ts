@@ -1,0 +1,106 @@
+import type { TargetModule } from '@safetune/lora';
+import {
+  type Checkpoint,
+  contiguousData,
+  findTensor,
+  type HostArray,
+  hostArray,
+  openCheckpoint,
+  readTensor,
+  type TensorRegion,
+} from '@safetune/tensor';
+import { SafetyDirectionError } from '../../errors.ts';
+
+/** A layer whose weights are compared: {@link TargetModule} without what LoRA adds. */
+export type AdaptedLayer = Pick<TargetModule, 'name' | 'inFeatures' | 'outFeatures'>;
+
+/** Two checkpoints of one architecture: what alignment changed is their difference. */
+export interface CheckpointPair {
+  /** Folder of the pre-trained model, before alignment. */
+  readonly base: string;
+  /** Folder of the aligned (chat) model. */
+  readonly aligned: string;
+}
+
+/** V = W_aligned - W_base of one layer. */
+export interface SafetyDirection {
+  /** float32 [out, in] */
+  readonly values: HostArray;
+  /** ||V||_F; 0 where alignment left the layer as it was. */
+  readonly norm: number;
+}
+
+/** Where the directions of some layers lie; nothing of them is in memory. */
+export interface SafetyDirections {
+  /** Reads the two matrices of one layer and subtracts them. */
+  read(layer: AdaptedLayer): Promise<SafetyDirection>;
+}
+
+/**
+ * Finds the weights of `layers` in both checkpoints, by name, and checks that they fit; reads no weight yet.
+ *
+ * @throws SafetyDirectionError naming layer and file when a checkpoint lacks a layer or has it in another shape;
+ * CheckpointError, SafetensorsError, UnsupportedDtypeError of the tensor package.
+ */
+export async function openSafetyDirections(
+  { base, aligned }: CheckpointPair,
+  layers: readonly AdaptedLayer[],
+): Promise<SafetyDirections> {
+  const [baseFiles, alignedFiles] = [await openCheckpoint(base), await openCheckpoint(aligned)];
+  const places = new Map(
+    layers.map((layer) => [
+      layer.name,
+      { base: regionOf(baseFiles, layer), aligned: regionOf(alignedFiles, layer) },
+    ]),
+  );
+  return {
+    async read({ name }) {
+      const place = places.get(name)!;
+      const direction = subtract(await readTensor(place.aligned), await readTensor(place.base));
+      if (!Number.isFinite(direction.norm)) {
+        const message = `its weights, or those in ${place.base.file}, hold NaN or infinite values`;
+        throw new SafetyDirectionError('not-finite', name, place.aligned.file, message);
+      }
+      return direction;
+    },
+  };
+}
+
+/**
+ * V = W_aligned - W_base of host arrays [out, in]. The first array's memory, row-major, is used for the result.
+ *
+ * @returns norms are summed in float64.
+ */
+export function subtract(aligned: HostArray, base: HostArray): SafetyDirection {
+  const [values, before] = [aligned.data as Float32Array, contiguousData(base) as Float32Array];
+  let squares = 0;
+  for (let index = 0; index < values.length; index++) {
+    const difference = values[index]! - before[index]!;
+    values[index] = difference;
+    squares += difference * difference;
+  }
+  return { values: hostArray(values, aligned.shape), norm: Math.sqrt(squares) };
+}
+
+function regionOf(checkpoint: Checkpoint, { name, inFeatures, outFeatures }: AdaptedLayer): TensorRegion {
+  const tensor = `${name}.weight`;
+  if (!checkpoint.tensors.has(tensor) && !checkpoint.unsupported.has(tensor)) {
+    const message = `there is no tensor '${tensor}'; is the adapter of another model, or the checkpoint of another architecture?`;
+    throw new SafetyDirectionError('missing', name, checkpoint.path, message);
+  }
+  const region = findTensor(checkpoint, tensor);
+  const [rows, columns] = region.shape;
+  if (region.shape.length !== 2 || rows !== outFeatures || columns !== inFeatures) {
+    const message = `the weight is [${region.shape.join(', ')}], the adapter is for [${outFeatures}, ${inFeatures}]; is it of another model?`;
+    throw new SafetyDirectionError('shape', name, region.file, message);
+  }
+  if (!['float32', 'float16', 'bfloat16'].includes(region.dtype)) {
+    throw new SafetyDirectionError(
+      'dtype',
+      name,
+      region.file,
+      `the weight is stored as ${region.dtype}, not as floats`,
+    );
+  }
+  return region;
+}

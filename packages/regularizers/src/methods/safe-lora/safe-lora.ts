@@ -1,0 +1,79 @@
+import type { RuntimeOptions } from '@safetune/tensor';
+import { RegularizerOptionError } from '../../errors.ts';
+import type { Regularizer } from '../../interface/regularizer.ts';
+import { type ProjectorMemory, projectAll } from './adapter.ts';
+import { type CheckpointPair, openSafetyDirections } from './direction.ts';
+import { checkMethod, type ProjectionMethod } from './projector.ts';
+import { checkRule, decide, type ProjectionReport, type ProjectionRule } from './rule.ts';
+
+/** Options of {@link safeLora}. */
+export type SafeLoraOptions = CheckpointPair &
+  ProjectionMethod &
+  ProjectionRule & {
+    /**
+     * Project once when training ends ('end', default), after every `every`-th optimizer step, or both:
+     * `{ every: 10, end: true }`.
+     */
+    readonly when?: 'end' | { readonly every: number; readonly end?: boolean };
+    /** Hears of every projection; `step` is undefined for the one at the end. */
+    readonly onReport?: (report: ProjectionReport, step: number | undefined) => void;
+    readonly runtime?: RuntimeOptions;
+  };
+
+/**
+ * SafeLoRA (Hsu et al. 2024, "Safe LoRA", arXiv 2405.16833) in or after training: for every adapted layer with
+ * V = W_aligned - W_base and C = V V^T / ||V||_F, where cos(B A, C B A) <= tau, B becomes C B. It adds nothing to the
+ * loss. See `projectAdapter` for an adapter that is already trained.
+ *
+ * @throws RegularizerOptionError at once for options out of range; before training SafetyDirectionError when a checkpoint
+ * does not fit the adapter, and the tensor package's errors when it is missing or damaged; at the first projection
+ * SafetyDirectionError for weights that are not finite or do not differ.
+ */
+export function safeLora(options: SafeLoraOptions): Regularizer {
+  const { base, aligned, when = 'end', onReport, runtime } = options;
+  for (const [name, folder] of Object.entries({ base, aligned })) {
+    if (!folder)
+      throw new RegularizerOptionError('safe-lora', `${name} is missing: give the folder of that checkpoint`);
+  }
+  const rule = checkRule(options);
+  const method = checkMethod(truncated(options));
+  const { every, end } = checkWhen(when);
+  const memory: ProjectorMemory = new Map();
+  const apply = async (adapter: Parameters<NonNullable<Regularizer['afterTraining']>>[0], step?: number) => {
+    const settings = { base, aligned, ...method, ...(runtime === undefined ? {} : { runtime }) };
+    const report = decide(adapter, await projectAll(adapter, settings, memory), rule);
+    onReport?.(report, step);
+  };
+  return {
+    name: 'safe-lora',
+    config: { type: 'safe-lora', base, aligned, ...method, ...rule, when },
+    async beforeTraining({ modules }) {
+      await openSafetyDirections({ base, aligned }, modules);
+    },
+    ...(every === undefined
+      ? {}
+      : { afterStep: (adapter, step) => (step % every === 0 ? apply(adapter, step) : undefined) }),
+    ...(end ? { afterTraining: (adapter) => apply(adapter) } : {}),
+  };
+}
+
+function checkWhen(when: NonNullable<SafeLoraOptions['when']>): { every?: number; end: boolean } {
+  if (when === 'end') return { end: true };
+  if (!Number.isInteger(when.every) || when.every < 1) {
+    throw new RegularizerOptionError(
+      'safe-lora',
+      `every is ${when.every}, must be a positive number of steps`,
+    );
+  }
+  return { every: when.every, end: when.end ?? false };
+}
+
+/** The method alone, of options that hold more. */
+function truncated(options: SafeLoraOptions): ProjectionMethod {
+  if (options.method !== 'exact') return {};
+  return {
+    method: 'exact',
+    ...('rank' in options ? { rank: options.rank } : {}),
+    ...('energy' in options ? { energy: options.energy } : {}),
+  } as ProjectionMethod;
+}

@@ -1,0 +1,78 @@
+import { type Batch, type ChatExample, type ChatTokenizer, padBatch, tokenizeChat } from '@safetune/datasets';
+import { type LoraAdapter, requireEveryModuleFits } from '@safetune/lora';
+import type { CausalLm } from '@safetune/models';
+import {
+  type HostArray,
+  hostArray,
+  type RuntimeOptions,
+  type TensorType,
+  tensorType,
+} from '@safetune/tensor';
+import { TrainOptionError } from '../errors.ts';
+
+/** What a forward pass over whole conversations needs; nothing is trained. */
+export interface ForwardBatchOptions {
+  readonly model: CausalLm;
+  readonly tokenizer: ChatTokenizer;
+  /** Used as its values are at each call. Default: the model as it is. */
+  readonly adapter?: LoraAdapter;
+  /** Longer examples are cut at their end. Default 2048 tokens. */
+  readonly maxLength?: number;
+  /** Examples of one forward pass. Default 8. */
+  readonly batchSize?: number;
+  /** Over what the model runs best with. */
+  readonly runtime?: RuntimeOptions;
+}
+
+/**
+ * Types of the adapter's tensors as graph inputs; none without an adapter.
+ *
+ * @throws AdapterMismatchError when the model lacks a module of the adapter.
+ */
+export function adapterSignature({
+  model,
+  adapter,
+}: Pick<ForwardBatchOptions, 'model' | 'adapter'>): Record<string, TensorType> {
+  requireEveryModuleFits(adapter?.modules ?? [], model.linearLayers);
+  const entries = Object.entries(adapter?.tensors ?? {});
+  return Object.fromEntries(entries.map(([name, { shape }]) => [name, tensorType('float32', shape)]));
+}
+
+/** A padded batch, and where its examples stood among those given. */
+export interface PlacedBatch {
+  readonly batch: Batch;
+  readonly places: readonly number[];
+}
+
+/**
+ * The examples as batches of like length, the longest first.
+ *
+ * @throws what `tokenizeChat` throws; TrainOptionError for a batch size that is not a positive integer.
+ */
+export function* forwardBatches(
+  examples: readonly ChatExample[],
+  { tokenizer, maxLength = 2048, batchSize = 8 }: ForwardBatchOptions,
+): Generator<PlacedBatch> {
+  if (!Number.isInteger(batchSize) || batchSize < 1) {
+    throw new TrainOptionError('batchSize', `${batchSize} must be a positive integer`);
+  }
+  const tokenized = examples.map((example) => tokenizeChat(example, tokenizer, { maxLength }));
+  const order = [...tokenized.keys()].sort(
+    (a, b) => tokenized[b]!.tokenIds.length - tokenized[a]!.tokenIds.length,
+  );
+  for (let start = 0; start < order.length; start += batchSize) {
+    const places = order.slice(start, start + batchSize);
+    yield {
+      batch: padBatch(
+        places.map((place) => tokenized[place]!),
+        { padTokenId: tokenizer.padTokenId },
+      ),
+      places,
+    };
+  }
+}
+
+/** int64 [batch, seq] */
+export function tokenIdsOf({ size, length, tokenIds }: Batch): HostArray {
+  return hostArray(BigInt64Array.from(tokenIds, BigInt), [size, length]);
+}

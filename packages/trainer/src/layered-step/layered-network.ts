@@ -1,0 +1,120 @@
+import {
+  type CompiledLayer,
+  type CompiledLayers,
+  compileLayers,
+  GradientError,
+  type RuntimeOptions,
+} from '@safetune/tensor';
+import { referenceDepth } from '../step/forward.ts';
+import type { StepSettings } from '../step/step-settings.ts';
+import { hiddenLayers, layeredParts, type Part, referenceStates } from './layered-trace.ts';
+
+/** The compiled parts of a layered step; see `LayeredParts` for what each takes and gives. */
+export interface LayeredNetwork {
+  readonly embed: CompiledLayer;
+  /** Undefined when no reference is needed, or has the same embedding. */
+  readonly referenceEmbed: CompiledLayer | undefined;
+  /** Undefined when the embedding is not trained. */
+  readonly embedGradient: CompiledLayer | undefined;
+  /** The block that leads to layer l at l - 1; so in the next two. */
+  readonly blocks: readonly CompiledLayer[];
+  /** As many as the reference is needed for. */
+  readonly referenceBlocks: readonly CompiledLayer[];
+  /** Undefined for the blocks below all that is trained, where the backward pass has ended. */
+  readonly blockGradients: readonly (CompiledLayer | undefined)[];
+  /** By layer; only those that a regularizer edits. */
+  readonly edits: ReadonlyMap<number, { readonly edit: CompiledLayer; readonly editGradient: CompiledLayer }>;
+  readonly head: CompiledLayer;
+  /** Layers whose states the head takes, besides the last. */
+  readonly hiddenLayers: readonly number[];
+  /** Layers of the reference whose states the head takes. */
+  readonly referenceLayers: readonly number[];
+  release(): Promise<void>;
+}
+
+/**
+ * Traces and compiles the parts. Blocks that are alike share a session, their weights being fed; the embedding's and
+ * the head's stay in their files.
+ *
+ * @throws GradientError when a trained tensor would get no gradient; what `compile` throws.
+ */
+export async function compileNetwork(
+  settings: StepSettings,
+  runtime: RuntimeOptions,
+): Promise<LayeredNetwork> {
+  const parts = layeredParts(settings);
+  const compiled: CompiledLayers[] = [];
+  const release = async () => {
+    for (const each of compiled) await each.release();
+  };
+  const compileParts = async (
+    some: readonly Part[],
+    weights: 'fed' | 'constant',
+  ): Promise<readonly CompiledLayer[]> => {
+    if (some.length === 0) return [];
+    const traces = some.map(({ trace }) => trace);
+    const layers = await compileLayers(traces, some[0]!.signature, { ...runtime, weights });
+    compiled.push(layers);
+    return layers.layers;
+  };
+  const compilePart = async (part: Part, weights: 'fed' | 'constant') =>
+    (await compileParts([part], weights))[0]!;
+  try {
+    const layers = Array.from({ length: settings.model.config.layerCount }, (_, index) => index + 1);
+    const embed = await compilePart(parts.embed, 'constant');
+    const trainsEmbedding = embed.inputs.length > 0;
+    const embedGradient = trainsEmbedding ? await compilePart(parts.embedGradient, 'constant') : undefined;
+    const referenceEmbed =
+      trainsEmbedding && referenceDepth(settings) !== undefined
+        ? await compilePart(parts.referenceEmbed, 'constant')
+        : undefined;
+    const blocks = await compileParts(layers.map(parts.block), 'fed');
+    const first = embedGradient === undefined ? firstTrained(blocks) : 1;
+    const gradients = await compileParts(layers.slice(first - 1).map(parts.blockGradient), 'fed');
+    const reference = layers.slice(0, referenceDepth(settings) ?? 0);
+    const referenceBlocks = await compileParts(reference.map(parts.referenceBlock), 'fed');
+    const edits = new Map<number, { edit: CompiledLayer; editGradient: CompiledLayer }>();
+    for (const layer of [0, ...layers]) {
+      const edit = parts.edit(layer);
+      if (edit === undefined) continue;
+      edits.set(layer, {
+        edit: await compilePart(edit, 'constant'),
+        editGradient: await compilePart(parts.editGradient(layer), 'constant'),
+      });
+    }
+    const head = await compilePart(parts.head, 'constant');
+    requireUse(settings, [embed, ...blocks, head]);
+    return {
+      embed,
+      referenceEmbed,
+      embedGradient,
+      blocks,
+      referenceBlocks,
+      blockGradients: [...layers.slice(0, first - 1).map(() => undefined), ...gradients],
+      edits,
+      head,
+      hiddenLayers: hiddenLayers(settings),
+      referenceLayers: referenceStates(settings),
+      release,
+    };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/** The first layer, from 1, whose block has trained tensors; one past the last when none has. */
+function firstTrained(blocks: readonly CompiledLayer[]): number {
+  const index = blocks.findIndex(({ inputs }) => inputs.length > 0);
+  return (index === -1 ? blocks.length : index) + 1;
+}
+
+function requireUse({ trainable }: StepSettings, parts: readonly CompiledLayer[]): void {
+  const used = new Set(parts.flatMap(({ inputs }) => inputs));
+  const unused = Object.keys(trainable.tensors).filter((name) => !used.has(name));
+  if (unused.length > 0) {
+    throw new GradientError(
+      `the loss does not depend on ${unused.join(', ')}: it would train with no gradient`,
+    );
+  }
+}

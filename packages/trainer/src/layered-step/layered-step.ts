@@ -1,0 +1,82 @@
+import type { WeightRegion } from '@safetune/tensor';
+import type { RowPieces } from '../data/batch-inputs.ts';
+import {
+  cutsHead,
+  gradientViews,
+  lossInputs,
+  readLossTerms,
+  stepSettings,
+  trainsHead,
+} from '../step/step-settings.ts';
+import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
+import { createHostBuffers } from './layered-buffers.ts';
+import { compileNetwork, type LayeredNetwork } from './layered-network.ts';
+import { runLayers } from './layered-run.ts';
+import { type BlockWeights, residentWeights, streamedWeights } from './layered-weights.ts';
+
+export interface LayeredStepOptions extends Omit<TrainStepOptions, 'recompute'> {
+  /**
+   * Where the blocks' weights are: 'resident' (default) in memory, read once; 'streamed' in their files, read at each
+   * use one block ahead, for models larger than memory.
+   */
+  readonly weights?: 'resident' | 'streamed';
+}
+
+/**
+ * The training step of {@link compileTrainStep}, run layer by layer: one block's forward pass and one block's
+ * recomputation and backward pass are compiled, and looped over the blocks with their weights as inputs. Only the
+ * residual stream between blocks is kept. The same loss and gradients; sessions are made in tenths of a second, memory
+ * does not grow with depth, and the event loop runs between blocks. Costs one more forward pass.
+ *
+ * @throws TrainOptionError when two regularizers have one name; GradientError when a trained tensor would get no
+ * gradient; SafetensorsError when weights cannot be read.
+ */
+export async function compileLayeredStep(options: LayeredStepOptions): Promise<TrainStep> {
+  const settings = stepSettings(
+    cutsHead(options.model) && !trainsHead(options.trainable)
+      ? { headPieces: layeredPieces, ...options }
+      : options,
+  );
+  const { model, trainable } = settings;
+  const network = await compileNetwork(settings, { ...model.runtime, ...options.runtime });
+  const weights = await openWeights(network, options.weights ?? 'resident').catch(async (error: unknown) => {
+    await network.release();
+    throw error;
+  });
+  const flat = new Float32Array(trainable.parameters.length);
+  const run = {
+    network,
+    weights,
+    buffers: createHostBuffers(),
+    tensors: trainable.tensors,
+    gradients: gradientViews(trainable, flat),
+  };
+
+  return {
+    trainable,
+    gradients: flat,
+    async run(batch, termWeights = {}, share = 1) {
+      const inputs = lossInputs(settings, batch, termWeights, share);
+      const outputs = await runLayers(run, inputs, [batch.size, batch.length, model.config.hiddenSize]);
+      return readLossTerms(settings, outputs, termWeights);
+    },
+    async release() {
+      await weights.close();
+      await network.release();
+    },
+  };
+}
+
+/** Smaller pieces than the whole step's: who goes layer by layer wants memory. */
+const layeredPieces: RowPieces = { count: 32, rows: 64 };
+
+/** Each block's weights in all passes. */
+async function openWeights(network: LayeredNetwork, place: 'resident' | 'streamed'): Promise<BlockWeights> {
+  const { blocks, referenceBlocks, blockGradients } = network;
+  const regions = blocks.map((block, index) => {
+    const passes = [block, referenceBlocks[index], blockGradients[index]];
+    const all = passes.flatMap((pass) => pass?.weights ?? []);
+    return [...new Map(all.map((region): [string, WeightRegion] => [region.name, region])).values()];
+  });
+  return place === 'resident' ? residentWeights(regions) : streamedWeights(regions);
+}

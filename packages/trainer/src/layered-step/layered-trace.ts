@@ -1,0 +1,230 @@
+import {
+  gradients,
+  input,
+  type LayerFunction,
+  type NamedTensors,
+  pullBack,
+  type Signature,
+  type Tensor,
+  tensorsBehind,
+  tensorType,
+} from '@safetune/tensor';
+import { batchSignature } from '../data/batch-inputs.ts';
+import {
+  collectForward,
+  editHidden,
+  type ForwardSettings,
+  neededLayers,
+  referenceDepth,
+  tracedBatch,
+} from '../step/forward.ts';
+import { shareInput, traceLoss, weightInput } from '../step/loss.ts';
+import { gradientOutput, penaltyOutput, type StepSettings } from '../step/step-settings.ts';
+
+/** A part of the step: its function, and the signature it is traced over. */
+export interface Part {
+  readonly signature: Signature;
+  readonly trace: LayerFunction<Signature>;
+}
+
+/** Names of the head's inputs and outputs that the whole step does not have. */
+export const headNames = {
+  hidden: (layer: number) => `hidden:${layer}`,
+  referenceHidden: (layer: number) => `referenceHidden:${layer}`,
+  hiddenGradient: (layer: number) => `hiddenGradient:${layer}`,
+};
+
+/** The parts of a training step that is cut at the boundaries of the blocks. Layers count as in `ForwardOptions.hidden`. */
+export interface LayeredParts {
+  /** `tokenIds` to the embeddings, `state`. */
+  readonly embed: Part;
+  /** The same in the safe reference. */
+  readonly referenceEmbed: Part;
+  /** `tokenIds` and the `gradient` of their embeddings to gradients of trained tensors. */
+  readonly embedGradient: Part;
+  /** `state` before block `layer` to `next` after it. */
+  block(layer: number): Part;
+  /** The same in the safe reference. */
+  referenceBlock(layer: number): Part;
+  /** `state` before block `layer` and `gradient` after it to `stateGradient` before it, and gradients of trained tensors. */
+  blockGradient(layer: number): Part;
+  /** `state` after a layer as the block left it to `edited`; undefined where no regularizer edits. */
+  edit(layer: number): Part | undefined;
+  /** `state` before an edit and `gradient` after it to `stateGradient` before it. */
+  editGradient(layer: number): Part;
+  /** The last `state`, the reference's, and those that penalties see to loss terms and gradients. */
+  readonly head: Part;
+}
+
+/** The parts of a step, as functions to be traced. */
+export function layeredParts(settings: StepSettings): LayeredParts {
+  const { model, trainable, regularizers, attentionBlocks } = settings;
+  const parameters = Object.fromEntries(
+    Object.entries(trainable.tensors).map(([name, { shape }]) => [
+      name,
+      input(name, tensorType('float32', shape)),
+    ]),
+  );
+  const trained = trainable.forward(parameters);
+  const stateType = tensorType('float32', ['batch', 'seq', model.config.hiddenSize]);
+  const state = { state: stateType };
+  const stateAndGradient = { state: stateType, gradient: stateType };
+  const { tokenIds, tokenMask, tokenResponseMask } = batchSignature(1, []) as Record<
+    string,
+    typeof stateType
+  >;
+  const tokens = { tokenIds: tokenIds!, tokenMask: tokenMask!, tokenResponseMask: tokenResponseMask! };
+  const editState = (inputs: NamedTensors, layer: number) =>
+    editHidden(regularizers, inputs.state!, layer, tracedBatch(inputs));
+
+  return {
+    embed: {
+      signature: { tokenIds: tokens.tokenIds },
+      trace: (inputs) => ({ state: model.embed(inputs.tokenIds!, trained) }),
+    },
+    referenceEmbed: {
+      signature: { tokenIds: tokens.tokenIds },
+      trace: (inputs) => ({ state: model.embed(inputs.tokenIds!) }),
+    },
+    embedGradient: {
+      signature: { tokenIds: tokens.tokenIds, gradient: stateType },
+      trace: (inputs) =>
+        parameterGradients(model.embed(inputs.tokenIds!, trained), inputs.gradient!, parameters),
+    },
+    block: (layer) => ({
+      signature: state,
+      trace: (inputs) => ({ next: model.block(layer, inputs.state!, { ...trained, attentionBlocks }) }),
+    }),
+    referenceBlock: (layer) => ({
+      signature: state,
+      trace: (inputs) => ({ next: model.block(layer, inputs.state!, { attentionBlocks }) }),
+    }),
+    blockGradient: (layer) => ({
+      signature: stateAndGradient,
+      trace: (inputs) => {
+        const next = model.block(layer, inputs.state!, { ...trained, attentionBlocks });
+        return parameterGradients(next, inputs.gradient!, parameters, inputs.state);
+      },
+    }),
+    edit(layer) {
+      const probe = Object.fromEntries(
+        Object.entries({ ...state, ...tokens }).map(([name, type]) => [name, input(name, type)]),
+      );
+      if (editState(probe, layer) === probe.state) return undefined;
+      return {
+        signature: { ...state, ...tokens },
+        trace: (inputs) => ({ edited: editState(inputs, layer) }),
+      };
+    },
+    editGradient: (layer) => ({
+      signature: { ...stateAndGradient, ...tokens },
+      trace: (inputs) => {
+        const edited = { output: editState(inputs, layer), gradient: inputs.gradient! };
+        // An edit may replace the stream altogether.
+        return { stateGradient: pullBack([edited], [inputs.state!], { unused: 'zeros' })[0]! };
+      },
+    }),
+    head: headPart(settings, parameters, trained),
+  };
+}
+
+/** Gradients of the trained tensors behind `output`, and of the residual stream it was computed from. */
+function parameterGradients(
+  output: Tensor,
+  gradient: Tensor,
+  parameters: NamedTensors,
+  state?: Tensor,
+): Record<string, Tensor> {
+  const used = new Set(tensorsBehind([output], Object.values(parameters)));
+  const names = Object.keys(parameters).filter((name) => used.has(parameters[name]!));
+  const before = state === undefined ? [] : [state];
+  const found = pullBack([{ output, gradient }], [...before, ...names.map((name) => parameters[name]!)]);
+  return {
+    ...(state === undefined ? {} : { stateGradient: found[0]! }),
+    ...Object.fromEntries(names.map((name, index) => [gradientOutput(name), found[before.length + index]!])),
+  };
+}
+
+/** Layers besides the last whose states penalties see. */
+export function hiddenLayers(settings: Pick<StepSettings, 'model' | 'regularizers'>): number[] {
+  return neededLayers(settings, 'hiddenStates').filter((layer) => layer !== settings.model.config.layerCount);
+}
+
+/** Layers of the reference whose states the head takes: those that penalties see, and the last for its logits. */
+export function referenceStates(settings: Pick<StepSettings, 'model' | 'regularizers'>): number[] {
+  const depth = referenceDepth(settings);
+  const needed = neededLayers(settings, 'referenceHiddenStates');
+  return depth === undefined || needed.includes(depth) ? needed : [...needed, depth];
+}
+
+function headPart(
+  settings: StepSettings,
+  parameters: NamedTensors,
+  trained: ForwardSettings['trained'],
+): Part {
+  const { model, regularizers, pieces, tags, penalties, attentionBlocks } = settings;
+  const { layerCount, hiddenSize } = model.config;
+  const stateType = tensorType('float32', ['batch', 'seq', hiddenSize]);
+  const scalarType = tensorType('float32', []);
+  const [hidden, reference] = [hiddenLayers(settings), referenceStates(settings)];
+  return {
+    signature: {
+      ...batchSignature(pieces.count, tags),
+      state: stateType,
+      ...Object.fromEntries(hidden.map((layer) => [headNames.hidden(layer), stateType])),
+      ...Object.fromEntries(reference.map((layer) => [headNames.referenceHidden(layer), stateType])),
+      [shareInput]: scalarType,
+      ...Object.fromEntries(penalties.map((name) => [weightInput(name), scalarType])),
+    },
+    trace(inputs) {
+      const states = { ...pickStates(inputs, hidden, headNames.hidden), [layerCount]: inputs.state! };
+      const referenceOf = pickStates(inputs, reference, headNames.referenceHidden);
+      const last = referenceOf[layerCount];
+      const forward = {
+        model,
+        trained,
+        regularizers,
+        pieces: pieces.count,
+        recompute: 'none' as const,
+        attentionBlocks,
+      };
+      const traced = collectForward(
+        forward,
+        inputs,
+        { output: model.finalNorm(states[layerCount]!, trained), states },
+        // Without its logits nothing reads the reference's output.
+        reference.length === 0
+          ? undefined
+          : { output: last === undefined ? inputs.state! : model.finalNorm(last), states: referenceOf },
+      );
+      const loss = traceLoss(forward, traced, inputs);
+      const used = new Set(tensorsBehind([loss.objective], Object.values(parameters)));
+      const wanted = {
+        stateGradient: inputs.state!,
+        ...Object.fromEntries(hidden.map((layer) => [headNames.hiddenGradient(layer), states[layer]!])),
+        ...Object.fromEntries(
+          Object.entries(parameters).flatMap(([name, tensor]) =>
+            used.has(tensor) ? [[gradientOutput(name), tensor]] : [],
+          ),
+        ),
+      };
+      // A state that a penalty asked for may have no part in the loss.
+      const found = gradients(loss.objective, Object.values(wanted), { unused: 'zeros' });
+      return {
+        crossEntropy: loss.crossEntropy,
+        ...Object.fromEntries(
+          Object.entries(loss.penalties).map(([name, value]) => [penaltyOutput(name), value]),
+        ),
+        ...Object.fromEntries(Object.keys(wanted).map((name, index) => [name, found[index]!])),
+      };
+    },
+  };
+}
+
+function pickStates(
+  inputs: NamedTensors,
+  layers: readonly number[],
+  nameOf: (layer: number) => string,
+): Record<number, Tensor> {
+  return Object.fromEntries(layers.map((layer) => [layer, inputs[nameOf(layer)]!]));
+}

@@ -1,0 +1,66 @@
+import type { MemoryMode } from '../memory/memory-mode.ts';
+import type { MemoryPlan } from '../plan/plan.ts';
+import type { LossTerms } from '../step/train-step.ts';
+
+/** One optimizer step, done. */
+export interface StepEvent extends LossTerms {
+  readonly type: 'step';
+  /** Counted from 1. */
+  readonly step: number;
+  readonly steps: number;
+  readonly learningRate: number;
+  /** l2 norm of the gradient before clipping. */
+  readonly gradientNorm: number;
+  /** Tokens of the step's batches, padding not counted. */
+  readonly tokens: number;
+  /** Tokens that the loss was averaged over. */
+  readonly supervisedTokens: number;
+  readonly tokensPerSecond: number;
+  /** Estimate for the rest of the run, in seconds. */
+  readonly secondsLeft: number;
+}
+
+/** What a run tells while it goes. */
+export type TrainEvent =
+  /**
+   * `done` steps were restored from a checkpoint; 0 for a fresh run. `parameters` values are trained. `memory` says how
+   * steps are run, and `plan` what that will need of the bytes there are; both undefined when a compiled step was handed
+   * in.
+   */
+  | {
+      readonly type: 'start';
+      readonly steps: number;
+      readonly done: number;
+      readonly parameters: number;
+      readonly memory: MemoryMode | undefined;
+      readonly plan: Pick<MemoryPlan, 'chosen' | 'available'> | undefined;
+    }
+  | StepEvent
+  | { readonly type: 'checkpoint'; readonly step: number; readonly file: string };
+
+/** Measures steps: rate of the last one, and the time left from the average since the start. */
+export class StepClock {
+  readonly #steps: number;
+  #counted = 0;
+  #elapsed = 0;
+  #started = performance.now();
+
+  constructor(steps: number) {
+    this.#steps = steps;
+  }
+
+  start(): void {
+    this.#started = performance.now();
+  }
+
+  /** Ends step `step` of `tokens` tokens. */
+  stop(step: number, tokens: number): { tokensPerSecond: number; secondsLeft: number } {
+    const seconds = (performance.now() - this.#started) / 1000;
+    this.#counted += 1;
+    this.#elapsed += seconds;
+    return {
+      tokensPerSecond: tokens / seconds,
+      secondsLeft: (this.#elapsed / this.#counted) * (this.#steps - step),
+    };
+  }
+}

@@ -1,0 +1,47 @@
+import type { BatchStreamOptions } from '../data/batches.ts';
+import type { MemoryMode } from '../memory/memory-mode.ts';
+import type { LossTerms, TrainStep, TrainStepOptions } from '../step/train-step.ts';
+import type { AdamWOptions } from './adamw.ts';
+import type { LearningRateOptions } from './learning-rate.ts';
+import type { TrainEvent } from './progress.ts';
+
+export interface TrainOptions
+  extends Omit<TrainStepOptions, 'recompute'>,
+    Omit<BatchStreamOptions, 'regularizers' | 'seed'> {
+  /**
+   * How steps are run: 'whole', 'recompute', 'layered' or 'streamed', from the fastest to the one of least memory; see
+   * {@link MemoryMode}.
+   * Default 'auto': the fastest that fits into memory with the largest batch of the examples.
+   */
+  readonly memory?: MemoryMode | 'auto';
+  /** Bytes that the process may have. Default: what it has, and nine tenths of what the system has left. */
+  readonly memoryLimit?: number;
+  /** Optimizer steps. Default: as many as the epochs make. */
+  readonly steps?: number;
+  /** Walks over the examples when `steps` is not given. Default 1 (the paper's). */
+  readonly epochs?: number;
+  /** Batches whose gradients make one step. Default 1. */
+  readonly gradientAccumulation?: number;
+  readonly learningRate?: LearningRateOptions;
+  readonly optimizer?: AdamWOptions;
+  /** Gradients are scaled down to this l2 norm. Default 1. */
+  readonly maxGradientNorm?: number;
+  /** Decides the order of the examples. Default 0. */
+  readonly seed?: number;
+  /**
+   * A compiled step to use instead of compiling one, and to leave as it is: for many short runs on one trainable whose
+   * buffer is set back in between. It must be of this `trainable` and hold the penalties of these `regularizers`.
+   */
+  readonly step?: TrainStep;
+  /** Where to save the state of the run, and how often; the run continues from there when the file exists. */
+  readonly checkpoint?: { readonly file: string; readonly everySteps: number };
+  readonly onEvent?: (event: TrainEvent) => void;
+  /** Stops between two steps, after saving the state. */
+  readonly signal?: AbortSignal;
+}
+
+export interface TrainResult {
+  readonly steps: number;
+  /** The last step's terms; undefined when a finished run was resumed. */
+  readonly last: LossTerms | undefined;
+}

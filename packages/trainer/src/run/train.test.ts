@@ -1,0 +1,452 @@
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ChatExample } from '@safetune/datasets';
+import { createLoraAdapter, loadLoraAdapter } from '@safetune/lora';
+import { loadModel, loadTokenizer } from '@safetune/models';
+import { kl, named, type Regularizer, safeLora } from '@safetune/regularizers';
+import { multiply, readTensor, sum, writeSafetensors } from '@safetune/tensor';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  adapterDirectory,
+  checkpointDirectory,
+  goldenBatch,
+  openSafetensors,
+  readJson,
+  relativeError,
+} from '../__fixtures__/goldens.ts';
+import { batchInputs, supervisedTokens } from '../data/batch-inputs.ts';
+import { NonFiniteLossError, TrainingCheckpointError, TrainOptionError } from '../errors.ts';
+import { trainAdapter } from '../step/trainable.ts';
+import { compileTrainStep } from '../whole-step/whole-step.ts';
+import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
+import { learningRateSchedule } from './learning-rate.ts';
+import type { StepEvent, TrainEvent } from './progress.ts';
+import { type AdapterRunOptions, trainIntoDirectory } from './run-directory.ts';
+import { train } from './train.ts';
+import type { TrainOptions } from './train-options.ts';
+
+const checkpoint = checkpointDirectory('llama-untied-float32');
+
+const examples: ChatExample[] = Array.from({ length: 16 }, (_, index) => ({
+  messages: [
+    { role: 'user', content: `question ${index}` },
+    { role: 'assistant', content: `answer ${(index * 7) % 16} and more` },
+  ],
+}));
+
+/** A random head of this width cannot be sure of any token; five times the final norm's weight lets it be. */
+async function sharpenedCheckpoint(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'safetune-sharpened-'));
+  await cp(checkpoint, directory, { recursive: true });
+  const model = await loadModel(checkpoint);
+  const regions = [...model.weights.values()];
+  const tensors = Object.fromEntries(
+    await Promise.all(regions.map(async (region) => [region.name, await readTensor(region)])),
+  );
+  const weight = tensors['model.norm.weight'].data as Float32Array;
+  weight.forEach((value, index) => {
+    weight[index] = 5 * value;
+  });
+  await writeSafetensors(join(directory, 'model.safetensors'), tensors);
+  return directory;
+}
+
+async function setUp(overrides: Partial<TrainOptions> = {}) {
+  const model = await loadModel(checkpoint);
+  const tokenizer = await loadTokenizer(checkpoint);
+  const adapter = createLoraAdapter(
+    model.linearLayers,
+    { r: 8, lora_alpha: 16, target_modules: 'all-linear' },
+    { seed: 1 },
+  );
+  const events: TrainEvent[] = [];
+  const options = {
+    model,
+    tokenizer,
+    examples,
+    batchSize: 4,
+    steps: 40,
+    seed: 3,
+    learningRate: { peak: 1e-2, warmupSteps: 5 },
+    onEvent: (event: TrainEvent) => events.push(event),
+    ...overrides,
+  };
+  const steps = () => events.filter((event): event is StepEvent => event.type === 'step');
+  return { adapter, options, steps, events };
+}
+
+describe('train', () => {
+  it('drives the loss of 16 examples down by at least 80 %', async () => {
+    const directory = await sharpenedCheckpoint();
+    const { adapter, options, steps } = await setUp({ steps: 120, model: await loadModel(directory) });
+    await train({ ...options, trainable: trainAdapter(adapter) });
+    const losses = steps().map(({ crossEntropy }) => crossEntropy);
+    expect(Math.max(...losses.slice(-4))).toBeLessThan(0.2 * Math.log(options.model.config.vocabularySize));
+    expect(Math.max(...losses.slice(-4))).toBeLessThan(0.2 * losses[0]!);
+    await rm(directory, { recursive: true });
+  });
+
+  it('gives the same with a step compiled before, which serves several runs and stays compiled', async () => {
+    const { adapter, options } = await setUp({ regularizers: [kl({ weight: 0.5 })], steps: 5 });
+    const trainable = trainAdapter(adapter);
+    const start = adapter.parameters.slice();
+    const step = await compileTrainStep({ ...options, trainable });
+    const results: Float32Array[] = [];
+    for (let run = 0; run < 2; run++) {
+      adapter.parameters.set(start);
+      await train({ ...options, trainable, step });
+      results.push(adapter.parameters.slice());
+    }
+    await step.release();
+    adapter.parameters.set(start);
+    await train({ ...options, trainable });
+    expect(results[0]).not.toEqual(start);
+    expect(results[0]).toEqual(adapter.parameters);
+    expect(results[1]).toEqual(adapter.parameters);
+  });
+
+  it('refuses a compiled step of another trainable, or of other penalties', async () => {
+    const { adapter, options } = await setUp({ regularizers: [kl()], steps: 2 });
+    const trainable = trainAdapter(adapter);
+    const step = await compileTrainStep({ ...options, trainable, regularizers: [] });
+    const other = train({ ...options, trainable: trainAdapter(adapter), step });
+    await expect(other).rejects.toThrow('step: was compiled for another trainable');
+    const start = adapter.parameters.slice();
+    await expect(train({ ...options, trainable, step })).rejects.toThrow(
+      'computes the penalties [], the regularizers have [kl]',
+    );
+    expect(adapter.parameters).toEqual(start);
+    await step.release();
+  });
+
+  it('stays at the reference under a KL of weight 100', async () => {
+    const { adapter, options, steps } = await setUp({ regularizers: [kl({ weight: 100 })], steps: 60 });
+    await train({ ...options, learningRate: { peak: 1e-4 }, trainable: trainAdapter(adapter) });
+    const divergences = steps().map(({ penalties }) => penalties.kl!);
+    expect(divergences[0]).toBeCloseTo(0, 6);
+    expect(Math.max(...divergences)).toBeGreaterThan(0);
+    expect(Math.max(...divergences)).toBeLessThan(1e-3);
+  });
+
+  it('walks one epoch by default, and the same seed gives the same result', async () => {
+    const { steps: _given, ...overrides } = { steps: undefined };
+    const first = await setUp(overrides);
+    const second = await setUp(overrides);
+    for (const run of [first, second]) {
+      const { steps: _steps, ...options } = run.options;
+      await train({ ...options, trainable: trainAdapter(run.adapter) });
+    }
+    expect(first.steps()).toHaveLength(4);
+    expect(first.adapter.parameters).toEqual(second.adapter.parameters);
+  });
+
+  it('accumulates batches as if they were one', async () => {
+    const whole = await setUp({
+      batchSize: 16,
+      bucketWindow: 1,
+      steps: 1,
+      learningRate: { peak: 1, schedule: 'constant', warmupSteps: 0 },
+    });
+    const parts = await setUp({
+      batchSize: 4,
+      bucketWindow: 1,
+      steps: 1,
+      gradientAccumulation: 4,
+      learningRate: { peak: 1, schedule: 'constant', warmupSteps: 0 },
+    });
+    await train({ ...whole.options, regularizers: [kl()], trainable: trainAdapter(whole.adapter) });
+    await train({ ...parts.options, regularizers: [kl()], trainable: trainAdapter(parts.adapter) });
+    const [a, b] = [whole.steps()[0]!, parts.steps()[0]!];
+    expect(b.crossEntropy).toBeCloseTo(a.crossEntropy, 5);
+    expect(b.gradientNorm).toBeCloseTo(a.gradientNorm, 4);
+    expect(b.supervisedTokens).toBe(a.supervisedTokens);
+  });
+
+  it('calls every hook at its moment', async () => {
+    const calls: string[] = [];
+    const spy: Regularizer = {
+      name: 'spy',
+      config: { type: 'spy' },
+      async *examples(source) {
+        calls.push('examples');
+        yield* source;
+      },
+      hidden: (state, layer) => {
+        calls.push(`hidden ${layer}`);
+        return multiply(state, 1);
+      },
+      penalty: ({ logits }) => {
+        calls.push('penalty');
+        return multiply(sum(logits), 0);
+      },
+      beforeTraining: () => void calls.push('start'),
+      afterStep: (_adapter, step) => void calls.push(`step ${step}`),
+      afterTraining: () => void calls.push('end'),
+    };
+    const { adapter, options } = await setUp({ steps: 2, regularizers: [spy] });
+    await train({ ...options, trainable: trainAdapter(adapter) });
+    const layers = options.model.config.layerCount;
+    // Planning traces and reads as well: hooks that do not act on weights may be called more than once.
+    const once = [...new Set(calls)];
+    expect(once.filter((call) => call.startsWith('hidden'))).toEqual(
+      Array.from({ length: layers + 1 }, (_, layer) => `hidden ${layer}`),
+    );
+    expect(once.filter((call) => !call.startsWith('hidden')).sort()).toEqual(
+      ['penalty', 'examples', 'start', 'step 1', 'step 2', 'end'].sort(),
+    );
+    expect(calls.filter((call) => /^(start|step|end)/.test(call))).toEqual([
+      'start',
+      'step 1',
+      'step 2',
+      'end',
+    ]);
+    expect(calls.lastIndexOf('penalty')).toBeLessThan(calls.indexOf('step 1'));
+  });
+
+  it('stops at a loss that is not finite, names the step and keeps the last good values', async () => {
+    const { adapter, options, steps } = await setUp({
+      learningRate: { peak: 1e20, schedule: 'constant', warmupSteps: 0 },
+    });
+    const kept: Float32Array[] = [];
+    const watched = {
+      ...options,
+      onEvent: (event: TrainEvent) => {
+        options.onEvent(event);
+        if (event.type === 'step') kept.push(adapter.parameters.slice());
+      },
+    };
+    const failure = await train({ ...watched, trainable: trainAdapter(adapter) }).catch(
+      (error: unknown) => error,
+    );
+    expect(NonFiniteLossError.isInstance(failure)).toBe(true);
+    expect((failure as NonFiniteLossError).step).toBe(steps().length + 1);
+    expect(adapter.parameters).toEqual(kept.at(-1) ?? adapter.parameters);
+    expect(adapter.parameters.every(Number.isFinite)).toBe(true);
+  });
+
+  it('ends before the first step when a regularizer is not ready, and waits for it', async () => {
+    const refusing: Regularizer = {
+      name: 'refusing',
+      config: { type: 'refusing' },
+      async beforeTraining() {
+        await new Promise((resolve) => setImmediate(resolve));
+        throw new RangeError('the folder is not there');
+      },
+    };
+    const { adapter, options, events } = await setUp({ steps: 2, regularizers: [refusing] });
+    const start = adapter.parameters.slice();
+    await expect(train({ ...options, trainable: trainAdapter(adapter) })).rejects.toThrow(
+      'the folder is not there',
+    );
+    expect(events).toEqual([]);
+    expect(adapter.parameters).toEqual(start);
+    const missing = safeLora({ base: checkpoint, aligned: join(checkpoint, 'nowhere') });
+    const projected = train({ ...options, trainable: trainAdapter(adapter), regularizers: [missing] });
+    await expect(projected).rejects.toThrow(/nowhere/);
+    expect(events).toEqual([]);
+    const { adapter: _none, ...withoutAdapter } = trainAdapter(adapter);
+    await expect(train({ ...options, trainable: withoutAdapter })).rejects.toThrow(
+      "'refusing' works on an adapter, but all weights are trained",
+    );
+  });
+
+  it('refuses an adapter of another model before anything else', async () => {
+    const { options, events } = await setUp({ steps: 2 });
+    const module = 'model.layers.9.self_attn.q_proj';
+    const { inFeatures, outFeatures } = options.model.linearLayers[0]!;
+    const other = createLoraAdapter([{ name: module, inFeatures, outFeatures }], {
+      target_modules: ['q_proj'],
+    });
+    const training = train({ ...options, trainable: trainAdapter(other) });
+    await expect(training).rejects.toMatchObject({ name: 'AdapterMismatchError', module });
+    expect(events).toEqual([]);
+  });
+
+  it('refuses steps that are not a positive integer', async () => {
+    const { adapter, options } = await setUp({ steps: 0 });
+    await expect(train({ ...options, trainable: trainAdapter(adapter) })).rejects.toSatisfy(
+      TrainOptionError.isInstance,
+    );
+  });
+});
+
+it("follows PyTorch's five AdamW steps with KL", async () => {
+  interface Expected {
+    checkpoint: string;
+    training: { steps: { learningRate: number; gradientNorm: number; loss: number; kl: number }[] };
+  }
+  const directory = adapterDirectory('qwen2-rslora-all-projections');
+  const expected = await readJson<Expected>(directory, 'expected.json');
+  const file = await openSafetensors(join(directory, 'expected.safetensors'));
+  const model = await loadModel(checkpointDirectory(expected.checkpoint));
+  const adapter = await loadLoraAdapter(directory, { layers: model.linearLayers });
+  const step = await compileTrainStep({ model, trainable: trainAdapter(adapter), regularizers: [kl()] });
+  const rate = learningRateSchedule({ peak: 1e-2, warmupSteps: 2 }, 5);
+  const batch = await goldenBatch(file, 'batch.');
+  const state = createAdamWState(adapter.parameters.length);
+  for (const [index, truth] of expected.training.steps.entries()) {
+    const terms = await step.run(batch, { kl: 0.1 });
+    const norm = clipByNorm(step.gradients, 1);
+    expect(terms.loss).toBeCloseTo(truth.loss, 3);
+    expect(terms.penalties.kl).toBeCloseTo(truth.kl, 3);
+    expect(norm).toBeCloseTo(truth.gradientNorm, 2);
+    expect(rate(index)).toBeCloseTo(truth.learningRate, 12);
+    adamWStep(adapter.parameters, step.gradients, state, rate(index), { weightDecay: 0.01 });
+  }
+  for (const [name, tensor] of Object.entries(adapter.tensors)) {
+    const trained = await readTensor(file.tensors.get(`trained.base_model.model.${name}`)!);
+    expect(relativeError(tensor.data as Float32Array, trained.data as Float32Array), name).toBeLessThan(1e-3);
+  }
+  await step.release();
+});
+
+describe('batchInputs', () => {
+  it('has a row for each token that predicts a supervised one', async () => {
+    const file = await openSafetensors(
+      join(adapterDirectory('llama-lora-query-value'), 'expected.safetensors'),
+    );
+    const batch = await goldenBatch(file, 'batch.');
+    const inputs = batchInputs(batch, 'response', { count: 2, rows: 5 }, []);
+    expect(inputs.rowIndex!.size).toBe(supervisedTokens(batch));
+    const all = batchInputs(batch, 'all', { count: 2, rows: 5 }, []);
+    expect(all.rowIndex!.size).toBe(batch.lengths.reduce((total, length) => total + length - 1, 0));
+    expect(all['responseMask.0']!.size).toBe(5);
+    const masks = [...all['responseMask.0']!.data, ...all['responseMask.1']!.data].map(Number);
+    expect(masks.reduce((a, b) => a + b)).toBe(supervisedTokens(batch));
+  });
+});
+
+describe('trainIntoDirectory', () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'safetune-train-'));
+  });
+  afterEach(() => rm(directory, { recursive: true, force: true }));
+
+  const metrics = async () =>
+    (await readFile(join(directory, 'metrics.jsonl'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+
+  it('continues after an interruption exactly as if there had been none', async () => {
+    const through = await setUp({ steps: 12 });
+    await trainIntoDirectory({ ...through.options, adapter: through.adapter, directory });
+    const expected = await metrics();
+    const stop = new AbortController();
+    const cut = await setUp({ steps: 12 });
+    const options: AdapterRunOptions = {
+      ...cut.options,
+      adapter: cut.adapter,
+      directory,
+      checkpointEverySteps: 4,
+    };
+    const killed = trainIntoDirectory({
+      ...options,
+      signal: stop.signal,
+      onEvent: (event) => event.type === 'step' && event.step === 7 && stop.abort(new Error('killed')),
+    });
+    await expect(killed).rejects.toThrow('killed');
+    const again = await setUp({ steps: 12 });
+    await trainIntoDirectory({
+      ...again.options,
+      adapter: again.adapter,
+      directory,
+      checkpointEverySteps: 4,
+    });
+    expect(again.events[0]).toMatchObject({ type: 'start', done: 7 });
+    const facts = (lines: Record<string, number>[]) =>
+      lines.map(({ tokens_per_second: _rate, ...line }) => line);
+    expect(facts(await metrics())).toEqual(facts(expected));
+    expect(again.adapter.parameters).toEqual(through.adapter.parameters);
+  });
+
+  it('refuses a checkpoint of a run with other settings', async () => {
+    const stop = new AbortController();
+    const first = await setUp({ steps: 12 });
+    const run = trainIntoDirectory({
+      ...first.options,
+      adapter: first.adapter,
+      directory,
+      signal: stop.signal,
+      onEvent: (event) => event.type === 'step' && stop.abort(new Error('killed')),
+    });
+    await expect(run).rejects.toThrow('killed');
+    const other = await setUp({ steps: 13 });
+    await expect(
+      trainIntoDirectory({ ...other.options, adapter: other.adapter, directory }),
+    ).rejects.toSatisfy(TrainingCheckpointError.isInstance);
+  });
+
+  it('gets every regularizer ready again when it resumes, with the values it continues from', async () => {
+    const seen: Float32Array[] = [];
+    const watching: Regularizer = {
+      name: 'watching',
+      config: { type: 'watching' },
+      beforeTraining: ({ parameters }) => void seen.push(parameters.slice()),
+    };
+    const stop = new AbortController();
+    const first = await setUp({ steps: 6, regularizers: [watching] });
+    const run = trainIntoDirectory({
+      ...first.options,
+      adapter: first.adapter,
+      directory,
+      signal: stop.signal,
+      onEvent: (event) => event.type === 'step' && event.step === 3 && stop.abort(new Error('killed')),
+    });
+    await expect(run).rejects.toThrow('killed');
+    const again = await setUp({ steps: 6, regularizers: [watching] });
+    const fresh = again.adapter.parameters.slice();
+    await trainIntoDirectory({ ...again.options, adapter: again.adapter, directory });
+    expect(seen).toEqual([fresh, first.adapter.parameters]);
+  });
+
+  it.each(['loss', 'learning_rate', 'step'])(
+    "refuses a regularizer named '%s' like another key of the metrics",
+    async (name) => {
+      const { adapter, options } = await setUp({ regularizers: [named(name, kl())] });
+      const target = join(directory, 'run');
+      const run = trainIntoDirectory({ ...options, adapter, directory: target });
+      await expect(run).rejects.toSatisfy(TrainOptionError.isInstance);
+      await expect(run).rejects.toThrow(new RegExp(`'${name}'.*step, loss, cross_entropy, learning_rate`));
+      await expect(readdir(target)).rejects.toThrow('ENOENT');
+    },
+  );
+
+  it('logs each penalty beside the metrics, under its name', async () => {
+    const { adapter, options } = await setUp({ steps: 1, regularizers: [named('kl-safe', kl())] });
+    await trainIntoDirectory({ ...options, adapter, directory });
+    expect(Object.keys((await metrics())[0])).toEqual([
+      'step',
+      'loss',
+      'cross_entropy',
+      'kl-safe',
+      'learning_rate',
+      'gradient_norm',
+      'tokens',
+      'supervised_tokens',
+      'tokens_per_second',
+    ]);
+  });
+
+  it('writes the last good adapter when the loss is not finite', async () => {
+    const { adapter, options } = await setUp({
+      learningRate: { peak: 1e20, schedule: 'constant', warmupSteps: 0 },
+    });
+    await expect(trainIntoDirectory({ ...options, adapter, directory })).rejects.toSatisfy(
+      NonFiniteLossError.isInstance,
+    );
+    const saved = await loadLoraAdapter(directory, { layers: options.model.linearLayers });
+    expect(saved.parameters).toEqual(adapter.parameters);
+  });
+
+  it('refuses a directory it cannot write', async () => {
+    const { adapter, options } = await setUp();
+    const file = join(directory, 'file');
+    await writeFile(file, '');
+    await expect(trainIntoDirectory({ ...options, adapter, directory: file })).rejects.toSatisfy(
+      TrainOptionError.isInstance,
+    );
+  });
+});

@@ -1,0 +1,204 @@
+import { type Batch, skip } from '@safetune/datasets';
+import { type Regularizer, weightAt } from '@safetune/regularizers';
+import { supervisedTokens } from '../data/batch-inputs.ts';
+import { countSteps, takeStep, trainingBatches } from '../data/batches.ts';
+import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
+import { compilePlannedStep, planTraining } from '../plan/planned-step.ts';
+import type { LossTerms, TrainStep } from '../step/train-step.ts';
+import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
+import { fingerprint } from './fingerprint.ts';
+import { learningRateSchedule } from './learning-rate.ts';
+import { StepClock, type StepEvent } from './progress.ts';
+import type { TrainOptions, TrainResult } from './train-options.ts';
+import {
+  removeTrainingState,
+  restoreTrainingState,
+  saveTrainingState,
+  type TrainingState,
+} from './training-state.ts';
+
+/**
+ * Trains: data to batches, batches through the compiled step, gradients to AdamW, hooks at their moments. The
+ * trainable's buffer holds the result.
+ *
+ * @throws NonFiniteLossError when the loss is NaN or infinite (the buffer keeps the last good values);
+ * before the first step AdapterMismatchError when the model lacks a module of the adapter, InsufficientMemoryError, and
+ * what a regularizer's `beforeTraining` throws; TrainOptionError, and the errors of data and of tracing.
+ */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  const {
+    trainable,
+    regularizers = [],
+    gradientAccumulation = 1,
+    checkpoint,
+    onEvent = () => {},
+    signal,
+  } = options;
+  checkHooks(options);
+  const { epochs, ...endless } = { ...options, seed: options.seed ?? 0 };
+  const steps =
+    options.steps ?? (await countSteps({ ...endless, epochs: epochs ?? 1 }, gradientAccumulation));
+  requirePositiveInteger('steps', steps);
+  requirePositiveInteger('gradientAccumulation', gradientAccumulation);
+  const learningRate = learningRateSchedule(options.learningRate ?? {}, steps);
+
+  if (options.step !== undefined && options.step.trainable !== trainable) {
+    throw new TrainOptionError('step', 'was compiled for another trainable');
+  }
+  const planned = options.step === undefined ? await planTraining(endless) : undefined;
+  const step = options.step ?? (await compilePlannedStep(options, planned!.chosen));
+  try {
+    const optimizer = createAdamWState(trainable.parameters.length);
+    const state: TrainingState = {
+      parameters: trainable.parameters,
+      optimizer,
+      fingerprint: checkpoint === undefined ? '' : fingerprint(options, steps),
+    };
+    if (checkpoint !== undefined) await restoreTrainingState(checkpoint.file, state);
+    for (const regularizer of regularizers) await regularizer.beforeTraining?.(trainable.adapter!);
+    onEvent({
+      type: 'start',
+      steps,
+      done: optimizer.step,
+      parameters: trainable.parameters.length,
+      memory: planned?.chosen.mode,
+      plan: planned && { chosen: planned.chosen, available: planned.available },
+    });
+    const stream = trainingBatches(
+      options.steps === undefined ? { ...endless, epochs: epochs ?? 1 } : endless,
+    );
+    const batches = skip(stream, optimizer.step * gradientAccumulation);
+    const clock = new StepClock(steps);
+    let last: LossTerms | undefined;
+
+    for (let index = optimizer.step; index < steps; index++) {
+      await stopIfAborted(signal, checkpoint?.file, state);
+      clock.start();
+      const taken = await takeStep(batches, gradientAccumulation);
+      if (taken === undefined) {
+        throw new TrainOptionError('steps', `the examples ended after ${index} of ${steps} steps`);
+      }
+      const weights = penaltyWeights(regularizers, steps === 1 ? 1 : index / (steps - 1));
+      const { terms, gradients } = await accumulate(step, taken, weights);
+      checkPenalties(terms, weights);
+      const gradientNorm = clipByNorm(gradients, options.maxGradientNorm ?? 1);
+      if (!Number.isFinite(terms.loss) || !Number.isFinite(gradientNorm)) {
+        throw new NonFiniteLossError(index + 1, {
+          loss: terms.loss,
+          crossEntropy: terms.crossEntropy,
+          ...terms.penalties,
+        });
+      }
+      adamWStep(trainable.parameters, gradients, optimizer, learningRate(index), options.optimizer);
+      for (const regularizer of regularizers) await regularizer.afterStep?.(trainable.adapter!, index + 1);
+      last = terms;
+      onEvent(stepEvent(index + 1, steps, terms, learningRate(index), gradientNorm, taken, clock));
+      if (checkpoint !== undefined && (index + 1) % checkpoint.everySteps === 0 && index + 1 < steps) {
+        await saveTrainingState(checkpoint.file, state);
+        onEvent({ type: 'checkpoint', step: index + 1, file: checkpoint.file });
+      }
+    }
+    for (const regularizer of regularizers) await regularizer.afterTraining?.(trainable.adapter!);
+    if (checkpoint !== undefined) await removeTrainingState(checkpoint.file);
+    return { steps, last };
+  } finally {
+    if (options.step === undefined) await step.release();
+  }
+}
+
+/**
+ * Gradient and loss terms of several batches as if they were one: each counts by its share of the supervised tokens,
+ * as transformers' trainer does.
+ */
+async function accumulate(
+  step: TrainStep,
+  batches: readonly Batch[],
+  weights: Readonly<Record<string, number>>,
+): Promise<{ terms: LossTerms; gradients: Float32Array }> {
+  if (batches.length === 1) return { terms: await step.run(batches[0]!, weights), gradients: step.gradients };
+  const counts = batches.map(supervisedTokens);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const gradients = new Float32Array(step.gradients.length);
+  const sums = { loss: 0, crossEntropy: 0, penalties: {} as Record<string, number> };
+  for (const [index, batch] of batches.entries()) {
+    const share = counts[index]! / total;
+    const terms = await step.run(batch, weights, share);
+    for (let at = 0; at < gradients.length; at++) gradients[at]! += step.gradients[at]!;
+    sums.loss += share * terms.loss;
+    sums.crossEntropy += share * terms.crossEntropy;
+    for (const [name, value] of Object.entries(terms.penalties)) {
+      sums.penalties[name] = (sums.penalties[name] ?? 0) + share * value;
+    }
+  }
+  return { terms: sums, gradients };
+}
+
+function penaltyWeights(regularizers: readonly Regularizer[], progress: number): Record<string, number> {
+  return Object.fromEntries(
+    regularizers
+      .filter(({ penalty, penaltyPerRow }) => (penalty ?? penaltyPerRow) !== undefined)
+      .map(({ name, weight = 1 }) => [name, weightAt(weight, progress)]),
+  );
+}
+
+/** A compiled step that was handed in may be of other regularizers. */
+function checkPenalties({ penalties }: LossTerms, weights: Readonly<Record<string, number>>): void {
+  const [computed, wanted] = [penalties, weights].map((byName) => Object.keys(byName).sort().join(', '));
+  if (computed === wanted) return;
+  throw new TrainOptionError(
+    'step',
+    `computes the penalties [${computed}], the regularizers have [${wanted}]`,
+  );
+}
+
+function stepEvent(
+  step: number,
+  steps: number,
+  terms: LossTerms,
+  learningRate: number,
+  gradientNorm: number,
+  batches: readonly Batch[],
+  clock: StepClock,
+): StepEvent {
+  const tokens = batches.reduce((sum, batch) => sum + batch.lengths.reduce((a, b) => a + b, 0), 0);
+  const supervised = batches.reduce((sum, batch) => sum + supervisedTokens(batch), 0);
+  return {
+    type: 'step',
+    step,
+    steps,
+    ...terms,
+    learningRate,
+    gradientNorm,
+    tokens,
+    supervisedTokens: supervised,
+    ...clock.stop(step, tokens),
+  };
+}
+
+/** Lets the event loop breathe (the session blocks it), then stops when asked to. */
+async function stopIfAborted(
+  signal: AbortSignal | undefined,
+  file: string | undefined,
+  state: TrainingState,
+): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  if (!signal?.aborted) return;
+  if (file !== undefined && state.optimizer.step > 0) await saveTrainingState(file, state);
+  throw signal.reason;
+}
+
+function checkHooks({ regularizers = [], trainable }: TrainOptions): void {
+  for (const { name, beforeTraining, afterStep, afterTraining } of regularizers) {
+    if ((beforeTraining ?? afterStep ?? afterTraining) !== undefined && trainable.adapter === undefined) {
+      throw new TrainOptionError(
+        'regularizers',
+        `'${name}' works on an adapter, but all weights are trained`,
+      );
+    }
+  }
+}
+
+function requirePositiveInteger(option: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1)
+    throw new TrainOptionError(option, `${value} must be a positive integer`);
+}

@@ -1,0 +1,174 @@
+import type { CausalLm, ForwardOptions } from '@safetune/models';
+import {
+  type ForwardOutputs,
+  type Regularizer,
+  resolveLayers,
+  type TracedBatch,
+} from '@safetune/regularizers';
+import {
+  checkpoint,
+  gather,
+  multiplyDimensions,
+  type NamedTensors,
+  type Recomputation,
+  reshape,
+  split,
+  type Tensor,
+} from '@safetune/tensor';
+import { pieceExtent, pieceInput, tagInput } from '../data/batch-inputs.ts';
+import { TrainOptionError } from '../errors.ts';
+
+export interface ForwardSettings {
+  readonly model: CausalLm;
+  /** How the forward pass in training uses the trained tensors. */
+  readonly trained: Pick<ForwardOptions, 'linear' | 'weight'>;
+  readonly regularizers: readonly Regularizer[];
+  /** What of the blocks is computed again in the backward pass. */
+  readonly recompute: Recomputation;
+  /** Pieces that the rows of logits come in. */
+  readonly pieces: number;
+  /** Blocks of heads that attention is computed in. */
+  readonly attentionBlocks: number;
+}
+
+/** One piece of the rows of logits: hidden states to apply the head to, and what is known of each row. */
+export interface RowPiece extends Pick<ForwardOutputs, 'labels' | 'responseMask' | 'exampleOfRow'> {
+  /** [rows, hidden], after the final norm. */
+  readonly hidden: Tensor;
+  /** The same of the safe reference, when a regularizer needs its logits. */
+  readonly referenceHidden: Tensor | undefined;
+}
+
+/** A forward pass up to the head, in training and (where needed) of the safe reference. */
+export interface TracedForward {
+  readonly pieces: readonly RowPiece[];
+  /** What penalties see besides the rows. */
+  readonly shared: TracedBatch & Pick<ForwardOutputs, 'hiddenStates' | 'referenceHiddenStates' | 'tagged'>;
+}
+
+/** A backbone's result; of the states, at least those that regularizers need. */
+export interface TracedBackbone {
+  /** [batch, seq, hidden], after the final norm. */
+  readonly output: Tensor;
+  /** The residual stream by layer. */
+  readonly states: Readonly<Record<number, Tensor>>;
+}
+
+/** Traces the model in training and, where a regularizer needs it, its safe reference. */
+export function traceForward(settings: ForwardSettings, inputs: NamedTensors): TracedForward {
+  const { model, trained, recompute, attentionBlocks } = settings;
+  checkEditedLayers(settings);
+  const batch = tracedBatch(inputs);
+  const backbone = model.forward(batch.tokenIds, {
+    ...trained,
+    attentionBlocks,
+    block: (trace, state) => checkpoint((before) => [trace(before)], [state], { recompute })[0]!,
+    hidden: (state, layer) => editHidden(settings.regularizers, state, layer, batch),
+  });
+  const reference =
+    referenceDepth(settings) === undefined ? undefined : model.forward(batch.tokenIds, { attentionBlocks });
+  return collectForward(settings, inputs, backbone, reference);
+}
+
+/** What penalties see, of backbones that were traced or computed before. */
+export function collectForward(
+  settings: ForwardSettings,
+  inputs: NamedTensors,
+  backbone: TracedBackbone,
+  reference: TracedBackbone | undefined,
+): TracedForward {
+  const pick = (states: Readonly<Record<number, Tensor>>, layers: readonly number[]) =>
+    new Map(layers.map((layer) => [layer, states[layer]!]));
+  return {
+    pieces: rowPieces(settings, inputs, backbone.output, reference?.output),
+    shared: {
+      ...tracedBatch(inputs),
+      hiddenStates: pick(backbone.states, neededLayers(settings, 'hiddenStates')),
+      referenceHiddenStates: pick(reference?.states ?? {}, neededLayers(settings, 'referenceHiddenStates')),
+      tagged: (tag) => {
+        const mask = inputs[tagInput(tag)];
+        if (mask !== undefined) return mask;
+        throw new TrainOptionError('regularizers', `the tag '${tag}' is used but not declared in needs.tags`);
+      },
+    },
+  };
+}
+
+/** The batch as regularizers see it. */
+export function tracedBatch(inputs: NamedTensors): TracedBatch {
+  return {
+    tokenIds: inputs.tokenIds!,
+    tokenMask: inputs.tokenMask!,
+    tokenResponseMask: inputs.tokenResponseMask!,
+  };
+}
+
+/** The residual stream after a layer, edited by every regularizer that does; `state` itself when none does. */
+export function editHidden(
+  regularizers: readonly Regularizer[],
+  state: Tensor,
+  layer: number,
+  batch: TracedBatch,
+): Tensor {
+  return regularizers
+    .filter(({ hidden }) => hidden !== undefined)
+    .reduce((current, regularizer) => regularizer.hidden!(current, layer, batch), state);
+}
+
+/** @throws RegularizerOptionError when a regularizer edits a layer that the model does not have. */
+export function checkEditedLayers({
+  model,
+  regularizers,
+}: Pick<ForwardSettings, 'model' | 'regularizers'>): void {
+  for (const { editedLayers } of regularizers) {
+    if (editedLayers !== undefined) resolveLayers(editedLayers, model.config.layerCount);
+  }
+}
+
+/** The layers whose states some regularizer needs, ascending. */
+export function neededLayers(
+  { model, regularizers }: Pick<ForwardSettings, 'model' | 'regularizers'>,
+  need: 'hiddenStates' | 'referenceHiddenStates',
+): number[] {
+  const layers = regularizers.flatMap(({ needs }) => {
+    const selection = needs?.[need];
+    return selection === undefined ? [] : resolveLayers(selection, model.config.layerCount);
+  });
+  return [...new Set(layers)].sort((a, b) => a - b);
+}
+
+/** The last layer of the safe reference that some regularizer needs; undefined when none needs a reference. */
+export function referenceDepth(
+  settings: Pick<ForwardSettings, 'model' | 'regularizers'>,
+): number | undefined {
+  if (settings.regularizers.some(({ needs }) => needs?.referenceLogits))
+    return settings.model.config.layerCount;
+  return neededLayers(settings, 'referenceHiddenStates').at(-1);
+}
+
+function rowPieces(
+  { model, regularizers, pieces }: ForwardSettings,
+  inputs: NamedTensors,
+  output: Tensor,
+  referenceOutput: Tensor | undefined,
+): RowPiece[] {
+  const { hiddenSize } = model.config;
+  const extents = Array.from({ length: pieces }, (_, piece) => pieceExtent(piece));
+  // One gather for all rows, then pieces: its gradient is scattered back once.
+  const hiddenPieces = (states: Tensor): readonly Tensor[] =>
+    split(
+      gather(reshape(states, [multiplyDimensions('batch', 'seq'), hiddenSize]), inputs.rowIndex!),
+      0,
+      extents,
+    );
+  const hidden = hiddenPieces(output);
+  const needsLogits = regularizers.some(({ needs }) => needs?.referenceLogits);
+  const referenceHidden = needsLogits ? hiddenPieces(referenceOutput!) : undefined;
+  return hidden.map((rows, piece) => ({
+    hidden: rows,
+    referenceHidden: referenceHidden?.[piece],
+    labels: inputs[pieceInput('labels', piece)]!,
+    responseMask: inputs[pieceInput('responseMask', piece)]!,
+    exampleOfRow: inputs[pieceInput('exampleOfRow', piece)]!,
+  }));
+}

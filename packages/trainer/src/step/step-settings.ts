@@ -1,0 +1,117 @@
+import type { Batch } from '@safetune/datasets';
+import { requireEveryModuleFits } from '@safetune/lora';
+import type { CausalLm } from '@safetune/models';
+import type { Regularizer } from '@safetune/regularizers';
+import { type HostArray, hostArray } from '@safetune/tensor';
+import { batchInputs, type RowPieces, type RowScope } from '../data/batch-inputs.ts';
+import { TrainOptionError } from '../errors.ts';
+import { shareInput, weightInput } from './loss.ts';
+import type { LossTerms, TrainStepOptions } from './train-step.ts';
+import type { Trainable } from './trainable.ts';
+
+/** What a training step computes, however it is run: its options with everything filled in. */
+export interface StepSettings {
+  readonly model: CausalLm;
+  readonly trainable: Trainable;
+  readonly regularizers: readonly Regularizer[];
+  /** Names of the regularizers that have a penalty. */
+  readonly penalties: readonly string[];
+  /** Tags of examples that some regularizer tells apart. */
+  readonly tags: readonly string[];
+  readonly scope: RowScope;
+  readonly pieces: RowPieces;
+  /** Blocks of heads that attention is computed in. */
+  readonly attentionBlocks: number;
+}
+
+/** @throws TrainOptionError when two regularizers have one name; AdapterMismatchError for an adapter of another model. */
+export function stepSettings(options: Omit<TrainStepOptions, 'recompute' | 'runtime'>): StepSettings {
+  const { model, trainable, regularizers = [] } = options;
+  checkNames(regularizers);
+  requireEveryModuleFits(trainable.adapter?.modules ?? [], model.linearLayers);
+  return {
+    model,
+    trainable,
+    regularizers,
+    penalties: regularizers
+      .filter(({ penalty, penaltyPerRow }) => penalty ?? penaltyPerRow)
+      .map(({ name }) => name),
+    tags: [...new Set(regularizers.flatMap(({ needs }) => needs?.tags ?? []))],
+    scope: regularizers.some(({ needs }) => needs?.rows === 'all') ? 'all' : 'response',
+    pieces: options.headPieces ?? defaultHeadPieces(model, trainable),
+    attentionBlocks: options.attentionBlocks ?? 1,
+  };
+}
+
+/** Beyond this the logits of a batch are worth cutting up. */
+const largeVocabulary = 32_768;
+
+/** Whether the vocabulary is so large that rows should go through the output layer in pieces. */
+export function cutsHead({ config }: CausalLm): boolean {
+  return config.vocabularySize >= largeVocabulary;
+}
+
+/** Whether the output layer's weight gets a gradient: with all weights, not with an adapter. */
+export function trainsHead({ adapter }: Trainable): boolean {
+  return adapter === undefined;
+}
+
+/** A trained head adds up a gradient of its weight's size in each piece, empty ones too: only a plan, which knows the rows, cuts it. */
+function defaultHeadPieces(model: CausalLm, trainable: Trainable): RowPieces {
+  return { count: cutsHead(model) && !trainsHead(trainable) ? 16 : 1, rows: 128 };
+}
+
+function checkNames(regularizers: readonly Regularizer[]): void {
+  const names = regularizers.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    throw new TrainOptionError('regularizers', `two are named '${twice}'; give each its own name`);
+  }
+}
+
+/** Host values for everything the loss takes besides trained values: the batch, and the weights of its terms. */
+export function lossInputs(
+  { penalties, scope, pieces, tags }: StepSettings,
+  batch: Batch,
+  weights: Readonly<Record<string, number>>,
+  share: number,
+): Record<string, HostArray> {
+  return {
+    ...batchInputs(batch, scope, pieces, tags),
+    [shareInput]: scalarArray(share),
+    ...Object.fromEntries(penalties.map((name) => [weightInput(name), scalarArray(weights[name] ?? 1)])),
+  };
+}
+
+function scalarArray(value: number): HostArray {
+  return hostArray(Float32Array.of(value), []);
+}
+
+/** Names of a step's outputs besides `crossEntropy`. */
+export const penaltyOutput = (regularizer: string) => `penalty:${regularizer}`;
+export const gradientOutput = (parameter: string) => `gradient:${parameter}`;
+
+/** Reads the loss terms off a step's outputs. */
+export function readLossTerms(
+  { penalties: names }: StepSettings,
+  values: Readonly<Record<string, HostArray>>,
+  weights: Readonly<Record<string, number>>,
+): LossTerms {
+  const read = (name: string) => Number(values[name]!.data[0]);
+  const crossEntropy = read('crossEntropy');
+  const penalties = Object.fromEntries(names.map((name) => [name, read(penaltyOutput(name))]));
+  const loss = names.reduce((total, name) => total + (weights[name] ?? 1) * penalties[name]!, crossEntropy);
+  return { loss, crossEntropy, penalties };
+}
+
+/** Views of the flat gradient buffer, by output name, at the places where the parameters' views lie in theirs. */
+export function gradientViews(trainable: Trainable, flat: Float32Array): Record<string, HostArray> {
+  return Object.fromEntries(
+    Object.entries(trainable.tensors).map(([name, view]) => {
+      const data = view.data as Float32Array;
+      const start =
+        (data.byteOffset - trainable.parameters.byteOffset) / data.BYTES_PER_ELEMENT + view.offset;
+      return [gradientOutput(name), hostArray(flat.subarray(start, start + view.size), view.shape)];
+    }),
+  );
+}

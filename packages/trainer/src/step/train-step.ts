@@ -1,0 +1,56 @@
+import type { Batch } from '@safetune/datasets';
+import type { CausalLm } from '@safetune/models';
+import type { Regularizer } from '@safetune/regularizers';
+import type { Recomputation, RuntimeOptions } from '@safetune/tensor';
+import type { RowPieces } from '../data/batch-inputs.ts';
+import type { Trainable } from './trainable.ts';
+
+export interface TrainStepOptions {
+  readonly model: CausalLm;
+  readonly trainable: Trainable;
+  readonly regularizers?: readonly Regularizer[];
+  /**
+   * Which intermediate values of a block are computed again in the backward pass instead of living until then: `none`;
+   * `unkept` (default): all but products and attention, which takes a few per cent more time and a third to a half of
+   * the memory; `all`: a third more time, and memory that does not grow with the number of blocks.
+   */
+  readonly recompute?: Recomputation;
+  /**
+   * Pieces in which rows go through the output layer, so that the logits of one piece exist at a time. Default: 16 of
+   * 128 rows (fewer would spend their time packing weights) for a vocabulary of 32,768 and more with a frozen head, else
+   * all rows at once. A trained head takes pieces too, but adds up a gradient of its weight's size in each: `plan` says
+   * how many are worth it.
+   */
+  readonly headPieces?: RowPieces;
+  /**
+   * Blocks of heads that attention is computed in, one after another and each again in the backward pass: the scores of
+   * one exist at a time. One of the tensor package's `attentionBlockCounts`. Default 1, for sequences up to some 2,000.
+   */
+  readonly attentionBlocks?: number;
+  readonly runtime?: RuntimeOptions;
+}
+
+/** Values of one forward pass, before weighting; penalties by regularizer name. */
+export interface LossTerms {
+  /** cross-entropy + sum of weight * penalty */
+  readonly loss: number;
+  /** Mean negative log-likelihood of the supervised tokens, nats. */
+  readonly crossEntropy: number;
+  readonly penalties: Readonly<Record<string, number>>;
+}
+
+/** Forward, loss, penalties and backward of one batch as ONE compiled graph; made by `compileTrainStep`. */
+export interface TrainStep {
+  /** What it was compiled for: its values are read anew at each run. */
+  readonly trainable: Trainable;
+  /** Gradient of the last run's loss, in the order of the trainable's flat buffer. */
+  readonly gradients: Float32Array;
+  /**
+   * Computes the loss terms of a batch and writes the gradient of `share * loss`.
+   *
+   * @param weights lambda of each regularizer that has a penalty, by name
+   * @param share the part of an accumulated batch that this one makes up. Default 1
+   */
+  run(batch: Batch, weights?: Readonly<Record<string, number>>, share?: number): Promise<LossTerms>;
+  release(): Promise<void>;
+}

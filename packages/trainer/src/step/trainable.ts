@@ -1,0 +1,77 @@
+import type { LoraAdapter } from '@safetune/lora';
+import type { CausalLm, ForwardOptions } from '@safetune/models';
+import { type HostArray, hostArray, readTensor, type Tensor, type TensorRegion } from '@safetune/tensor';
+import { InsufficientMemoryError } from '../errors.ts';
+import { availableMemory } from '../memory/available-memory.ts';
+
+/**
+ * What a run trains: values in one flat buffer, views of it by name that enter the graph as inputs, and how the
+ * model uses them traced.
+ */
+export interface Trainable {
+  /** All trained values; the optimizer works on this buffer in place. */
+  readonly parameters: Float32Array;
+  /** Row-major views of `parameters` by input name. */
+  readonly tensors: Readonly<Record<string, HostArray>>;
+  /** How a forward pass uses the traced inputs. */
+  forward(traced: Readonly<Record<string, Tensor>>): Pick<ForwardOptions, 'linear' | 'weight'>;
+  /** The adapter, when one is trained: what regularizers that act on weights work on. */
+  readonly adapter?: LoraAdapter;
+}
+
+/** Trains a LoRA adapter; the model's own weights stay as they are. */
+export function trainAdapter(adapter: LoraAdapter): Trainable {
+  return {
+    parameters: adapter.parameters,
+    tensors: adapter.tensors,
+    forward: (traced) => ({ linear: adapter.linear(traced) }),
+    adapter,
+  };
+}
+
+/** Options of {@link trainAllWeights}. */
+export interface AllWeightsOptions {
+  /** Bytes that the process may have. Default: what it has, and nine tenths of what the system has left. */
+  readonly memoryLimit?: number;
+}
+
+/**
+ * Trains every weight of a model (full-parameter training), starting from its checkpoint's values, which are read into
+ * memory as float32. With gradients and AdamW's moments that makes 16 bytes a parameter, whatever the memory mode.
+ *
+ * @throws InsufficientMemoryError, before anything is read, when these alone do not fit; TrainOptionError for a limit
+ * without meaning; SafetensorsError when weights cannot be read.
+ */
+export async function trainAllWeights(
+  model: CausalLm,
+  { memoryLimit }: AllWeightsOptions = {},
+): Promise<Trainable> {
+  const regions = [...model.weights.values()];
+  const count = regions.reduce((total, region) => total + elementsOf(region), 0);
+  requireMemory(count, memoryLimit);
+  const parameters = new Float32Array(count);
+  const tensors: Record<string, HostArray> = {};
+  let offset = 0;
+  for (const region of regions) {
+    const values = parameters.subarray(offset, offset + elementsOf(region));
+    values.set((await readTensor(region)).data as Float32Array);
+    tensors[region.name] = hostArray(values, region.shape);
+    offset += values.length;
+  }
+  return { parameters, tensors, forward: (traced) => ({ weight: (name) => traced[name]! }) };
+}
+
+function requireMemory(count: number, memoryLimit: number | undefined): void {
+  const available = availableMemory(memoryLimit);
+  const bytes = count * Float32Array.BYTES_PER_ELEMENT;
+  if (4 * bytes <= available) return;
+  throw InsufficientMemoryError.ofAllWeights(available, {
+    values: bytes,
+    gradients: bytes,
+    moments: 2 * bytes,
+  });
+}
+
+function elementsOf(region: TensorRegion): number {
+  return region.shape.reduce((product, extent) => product * extent, 1);
+}

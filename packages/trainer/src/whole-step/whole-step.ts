@@ -1,0 +1,88 @@
+import {
+  compile,
+  type Executable,
+  gradients,
+  type NamedTensors,
+  type Recomputation,
+  type Signature,
+  type Tensor,
+  tensorType,
+} from '@safetune/tensor';
+import { batchSignature } from '../data/batch-inputs.ts';
+import { traceForward } from '../step/forward.ts';
+import { shareInput, traceLoss, weightInput } from '../step/loss.ts';
+import {
+  gradientOutput,
+  gradientViews,
+  lossInputs,
+  penaltyOutput,
+  readLossTerms,
+  type StepSettings,
+  stepSettings,
+} from '../step/step-settings.ts';
+import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
+
+/**
+ * Compiles the training step of a model: traced once, differentiated once, one session.
+ *
+ * @throws TrainOptionError when two regularizers have one name; GradientError when a trained tensor would get no gradient.
+ */
+export async function compileTrainStep(options: TrainStepOptions): Promise<TrainStep> {
+  const settings = stepSettings(options);
+  const { trainable, model } = settings;
+  const executable: Executable = await compile(
+    (inputs) => traceTrainStep(settings, inputs, options.recompute),
+    trainStepSignature(settings),
+    { ...model.runtime, ...options.runtime },
+  );
+  const flat = new Float32Array(trainable.parameters.length);
+  const into = gradientViews(trainable, flat);
+  return {
+    trainable,
+    gradients: flat,
+    async run(batch, weights = {}, share = 1) {
+      const inputs = { ...lossInputs(settings, batch, weights, share), ...trainable.tensors };
+      return readLossTerms(settings, await executable.run(inputs, { into }), weights);
+    },
+    release: () => executable.release(),
+  };
+}
+
+/** The inputs of the whole step. */
+export function trainStepSignature({ trainable, penalties, tags, pieces }: StepSettings): Signature {
+  return {
+    ...batchSignature(pieces.count, tags),
+    [shareInput]: tensorType('float32', []),
+    ...Object.fromEntries(penalties.map((name) => [weightInput(name), tensorType('float32', [])])),
+    ...Object.fromEntries(
+      Object.entries(trainable.tensors).map(([name, { shape }]) => [name, tensorType('float32', shape)]),
+    ),
+  };
+}
+
+/** Traces the whole step: loss terms, and the gradient of every trained tensor. */
+export function traceTrainStep(
+  { model, trainable, regularizers, pieces, attentionBlocks }: StepSettings,
+  inputs: NamedTensors,
+  recompute: Recomputation = 'unkept',
+): Record<string, Tensor> {
+  const forward = {
+    model,
+    trained: trainable.forward(inputs),
+    regularizers,
+    recompute,
+    pieces: pieces.count,
+    attentionBlocks,
+  };
+  const { objective, crossEntropy, penalties } = traceLoss(forward, traceForward(forward, inputs), inputs);
+  const names = Object.keys(trainable.tensors);
+  const found = gradients(
+    objective,
+    names.map((name) => inputs[name]!),
+  );
+  return {
+    crossEntropy,
+    ...Object.fromEntries(Object.entries(penalties).map(([name, value]) => [penaltyOutput(name), value])),
+    ...Object.fromEntries(names.map((name, index) => [gradientOutput(name), found[index]!])),
+  };
+}
