@@ -1,6 +1,8 @@
+import { nearestName } from '@safetune/datasets';
 import { z } from 'zod';
 import { RegularizerOptionError } from './errors.ts';
 import { named } from './interface/named.ts';
+import { checkOptions } from './interface/options.ts';
 import type { Regularizer, RegularizerConfig } from './interface/regularizer.ts';
 import { inoculation } from './methods/inoculation.ts';
 import { interleaving } from './methods/interleaving.ts';
@@ -37,7 +39,7 @@ const vectors = z
   );
 
 interface Kind {
-  readonly schema: z.ZodType;
+  readonly schema: z.ZodObject;
   /** The option that a short form such as `interleaving=0.05` gives. Default 'weight'. */
   readonly shortForm?: string;
   create(options: never): Regularizer;
@@ -127,15 +129,30 @@ const kinds: Readonly<Record<string, Kind>> = {
 export function regularizerFromConfig({ type, name, ...options }: RegularizerConfig): Regularizer {
   const kind = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
   if (kind === undefined) {
+    const nearest = nearestName(String(type), Object.keys(kinds));
+    const hint = nearest === undefined ? '' : `. Did you mean '${nearest}'?`;
     throw new RegularizerOptionError(
-      type,
-      `there is no such regularizer; there are ${Object.keys(kinds).join(', ')}`,
+      String(type),
+      `there is no such regularizer; there are ${Object.keys(kinds).join(', ')}${hint}`,
     );
   }
+  checkOptions(type, options, Object.keys(kind.schema.shape));
   const parsed = kind.schema.safeParse(options);
-  if (!parsed.success) throw new RegularizerOptionError(type, z.prettifyError(parsed.error));
+  if (!parsed.success) throw new RegularizerOptionError(type, problemsOf(parsed.error, options));
   const made = kind.create(parsed.data as never);
   return name === undefined ? made : named(name, made);
+}
+
+/** One after another: which option, what is given, and what fits. */
+function problemsOf({ issues }: z.ZodError, options: object): string {
+  return issues
+    .map(({ path, message }) => {
+      const option = path.map(String).join('.');
+      const given: unknown = (options as Readonly<Record<string, unknown>>)[String(path[0])];
+      const shown = (JSON.stringify(given) ?? 'missing').slice(0, 60);
+      return `${option} is ${shown}: ${message.replace(/^Invalid (input|option)(: )?/, '') || 'must be of another kind'}`;
+    })
+    .join('; ');
 }
 
 /**

@@ -62,7 +62,11 @@ export const trainCommand = strictCommand({
       valueHint: 'N',
       description: 'longer examples are cut here, in tokens (default 2048)',
     },
-    rank: { type: 'string', valueHint: 'N', description: 'LoRA rank r (default 32)' },
+    rank: {
+      type: 'string',
+      valueHint: 'N',
+      description: 'LoRA rank r (default 32, or less where a layer is narrower)',
+    },
     alpha: {
       type: 'string',
       valueHint: 'N',
@@ -102,11 +106,11 @@ export const trainCommand = strictCommand({
   },
   async run({ args, rawArgs }) {
     const steps = integerOption('steps', args.steps);
-    const rank = integerOption('rank', args.rank) ?? 32;
+    const rank = integerOption('rank', args.rank);
     const seed = integerOption('seed', args.seed, 0) ?? 0;
     const runtime = runtimeOptions(args);
     const memoryLimit = numberOption('memory-limit', args['memory-limit']);
-    const alpha = numberOption('alpha', args.alpha) ?? 2 * rank;
+    const alpha = numberOption('alpha', args.alpha) ?? (rank === undefined ? undefined : 2 * rank);
     const regularizers = [
       ...repeatedOption('regularizer', rawArgs).map(parseRegularizer),
       ...(args.regularizers === undefined ? [] : await readRegularizerFile(args.regularizers)),
@@ -118,8 +122,8 @@ export const trainCommand = strictCommand({
     const adapter = createLoraAdapter(
       model.linearLayers,
       {
-        r: rank,
-        lora_alpha: alpha,
+        ...(rank === undefined ? {} : { r: rank }),
+        ...(alpha === undefined ? {} : { lora_alpha: alpha }),
         use_rslora: !args['plain-lora'],
         target_modules: targetModules(args['target-modules']),
         base_model_name_or_path: args.model,
