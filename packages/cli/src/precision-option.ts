@@ -5,6 +5,7 @@ import {
   measurePrecisions,
   type Precision,
 } from '@safetune/models';
+import { note } from './terminal/output.ts';
 
 /** The option of every command that runs a model. */
 export const precisionOption = {
@@ -26,5 +27,5 @@ export async function tellPrecision(
   runtime: Parameters<typeof measurePrecisions>[0],
 ): Promise<void> {
   if (precision === 'float32') return;
-  process.stderr.write(`${describePrecision(precision, await measurePrecisions(runtime))}\n`);
+  note(`${describePrecision(precision, await measurePrecisions(runtime))}\n`);
 }

@@ -6,7 +6,7 @@ import { UsageError } from './usage-error.ts';
 /**
  * Regularizer configs from a YAML (or JSON) file: a list of objects, each with its `type`.
  *
- * @throws UsageError naming the file when it is not such a list.
+ * @throws UsageError naming the file when it is not such a list, or an empty one: who names a file wants a safeguard.
  */
 export async function readRegularizerFile(path: string): Promise<RegularizerConfig[]> {
   let content: unknown;
@@ -17,6 +17,11 @@ export async function readRegularizerFile(path: string): Promise<RegularizerConf
     throw new UsageError(`${path}${line} cannot be read as YAML: ${(error as Error).message}`);
   }
   const example = "'- {type: kl, weight: 0.1}'";
+  if (content === null || content === undefined || (Array.isArray(content) && content.length === 0)) {
+    throw new UsageError(
+      `${path} lists no safeguard: write some, such as ${example}, or leave --regularizers out`,
+    );
+  }
   if (!Array.isArray(content)) throw new UsageError(`${path} must hold a list, such as ${example}`);
   for (const [index, config] of content.entries()) {
     const type: unknown = typeof config === 'object' && config !== null ? config.type : undefined;

@@ -222,3 +222,40 @@ export class GenerationError extends Error {
     return carries(error, generationMarker);
   }
 }
+
+const unsupportedTokenizerMarker = Symbol.for('safetune.UnsupportedTokenizerError');
+
+/** A setting of a tokenizer's files that is not supported, or that is not valid. Nothing is skipped in silence. */
+export class UnsupportedTokenizerError extends Error {
+  readonly [unsupportedTokenizerMarker] = true;
+  readonly file: string;
+  /** The setting's place in the file, e.g. `pre_tokenizer.pretokenizers.0.pattern.Regex`. */
+  readonly setting: string;
+
+  constructor(file: string, setting: string, reason: string, options?: ErrorOptions) {
+    super(printableMessage(`${file}: ${printable(setting)}: ${reason}`), options);
+    this.name = 'UnsupportedTokenizerError';
+    this.file = file;
+    this.setting = setting;
+  }
+
+  static isInstance(error: unknown): error is UnsupportedTokenizerError {
+    return carries(error, unsupportedTokenizerMarker);
+  }
+}
+
+const tokenizationMarker = Symbol.for('safetune.TokenizationError');
+
+/** A text that the tokenizer cannot turn into tokens: it has no token for unknown text, or its patterns never end. */
+export class TokenizationError extends Error {
+  readonly [tokenizationMarker] = true;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(printableMessage(message), options);
+    this.name = 'TokenizationError';
+  }
+
+  static isInstance(error: unknown): error is TokenizationError {
+    return carries(error, tokenizationMarker);
+  }
+}

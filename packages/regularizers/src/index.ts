@@ -1,4 +1,9 @@
-export { parseRegularizer, regularizerFromConfig } from './config.ts';
+export {
+  listRegularizers,
+  parseRegularizer,
+  type RegularizerDescription,
+  regularizerFromConfig,
+} from './config.ts';
 export {
   AnswerLossError,
   MissingNeedError,

@@ -35,6 +35,10 @@ export interface Session {
   release(): Promise<void>;
 }
 
+const missingLibrary =
+  'onnxruntime-node cannot be loaded. Install it again for this platform with npm install; where its download of CUDA ' +
+  'libraries fails, set ONNXRUNTIME_NODE_INSTALL=skip (or its older name, ONNXRUNTIME_NODE_INSTALL_CUDA=skip)';
+
 let loaded: Promise<typeof onnxruntime> | undefined;
 
 function load(): Promise<typeof onnxruntime> {
@@ -44,9 +48,7 @@ function load(): Promise<typeof onnxruntime> {
 
 function importLibrary(): Promise<typeof onnxruntime> {
   return import('onnxruntime-node').catch((cause: unknown) => {
-    throw new CompileError('onnxruntime-node cannot be loaded: is it installed for this platform?', {
-      cause,
-    });
+    throw new CompileError(missingLibrary, { cause });
   });
 }
 
