@@ -3,6 +3,7 @@ import {
   causalBias,
   defaultCacheDirectory,
   gather,
+  type IntegerType,
   keep,
   openCheckpoint,
   type RuntimeOptions,
@@ -94,7 +95,7 @@ export interface CausalLm {
   readonly runtime: RuntimeOptions;
   /**
    * Where each tensor lies: float32 by its name in Hugging Face checkpoints, but for quantised weights, whose parts are
-   * `<name>.int8`, `<name>.scale` (float32) and, for `int8x3`, `<name>.residual`. Tied models have no `lm_head.weight`.
+   * `<name>.values` (int8 or uint8), `<name>.scale` (float32) and, for `int8x3`, `<name>.residual`. Tied models have no `lm_head.weight`.
    */
   readonly weights: ReadonlyMap<string, TensorRegion>;
   /**
@@ -123,6 +124,11 @@ export interface CausalLm {
 export interface LoadModelOptions {
   /** Default `float32`. */
   readonly precision?: Precision;
+  /**
+   * Type that holds weights of 8 bits. Default: the one that this machine's processor multiplies exactly, found by a
+   * probe. Compiling refuses one that it does not.
+   */
+  readonly integers?: IntegerType;
   /** Where weights that are not stored as they are used are converted, once. Default `~/.cache/safetune`. */
   readonly cacheDirectory?: string;
 }
@@ -142,11 +148,12 @@ export interface LoadModelOptions {
  *
  * @throws ModelFileError, UnsupportedModelError, UnsupportedFeatureError for config.json; CheckpointMismatchError when the
  * tensors are not those it describes; CheckpointError, SafetensorsError, FileWriteError and (when
- * quantising weights that are not finite) NonFiniteError of the tensor package; PrecisionError for an unknown precision.
+ * quantising) NonFiniteError for weights that are not finite and InexactIntegersError of the tensor package; PrecisionError
+ * for an unknown precision.
  */
 export async function loadModel(
   directory: string,
-  { precision = 'float32', cacheDirectory = defaultCacheDirectory() }: LoadModelOptions = {},
+  { precision = 'float32', integers, cacheDirectory = defaultCacheDirectory() }: LoadModelOptions = {},
 ): Promise<CausalLm> {
   checkPrecision(precision);
   const { config: described, family } = await readModelConfig(directory);
@@ -159,7 +166,10 @@ export async function loadModel(
   const others = new Set(
     [...shapes.keys()].filter((name) => !multiplied.has(name) || name === layout.embedding),
   );
-  const weights = await usableWeights({ regions, multiplied, others }, precision, cacheDirectory);
+  const weights = await usableWeights({ regions, multiplied, others }, precision, {
+    integers,
+    cacheDirectory,
+  });
   return causalLm({ directory, cacheDirectory, config, precision, weights }, layout);
 }
 

@@ -43,6 +43,7 @@ export {
   valueAndGrad,
 } from './grad.ts';
 export { contiguousData, type HostArray, type HostData, hostArray } from './host-array.ts';
+export { bestIntegerType, exactIntegerTypes } from './integer-products.ts';
 export { keep } from './keep.ts';
 export {
   type CompiledLayer,
@@ -76,6 +77,7 @@ export {
   type QuantizedMatrix,
   quantizedMatmul,
 } from './operations/quantized.ts';
+export type { IntegerType } from './operations/quantized-lowering.ts';
 export * from './operations/reduce.ts';
 export * from './operations/shape.ts';
 export { swiglu } from './operations/swiglu.ts';

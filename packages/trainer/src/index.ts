@@ -19,7 +19,7 @@ export {
 } from './errors.ts';
 export { compileLayeredStep, type LayeredStepOptions } from './layered-step/layered-step.ts';
 export type { MemoryMode } from './memory/memory-mode.ts';
-export { type MemoryPlan, type PlanOptions, plan } from './plan/plan.ts';
+export { type MemoryPlan, type Plan, type PlanOptions, type PrecisionComparison, plan } from './plan/plan.ts';
 export type { BatchShape, MemoryEstimate } from './plan/plan-estimate.ts';
 export { type AdamWOptions, type AdamWState, adamWStep, clipByNorm, createAdamWState } from './run/adamw.ts';
 export { type LearningRateOptions, learningRateSchedule } from './run/learning-rate.ts';

@@ -6,7 +6,7 @@ import { type MemoryMode, RunDirectoryError, type StepEvent, trainIntoDirectory 
 import { strictCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { integerOption, numberOption } from '../option-values.ts';
-import { modelOptions, precisionOption } from '../precision-option.ts';
+import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { safeguardsHelp, safeguardsOf, safeguardsText } from '../safeguards.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
@@ -136,6 +136,7 @@ export const trainCommand = strictCommand({
     const examples = await loadChatJsonl(args.data);
     const tokenizer = await loadTokenizer(args.model);
     const model = await loadModel(args.model, modelOptions(args.precision));
+    await tellPrecision(model, runtime);
     const adapter = createLoraAdapter(
       model.linearLayers,
       {
