@@ -193,7 +193,7 @@ export class ChatRenderError extends Error {
   readonly reason: string;
 
   constructor(directory: string, reason: string, options?: ErrorOptions) {
-    super(`${directory}: the chat template fails: ${reason}`, options);
+    super(printableMessage(`${directory}: the chat template fails: ${reason}`), options);
     this.name = 'ChatRenderError';
     this.directory = directory;
     this.reason = reason;
