@@ -5,8 +5,10 @@ import {
   type ChatMessage,
   chatRenderer,
   type RenderChatOptions,
-  readChatTemplates,
-} from './chat-template.ts';
+  type TemplateArguments,
+} from './chat-template/chat-template.ts';
+import type { RenderLimits } from './chat-template/jinja/budget.ts';
+import { readChatTemplates } from './chat-template/template-files.ts';
 import { ModelFileError } from './errors.ts';
 import { checkContent, readJson, readOptionalJson } from './json-file.ts';
 import { readTokenizerConfig, type TokenizerConfig } from './special-tokens.ts';
@@ -44,6 +46,10 @@ export interface LoadTokenizerOptions {
   readonly chatTemplate?: string;
   /** The time that some templates print into the system prompt. Default: the present. */
   readonly now?: () => Date;
+  /** Values of variables that the template knows, such as `{ enable_thinking: false }`. Default none. */
+  readonly templateArguments?: TemplateArguments;
+  /** How much one rendering may do, which ChatTemplateLimitError ends. */
+  readonly renderLimits?: RenderLimits;
 }
 
 const tokenizerSchema = z.looseObject({
@@ -83,6 +89,8 @@ export async function loadTokenizer(
     name: chatTemplate,
     variables: config.special as Readonly<Record<string, string>>,
     now,
+    templateArguments: options.templateArguments,
+    limits: options.renderLimits,
   });
   const ids = specialTokenIds({
     files: [

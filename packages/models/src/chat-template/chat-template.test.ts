@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { checkpointCopies, goldenDirectory } from './__fixtures__/goldens.ts';
+import { checkpointCopies, goldenDirectory } from '../__fixtures__/goldens.ts';
+import { ChatRenderError, MissingChatTemplateError } from '../errors.ts';
+import { loadTokenizer } from '../tokenizer.ts';
 import { type ChatRendererOptions, chatRenderer } from './chat-template.ts';
-import { ChatRenderError, MissingChatTemplateError } from './errors.ts';
-import { loadTokenizer } from './tokenizer.ts';
 
 const copy = checkpointCopies();
 const messages = [
