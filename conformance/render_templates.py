@@ -1,6 +1,6 @@
-"""Renders chat templates as transformers does: reads a JSON list of {template, messages, arguments} and writes, for each, {text} or {error}.
+"""Renders chat templates as transformers does.
 
-python3 render_templates.py < cases.json
+python3 render_templates.py CASES.json    reads [{template, messages, arguments}], prints [{text} or {error}]
 """
 
 import json
@@ -12,10 +12,13 @@ from transformers.utils.chat_template_utils import _compile_jinja_template
 def render(case):
     try:
         template = _compile_jinja_template(case["template"])
-        return {"text": template.render(messages=case["messages"], add_generation_prompt=False, tools=None, documents=None, **case["arguments"])}
+        given = {"add_generation_prompt": False, "tools": None, "documents": None, **case["arguments"]}
+        return {"text": template.render(messages=case["messages"], **given)}
     except Exception as error:  # whatever Python refuses, and why, is the answer
         return {"error": f"{type(error).__name__}: {error}"}
 
 
 if __name__ == "__main__":
-    json.dump([render(case) for case in json.load(sys.stdin)], sys.stdout)
+    with open(sys.argv[1], encoding="utf-8") as file:
+        cases = json.load(file)
+    print(json.dumps([render(case) for case in cases]))

@@ -81,5 +81,6 @@ function floats(operator: Arithmetic, a: number, b: number): number {
 /** The remainder with the sign of the divisor. */
 function modulo(a: number, b: number): number {
   const remainder = a % b;
-  return remainder !== 0 && remainder < 0 !== b < 0 ? remainder + b : remainder;
+  if (remainder === 0) return b < 0 ? -0 : 0;
+  return remainder < 0 !== b < 0 ? remainder + b : remainder;
 }

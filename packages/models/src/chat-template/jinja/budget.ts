@@ -2,9 +2,9 @@ import { JinjaLimitError } from './jinja-error.ts';
 
 /** How much one rendering may do. */
 export interface RenderLimits {
-  /** Expressions, statements and items of sequences. Default 20,000,000: some seconds. */
+  /** Expressions, statements and items of sequences. Default 5,000,000: one or two seconds. */
   readonly steps?: number;
-  /** Characters of any text made on the way, the result among them. Default 64 Mi. */
+  /** Characters of any text made on the way, the result among them. Default 16 Mi. */
   readonly characters?: number;
 }
 
@@ -19,7 +19,7 @@ export class Budget {
   #made = 0;
   #depth = 0;
 
-  constructor({ steps = 20_000_000, characters = 64 * 1024 * 1024 }: RenderLimits = {}) {
+  constructor({ steps = 5_000_000, characters = 16 * 1024 * 1024 }: RenderLimits = {}) {
     this.#steps = steps;
     this.#characters = characters;
   }

@@ -71,10 +71,10 @@ export function evaluate(expression: Expression, scope: Scope, budget: Budget, o
     case 'arithmetic':
       return arithmetic(expression.operator, of(expression.left), of(expression.right), budget);
     case 'condition':
-      if (truth(of(expression.test))) return of(expression.then);
-      return expression.otherwise === undefined
+      if (truth(of(expression.test))) return of(expression.whenTrue);
+      return expression.whenFalse === undefined
         ? new Undefined('a condition without an else')
-        : of(expression.otherwise);
+        : of(expression.whenFalse);
   }
 }
 

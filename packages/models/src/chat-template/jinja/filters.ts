@@ -20,6 +20,7 @@ import {
   Undefined,
   type Value,
 } from './values.ts';
+import { whitespace } from './whitespace.ts';
 
 /** A filter of Jinja (`value | name(arguments)`). */
 type Filter = (value: Value, args: Arguments, budget: Budget) => Value;
@@ -101,6 +102,7 @@ function unique(value: Value, args: Arguments, budget: Budget): Value {
 
 /** `map('upper')`, `map('default', 'x')`, `map(attribute='role', default='')`. */
 function map(value: Value, { positional, named }: Arguments, budget: Budget): Value {
+  if (!truth(value)) return new Iterator([]);
   const all = items(value, budget);
   const path = named.get('attribute');
   if (positional.length === 0 && path !== undefined) {
@@ -123,6 +125,7 @@ function map(value: Value, { positional, named }: Arguments, budget: Budget): Va
 
 function selection(keep: boolean, byAttribute: boolean): Filter {
   return (value, { positional, named }, budget) => {
+    if (!truth(value)) return new Iterator([]);
     if (named.size > 0) unsupported('named arguments of tests');
     const [path, ...testArguments] = byAttribute ? positional : [null, ...positional];
     if (path === undefined) throw new JinjaError('an attribute to select by is missing');
@@ -141,7 +144,7 @@ function join(value: Value, args: Arguments, budget: Budget): string {
   const given = byName('join', args, ['d', 'attribute']);
   const path = given.attribute ?? null;
   const parts = items(value, budget).map((one) => text(path === null ? one : lookedUp(one, path, budget)));
-  const separator = text(given.d ?? '');
+  const separator = given.d === undefined ? '' : text(given.d);
   budget.characters(parts.reduce((sum, part) => sum + part.length + separator.length, 0));
   return parts.join(separator);
 }
@@ -151,16 +154,19 @@ function indent(value: Value, args: Arguments, budget: Budget): string {
   const width = given.width ?? 4;
   const space =
     typeof width === 'string' ? width : ' '.repeat(Math.min(1000, integerArgument('width', width)));
-  const lines = splitLines(`${text(value)}\n`);
+  const lines = splitLines(`${textArgument('what is indented', value)}\n`);
   budget.characters(text(value).length + lines.length * (space.length + 1));
   const blank = truth(given.blank ?? false);
   const indented = lines.map((line, index) => (index > 0 && (blank || line !== '') ? space + line : line));
   return (truth(given.first ?? false) ? space : '') + indented.join('\n');
 }
 
+/** What stands before a word, to the filter `title`. */
+const wordStarts = new RegExp(`((?:[-({[<]|${whitespace})+)`);
+
 function title(value: Value): string {
   return text(value)
-    .split(/([-\s({[<]+)/u)
+    .split(wordStarts)
     .map((part) => {
       const [first = '', ...rest] = part;
       return first.toUpperCase() + rest.join('').toLowerCase();
@@ -171,10 +177,10 @@ function title(value: Value): string {
 function toInteger(value: Value, args: Arguments): Value {
   const given = byName('int', args, ['default', 'base']);
   if (given.base !== undefined && given.base !== 10) unsupported('int with a base');
-  const otherwise = given.default ?? 0;
+  const { default: otherwise = 0 } = given;
   const number = numeric(value);
   if (number !== undefined) return Number.isFinite(number) ? whole(number) : otherwise;
-  if (value instanceof Undefined) return otherwise;
+  if (value instanceof Undefined) value.fail();
   if (typeof value !== 'string') return otherwise;
   const parsed = parseFloatText(value);
   return parsed === undefined || !Number.isFinite(parsed) ? otherwise : whole(parsed);
@@ -187,7 +193,8 @@ function whole(number: number): number {
 }
 
 function toFloat(value: Value, args: Arguments): Value {
-  const otherwise = byName('float', args, ['default']).default ?? new Float(0);
+  const { default: otherwise = new Float(0) } = byName('float', args, ['default']);
+  if (value instanceof Undefined) value.fail();
   const number = numeric(value) ?? (typeof value === 'string' ? parseFloatText(value) : undefined);
   return number === undefined ? otherwise : new Float(number);
 }
@@ -196,7 +203,7 @@ function toFloat(value: Value, args: Arguments): Value {
 function parseFloatText(value: string): number | undefined {
   const trimmed = strip(value, undefined, 'both');
   if (/[^\x20-\x7e]/.test(trimmed)) {
-    if (/\p{Nd}/u.test(trimmed)) unsupported('numbers in digits other than 0 to 9');
+    if (/(?![0-9])\p{Nd}/u.test(trimmed)) unsupported('numbers in digits other than 0 to 9');
     return undefined;
   }
   if (
@@ -216,13 +223,14 @@ function round(value: Value, args: Arguments): Value {
   if (numeric(given.precision ?? 0) !== 0) unsupported('round to digits behind the point');
   const number = numeric(value);
   if (number === undefined) throw new JinjaError(`round needs a number, not ${typeName(value)}`);
-  if (method === 'ceil') return new Float(Math.ceil(number));
+  if (method === 'ceil') return new Float(Math.ceil(number) + 0);
   if (method === 'floor') return new Float(Math.floor(number));
   if (method !== 'common') throw new JinjaError("round's method must be common, ceil or floor");
   if (!(value instanceof Float)) return number;
   const down = Math.floor(number);
   const half = number - down === 0.5;
-  return new Float(half ? (down % 2 === 0 ? down : down + 1) : Math.round(number));
+  const nearest = half ? (down % 2 === 0 ? down : down + 1) : Math.round(number);
+  return new Float(nearest === 0 && number < 0 ? -0 : nearest);
 }
 
 function sum(value: Value, args: Arguments, budget: Budget): Value {
@@ -235,7 +243,7 @@ function sum(value: Value, args: Arguments, budget: Budget): Value {
 function otherwise(value: Value, args: Arguments): Value {
   const given = byName('default', args, ['default_value', 'boolean']);
   const counts = value instanceof Undefined || (truth(given.boolean ?? false) && !truth(value));
-  return counts ? (given.default_value ?? '') : value;
+  return counts ? (given.default_value === undefined ? '' : given.default_value) : value;
 }
 
 function reverse(value: Value, budget: Budget): Value {
@@ -264,7 +272,8 @@ const filters: Readonly<Record<string, Filter>> = {
   dictsort,
   first: (value, _args, budget) => {
     if (value instanceof Iterator) unsupported('first of a generator');
-    return items(value, budget)[0] ?? new Undefined('the first of an empty sequence');
+    const [first] = items(value, budget);
+    return first === undefined ? new Undefined('the first of an empty sequence') : first;
   },
   float: toFloat,
   indent,
@@ -277,7 +286,8 @@ const filters: Readonly<Record<string, Filter>> = {
   join,
   last: (value, _args, budget) => {
     if (value instanceof Iterator) unsupported('last of a generator');
-    return items(value, budget).at(-1) ?? new Undefined('the last of an empty sequence');
+    const last = items(value, budget).at(-1);
+    return last === undefined ? new Undefined('the last of an empty sequence') : last;
   },
   length: (value) => length(value),
   list: (value, _args, budget) => [...items(value, budget)],

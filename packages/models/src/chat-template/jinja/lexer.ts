@@ -39,7 +39,7 @@ const rules: readonly (readonly [Token['type'] | 'space', RegExp])[] = [
   ['float', /(?<!\.)(?:\d+_)*\d+(?:(?:\.(?:\d+_)*\d+)?e[+-]?(?:\d+_)*\d+|\.(?:\d+_)*\d+)/iy],
   ['integer', /0b(?:_?[01])+|0o(?:_?[0-7])+|0x(?:_?[\da-f])+|[1-9](?:_?\d)*|0(?:_?0)*/iy],
   ['name', /[\p{L}\p{N}_]+/uy],
-  ['string', /'[^'\\]*(?:\\[^][^'\\]*)*'|"[^"\\]*(?:\\[^][^"\\]*)*"/y],
+  ['string', /'[^'\\]*(?:\\[\s\S][^'\\]*)*'|"[^"\\]*(?:\\[\s\S][^"\\]*)*"/y],
   ['operator', /\/\/|\*\*|==|!=|<=|>=|[-+/*%~[\](){}<>=.:|,]/y],
 ];
 
@@ -135,7 +135,7 @@ export function tokens(template: string): Token[] {
       const [value] = rule.exec(source) ?? [];
       if (value === undefined) continue;
       if (type === 'operator') balance(open, value);
-      if (type === 'string') add('string', unescape(value.slice(1, -1)));
+      if (type === 'string') add('string', unescaped(value.slice(1, -1)));
       else if (type === 'integer' || type === 'float') add(type, value.replaceAll('_', '').toLowerCase());
       else if (type !== 'space') add(type, value);
       advance(rule.lastIndex);
@@ -171,9 +171,9 @@ const escapes: Readonly<Record<string, string>> = {
 };
 
 /** Python's escapes in string literals; an unknown one stays as it is. */
-function unescape(text: string): string {
+function unescaped(text: string): string {
   return text.replace(
-    /\\(?:([0-7]{1,3})|x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([^]))/g,
+    /\\(?:([0-7]{1,3})|x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([\s\S]))/g,
     (whole, octal, byte, short, long, character) => {
       if (octal !== undefined) return String.fromCodePoint(Number.parseInt(octal, 8));
       const code = byte ?? short ?? long;

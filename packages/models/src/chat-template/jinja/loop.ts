@@ -39,8 +39,8 @@ export class LoopState {
       length: count,
       depth: this.#depth,
       depth0: this.#depth - 1,
-      previtem: this.#items[index - 1] ?? new Undefined('there is no previous item: it'),
-      nextitem: this.#items[index + 1] ?? new Undefined('there is no next item: it'),
+      previtem: index === 0 ? new Undefined('there is no previous item: it') : this.#items[index - 1]!,
+      nextitem: index === count - 1 ? new Undefined('there is no next item: it') : this.#items[index + 1]!,
     };
     for (const [name, value] of Object.entries(turn)) this.variable.attributes.set(name, value);
   }

@@ -21,9 +21,9 @@ import {
 /** `object.name`: an attribute or method first, then an item, as Jinja looks. */
 export function attribute(object: Value, name: string, budget: Budget): Value {
   if (object instanceof Undefined) object.fail();
-  const found = ownAttribute(object, name, budget);
-  if (found !== undefined) return found;
-  return (object instanceof Dict ? object.get(name) : undefined) ?? missing(object, name);
+  const own = ownAttribute(object, name, budget);
+  const found = own === undefined && object instanceof Dict ? object.get(name) : own;
+  return found === undefined ? missing(object, name) : found;
 }
 
 /** `object[key]`: an item first, then an attribute. */
@@ -38,7 +38,7 @@ export function item(object: Value, key: Value, budget: Budget): Value {
     if (found !== undefined) return found;
   }
   const own = typeof key === 'string' ? ownAttribute(object, key, budget) : undefined;
-  return own ?? missing(object, key);
+  return own === undefined ? missing(object, key) : own;
 }
 
 function missing(object: Value, key: Value): Undefined {
@@ -88,8 +88,9 @@ function dictMethod(dict: Dict, name: string): Value | undefined {
       });
     case 'get':
       return new Callable('get', (args) => {
-        const { key, default: otherwise } = byName('get()', args, ['key', 'default']);
-        return dict.get(key ?? null) ?? otherwise ?? null;
+        const { key = null, default: otherwise = null } = byName('get()', args, ['key', 'default']);
+        const found = dict.get(key);
+        return found === undefined ? otherwise : found;
       });
     case 'copy':
       return new Callable('copy', () => new Dict(dict.entries()));

@@ -43,8 +43,8 @@ function condition(stream: TokenStream): Expression {
   let expression = or(stream);
   while (stream.takeName('if')) {
     const test = or(stream);
-    const otherwise = stream.takeName('else') ? stream.nested(() => condition(stream)) : undefined;
-    expression = { kind: 'condition', test, then: expression, otherwise };
+    const whenFalse = stream.takeName('else') ? stream.nested(() => condition(stream)) : undefined;
+    expression = { kind: 'condition', test, whenTrue: expression, whenFalse };
   }
   return expression;
 }

@@ -27,9 +27,8 @@ export function representation(value: Value): string {
   }
   if (value instanceof DictView) return `dict_${value.kind}(${representation(value.items())})`;
   if (value instanceof Range) {
-    const bounds = [value.start, value.start + value.length * value.step];
-    if (value.length === 0 || value.step !== 1) unsupported('a printed range with steps');
-    return `range(${bounds.join(', ')})`;
+    const parts = [value.start, value.stop, ...(value.step === 1 ? [] : [value.step])];
+    return `range(${parts.join(', ')})`;
   }
   if (value instanceof Undefined) return 'Undefined';
   return unsupported('the printed form of a function, namespace or generator');

@@ -71,18 +71,19 @@ export function itemAt(value: Value, index: number): Value | undefined {
   return Array.isArray(list) ? (list as readonly Value[]).at(index) : undefined;
 }
 
-/** `value[start:stop:step]`. */
+/** `value[start:stop:step]` of a list, tuple, text or range. @throws JinjaError for anything else. */
 export function slice(
   value: Value,
   [start, stop, step]: readonly [number | undefined, number | undefined, number | undefined],
   budget: Budget,
 ): Value {
-  if (typeof value !== 'string' && !Array.isArray(value) && !(value instanceof Tuple)) {
-    throw new JinjaError(`'${typeName(value)}' object cannot be sliced`);
-  }
-  const all = items(value, budget);
+  const isSliceable =
+    typeof value === 'string' || Array.isArray(value) || value instanceof Tuple || value instanceof Range;
+  if (value instanceof Undefined) value.fail();
+  if (!isSliceable) throw new JinjaError(`'${typeName(value)}' object cannot be sliced`);
   const by = step ?? 1;
   if (by === 0) throw new JinjaError('slice step cannot be zero');
+  const all = value instanceof Range ? value : items(value, budget);
   const bound = (at: number | undefined, missing: number): number => {
     if (at === undefined) return missing;
     const low = by < 0 ? -1 : 0;
@@ -91,6 +92,7 @@ export function slice(
   };
   const from = bound(start, by < 0 ? all.length - 1 : 0);
   const to = bound(stop, by < 0 ? -1 : all.length);
+  if (all instanceof Range) return new Range(all.at(from), all.at(to), all.step * by);
   const taken: Value[] = [];
   for (let at = from; by > 0 ? at < to : at > to; at += by) taken.push(all[at]!);
   if (typeof value === 'string') return taken.join('');

@@ -55,8 +55,8 @@ export type Expression =
   | {
       readonly kind: 'condition';
       readonly test: Expression;
-      readonly then: Expression;
-      readonly otherwise: Expression | undefined;
+      readonly whenTrue: Expression;
+      readonly whenFalse: Expression | undefined;
     };
 
 export type Comparison = '==' | '!=' | '<' | '<=' | '>' | '>=' | 'in' | 'not in';

@@ -1,6 +1,7 @@
 import type { Budget } from './budget.ts';
 import { equal, numeric, order } from './comparing.ts';
 import { JinjaError, unsupported } from './jinja-error.ts';
+import { text } from './printing.ts';
 import { contains } from './sequences.ts';
 import { Callable, Dict, DictView, Float, Iterator, Range, Tuple, Undefined, type Value } from './values.ts';
 
@@ -28,6 +29,11 @@ function remainder(value: Value, divisor: number): number {
   return number % divisor;
 }
 
+/** Of the printed value, as Jinja has it. */
+function hasCase(printed: string, right: RegExp, wrong: RegExp): boolean {
+  return right.test(printed) && !wrong.test(printed);
+}
+
 function same(left: Value, right: Value): boolean {
   if (typeof left === 'string' || typeof left === 'number' || left instanceof Float) {
     unsupported("'sameas' of texts and numbers");
@@ -49,7 +55,7 @@ const tests: Readonly<Record<string, Test>> = {
   mapping: (value) => value instanceof Dict,
   sequence: isSequence,
   iterable: isIterable,
-  callable: (value) => value instanceof Callable,
+  callable: (value) => value instanceof Callable || value instanceof Undefined,
   odd: (value) => remainder(value, 2) !== 0 && Math.abs(remainder(value, 2)) === 1,
   even: (value) => remainder(value, 2) === 0,
   divisibleby: (value, by) => remainder(value, numeric(by) ?? 0) === 0,
@@ -61,10 +67,8 @@ const tests: Readonly<Record<string, Test>> = {
   gt: (value, other) => order(value, other, '>') > 0,
   ge: (value, other) => order(value, other, '>=') >= 0,
   sameas: same,
-  lower: (value) =>
-    typeof value === 'string' && /\p{Lowercase}/u.test(value) && !/[\p{Uppercase}\p{Lt}]/u.test(value),
-  upper: (value) =>
-    typeof value === 'string' && /\p{Uppercase}/u.test(value) && !/[\p{Lowercase}\p{Lt}]/u.test(value),
+  lower: (value) => hasCase(text(value), /\p{Lowercase}/u, /[\p{Uppercase}\p{Lt}]/u),
+  upper: (value) => hasCase(text(value), /\p{Uppercase}/u, /[\p{Lowercase}\p{Lt}]/u),
 };
 
 const synonyms: Readonly<Record<string, string>> = {

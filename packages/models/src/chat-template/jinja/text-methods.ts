@@ -50,6 +50,7 @@ function title(text: string): string {
   return result;
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: Python ends lines there too
 const lineEnds = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/g;
 
 /** `str.splitlines`: the lines, without an empty one behind the last line end. */
@@ -95,7 +96,7 @@ function splitSpacesFromEnd(text: string, most: number): string[] {
   const parts: string[] = [];
   let rest = stripEnd(text);
   while (rest !== '' && parts.length < most) {
-    const word = new RegExp(`[^]*${whitespace}`).exec(rest)?.[0].length ?? -1;
+    const word = new RegExp(`[\\s\\S]*${whitespace}`).exec(rest)?.[0].length ?? -1;
     if (word === -1) break;
     parts.unshift(rest.slice(word));
     rest = stripEnd(rest.slice(0, word));

@@ -85,10 +85,12 @@ export class DictView {
 /** `range(...)`: as long as it says, without its members in memory. */
 export class Range {
   readonly start: number;
+  readonly stop: number;
   readonly step: number;
   readonly length: number;
   constructor(start: number, stop: number, step: number) {
     this.start = start;
+    this.stop = stop;
     this.step = step;
     this.length = Math.max(0, Math.ceil((stop - start) / step));
   }
@@ -168,6 +170,7 @@ function hash(key: Value): string {
   if (typeof key === 'number') return `n${key}`;
   if (key instanceof Float) return `n${key.value}`;
   if (key === null) return 'None';
+  if (key instanceof Undefined) return 'Undefined';
   if (key instanceof Tuple) return `(${key.items.map((item) => JSON.stringify(hash(item))).join()})`;
   throw new JinjaError(`unhashable type: '${typeName(key)}'`);
 }
