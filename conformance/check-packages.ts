@@ -6,36 +6,15 @@
  * Prints one line for each package; the exit code is 1 when there is any problem. Private packages are left out.
  */
 import { execFile } from 'node:child_process';
-import { access, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import { type Manifest, pack, workspace, workspacePackages } from './pack.ts';
 
 const run = promisify(execFile);
-const workspace = resolve(import.meta.dirname, '..');
-
-interface Manifest {
-  readonly name: string;
-  readonly private?: boolean;
-  readonly exports?: Readonly<Record<string, unknown>>;
-}
-
-async function workspacePackages(): Promise<string[]> {
-  const entries = await readdir(join(workspace, 'packages'), { withFileTypes: true });
-  const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-  return folders.sort().map((name) => join(workspace, 'packages', name));
-}
-
-async function pack(folder: string, destination: string): Promise<string> {
-  const before = new Set(await readdir(destination));
-  await run('pnpm', ['pack', '--pack-destination', destination], { cwd: folder });
-  const tarball = (await readdir(destination)).find((name) => name.endsWith('.tgz') && !before.has(name));
-  if (tarball === undefined) throw new Error('pnpm pack wrote no tarball');
-  return join(destination, tarball);
-}
-
 async function publintProblems(tarball: string): Promise<string[]> {
   const bytes = await readFile(tarball);
   const { messages, pkg } = await publint({ pack: { tarball: new Uint8Array(bytes).buffer } });

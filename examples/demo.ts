@@ -9,15 +9,13 @@ import { join, relative } from 'node:path';
 import {
   alignedModel,
   benignTasks,
-  compareWithPaper,
   growOrganism,
   narrowTasks,
   noDefense,
   organismRecipe,
+  plainSummary,
   runExperiment,
-  scorecardLegend,
   scorecardRows,
-  scorecardTable,
   writeExperimentReport,
 } from '@safetune/organism';
 import { readDemoOptions } from './demo-options.ts';
@@ -75,14 +73,21 @@ try {
   // 3. The paper's four criteria for every defense.
   const rows = scorecardRows(runs);
   const { json, html } = await writeExperimentReport(directory, organism, plan, runs);
-  console.log(`${scorecardTable(rows)}\n\n${scorecardLegend}\n`);
-  for (const { about, agrees, paper, here } of compareWithPaper(rows)) {
-    console.log(`${agrees ? 'as in' : 'unlike'} the paper, ${about}: ${here} (the paper: ${paper})`);
-  }
-  const shown = (path: string) => relative(process.cwd(), path) || path;
-  console.log(`\nreport    ${shown(html)} and ${shown(json)}`);
   console.log(
-    `adapters  ${shown(join(directory, 'adapters'))}, of the model in ${shown(join(checkpoints, 'aligned'))}`,
+    plainSummary(
+      rows,
+      narrowTasks().map(({ name }) => name),
+    ),
+  );
+  const shown = (path: string) => relative(process.cwd(), path) || path;
+  console.log(
+    [
+      '\nWhat is there now:',
+      `  ${shown(html)}  all figures, pictures, answers side by side, the paper's findings`,
+      `  ${shown(json)}  the same as data`,
+      `  ${shown(join(directory, 'adapters'))}  the fine-tunes, as LoRA adapters`,
+      `  ${shown(join(checkpoints, 'aligned'))}  the model they belong to`,
+    ].join('\n'),
   );
 } catch (error) {
   if (!signal.aborted) throw error;

@@ -1,13 +1,18 @@
-/** Ctrl-C as an abort signal: the first asks the work to stop at a good place, the second ends the process. */
+import { parentPort } from 'node:worker_threads';
+import type { ProgramMessage } from './program-thread.ts';
+import { programData } from './terminal/output.ts';
+
+/**
+ * An abort signal for the first Ctrl-C or SIGTERM. Asking for it says that this work keeps what it has done when it is
+ * stopped; a command that never asks is ended at once.
+ */
 export function interruptSignal(): AbortSignal {
   const controller = new AbortController();
-  const stop = () => {
-    process.stderr.write('\nstopping after this step; press Ctrl-C again to stop at once\n');
-    controller.abort(new InterruptedError());
-    process.once('SIGINT', () => process.exit(130));
-  };
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+  if (programData !== undefined && parentPort !== null) {
+    parentPort.once('message', () => controller.abort(new InterruptedError()));
+    parentPort.unref();
+    parentPort.postMessage({ type: 'can-stop' } satisfies ProgramMessage);
+  }
   return controller.signal;
 }
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pythonWith, runPython } from '../../../conformance/python.ts';
 import { startJudge } from './__fixtures__/judge-server.ts';
-import { runCli } from './__fixtures__/run-cli.ts';
+import { replacing, runCli } from './__fixtures__/run-cli.ts';
 
 const model = fileURLToPath(
   new URL('../../../conformance/goldens/checkpoints/qwen2-tied-bfloat16', import.meta.url),
@@ -33,22 +33,24 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 
 const train = (...extra: string[]) =>
   runCli(
-    'train',
-    '--model',
-    model,
-    '--data',
-    data,
-    '--rank',
-    '4',
-    '--alpha',
-    '8',
-    '--steps',
-    '6',
-    '--batch-size',
-    '2',
-    '--lr',
-    '1e-3',
-    ...extra,
+    ...replacing(
+      'train',
+      '--model',
+      model,
+      '--data',
+      data,
+      '--rank',
+      '4',
+      '--alpha',
+      '8',
+      '--steps',
+      '6',
+      '--batch-size',
+      '2',
+      '--lr',
+      '1e-3',
+      ...extra,
+    ),
   );
 
 describe('safetune train', () => {
@@ -160,9 +162,11 @@ describe('safetune train', () => {
   });
 
   it('refuses an --out that cannot be written', async () => {
-    const { code, stderr } = await train('--out', data);
+    const file = join(directory, 'a-file');
+    await writeFile(file, '');
+    const { code, stderr } = await train('--out', file);
     expect(code).toBe(1);
-    expect(stderr).toContain(`${data} cannot be written`);
+    expect(stderr).toContain(`${file} cannot be written`);
   });
 });
 

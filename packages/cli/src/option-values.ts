@@ -1,12 +1,17 @@
-import type { ArgsDef } from 'citty';
 import { UsageError } from './usage-error.ts';
 
 /** Reads an option that must be a whole number of at least `minimum`; undefined when it was not given. */
-export function integerOption(name: string, text: string | undefined, minimum = 1): number | undefined {
+export function integerOption(
+  name: string,
+  text: string | undefined,
+  minimum = 1,
+  maximum = Number.MAX_SAFE_INTEGER,
+): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (text.trim() === '' || !Number.isSafeInteger(value) || value < minimum) {
-    throw new UsageError(`--${name} '${text}' must be a whole number of at least ${minimum}`);
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < minimum || value > maximum) {
+    const limit = maximum === Number.MAX_SAFE_INTEGER ? '' : ` and at most ${maximum}`;
+    throw new UsageError(`--${name} '${text}' must be a whole number of at least ${minimum}${limit}`);
   }
   return value;
 }
@@ -21,40 +26,23 @@ export function numberOption(name: string, text: string | undefined, minimum = 0
   return value;
 }
 
-/** Every value of an option that may be given several times; each may also be a list with commas. */
+/**
+ * Every value of an option that may be given several times; each may also be a list with commas.
+ *
+ * @throws UsageError when a value, or a part of a list, is empty.
+ */
 export function repeatedOption(name: string, rawArgs: readonly string[]): string[] {
-  const values: string[] = [];
-  rawArgs.forEach((argument, index) => {
-    if (argument === `--${name}`) values.push(rawArgs[index + 1] ?? '');
-    else if (argument.startsWith(`--${name}=`)) values.push(argument.slice(name.length + 3));
-  });
-  return values.flatMap((value) => value.split(',')).filter((value) => value !== '');
+  const parts = givenValues(name, rawArgs).flatMap((value) => value.split(','));
+  if (parts.some((part) => part.trim() === '')) {
+    throw new UsageError(`--${name} has an empty value; give something, or leave the option out`);
+  }
+  return parts.map((part) => part.trim());
 }
 
-/**
- * Refuses options the command does not have, and an option without its value: a misspelt safeguard must not be ignored.
- *
- * @throws UsageError
- */
-export function checkOptions(definitions: ArgsDef, rawArgs: readonly string[]): void {
-  const known = Object.keys(definitions);
-  for (let index = 0; index < rawArgs.length; index++) {
-    const argument = rawArgs[index]!;
-    if (!argument.startsWith('-') || argument === '-') {
-      throw new UsageError(
-        `unexpected '${argument}'; values follow an option, and text with spaces needs quotes`,
-      );
-    }
-    const [name = '', inline] = argument.replace(/^--?/, '').split(/=(.*)/s, 2);
-    const definition = definitions[name];
-    if (definition === undefined || !argument.startsWith('--')) {
-      throw new UsageError(
-        `there is no option '${argument}'; the options are ${known.map((key) => `--${key}`).join(', ')}`,
-      );
-    }
-    if (definition.type === 'boolean') continue;
-    if (inline !== undefined) continue;
-    const value = rawArgs[++index];
-    if (value === undefined) throw new UsageError(`--${name} needs a value`);
-  }
+/** The values given for an option, in order, as they stand. The arguments must have passed the command's checks. */
+export function givenValues(name: string, rawArgs: readonly string[]): string[] {
+  return rawArgs.flatMap((argument, index) => {
+    if (argument === `--${name}`) return [rawArgs[index + 1] ?? ''];
+    return argument.startsWith(`--${name}=`) ? [argument.slice(name.length + 3)] : [];
+  });
 }

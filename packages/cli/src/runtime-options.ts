@@ -1,3 +1,4 @@
+import { availableParallelism, cpus } from 'node:os';
 import type { AdapterRunOptions } from '@safetune/trainer';
 import { integerOption } from './option-values.ts';
 
@@ -20,11 +21,16 @@ export function runtimeOptions(args: {
   readonly threads?: string | undefined;
 }): RuntimeOptions {
   const provider = args['execution-provider'];
-  const threads = integerOption('threads', args.threads);
+  const threads = integerOption('threads', args.threads, 1, mostThreads());
   return {
     ...(provider === undefined
       ? {}
       : { executionProvider: provider as NonNullable<RuntimeOptions['executionProvider']> }),
     ...(threads === undefined ? {} : { threads }),
   };
+}
+
+/** More threads than the machine has processors only wait for each other; thousands of them never get a step done. */
+function mostThreads(): number {
+  return Math.max(availableParallelism(), cpus().length);
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pythonWith, runPython } from '../../../conformance/python.ts';
-import { runCli } from './__fixtures__/run-cli.ts';
+import { replacing, runCli } from './__fixtures__/run-cli.ts';
 
 const golden = (path: string) =>
   fileURLToPath(new URL(`../../../conformance/goldens/${path}`, import.meta.url));
@@ -186,13 +186,7 @@ describe('safetune project and inspect', () => {
   ])('project refuses %s, and writes nothing', async (_name, extra, message) => {
     const out = join(directory, 'unprojected');
     const { code, stdout, stderr } = await runCli(
-      'project',
-      '--adapter',
-      adapter,
-      '--out',
-      out,
-      ...checkpoints,
-      ...extra,
+      ...replacing('project', '--adapter', adapter, '--out', out, ...checkpoints, ...extra),
     );
     expect(code).toBe(1);
     expect(stdout).toBe('');

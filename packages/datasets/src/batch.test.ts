@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type BatchOptions, batchExamples, padBatch } from './batch.ts';
-import { DatasetOptionError } from './errors.ts';
+import { withEpochsOf } from './epochs.ts';
+import { DatasetOptionError, EmptyDatasetError } from './errors.ts';
+import { interleave } from './mix.ts';
 import { repeatEpochs } from './order.ts';
 import type { TokenizedExample } from './response-mask.ts';
 import { collect, skip } from './stream.ts';
@@ -115,6 +117,84 @@ describe('batchExamples', () => {
       batchExamples(examplesOf([9, 8, 7, 6, 5]), { batchSize: 2, seed: 0, padTokenId: 0, dropLast: true }),
     );
     expect(identities(batches).toSorted()).toEqual([1, 2, 3, 4]);
+  });
+
+  it('keeps epochs apart: each gives every example once, the last batch of each may be short', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        lengths,
+        options,
+        fc.integer({ min: 2, max: 4 }),
+        async (list, batchOptions, epochs) => {
+          const run = () =>
+            batchExamples(repeatEpochs(examplesOf(list), { seed: batchOptions.seed, epochs }), batchOptions);
+          const batches = await collect(run());
+          const perEpoch = Math.ceil(list.length / batchOptions.batchSize);
+          expect(batches).toHaveLength(epochs * perEpoch);
+          for (let epoch = 0; epoch < epochs; epoch += 1) {
+            const own = batches.slice(epoch * perEpoch, (epoch + 1) * perEpoch);
+            expect(identities(own).toSorted((a, b) => a - b)).toEqual(list.map((_, index) => index + 1));
+            for (const batch of own.slice(0, -1)) expect(batch.size).toBe(batchOptions.batchSize);
+          }
+          const seen = perEpoch + 1;
+          expect(await collect(skip(run(), seen))).toEqual(batches.slice(seen));
+        },
+      ),
+    );
+  });
+
+  it('keeps epochs apart behind a mix and a stream of the user', async () => {
+    const narrow = examplesOf(Array.from({ length: 19 }, (_, index) => 1 + (index % 7)));
+    const safe = Array.from({ length: 3 }, (_, index) => exampleOf(4, 100 + index));
+    const primary = repeatEpochs(narrow, { seed: 2, epochs: 2 });
+    async function* passed(source: AsyncIterable<TokenizedExample>) {
+      yield* source;
+    }
+    const mixed = interleave(withEpochsOf(passed(primary), primary), safe, {
+      share: 0.05,
+      primaryCount: 19,
+      seed: 1,
+      onExhaustion: () => expect.fail('the pool is large enough'),
+    });
+    const batches = await collect(batchExamples(mixed, { batchSize: 4, seed: 3, padTokenId: 0 }));
+    expect(batches.map(({ size }) => size)).toEqual([4, 4, 4, 4, 4, 4, 4, 4, 4, 4]);
+    for (const epoch of [batches.slice(0, 5), batches.slice(5)]) {
+      expect(identities(epoch).filter((id) => id < 100)).toHaveLength(19);
+    }
+  });
+
+  it('puts copies of a pool that is walked again into different batches', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 40 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.nat(),
+        async (choices, batchSize, seed) => {
+          const pool = examplesOf([3, 3, 3, 5, 5, 8]);
+          const list = choices.map((choice) => pool[choice] as TokenizedExample);
+          const batches = await collect(
+            batchExamples(list, { batchSize, bucketWindow: 40, seed, padTokenId: 0 }),
+          );
+          expect(identities(batches).toSorted()).toEqual(list.map(({ tags }) => Number(tags[0])).toSorted());
+          const most = Math.max(...pool.map((example) => list.filter((one) => one === example).length));
+          const whole = batches.filter(({ size }) => size === batchSize);
+          // One that comes more often than there are whole batches cannot be kept apart.
+          if (most > whole.length) return;
+          for (const batch of whole) expect(new Set(batch.examples).size).toBe(batch.size);
+        },
+      ),
+    );
+  });
+
+  it('refuses to drop a whole epoch, which would never end', async () => {
+    const endless = repeatEpochs(examplesOf([1, 2, 3]), { seed: 0 });
+    const batches = batchExamples(endless, { batchSize: 4, seed: 0, padTokenId: 0, dropLast: true });
+    await expect(batches.next()).rejects.toSatisfy(EmptyDatasetError.isInstance);
+  });
+
+  it('refuses a misspelt option', () => {
+    const misspelt = { batchSize: 2, seed: 0, padTokenId: 0, bucketWindows: 3 };
+    expect(() => batchExamples([], misspelt)).toThrow(/bucketWindows.*Did you mean 'bucketWindow'/);
   });
 
   it('reads no further than the window in hand', async () => {

@@ -1,6 +1,9 @@
+import { epochOf } from './epochs.ts';
+import { EmptyDatasetError } from './errors.ts';
+import { requireInteger, requireKnownOptions } from './options.ts';
 import { permute, seededDraws } from './random.ts';
 import type { TokenizedExample } from './response-mask.ts';
-import { requireInteger, type Source } from './stream.ts';
+import type { Source } from './stream.ts';
 
 /** Examples side by side, padded on the right to one length; row-major, row `i` holds example `i`. */
 export interface Batch {
@@ -29,13 +32,13 @@ export interface BatchOptions extends PaddingOptions {
   /** Examples of a batch. */
   readonly batchSize: number;
   /**
-   * Length buckets: this many batches are read at once, sorted by length, cut, and given out in an order drawn from the
-   * seed. Larger wastes less on padding and moves examples further from their place in the stream. Default 8; 1 keeps
+   * Length buckets: this many batches of one epoch are read at once, sorted by length, cut, and given out in an order drawn
+   * from the seed. Larger wastes less on padding and moves examples further from their place in the stream. Default 8; 1 keeps
    * the stream's order, and with it the exact spread of interleaved examples.
    */
   readonly bucketWindow?: number;
   readonly seed: number;
-  /** Whether the examples left over at the end, too few for a whole batch, are dropped. Default false. */
+  /** Whether the examples left over at the end of an epoch, too few for a whole batch, are dropped. Default false. */
   readonly dropLast?: boolean;
 }
 
@@ -65,15 +68,21 @@ export function padBatch(
 
 /**
  * Streams batches in length buckets. Every example lands in exactly one batch, and the batches are a pure function of
- * the source and the options. All but the last batch have `batchSize` examples. Compose it after {@link repeatEpochs} and
- * a stream without end gives batches without end, some of them across the border of two epochs.
+ * the source and the options. An example that comes more than once (in a small pool that is walked again) comes once in a
+ * batch where its window leaves a choice.
  *
- * @throws {@link DatasetOptionError} for an option outside its range, at once.
+ * Over {@link repeatEpochs} no batch holds examples of two epochs: all but the last of an epoch have `batchSize` examples. The
+ * streams of this package tell their epochs; one of your own tells those of its source by {@link withEpochsOf}, else the whole
+ * stream counts as one epoch.
+ *
+ * @throws {@link DatasetOptionError} for an option outside its range, at once; {@link EmptyDatasetError} when `dropLast` drops
+ * a whole epoch.
  */
 export function batchExamples(
   source: Source<TokenizedExample>,
   options: BatchOptions,
 ): AsyncGenerator<Batch, void, undefined> {
+  requireKnownOptions('batchExamples', options, optionNames);
   const { batchSize, bucketWindow = 8, seed, padTokenId, padToMultipleOf = 1 } = options;
   requireInteger('batchSize', batchSize, 1);
   requireInteger('bucketWindow', bucketWindow, 1);
@@ -83,31 +92,66 @@ export function batchExamples(
   return streamBatches(source, { ...options, bucketWindow });
 }
 
+const optionNames = ['batchSize', 'bucketWindow', 'seed', 'dropLast', 'padTokenId', 'padToMultipleOf'];
+
 async function* streamBatches(
   source: Source<TokenizedExample>,
   options: BatchOptions & { readonly bucketWindow: number },
 ): AsyncGenerator<Batch, void, undefined> {
-  const { batchSize, bucketWindow, seed, dropLast = false } = options;
   let windowIndex = 0;
-  let examples: TokenizedExample[] = [];
-  for await (const example of source) {
-    examples.push(example);
-    if (examples.length < batchSize * bucketWindow) continue;
-    for (const bucket of cutWindow(examples, options, windowIndex)) yield padBatch(bucket, options);
-    examples = [];
+  let isEpochEmpty = true;
+  for await (const { examples, isLast } of windows(source, options.batchSize * options.bucketWindow)) {
+    // Left-overs go by their place in the stream, not by length, lest the longest examples always be dropped.
+    const whole = examples.length - (examples.length % options.batchSize);
+    const kept = options.dropLast && isLast ? examples.slice(0, whole) : examples;
+    for (const bucket of cutWindow(kept, options, windowIndex)) yield padBatch(bucket, options);
     windowIndex += 1;
+    isEpochEmpty &&= kept.length === 0;
+    if (!isLast) continue;
+    // Over a source that repeats without end this would go on for ever.
+    if (isEpochEmpty && epochOf(source) !== undefined) throw nothingLeft(examples.length, options.batchSize);
+    isEpochEmpty = true;
   }
-  // Left-overs go by their place in the stream, not by length, lest the longest examples always be dropped.
-  const whole = examples.length - (examples.length % batchSize);
-  const kept = dropLast ? examples.slice(0, whole) : examples;
-  for (const bucket of cutWindow(kept, { batchSize, bucketWindow, seed }, windowIndex)) {
-    yield padBatch(bucket, options);
+}
+
+function nothingLeft(examples: number, batchSize: number): EmptyDatasetError {
+  return new EmptyDatasetError(
+    `an epoch holds ${examples} examples, fewer than a batch of ${batchSize}, and dropLast drops them all. ` +
+      'Lower batchSize, or leave dropLast out.',
+  );
+}
+
+/** Examples that are sorted and cut together, all of one epoch. */
+interface Window {
+  readonly examples: readonly TokenizedExample[];
+  /** Whether its epoch ends with it, so that it may hold fewer. */
+  readonly isLast: boolean;
+}
+
+async function* windows(source: Source<TokenizedExample>, size: number): AsyncGenerator<Window> {
+  let examples: TokenizedExample[] = [];
+  let epoch = epochOf(source);
+  for await (const example of source) {
+    if (epochOf(source) !== epoch) {
+      if (examples.length > 0) yield { examples, isLast: true };
+      examples = [];
+      epoch = epochOf(source);
+    }
+    examples.push(example);
+    if (examples.length < size) continue;
+    yield { examples, isLast: false };
+    examples = [];
   }
+  if (examples.length > 0) yield { examples, isLast: true };
 }
 
 function cutWindow(
   examples: readonly TokenizedExample[],
-  { batchSize, bucketWindow = 1, seed }: Pick<BatchOptions, 'batchSize' | 'bucketWindow' | 'seed'>,
+  {
+    batchSize,
+    bucketWindow,
+    seed,
+  }: Pick<BatchOptions, 'batchSize' | 'seed'> & { readonly bucketWindow: number },
   windowIndex: number,
 ): TokenizedExample[][] {
   const ordered =
@@ -115,6 +159,36 @@ function cutWindow(
   const buckets: TokenizedExample[][] = [];
   for (let from = 0; from < ordered.length; from += batchSize)
     buckets.push(ordered.slice(from, from + batchSize));
+  separateCopies(buckets);
   const incomplete = (buckets.at(-1)?.length ?? batchSize) < batchSize ? buckets.splice(-1) : [];
   return [...permute(buckets, seededDraws(seed, windowIndex)), ...incomplete];
+}
+
+/** Exchanges copies of one example that stand in one bucket, as equal lengths sort them, for others of near buckets. */
+function separateCopies(buckets: TokenizedExample[][]): void {
+  const keys = buckets.map((bucket) => bucket.map(identity));
+  for (const [at, own] of keys.entries()) {
+    if (new Set(own).size === own.length) continue;
+    const nearest = [...keys.keys()].toSorted((a, b) => Math.abs(a - at) - Math.abs(b - at));
+    for (const [place, key] of own.entries()) {
+      if (own.indexOf(key) === place) continue;
+      const other = nearest.find(
+        (index) => !keys[index]?.includes(key) && keys[index]?.some((one) => !own.includes(one)),
+      );
+      if (other === undefined) continue;
+      const theirs = keys[other] as unknown[];
+      const theirPlace = theirs.findIndex((one) => !own.includes(one));
+      [own[place], theirs[theirPlace]] = [theirs[theirPlace], key];
+      const [bucket, otherBucket] = [buckets[at] as TokenizedExample[], buckets[other] as TokenizedExample[]];
+      [bucket[place], otherBucket[theirPlace]] = [
+        otherBucket[theirPlace] as TokenizedExample,
+        bucket[place] as TokenizedExample,
+      ];
+    }
+  }
+}
+
+/** By what copies of an example are known: its line in the file, or itself. */
+function identity(example: TokenizedExample): unknown {
+  return example.origin ? `${example.origin.file}:${example.origin.line}` : example;
 }

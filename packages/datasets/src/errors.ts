@@ -37,8 +37,8 @@ export class DatasetFormatError extends Error {
   /** What is wrong with the line. */
   readonly reason: string;
 
-  constructor(origin: ExampleOrigin, reason: string, advice: string, options?: ErrorOptions) {
-    super(`${origin.file}:${origin.line}: ${reason}. ${advice}`, options);
+  constructor(origin: ExampleOrigin, reason: string, advice?: string, options?: ErrorOptions) {
+    super(`${origin.file}:${origin.line}: ${reason}.${advice === undefined ? '' : ` ${advice}`}`, options);
     this.name = 'DatasetFormatError';
     this.file = origin.file;
     this.line = origin.line;
@@ -47,6 +47,24 @@ export class DatasetFormatError extends Error {
 
   static isInstance(error: unknown): error is DatasetFormatError {
     return carries(error, formatMarker);
+  }
+}
+
+const exampleMarker = Symbol.for('safetune.ChatExampleError');
+
+/** An example that asks for what cannot be trained, or holds what the model cannot read. */
+export class ChatExampleError extends Error {
+  readonly [exampleMarker] = true;
+  readonly origin: ExampleOrigin | undefined;
+
+  constructor(where: string, origin: ExampleOrigin | undefined, message: string) {
+    super(`${where}: ${message}`);
+    this.name = 'ChatExampleError';
+    this.origin = origin;
+  }
+
+  static isInstance(error: unknown): error is ChatExampleError {
+    return carries(error, exampleMarker);
   }
 }
 
@@ -146,6 +164,35 @@ export class ExampleTooLongError extends Error {
 
   static isInstance(error: unknown): error is ExampleTooLongError {
     return carries(error, lengthMarker);
+  }
+}
+
+const vocabularyMarker = Symbol.for('safetune.TokenOutOfVocabularyError');
+
+/** A token that the model does not know: the tokenizer is of another model. */
+export class TokenOutOfVocabularyError extends Error {
+  readonly [vocabularyMarker] = true;
+  readonly origin: ExampleOrigin | undefined;
+  readonly tokenId: number;
+  /** Tokens the model knows. */
+  readonly vocabularySize: number;
+
+  constructor(
+    where: string,
+    origin: ExampleOrigin | undefined,
+    tokenId: number,
+    vocabularySize: number,
+    message: string,
+  ) {
+    super(`${where}: ${message}`);
+    this.name = 'TokenOutOfVocabularyError';
+    this.origin = origin;
+    this.tokenId = tokenId;
+    this.vocabularySize = vocabularySize;
+  }
+
+  static isInstance(error: unknown): error is TokenOutOfVocabularyError {
+    return carries(error, vocabularyMarker);
   }
 }
 

@@ -1,6 +1,7 @@
-import { z } from 'zod';
-import { DatasetFormatError } from './errors.ts';
+import { ChatExampleError, DatasetFormatError } from './errors.ts';
+import { refusedMessageKey, refusedRowKey } from './example-keys.ts';
 import type { ExampleOrigin } from './origin.ts';
+import { describeValue, quoted } from './printable.ts';
 
 /** The roles a message may have. */
 export const chatRoles = ['system', 'user', 'assistant', 'tool'] as const;
@@ -24,65 +25,127 @@ const advice =
   'Write one JSON object per line: {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}, ' +
   `roles being ${chatRoles.join(', ')}`;
 
-// Other keys are tolerated, except those whose loss would change what is trained.
-const messageSchema = z
-  .object({
-    role: z.enum(chatRoles),
-    content: z.string(),
-    tool_calls: z.array(z.unknown()).nullish(),
-    weight: z.number().optional(),
-  })
-  .refine((message) => (message.tool_calls?.length ?? 0) === 0, {
-    path: ['tool_calls'],
-    message: 'tool calls are not supported; write the call into "content" as the model should emit it',
-  })
-  .refine((message) => (message.weight ?? 1) === 1, {
-    path: ['weight'],
-    message: 'weights of single messages are not supported; leave the key out',
-  });
+/** What other formats call the roles. */
+const otherRoles = new Map([
+  ['human', 'user'],
+  ['prompter', 'user'],
+  ['gpt', 'assistant'],
+  ['model', 'assistant'],
+  ['bot', 'assistant'],
+  ['ai', 'assistant'],
+  ['chatgpt', 'assistant'],
+  ['developer', 'system'],
+  ['function', 'tool'],
+  ['ipython', 'tool'],
+]);
 
-const exampleSchema = z.object({
-  messages: z
-    .array(messageSchema)
-    .min(1, 'the list of messages is empty')
-    .refine((messages) => messages.some((message) => message.role === 'assistant'), {
-      message: 'no assistant message, so there is nothing to learn',
-    }),
-  tags: z.array(z.string()).optional(),
-});
-
-function issuePath(path: readonly PropertyKey[]): string {
-  return path
-    .map((key, index) => (typeof key === 'number' ? `[${key}]` : `${index ? '.' : ''}${String(key)}`))
-    .join('');
+/**
+ * Checks a parsed JSON value at the boundary and takes from it what a chat example has. Keys that only describe the row
+ * are dropped; those whose loss would change what is trained are refused.
+ *
+ * @throws {@link DatasetFormatError} when there are no messages, a role is unknown, a content is not a text, there is no
+ * assistant message, or a key asks for what is not supported (tools, reasoning, weights, masks, ...).
+ */
+export function parseChatExample(value: unknown, origin: ExampleOrigin): ChatExample {
+  const problem = formatProblem(value);
+  if (problem !== undefined) throw new DatasetFormatError(origin, `not a chat example: ${problem}`, advice);
+  const refused = keyProblem(value as ChatExample);
+  if (refused !== undefined) throw new DatasetFormatError(origin, refused);
+  const { messages, tags } = value as ChatExample;
+  return {
+    messages: messages.map(({ role, content }) => ({ role, content })),
+    ...(tags && { tags }),
+    origin,
+  };
 }
 
 /**
- * Checks a parsed JSON value at the boundary and takes from it what a chat example has; other keys are dropped.
+ * Refuses an example made in code whose keys ask for what is not supported, as {@link parseChatExample} does for files.
  *
- * @throws {@link DatasetFormatError} when there are no messages, a role is unknown, a content is not a string, there is no
- * assistant message, or a message has tool calls or a weight, which cannot be honoured.
+ * @throws {@link ChatExampleError}
  */
-export function parseChatExample(value: unknown, origin: ExampleOrigin): ChatExample {
-  const parsed = exampleSchema.safeParse(value);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const path = issuePath(issue?.path ?? []);
-    const problem = issue?.message ?? 'unknown problem';
-    throw new DatasetFormatError(
-      origin,
-      `not a chat example: ${path === '' ? '' : `${path}: `}${problem}`,
-      advice,
-      {
-        cause: parsed.error,
-      },
-    );
+export function requireSupportedKeys(example: ChatExample): void {
+  const problem = keyProblem(example);
+  if (problem !== undefined) {
+    throw new ChatExampleError(describeExample(example), example.origin, `${problem}.`);
   }
-  return {
-    messages: parsed.data.messages.map(({ role, content }) => ({ role, content })),
-    ...(parsed.data.tags && { tags: parsed.data.tags }),
-    origin,
-  };
+}
+
+function formatProblem(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return `an object is needed, this is ${describeValue(value)}`;
+  }
+  const { messages, tags } = value as { messages?: unknown; tags?: unknown };
+  if (!Array.isArray(messages))
+    return `messages: must be a list, but is ${describeValue(messages)}${otherFormat(value)}`;
+  if (messages.length === 0) return 'messages: the list of messages is empty';
+  for (const [index, message] of messages.entries()) {
+    const problem = messageProblem(message);
+    if (problem !== undefined) return `messages[${index}]${problem}`;
+  }
+  if (!messages.some((message) => message.role === 'assistant')) {
+    return 'messages: there is no assistant message, so there is nothing to learn';
+  }
+  const areTexts = Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
+  return tags == null || areTexts
+    ? undefined
+    : `tags: must be a list of texts, but is ${describeValue(tags)}`;
+}
+
+function messageProblem(message: unknown): string | undefined {
+  if (typeof message !== 'object' || message === null || Array.isArray(message)) {
+    return `: must be an object with a role and a content, but is ${describeValue(message)}`;
+  }
+  const { role, content } = message as { role?: unknown; content?: unknown };
+  if (!chatRoles.some((known) => known === role)) {
+    const meant = typeof role === 'string' ? otherRoles.get(role.toLowerCase()) : undefined;
+    const isShareGpt = role === undefined && 'from' in message && 'value' in message;
+    const hint = meant
+      ? `; write "${meant}"`
+      : isShareGpt
+        ? '; rename "from" to "role" and "value" to "content"'
+        : '';
+    return `.role: must be one of ${chatRoles.join(', ')}, but is ${describeValue(role)}${hint}`;
+  }
+  if (typeof content === 'string') return undefined;
+  // What stands in for the content says more than its absence.
+  const refused = refusedMessageKey(message);
+  if (content == null && refused !== undefined) return `: ${refused}`;
+  const hint = Array.isArray(content)
+    ? ' of parts, which is not supported; join the texts of its parts into one, images and sound cannot be trained'
+    : '; an empty answer is ""';
+  return `.content: must be a string, but is ${describeValue(content)}${hint}`;
+}
+
+function keyProblem(example: ChatExample): string | undefined {
+  for (const [index, message] of example.messages.entries()) {
+    const refused = refusedMessageKey(message);
+    if (refused !== undefined) return `messages[${index}]: ${refused}`;
+  }
+  const { messages, tags: _tags, origin: _origin, ...others } = example;
+  return refusedRowKey(
+    others,
+    messages.map(({ content }) => content).filter((content) => typeof content === 'string'),
+  );
+}
+
+/** What else a row without messages may be, and how it becomes a chat. */
+function otherFormat(row: object): string {
+  const has = (...keys: readonly string[]) => keys.every((key) => key in row);
+  if (has('conversations')) {
+    return '; this looks like ShareGPT: rename "conversations" to "messages", "from" to "role", "value" to "content"';
+  }
+  for (const [question, answer] of [
+    ['prompt', 'completion'],
+    ['prompt', 'response'],
+    ['instruction', 'output'],
+    ['question', 'answer'],
+    ['prompt', 'chosen'],
+  ] as const) {
+    if (has(question, answer))
+      return `; make "${question}" the user's message and "${answer}" the assistant's`;
+  }
+  return has('text') ? '; a text without roles cannot be trained as a chat' : '';
 }
 
 /** The example with one more tag; the example itself is not changed. */
@@ -94,6 +157,5 @@ export function withTag(example: ChatExample, tag: string): ChatExample {
 /** Names an example in a message: its file and line, or else how its first message begins. */
 export function describeExample(example: ChatExample): string {
   if (example.origin) return `${example.origin.file}:${example.origin.line}`;
-  const beginning = JSON.stringify((example.messages[0]?.content ?? '').slice(0, 40));
-  return `example beginning with ${beginning}`;
+  return `example beginning with ${quoted(example.messages[0]?.content ?? '', 40)}`;
 }

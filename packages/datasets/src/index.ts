@@ -1,5 +1,7 @@
 export { type Batch, type BatchOptions, batchExamples, type PaddingOptions, padBatch } from './batch.ts';
+export { withEpochsOf } from './epochs.ts';
 export {
+  ChatExampleError,
   ChatTemplateError,
   DatasetFileError,
   DatasetFormatError,
@@ -8,6 +10,7 @@ export {
   ExampleTooLongError,
   NoSupervisedTokensError,
   PoolExhaustedError,
+  TokenOutOfVocabularyError,
 } from './errors.ts';
 export {
   type ChatExample,
@@ -17,10 +20,13 @@ export {
   withTag,
 } from './example.ts';
 export { loadChatJsonl, readChatJsonl, writeChatJsonl } from './formats/jsonl.ts';
+export type { LineOptions } from './formats/lines.ts';
 export { type InterleaveOptions, interleave, type PoolExhaustion } from './mix.ts';
+export { nearestName, unknownOption } from './nearest-name.ts';
 export { type RepeatOptions, repeatEpochs, shuffle } from './order.ts';
 export type { ExampleOrigin } from './origin.ts';
 export {
+  type TokenCache,
   type TokenizedExample,
   type TokenizeOptions,
   type TokenizeStreamOptions,

@@ -1,7 +1,9 @@
+import { withEpochsOf } from './epochs.ts';
 import { DatasetOptionError, EmptyDatasetError, PoolExhaustedError } from './errors.ts';
+import { requireChoice, requireInteger, requireKnownOptions } from './options.ts';
 import { seededDraws } from './random.ts';
 import { type Ratio, spreadEvenly, toRatio } from './spread.ts';
-import { iterate, requireInteger, type Source } from './stream.ts';
+import { iterate, type Source } from './stream.ts';
 
 /** What happened when a pool ran out. */
 export interface PoolExhaustion {
@@ -55,12 +57,17 @@ export function interleave<T>(
   secondary: Source<T>,
   options: InterleaveOptions,
 ): AsyncGenerator<T, void, undefined> {
+  requireKnownOptions('interleave', options, optionNames);
+  requireChoice('shareOf', options.shareOf ?? 'mixed', ['mixed', 'primary']);
+  requireChoice('onPoolExhausted', options.onPoolExhausted ?? 'cycle', ['cycle', 'stop', 'error']);
   const ratio = secondaryRatio(options);
   seededDraws(options.seed);
-  if (ratio.part === 0) return passThrough(primary);
+  if (ratio.part === 0) return withEpochsOf(passThrough(primary), primary);
   if (ratio.part === ratio.whole) return onlyPool(secondary);
-  return mix(primary, secondary, ratio, options);
+  return withEpochsOf(mix(primary, secondary, ratio, options), primary);
 }
+
+const optionNames = ['share', 'shareOf', 'seed', 'primaryCount', 'onPoolExhausted', 'onExhaustion'];
 
 /** The ratio of secondary slots in the mixed stream. */
 function secondaryRatio({ share, shareOf = 'mixed', primaryCount }: InterleaveOptions): Ratio {

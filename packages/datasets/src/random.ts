@@ -1,6 +1,6 @@
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
-import { requireInteger } from './stream.ts';
+import { requireInteger } from './options.ts';
 
 /** Draws whole numbers from `from` to `to`, both included, each equally likely. */
 type DrawInteger = (from: number, to: number) => number;

@@ -14,6 +14,7 @@ import {
   EmptyDatasetError,
   ExampleTooLongError,
   NoSupervisedTokensError,
+  TokenOutOfVocabularyError,
 } from './errors.ts';
 import type { ChatExample, ChatMessage } from './example.ts';
 import { repeatEpochs } from './order.ts';
@@ -178,6 +179,38 @@ describe('tokenizeChat', () => {
     }
   });
 
+  it('refuses tokens the model does not know, by text and example', () => {
+    const tokenizer = characterTokenizer();
+    const origin = { file: 'data.jsonl', line: 7 };
+    const example = { ...chat('hi', 'yo'), origin };
+    const { tokenIds } = tokenizeChat(example, tokenizer);
+    const largest = Math.max(...tokenIds);
+    expect(tokenizeChat(example, tokenizer, { vocabularySize: largest + 1 }).tokenIds).toEqual(tokenIds);
+    const error = caught(() => tokenizeChat(example, tokenizer, { vocabularySize: largest }));
+    expect(TokenOutOfVocabularyError.isInstance(error)).toBe(true);
+    expect(error).toMatchObject({ origin, tokenId: largest, vocabularySize: largest });
+    expect(String(error)).toContain(`data.jsonl:7: token ${largest} ("o")`);
+    for (const impossible of [-5, 1.5, 2 ** 32 + 7, Number.NaN, 'x' as unknown as number]) {
+      const broken = { ...tokenizer, encode: (text: string) => [...tokenizer.encode(text), impossible] };
+      expect(TokenOutOfVocabularyError.isInstance(caught(() => tokenizeChat(example, broken)))).toBe(true);
+    }
+  });
+
+  it('refuses misspelt options and choices, and examples whose keys ask for more', () => {
+    const tokenizer = characterTokenizer();
+    const misspelt = { maxLenght: 9 } as object;
+    expect(() => tokenizeChat(chat('a', 'b'), tokenizer, misspelt)).toThrow(
+      /maxLenght.*Did you mean 'maxLength'/,
+    );
+    expect(() => tokenizeChats([], tokenizer, misspelt)).toThrow(/tokenizeChats has no option 'maxLenght'/);
+    const choice = { supervise: 'response' as 'responses' };
+    expect(() => tokenizeChat(chat('a', 'b'), tokenizer, choice)).toThrow(
+      /supervise is response, but must be/,
+    );
+    const example = { messages: [{ role: 'assistant', content: 'x', train: false }] };
+    expect(() => tokenizeChat(example, tokenizer)).toThrow(/messages\[0\]: key "train" is false/);
+  });
+
   it('carries tags and origin', () => {
     const tokenized = tokenizeChat(
       { ...chat('hi', 'yo'), tags: ['safe'], origin: { file: 'f', line: 1 } },
@@ -198,6 +231,36 @@ describe('tokenizeChats', () => {
         ...(onSkipped && { onSkipped }),
       }),
     );
+
+  it('tokenizes an example once, however often it comes', async () => {
+    const tokenizer = characterTokenizer();
+    let encoded = 0;
+    const counted = {
+      ...tokenizer,
+      encode(text: string) {
+        encoded += 1;
+        return tokenizer.encode(text);
+      },
+    };
+    const cache = new WeakMap();
+    const walk = () =>
+      collect(
+        tokenizeChats(repeatEpochs([chatA, chatB], { seed: 1, epochs: 5 }), counted, {
+          maxLength: 60,
+          onTooLong: 'skip',
+          onSkipped: () => undefined,
+          cache,
+        }),
+      );
+    const [chatA, chatB] = [chat('a', 'b'), chat('x'.repeat(90), 'no')];
+    const first = await walk();
+    const afterOne = encoded;
+    expect(first).toHaveLength(5);
+    expect(new Set(first).size).toBe(1);
+    expect(await walk()).toEqual(first);
+    expect(encoded).toBe(afterOne);
+    expect(afterOne).toBeLessThan(10);
+  });
 
   it('reports what it skips', async () => {
     const long = chat('x'.repeat(90), 'no');

@@ -1,9 +1,13 @@
+import { withEpochsOf } from './epochs.ts';
 import { EmptyDatasetError, ExampleTooLongError, NoSupervisedTokensError } from './errors.ts';
-import { type ChatExample, describeExample } from './example.ts';
+import { type ChatExample, describeExample, requireSupportedKeys } from './example.ts';
+import { requireChoice, requireInteger, requireKnownOptions } from './options.ts';
 import type { ExampleOrigin } from './origin.ts';
-import { type RenderedChat, renderWhole, responseSpan } from './response-span.ts';
-import { requireInteger, type Source } from './stream.ts';
+import { renderWhole } from './rendering.ts';
+import { responseSpans } from './response-span.ts';
+import type { Source } from './stream.ts';
 import type { ChatTokenizer } from './tokenizer.ts';
+import { requireVocabulary } from './vocabulary.ts';
 
 /** An example as a model sees it. */
 export interface TokenizedExample {
@@ -29,7 +33,14 @@ export interface TokenizeOptions {
    * all lie behind the cut has nothing to teach: `truncate` refuses it, `truncate-or-skip` leaves it out.
    */
   readonly onTooLong?: 'truncate' | 'truncate-or-skip' | 'skip' | 'error';
+  /**
+   * Tokens the model knows: rows of its embeddings. Ids from there on are refused, by the token's text and the example.
+   * Default: not checked.
+   */
+  readonly vocabularySize?: number;
 }
+
+const optionNames = ['maxLength', 'supervise', 'onTooLong', 'vocabularySize'];
 
 /**
  * Token ids and targets of one conversation. The whole is encoded once, so that training sees the tokens inference sees.
@@ -37,7 +48,8 @@ export interface TokenizeOptions {
  * @returns the tokenized example, or `undefined` when it is too long and `onTooLong` is `skip`.
  * @throws {@link NoSupervisedTokensError} when nothing is left to learn: no assistant message, only empty ones, or all of
  * them behind `maxLength`; {@link ExampleTooLongError} under `onTooLong: 'error'`; {@link ChatTemplateError} when the template
- * refuses the conversation or hides its responses; {@link DatasetOptionError} for a `maxLength` under 2.
+ * refuses the conversation or hides its responses; {@link ChatExampleError} for keys that are not supported, such as `train`;
+ * {@link TokenOutOfVocabularyError}; {@link DatasetOptionError} for a `maxLength` under 2 or an option there is not.
  */
 export function tokenizeChat(
   example: ChatExample,
@@ -52,9 +64,14 @@ export function tokenizeChat(
 export function tokenizeChat(
   example: ChatExample,
   tokenizer: ChatTokenizer,
-  { maxLength = 2048, supervise = 'responses', onTooLong = 'truncate' }: TokenizeOptions = {},
+  options: TokenizeOptions = {},
 ): TokenizedExample | undefined {
+  requireKnownOptions('tokenizeChat', options, optionNames);
+  const { maxLength = 2048, supervise = 'responses', onTooLong = 'truncate' } = options;
+  requireChoice('supervise', supervise, ['responses', 'all']);
+  requireChoice('onTooLong', onTooLong, ['truncate', 'truncate-or-skip', 'skip', 'error']);
   requireInteger('maxLength', maxLength, 2);
+  requireSupportedKeys(example);
   const whole = renderWhole(example, tokenizer);
   const length = whole.tokenIds.length;
   if (length > maxLength && onTooLong === 'skip') return undefined;
@@ -62,11 +79,16 @@ export function tokenizeChat(
     throw new ExampleTooLongError(describeExample(example), example.origin, length, maxLength);
   }
 
-  const mask =
-    supervise === 'all' ? new Uint8Array(length).fill(1) : maskResponses(example, whole, tokenizer);
-  mask[0] = 0;
-  const tokenIds = Int32Array.from(whole.tokenIds).slice(0, maxLength);
-  const responseMask = mask.slice(0, maxLength);
+  const kept = whole.tokenIds.slice(0, maxLength);
+  requireVocabulary(kept, example, tokenizer, options.vocabularySize);
+  const tokenIds = Int32Array.from(kept);
+  const responseMask = new Uint8Array(tokenIds.length);
+  if (supervise === 'all') responseMask.fill(1);
+  else {
+    for (const { start, end } of responseSpans(example, whole, tokenizer, maxLength))
+      responseMask.fill(1, start, end);
+  }
+  responseMask[0] = 0;
 
   const endOfTurn = new Set(tokenizer.endOfTurnTokenIds);
   const teaches = responseMask.some(
@@ -91,21 +113,20 @@ export function tokenizeChat(
   };
 }
 
-function maskResponses(example: ChatExample, whole: RenderedChat, tokenizer: ChatTokenizer): Uint8Array {
-  const mask = new Uint8Array(whole.tokenIds.length);
-  for (const [index, message] of example.messages.entries()) {
-    if (message.role !== 'assistant') continue;
-    const { start, end } = responseSpan(example, index, whole, tokenizer);
-    mask.fill(1, start, end);
-  }
-  return mask;
-}
-
 /** Options of {@link tokenizeChats}. */
 export interface TokenizeStreamOptions extends TokenizeOptions {
   /** Hears of every example left out by `onTooLong`. Without it the process warns once. */
   readonly onSkipped?: (example: ChatExample) => void;
+  /**
+   * What was tokenized before, so that an example that comes again (in the next epoch, or in another walk) costs nothing; for
+   * one tokenizer and the same options. It lives as long as the examples do and takes 5 bytes a token. Default: one of this
+   * stream's own.
+   */
+  readonly cache?: TokenCache;
 }
+
+/** Examples that were tokenized before; undefined for one that was left out. */
+export type TokenCache = WeakMap<ChatExample, { readonly tokenized: TokenizedExample | undefined }>;
 
 /**
  * {@link tokenizeChat} over a stream, in its order.
@@ -113,15 +134,26 @@ export interface TokenizeStreamOptions extends TokenizeOptions {
  * @throws {@link EmptyDatasetError} when every example is left out as too long (found after one round of a source that
  * repeats); and what {@link tokenizeChat} throws.
  */
-export async function* tokenizeChats(
+export function tokenizeChats(
   source: Source<ChatExample>,
   tokenizer: ChatTokenizer,
-  { onSkipped = warnOnce(), ...options }: TokenizeStreamOptions = {},
+  options: TokenizeStreamOptions = {},
+): AsyncGenerator<TokenizedExample, void, undefined> {
+  requireKnownOptions('tokenizeChats', options, [...optionNames, 'onSkipped', 'cache']);
+  return withEpochsOf(tokenizeStream(source, tokenizer, options), source);
+}
+
+async function* tokenizeStream(
+  source: Source<ChatExample>,
+  tokenizer: ChatTokenizer,
+  { onSkipped = warnOnce(), cache = new WeakMap(), ...options }: TokenizeStreamOptions,
 ): AsyncGenerator<TokenizedExample, void, undefined> {
   const skipped = new Set<unknown>();
   let anyKept = false;
   for await (const example of source) {
-    const tokenized = tokenizeChat(example, tokenizer, options);
+    const known = cache.get(example) ?? { tokenized: tokenizeChat(example, tokenizer, options) };
+    cache.set(example, known);
+    const { tokenized } = known;
     if (tokenized) {
       anyKept = true;
       yield tokenized;

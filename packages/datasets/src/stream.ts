@@ -1,4 +1,5 @@
-import { DatasetOptionError } from './errors.ts';
+import { withEpochsOf } from './epochs.ts';
+import { requireInteger } from './options.ts';
 
 /** Anything `for await` can walk: an array, a generator, a stream of examples. */
 export type Source<T> = Iterable<T> | AsyncIterable<T>;
@@ -16,7 +17,7 @@ export function iterate<T>(source: Source<T>): AsyncIterator<T> | Iterator<T> {
  */
 export function skip<T>(source: Source<T>, count: number): AsyncGenerator<T, void, undefined> {
   requireInteger('count', count, 0);
-  return skipFirst(source, count);
+  return withEpochsOf(skipFirst(source, count), source);
 }
 
 async function* skipFirst<T>(source: Source<T>, count: number): AsyncGenerator<T, void, undefined> {
@@ -32,11 +33,4 @@ export async function collect<T>(source: Source<T>): Promise<T[]> {
   const items: T[] = [];
   for await (const item of source) items.push(item);
   return items;
-}
-
-/** Refuses an option that is not a whole number of at least `minimum`. */
-export function requireInteger(option: string, value: number, minimum: number): void {
-  if (!Number.isSafeInteger(value) || value < minimum) {
-    throw new DatasetOptionError(option, value, `a whole number of at least ${minimum}`);
-  }
 }

@@ -2,6 +2,8 @@
  * Errors of `@safetune/eval`. Each class carries a marker, so that `X.isInstance(error)` also holds when two copies of
  * this package are installed, and the facts of the failure as readonly fields.
  */
+import { printable } from './printable.ts';
+
 function carries(error: unknown, marker: symbol): boolean {
   return typeof error === 'object' && error !== null && marker in error;
 }
@@ -17,7 +19,7 @@ export class QuestionFileError extends Error {
   readonly line: number | undefined;
 
   constructor(file: string, line: number | undefined, message: string, options?: ErrorOptions) {
-    super(line === undefined ? `${file}: ${message}` : `${file}:${line}: ${message}`, options);
+    super(`${file}:${line === undefined ? '' : `${line}:`} ${printable(message)}`, options);
     this.name = 'QuestionFileError';
     this.file = file;
     this.line = line;
@@ -25,6 +27,25 @@ export class QuestionFileError extends Error {
 
   static isInstance(error: unknown): error is QuestionFileError {
     return carries(error, questionFileMarker);
+  }
+}
+
+const yamlTextMarker = Symbol.for('safetune.YamlTextError');
+
+/** Text that is not YAML, or more of it than can be read in reasonable time. */
+export class YamlTextError extends Error {
+  readonly [yamlTextMarker] = true;
+  /** From 1; undefined when the whole text is meant. */
+  readonly line: number | undefined;
+
+  constructor(line: number | undefined, message: string, options?: ErrorOptions) {
+    super(printable(message), options);
+    this.name = 'YamlTextError';
+    this.line = line;
+  }
+
+  static isInstance(error: unknown): error is YamlTextError {
+    return carries(error, yamlTextMarker);
   }
 }
 
@@ -41,7 +62,7 @@ export class QuestionTypeError extends Error {
   readonly type: string;
 
   constructor(file: string, id: string, type: string, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(printable(message), options);
     this.name = 'QuestionTypeError';
     this.file = file;
     this.id = id;

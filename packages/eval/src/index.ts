@@ -11,6 +11,7 @@ export {
   QuestionFileError,
   QuestionTypeError,
   ReportWriteError,
+  YamlTextError,
 } from './errors.ts';
 export type { EvaluatedAnswer, EvaluateOptions, EvaluationResult, EvaluationSettings } from './evaluate.ts';
 export { endpointErrors, evaluate, requireScores } from './evaluate.ts';
@@ -38,12 +39,14 @@ export type { EvaluationProgress } from './progress.ts';
 export { loadQuestions, parseQuestions } from './questions/parse-questions.ts';
 export type { ChatMessage, Question, QuestionDefinition } from './questions/question.ts';
 export { defineQuestion, freeFormQuestionType, questionMessages } from './questions/question.ts';
+export { parseYaml, type YamlText } from './questions/yaml-text.ts';
 export type { Axis, Estimate } from './report/charts/axis.ts';
 export type { Dot, DotGroup, DotPlot } from './report/charts/dot-plot.ts';
 export { dotPanelsSvg, dotPlotSvg } from './report/charts/dot-plot.ts';
 export type { Curve, LineChart } from './report/charts/line-chart.ts';
 export { lineChartSvg } from './report/charts/line-chart.ts';
-export type { ChartText } from './report/charts/svg.ts';
+export type { ChartText, ChartTheme } from './report/charts/svg.ts';
+export { chartInTheme } from './report/charts/svg.ts';
 export type { TradeOff, TradeOffPoint, TradeOffSeries } from './report/charts/trade-off.ts';
 export { tradeOffSvg } from './report/charts/trade-off.ts';
 export { answersCsv } from './report/csv.ts';

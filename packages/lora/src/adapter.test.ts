@@ -1,7 +1,7 @@
 import { contiguousData } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import { copyLoraAdapter, createLoraAdapter } from './adapter.ts';
-import { UnmatchedPatternError, UnsupportedLoraFeatureError } from './errors.ts';
+import { LoraConfigError, UnmatchedPatternError, UnsupportedLoraFeatureError } from './errors.ts';
 import type { LinearLayer } from './linear.ts';
 
 const layers: LinearLayer[] = [0, 1, 2].flatMap((block) => [
@@ -49,7 +49,7 @@ describe('createLoraAdapter', () => {
   });
 
   it('draws A from U(-1/sqrt(in), 1/sqrt(in)), B is zero', () => {
-    const wide = [{ name: 'q_proj', inFeatures: 400, outFeatures: 8 }];
+    const wide = [{ name: 'q_proj', inFeatures: 400, outFeatures: 100 }];
     const [module] = createLoraAdapter(wide, { r: 100, target_modules: ['q_proj'] }, { seed: 3 }).modules;
     const values = contiguousData(module!.a) as Float32Array;
     const bound = 1 / 20;
@@ -93,8 +93,34 @@ describe('createLoraAdapter', () => {
       UnsupportedLoraFeatureError,
     );
     expect(() => createLoraAdapter(layers)).toThrow(UnmatchedPatternError);
-    expect(() => createLoraAdapter(layers, { target_modules }, { seed: 0.5 })).toThrow(RangeError);
+    expect(() => createLoraAdapter(layers, { r: 2, target_modules }, { seed: 0.5 })).toThrow(RangeError);
   });
+
+  it('takes a rank by default that fits the narrowest layer', () => {
+    const { config, modules } = createLoraAdapter(layers, { target_modules });
+    expect(config.r).toBe(12);
+    expect(modules.map(({ rank }) => rank)).toEqual([12, 12, 12, 12, 12, 12]);
+  });
+
+  it.each([
+    ['r', { r: 13 }],
+    ['r', { r: 1e7 }],
+    ['rank_pattern', { r: 4, rank_pattern: { '2.self_attn.q_proj': 1e9 } }],
+  ])(
+    'refuses a rank above the smaller side of a layer, before memory is taken: %s of %j',
+    (field, config) => {
+      try {
+        createLoraAdapter(layers, { target_modules, ...config });
+        expect.unreachable();
+      } catch (error) {
+        if (!LoraConfigError.isInstance(error)) throw error;
+        expect(error.field).toBe(field);
+        expect(error.message).toMatch(
+          /self_attn.q_proj' \[12, 16\] rank \d+; no update of it has more than 12/,
+        );
+      }
+    },
+  );
 });
 
 describe('copyLoraAdapter', () => {

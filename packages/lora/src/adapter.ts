@@ -1,5 +1,6 @@
-import { type HostArray, hostArray } from '@safetune/tensor';
+import { type HostArray, hostArray, printable } from '@safetune/tensor';
 import { type LoraConfig, loraConfig, requireTrainable } from './config.ts';
+import { LoraConfigError } from './errors.ts';
 import { initializeFactors } from './initialize.ts';
 import { type LinearAdapter, type LinearLayer, lowRankLinear, nameOfA, nameOfB } from './linear.ts';
 import type { LoraModule } from './module.ts';
@@ -27,9 +28,10 @@ export interface CreateLoraAdapterOptions {
  * yet (see {@link initializeFactors}).
  *
  * @param layers - the model's linear layers, without its output head.
- * @param config - fields that differ from {@link loraConfig}'s defaults. 'all-linear' becomes the list of the layers.
- * @throws LoraConfigError, UnsupportedLoraFeatureError for the configuration; NoTargetModulesError,
- * UnmatchedPatternError when it, or an entry of it, fits no layer.
+ * @param config - fields that differ from {@link loraConfig}'s defaults; `r` left out is 32, or the smaller side of the
+ * narrowest layer where that is less. 'all-linear' becomes the list of the layers.
+ * @throws LoraConfigError, UnsupportedLoraFeatureError for the configuration, also for a rank above the smaller side of a
+ * layer, which could do no more than one as large as that; NoTargetModulesError, UnmatchedPatternError when it, or an entry of it, fits no layer.
  *
  * @example
  * const adapter = createLoraAdapter(model.linearLayers, { r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'] });
@@ -39,10 +41,14 @@ export function createLoraAdapter(
   config: Partial<LoraConfig> = {},
   { seed = 0 }: CreateLoraAdapterOptions = {},
 ): LoraAdapter {
-  const complete = loraConfig(config);
-  requireTrainable(complete);
-  requireEveryPatternMatches(complete, layers);
+  const asked = loraConfig(config);
+  requireTrainable(asked);
+  requireEveryPatternMatches(asked, layers);
+  // A default serves small models too; what was asked for must make sense.
+  const narrowest = Math.min(...targetModules(asked, layers).map(largestRank));
+  const complete = config.r === undefined ? { ...asked, r: Math.min(asked.r, narrowest) } : asked;
   const targets = targetModules(complete, layers);
+  for (const target of targets) requireUsefulRank(complete, target);
   const adapter = adapterOver(spelledOut(complete, targets), targets);
   initializeFactors(adapter.modules, seed);
   return adapter;
@@ -61,6 +67,23 @@ export function copyLoraAdapter(
   return adapterOver(config, modules, values);
 }
 
+/** No update of a layer has a higher one. */
+function largestRank({ inFeatures, outFeatures }: LinearLayer): number {
+  return Math.min(inFeatures, outFeatures);
+}
+
+/** @throws LoraConfigError */
+function requireUsefulRank({ r }: LoraConfig, target: TargetModule): void {
+  const { name, rank, inFeatures, outFeatures } = target;
+  const largest = largestRank(target);
+  if (rank <= largest) return;
+  throw new LoraConfigError(
+    rank === r ? 'r' : 'rank_pattern',
+    `gives '${printable(name)}' [${outFeatures}, ${inFeatures}] rank ${rank}; no update of it has more than ` +
+      `${largest}: take at most that`,
+  );
+}
+
 /** How many values the factors of these modules have. */
 function parameterCount(targets: readonly TargetModule[]): number {
   return targets.reduce(
@@ -69,11 +92,23 @@ function parameterCount(targets: readonly TargetModule[]): number {
   );
 }
 
+/** @throws LoraConfigError when there is not as much memory. */
+function zeros(count: number): Float32Array {
+  try {
+    return new Float32Array(count);
+  } catch {
+    throw new LoraConfigError(
+      'r',
+      `makes an adapter of ${count} values, for which there is not enough memory`,
+    );
+  }
+}
+
 /** Lays the factors of `targets` out over one buffer, zeros by default. */
 export function adapterOver(
   config: LoraConfig,
   targets: readonly TargetModule[],
-  parameters: Float32Array = new Float32Array(parameterCount(targets)),
+  parameters: Float32Array = zeros(parameterCount(targets)),
 ): LoraAdapter {
   if (parameters.length !== parameterCount(targets)) {
     throw new RangeError(

@@ -54,6 +54,33 @@ describe('loraConfig', () => {
     expect(LoraConfigError.isInstance(error) && error.field).toBe(field);
   });
 
+  it.each([
+    ['rank', "did you mean 'r'|there are r,"],
+    ['lora_aplha', "did you mean 'lora_alpha'"],
+    ['targetModules', "did you mean 'target_modules'"],
+    ['constructor', 'there are r, lora_alpha'],
+    ['toString', 'there are r, lora_alpha'],
+  ])('refuses the misspelt field %s', (field, hint) => {
+    const error = errorOf(() => loraConfig({ [field]: 8 } as never));
+    expect(LoraConfigError.isInstance(error) && error.field).toBe(field);
+    expect((error as Error).message).toMatch(new RegExp(hint));
+  });
+
+  it("takes PEFT's other fields where they ask for what is done anyway", () => {
+    const options = {
+      peft_type: 'LORA',
+      inference_mode: true,
+      init_lora_weights: true,
+      use_dora: false,
+      r: 4,
+    };
+    expect(loraConfig(options as never)).toMatchObject({ r: 4 });
+    for (const start of ['gaussian', false, 'eva']) {
+      const error = errorOf(() => loraConfig({ init_lora_weights: start } as never));
+      expect(UnsupportedLoraFeatureError.isInstance(error) && error.field).toBe('init_lora_weights');
+    }
+  });
+
   it('refuses what asks for an unsupported feature, also under keys it does not know', () => {
     const error = errorOf(() => loraConfig({ use_something_new: true } as never));
     expect(UnsupportedLoraFeatureError.isInstance(error) && error.field).toBe('use_something_new');
@@ -129,6 +156,31 @@ describe('parsePeftConfig', () => {
   ])('refuses a file with a bad %s', (field, json) => {
     const error = errorOf(() => parsePeftConfig(json, 'adapter_config.json'));
     expect(LoraConfigError.isInstance(error) && error.field).toBe(field);
+  });
+
+  it("is not deceived by keys that all of JavaScript's objects have", () => {
+    const file = JSON.parse(
+      '{"peft_type": "LORA", "target_modules": ["q_proj"], "constructor": 1, "toString": null, "__proto__": {"r": 2}}',
+    ) as unknown;
+    expect(parsePeftConfig(file, 'adapter_config.json')).toMatchObject({ r: 8 });
+    const named = { ...peftFile, rank_pattern: { constructor: 4, hasOwnProperty: 2 } };
+    expect(parsePeftConfig(named, 'adapter_config.json').rank_pattern).toEqual({
+      constructor: 4,
+      hasOwnProperty: 2,
+    });
+    const lost = JSON.parse('{"peft_type": "LORA", "rank_pattern": {"__proto__": 4}}') as object;
+    const error = errorOf(() => parsePeftConfig({ ...lost, target_modules: ['x'] }, 'adapter_config.json'));
+    expect(LoraConfigError.isInstance(error) && error.field).toBe('rank_pattern');
+  });
+
+  it('bounds lists, and messages about them', () => {
+    const many = Array.from({ length: 1_000_000 }, (_, index) => `\u001b[2J${index}`);
+    for (const field of ['target_modules', 'exclude_modules', 'layers_to_transform', 'layers_pattern']) {
+      const error = errorOf(() => parsePeftConfig({ ...peftFile, [field]: many }, 'adapter_config.json'));
+      if (!LoraConfigError.isInstance(error)) throw error;
+      expect(error.message.length).toBeLessThan(1000);
+      expect(error.message).not.toContain('\u001b');
+    }
   });
 
   it('accepts dropout, which acts in training only; training it is refused', () => {

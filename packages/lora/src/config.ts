@@ -1,5 +1,8 @@
+import { printable } from '@safetune/tensor';
 import { z } from 'zod';
 import { LoraConfigError, UnsupportedLoraFeatureError } from './errors.ts';
+import { nearestName } from './nearest-name.ts';
+import { isParameterOfPeft, refuseUnsupported } from './peft-features.ts';
 
 /** How LoRA adapts a model, under PEFT's field names. Plain and serialisable. */
 export interface LoraConfig {
@@ -45,17 +48,28 @@ export const allProjections: readonly string[] = [
   'down_proj',
 ];
 
-const patterns = z.record(z.string(), z.number().positive());
-const names = z.union([z.array(z.string().min(1)).min(1), z.string().min(1)]);
+/** More than the largest published models have layers. */
+const [maximumNames, maximumPatterns] = [65_536, 4096];
+
+const patterns = z
+  .record(z.string(), z.number().positive())
+  .refine(
+    (entries) => Object.keys(entries).length <= maximumPatterns,
+    `more than ${maximumPatterns} entries`,
+  );
+const nameList = z.array(z.string()).max(maximumNames);
+const names = z.union([z.array(z.string().min(1)).min(1).max(maximumNames), z.string().min(1)]);
 
 const fields = z.object({
   r: z.int().positive(),
   lora_alpha: z.number().positive(),
   use_rslora: z.boolean(),
   target_modules: names,
-  exclude_modules: z.union([z.array(z.string()), z.string()]).nullable(),
-  layers_to_transform: z.union([z.array(z.int().nonnegative()), z.int().nonnegative()]).nullable(),
-  layers_pattern: z.union([z.array(z.string()), z.string()]).nullable(),
+  exclude_modules: z.union([nameList, z.string()]).nullable(),
+  layers_to_transform: z
+    .union([z.array(z.int().nonnegative()).max(maximumNames), z.int().nonnegative()])
+    .nullable(),
+  layers_pattern: z.union([nameList, z.string()]).nullable(),
   rank_pattern: patterns.refine(
     (ranks) => Object.values(ranks).every(Number.isInteger),
     'ranks must be integers',
@@ -67,6 +81,8 @@ const fields = z.object({
   base_model_name_or_path: z.string().nullable(),
   revision: z.string().nullable(),
 });
+
+const fieldNames = Object.keys(fields.shape);
 
 /** What a field is when code leaves it out: the paper's settings (arXiv 2508.06249). */
 const defaults: LoraConfig = {
@@ -87,14 +103,30 @@ const defaults: LoraConfig = {
 };
 
 /**
- * A configuration with the defaults filled in and every field checked. Keys this package does not know are refused
- * where they ask for something, as {@link parsePeftConfig} does.
+ * A configuration with the defaults filled in and every field checked. Other keys are refused: PEFT's where they ask for
+ * what this package does not do, all others as misspelt.
  *
  * @throws LoraConfigError, UnsupportedLoraFeatureError
  */
 export function loraConfig(options: Partial<LoraConfig> = {}): LoraConfig {
-  refuseUnsupported(options);
+  refuseUnsupported(options, fieldNames);
+  refuseUnknown(options);
   return check({ ...defaults, ...options });
+}
+
+/** What is given in code and has no effect is a mistake. */
+function refuseUnknown(options: object): void {
+  const { init_lora_weights: start = true } = options as { init_lora_weights?: unknown };
+  if (start !== true) {
+    const advice = 'a new adapter starts with a random A and with B zero (init_lora_weights true)';
+    throw new UnsupportedLoraFeatureError('init_lora_weights', start, advice);
+  }
+  for (const field of Object.keys(options)) {
+    if (fieldNames.includes(field) || isParameterOfPeft(field)) continue;
+    const nearest = nearestName(field, fieldNames);
+    const hint = nearest === undefined ? `there are ${fieldNames.join(', ')}` : `did you mean '${nearest}'?`;
+    throw new LoraConfigError(field, `is no field of a LoRA configuration; ${hint}`);
+  }
 }
 
 /** What PEFT takes for a field that a file leaves out, where that differs from this package's default. */
@@ -113,20 +145,20 @@ export function parsePeftConfig(json: unknown, file: string): LoraConfig {
     throw new LoraConfigError('(the whole file)', 'must be a JSON object', file);
   }
   const given: Readonly<Record<string, unknown>> = Object.fromEntries(
-    Object.entries(json).map(([key, value]) => [key, value === null ? (nullMeans[key] ?? value) : value]),
+    Object.entries(json).map(([key, value]) => [key, value === null ? (nullMeans.get(key) ?? value) : value]),
   );
   if (!('peft_type' in given))
     throw new LoraConfigError('peft_type', 'is missing: is this a PEFT adapter?', file);
-  refuseUnsupported(given, file);
+  refuseUnsupported(given, fieldNames, file);
   return check({ ...peftDefaults, ...given }, file);
 }
 
 /** PEFT saves null for the kind of task when none was given; its two pattern maps may be null in old files. */
-const nullMeans: Readonly<Record<string, unknown>> = {
-  task_type: 'CAUSAL_LM',
-  rank_pattern: {},
-  alpha_pattern: {},
-};
+const nullMeans: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ['task_type', 'CAUSAL_LM'],
+  ['rank_pattern', {}],
+  ['alpha_pattern', {}],
+]);
 
 /**
  * Makes sure that an adapter of this configuration can be trained.
@@ -139,11 +171,12 @@ export function requireTrainable(config: LoraConfig): void {
 }
 
 function check(candidate: unknown, file?: string): LoraConfig {
+  refuseLostKeys(candidate as Readonly<Record<string, unknown>>, file);
   const parsed = fields.safeParse(candidate);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
-    const value = (candidate as Record<string, unknown>)[String(issue.path[0])];
-    throw new LoraConfigError(issue.path.join('.'), `is ${JSON.stringify(value)}: ${issue.message}`, file);
+    const value = JSON.stringify((candidate as Record<string, unknown>)[String(issue.path[0])]);
+    throw new LoraConfigError(issue.path.join('.'), `is ${printable(value ?? '')}: ${issue.message}`, file);
   }
   const config: LoraConfig = parsed.data;
   const { target_modules, layers_to_transform, layers_pattern } = config;
@@ -158,65 +191,12 @@ function check(candidate: unknown, file?: string): LoraConfig {
   return config;
 }
 
-interface Refusal {
-  readonly allows: (value: unknown) => boolean;
-  readonly advice: string;
-}
-
-function only(allowed: readonly unknown[], advice: string): Refusal {
-  return { allows: (value) => allowed.includes(value), advice };
-}
-
-const plainLoraOnly = only([false, null], 'only plain LoRA and rsLoRA are; train the adapter without it');
-
-/** Initialisations that leave the model's own weights alone; all others need a model changed in the same way. */
-const harmlessInitializations = [true, false, null, 'gaussian', 'eva', 'orthogonal', 'mica'];
-
-const refusals: Readonly<Record<string, Refusal>> = {
-  peft_type: only(['LORA'], 'only LORA is'),
-  task_type: only(['CAUSAL_LM'], 'only CAUSAL_LM is'),
-  bias: only(['none'], "only 'none' is: biases of the model are never trained"),
-  use_dora: plainLoraOnly,
-  use_qalora: plainLoraOnly,
-  lora_bias: plainLoraOnly,
-  fan_in_fan_out: only([false, null], 'weights stored as [in, out] (GPT-2) are not'),
-  init_lora_weights: only(
-    harmlessInitializations,
-    'it changes the weights of the model; convert the adapter to plain LoRA with PEFT first',
-  ),
-  modules_to_save: { allows: isEmpty, advice: 'whole modules beside the adapter are not loaded' },
-  trainable_token_indices: { allows: isEmpty, advice: 'trained embeddings are not loaded' },
-  target_parameters: { allows: isEmpty, advice: 'only linear layers can be adapted' },
-  layer_replication: { allows: isEmpty, advice: 'layers are not replicated' },
-  megatron_config: { allows: isEmpty, advice: 'parallel linear layers are not' },
-};
-
-/** Switches and sections that each turn on a variant of LoRA; PEFT writes null or leaves them out otherwise. */
-const variants = [
-  'alora_invocation_tokens',
-  'arrow_config',
-  'kasa_config',
-  'monteclora_config',
-  'use_bdlora',
-  'velora_config',
-];
-
-function isEmpty(value: unknown): boolean {
-  return (
-    value === null || value === false || (typeof value === 'object' && Object.keys(value ?? {}).length === 0)
-  );
-}
-
-function refuseUnsupported(given: Readonly<Record<string, unknown>>, file?: string): void {
-  for (const [field, value] of Object.entries(given)) {
-    if (value === undefined) throw new LoraConfigError(field, 'is undefined; leave it out instead', file);
-    // PEFT calls the switches of new variants `use_...`: one that is on cannot be ignored.
-    const unknownSwitch = field.startsWith('use_') && !(field in fields.shape);
-    const refusal =
-      refusals[field] ??
-      (variants.includes(field) || unknownSwitch ? { ...plainLoraOnly, allows: isEmpty } : undefined);
-    if (refusal !== undefined && !refusal.allows(value)) {
-      throw new UnsupportedLoraFeatureError(field, value, refusal.advice, file);
+/** A key that JavaScript's objects cannot hold would be lost on the way. */
+function refuseLostKeys(candidate: Readonly<Record<string, unknown>>, file: string | undefined): void {
+  for (const field of ['rank_pattern', 'alpha_pattern']) {
+    const value = candidate[field];
+    if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
+      throw new LoraConfigError(field, "has the key '__proto__', which is no layer", file);
     }
   }
 }

@@ -1,3 +1,5 @@
+import { printable, printableMessage, someNames } from '@safetune/tensor';
+
 /**
  * Errors of `@safetune/lora`. Each class carries a marker, so that `X.isInstance(error)` also holds when two copies of
  * this package are installed, and the facts of the failure as readonly fields.
@@ -6,10 +8,9 @@ function carries(error: unknown, marker: symbol): boolean {
   return typeof error === 'object' && error !== null && marker in error;
 }
 
-/** At most `shown` names, and how many more there are. */
-function someOf(names: readonly string[], shown = 8): string {
-  const rest = names.length - shown;
-  return rest > 0 ? `${names.slice(0, shown).join(', ')} and ${rest} more` : names.join(', ');
+/** As {@link someNames}, each in quotes. */
+function someQuoted(names: readonly string[]): string {
+  return someNames(names.map((name) => `'${printable(name)}'`));
 }
 
 const configMarker = Symbol.for('safetune.LoraConfigError');
@@ -23,7 +24,7 @@ export class LoraConfigError extends Error {
   readonly file: string | undefined;
 
   constructor(field: string, message: string, file?: string) {
-    super(`${file === undefined ? '' : `${file}: `}${field} ${message}`);
+    super(printableMessage(`${file === undefined ? '' : `${file}: `}${printable(field)} ${message}`));
     this.name = 'LoraConfigError';
     this.field = field;
     this.file = file;
@@ -46,8 +47,11 @@ export class UnsupportedLoraFeatureError extends Error {
   readonly file: string | undefined;
 
   constructor(field: string, value: unknown, advice: string, file?: string) {
+    const found = printable(JSON.stringify(value) ?? 'undefined');
     super(
-      `${file === undefined ? '' : `${file}: `}${field} = ${JSON.stringify(value)} is not supported: ${advice}`,
+      printableMessage(
+        `${file === undefined ? '' : `${file}: `}${printable(field)} = ${found} is not supported: ${advice}`,
+      ),
     );
     this.name = 'UnsupportedLoraFeatureError';
     this.field = field;
@@ -72,8 +76,10 @@ export class NoTargetModulesError extends Error {
 
   constructor(patterns: readonly string[], layerNames: readonly string[], reason: string) {
     super(
-      `target_modules ${patterns.map((pattern) => `'${pattern}'`).join(', ')} adapt nothing: ${reason}; ` +
-        `the model has ${layerNames.length} linear layers: ${someOf(layerNames)}`,
+      printableMessage(
+        `target_modules ${someQuoted(patterns)} adapt nothing: ${reason}; ` +
+          `the model has ${layerNames.length} linear layers: ${someNames(layerNames)}`,
+      ),
     );
     this.name = 'NoTargetModulesError';
     this.patterns = patterns;
@@ -98,8 +104,10 @@ export class UnmatchedPatternError extends Error {
 
   constructor(field: string, patterns: readonly string[], layerNames: readonly string[]) {
     super(
-      `${field}: ${patterns.map((pattern) => `'${pattern}'`).join(', ')} match no layer; remove or correct them. ` +
-        `The ${layerNames.length} layers searched: ${someOf(layerNames)}`,
+      printableMessage(
+        `${field}: ${someQuoted(patterns)} match no layer; remove or correct them. ` +
+          `The ${layerNames.length} layers searched: ${someNames(layerNames)}`,
+      ),
     );
     this.name = 'UnmatchedPatternError';
     this.field = field;
@@ -118,7 +126,8 @@ const fileMarker = Symbol.for('safetune.AdapterFileError');
  * What is wrong with an adapter's files.
  *
  * - `missing`: one of the two files is not there;
- * - `json`: adapter_config.json is not a JSON object;
+ * - `refused`: it is no regular file, or a link out of the adapter's folder;
+ * - `json`: adapter_config.json is not a JSON object, or too large a one;
  * - `missing-tensor`: the configuration asks for a tensor that the file lacks;
  * - `unexpected-tensor`: a tensor that is no factor of a module the configuration adapts;
  * - `unknown-module`: factors of a module that the model does not have;
@@ -129,6 +138,7 @@ const fileMarker = Symbol.for('safetune.AdapterFileError');
  */
 export type AdapterFileProblem =
   | 'missing'
+  | 'refused'
   | 'json'
   | 'missing-tensor'
   | 'unexpected-tensor'
@@ -153,7 +163,7 @@ export class AdapterFileError extends Error {
     message: string,
     options?: ErrorOptions,
   ) {
-    super(`${file}: ${message}${names.length > 0 ? `: ${someOf(names)}` : ''}`, options);
+    super(printableMessage(`${file}: ${message}${names.length > 0 ? `: ${someNames(names)}` : ''}`), options);
     this.name = 'AdapterFileError';
     this.problem = problem;
     this.file = file;
@@ -174,7 +184,7 @@ export class AdapterMismatchError extends Error {
   readonly module: string;
 
   constructor(module: string, message: string) {
-    super(`module '${module}': ${message}`);
+    super(printableMessage(`module '${printable(module)}': ${message}`));
     this.name = 'AdapterMismatchError';
     this.module = module;
   }
@@ -192,7 +202,7 @@ export class MergeTargetError extends Error {
   readonly directory: string;
 
   constructor(directory: string, message: string) {
-    super(`${directory}: ${message}`);
+    super(printableMessage(`${directory}: ${message}`));
     this.name = 'MergeTargetError';
     this.directory = directory;
   }

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { contiguousData, findTensor, openCheckpoint, readTensor, readTensorBytes } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
@@ -87,18 +87,33 @@ describe('writeMergedCheckpoint', () => {
 
   it('reads a checkpoint of links, as the cache of the hub holds', async () => {
     const golden = goldenCheckpoint('qwen2-untied-float32-sharded');
-    const source = join(temporaryDirectory(), 'snapshot');
-    await mkdir(source);
+    const repository = join(temporaryDirectory(), 'models--org--name');
+    const source = join(repository, 'snapshots', '0123abc');
+    await mkdir(source, { recursive: true });
+    await mkdir(join(repository, 'blobs'));
     for (const [index, name] of (await namesIn(golden)).entries()) {
-      const blob = join(temporaryDirectory(), `blob-${index}`);
-      await copyFile(join(golden, name), blob);
-      await symlink(blob, join(source, name));
+      await copyFile(join(golden, name), join(repository, 'blobs', `${index}`));
+      await symlink(`../../blobs/${index}`, join(source, name));
     }
     const target = join(temporaryDirectory(), 'merged');
     await writeMergedCheckpoint(source, await adapterFor(source), target);
     const [before, after] = [await openCheckpoint(golden), await openCheckpoint(target)];
     expect(after.files.length).toBeGreaterThan(1);
     expect([...after.tensors.keys()].sort()).toEqual([...before.tensors.keys()].sort());
+  });
+
+  it('copies no secret that a file beside the weights is a link to', async () => {
+    const source = join(temporaryDirectory(), 'source');
+    await cp(goldenCheckpoint('llama-untied-float32'), source, { recursive: true });
+    await writeFile(join(temporaryDirectory(), 'secret'), 'hunter2');
+    await symlink('../secret', join(source, 'LICENSE'));
+    const merging = writeMergedCheckpoint(
+      source,
+      await adapterFor(source),
+      join(temporaryDirectory(), 'merged'),
+    );
+    await expect(merging).rejects.toMatchObject({ name: 'FileReadError', problem: 'outside' });
+    expect(await namesIn(temporaryDirectory())).toEqual(['secret', 'source']);
   });
 
   it('refuses a folder that holds something, and leaves nothing behind when it fails', async () => {
@@ -127,7 +142,7 @@ describe('writeMergedCheckpoint', () => {
     const target = join(temporaryDirectory(), 'out');
     const elsewhere = createLoraAdapter(
       [{ name: 'model.layers.77.self_attn.q_proj', inFeatures: 4, outFeatures: 4 }],
-      { target_modules: ['q_proj'] },
+      { r: 2, target_modules: ['q_proj'] },
     );
     const missing = writeMergedCheckpoint(source, elsewhere, target);
     await expect(missing).rejects.toMatchObject({ module: 'model.layers.77.self_attn.q_proj' });
@@ -135,7 +150,7 @@ describe('writeMergedCheckpoint', () => {
       ...layer,
       inFeatures: layer.inFeatures + 1,
     }));
-    const misshapen = writeMergedCheckpoint(source, createLoraAdapter(layers), target);
+    const misshapen = writeMergedCheckpoint(source, createLoraAdapter(layers, { r: 2 }), target);
     await expect(misshapen).rejects.toSatisfy(AdapterMismatchError.isInstance);
     expect(await namesIn(temporaryDirectory())).toEqual([]);
   });

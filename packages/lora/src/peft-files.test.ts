@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   contiguousData,
@@ -317,6 +317,42 @@ describe('loadLoraAdapter', () => {
     await expect(loading).rejects.toSatisfy(UnsupportedLoraFeatureError.isInstance);
     await writeFile(join(temporaryDirectory(), adapterConfigFile), '{');
     await expect(loadLoraAdapter(temporaryDirectory())).rejects.toMatchObject({ problem: 'json' });
+  });
+
+  it.skipIf(process.platform === 'win32')('reads no file through a link out of the folder', async () => {
+    const folder = temporaryDirectory();
+    const secret = join(folder, 'secret');
+    await writeFile(secret, 'hunter2');
+    const linked = join(folder, 'linked');
+    await mkdir(linked);
+    await symlink(secret, join(linked, adapterConfigFile));
+    const error: unknown = await loadLoraAdapter(linked).catch((thrown: unknown) => thrown);
+    if (!AdapterFileError.isInstance(error)) throw error;
+    expect(error.problem).toBe('refused');
+    expect(error.message).not.toContain('hunter2');
+    await saveLoraAdapter(join(folder, 'own'), trained());
+    await rm(join(linked, adapterConfigFile));
+    await copyFile(join(folder, 'own', adapterConfigFile), join(linked, adapterConfigFile));
+    await symlink(join(folder, 'own', adapterWeightsFile), join(linked, adapterWeightsFile));
+    await expect(loadLoraAdapter(linked)).rejects.toMatchObject({
+      name: 'SafetensorsError',
+      problem: 'refused',
+    });
+  });
+
+  it('takes no number of a block that no model has so many of', async () => {
+    const directory = temporaryDirectory();
+    const module = 'model.layers.4000000000.self_attn.q_proj';
+    const layer = { name: module, inFeatures: 6, outFeatures: 4 };
+    await saveLoraAdapter(directory, createLoraAdapter([layer], { r: 2, target_modules: ['q_proj'] }));
+    await expect(loadLoraAdapter(directory)).rejects.toMatchObject({ problem: 'unknown-module' });
+  });
+
+  it('knows a model, a name of the hub and a file for what they are', async () => {
+    await writeFile(join(temporaryDirectory(), 'config.json'), '{}');
+    await expect(loadLoraAdapter(temporaryDirectory())).rejects.toThrow(/a model, not an adapter/);
+    await expect(loadLoraAdapter('no-such-org/no-such-adapter')).rejects.toThrow(/hf download/);
+    await expect(loadLoraAdapter(join(temporaryDirectory(), 'config.json'))).rejects.toThrow(/is a file/);
   });
 
   it('says which file is missing or damaged', async () => {

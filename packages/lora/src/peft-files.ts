@@ -1,8 +1,11 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  FileReadError,
   FileWriteError,
+  folderMistake,
   openSafetensors,
+  readSmallJson,
   readTensor,
   SafetensorsError,
   stageFile,
@@ -12,7 +15,7 @@ import {
 } from '@safetune/tensor';
 import { adapterOver, type LoraAdapter } from './adapter.ts';
 import { type LoraConfig, parsePeftConfig } from './config.ts';
-import { AdapterFileError } from './errors.ts';
+import { AdapterFileError, type AdapterFileProblem } from './errors.ts';
 import type { LinearLayer } from './linear.ts';
 import { factorRegions, fitToModel, modulesOfFile } from './peft-tensors.ts';
 
@@ -107,23 +110,26 @@ async function fill(file: string, region: TensorRegion, target: Float32Array): P
 
 async function readConfig(directory: string): Promise<LoraConfig> {
   const file = join(directory, adapterConfigFile);
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new AdapterFileError('missing', file, [], 'cannot be read; is this the folder of an adapter?', {
-      cause,
-    });
-  });
-  let json: unknown;
   try {
-    json = JSON.parse(text);
+    return parsePeftConfig(await readSmallJson(file), file);
   } catch (cause) {
-    throw new AdapterFileError('json', file, [], `is not JSON (${(cause as Error).message})`, { cause });
+    if (!FileReadError.isInstance(cause)) throw cause;
+    if (cause.problem !== 'missing') {
+      throw new AdapterFileError(problemOf(cause), file, [], cause.reason, { cause });
+    }
+    const mistake = await folderMistake(directory, 'adapter');
+    const message = mistake === undefined ? 'cannot be read' : `is not there: ${directory} ${mistake}`;
+    throw new AdapterFileError('missing', file, [], message, { cause });
   }
-  return parsePeftConfig(json, file);
+}
+
+function problemOf({ problem }: FileReadError): AdapterFileProblem {
+  return problem === 'outside' || problem === 'not-a-file' || problem === 'unreadable' ? 'refused' : 'json';
 }
 
 async function openWeights(directory: string, file: string) {
   try {
-    return await openSafetensors(file);
+    return await openSafetensors(file, { folder: directory });
   } catch (cause) {
     if (!SafetensorsError.isInstance(cause) || cause.problem !== 'missing') throw cause;
     const pickled = await stat(join(directory, 'adapter_model.bin')).then(

@@ -32,6 +32,15 @@ export function factorRegions(
       'tensors that are no factors of a LoRA adapter',
     );
   }
+  const absurd = names.filter((name) => /\.\d{6,}\./.test(name));
+  if (absurd.length > 0) {
+    throw new AdapterFileError(
+      'unknown-module',
+      file,
+      absurd,
+      'modules of blocks that no model has so many of',
+    );
+  }
   const stored = [...tensors.values()].filter(({ dtype }) =>
     ['float32', 'float16', 'bfloat16'].includes(dtype),
   );

@@ -1,12 +1,15 @@
-import { randomBytes } from 'node:crypto';
-import { copyFile, mkdir, readdir, readFile, realpath, rename, rm, rmdir } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { mkdir, readdir, realpath, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import {
   bytesPerElement,
   type Checkpoint,
   FileWriteError,
+  readSmallFile,
+  readSmallJson,
+  removeAbandonedTemporaries,
   type TensorRegion,
   type TensorStream,
+  temporaryPath,
   tensorChunks,
   UnsupportedDtypeError,
   writeFileAtomically,
@@ -32,7 +35,8 @@ export interface CheckpointRewrite {
  *
  * @param target - folder to make; must not exist, or be empty.
  * @throws MergeTargetError when the target holds something; UnsupportedDtypeError when a tensor is stored in a type that
- * cannot be copied; SafetensorsError when the source is damaged; FileWriteError; what `rewrite.tensor` throws.
+ * cannot be copied; SafetensorsError when the source is damaged; FileReadError when a file beside the weights is refused;
+ * FileWriteError; what `rewrite.tensor` throws.
  */
 export async function rewriteCheckpoint(
   checkpoint: Checkpoint,
@@ -43,9 +47,11 @@ export async function rewriteCheckpoint(
     throw new UnsupportedDtypeError(file, name, storedDtype);
   }
   await requireEmpty(target);
-  const temporary = `${resolve(target)}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = temporaryPath(resolve(target));
   try {
     await writing(target, () => mkdir(temporary, { recursive: true }));
+    // What cannot be deleted hinders nobody.
+    await removeAbandonedTemporaries(dirname(temporary)).catch(() => {});
     const streams = [...checkpoint.tensors.values()].flatMap((region) => {
       const replacement = rewrite.tensor(region, temporary);
       if (replacement === 'omit') return [];
@@ -100,6 +106,9 @@ function product(a: number, b: number): number {
   return a * b;
 }
 
+/** A tokenizer of 260,000 tokens takes 35 MB. */
+const maximumCompanionBytes = 256e6;
+
 /** What a checkpoint folder holds beside its weights and belongs to the new model as well. */
 const companions = /^(?!adapter_|.*\.index\.json$).*\.(json|jinja|txt|model)$|^(LICENSE|LICENCE|NOTICE)\b/i;
 
@@ -111,12 +120,15 @@ async function copyCompanions(
 ): Promise<void> {
   for (const entry of await readdir(source)) {
     if (!companions.test(entry)) continue;
-    await writing(target, () => copyFile(join(source, entry), join(directory, entry)));
+    // Through the door for strangers' files: a link to a secret would be copied with all it holds.
+    const content = await readSmallFile(join(source, entry), { maximumBytes: maximumCompanionBytes });
+    await writing(target, () => writeFile(join(directory, entry), content));
   }
   if (dtype === undefined) return;
   // Readers round all weights to the type that the configuration names.
   const file = join(directory, 'config.json');
-  const config: unknown = JSON.parse(await readFile(file, 'utf8'), (key, value: unknown) =>
+  const text = JSON.stringify(await readSmallJson(file));
+  const config: unknown = JSON.parse(text, (key, value: unknown) =>
     key === 'dtype' || key === 'torch_dtype' ? dtype : value,
   );
   await writeFileAtomically(file, `${JSON.stringify(config, null, 2)}\n`);

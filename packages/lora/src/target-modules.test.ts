@@ -97,15 +97,69 @@ describe('patterns that do nothing', () => {
   });
 });
 
-describe('patterns of Python that JavaScript reads otherwise', () => {
-  it.each(['(', '(?>q)_proj', '.*+', 'layers{,3}', '(?x) q', '[]q]', '.*\\N'])('refuses %s', (pattern) => {
+describe('patterns from strangers', () => {
+  function refusalOf(config: Partial<LoraConfig>): LoraConfigError {
     try {
-      targetModules(loraConfig({ target_modules: pattern }), layersOf('llama'));
-      expect.unreachable();
+      targetModules(loraConfig(config), layersOf('llama'));
     } catch (error) {
-      if (!LoraConfigError.isInstance(error)) throw error;
-      expect(error.field).toBe('target_modules');
-      expect(error.message).toContain(`'${pattern}' cannot be used as a pattern`);
+      if (LoraConfigError.isInstance(error)) return error;
+      throw error;
     }
+    return expect.fail('nothing was thrown');
+  }
+
+  it.each([
+    ['(', /not valid/],
+    ['(?>q)_proj', /atomic group/],
+    ['.*+', /not valid/],
+    ['layers{,3}', /without a lower bound/],
+    ['(?x) q', /\(\?x\)/],
+    ['.*\\N', /\\N/],
+    ['.*\\.(?P<digit>\\d)(?P=digit)\\..*up_proj', /the backreference \(\?P=/],
+    ['(a)\\1', /the backreference \\1/],
+    ['.*(?!down)_proj', /a lookahead.* elsewhere than at the beginning/],
+    ['(?!a)b|c', /a lookahead before an alternation/],
+    ['(?<index>q)', /\(\?</],
+    ['[[:alpha:]]+', /character class/],
+    ['(?(1)a|b)', /condition/],
+    ['.*(?i)q_proj', /\(\?i\)/],
+    ['q'.repeat(5000), /longer than 4096/],
+  ])('what RE2 lacks or reads otherwise is refused by name: %s', (pattern, reason) => {
+    const error = refusalOf({ target_modules: pattern });
+    expect(error.field).toBe('target_modules');
+    expect(error.message).toContain('cannot be used as a pattern');
+    expect(error.message).toMatch(reason);
+  });
+
+  it('are matched in linear time', () => {
+    const trap = '(a+)+$';
+    const layers = [{ name: `${'a'.repeat(2000)}!`, inFeatures: 4, outFeatures: 6 }];
+    for (const config of [
+      { target_modules: trap },
+      { target_modules: '(.*a){25}' },
+      { target_modules: ['x'], exclude_modules: '([^x]*[^y]*)*z' },
+    ]) {
+      expect(() => targetModules(loraConfig(config), layers)).toThrow(NoTargetModulesError);
+    }
+    const ranks = targetModules(
+      loraConfig({ target_modules: '.*', r: 2, rank_pattern: { [trap]: 3, '(a|aa)+$': 4 } }),
+      layers,
+    );
+    expect(ranks[0]!.rank).toBe(2);
+  });
+
+  it('are bounded in number and size', () => {
+    const many = Object.fromEntries(Array.from({ length: 4000 }, (_, index) => [`x{0,900}${index}`, 2]));
+    expect(refusalOf({ rank_pattern: many }).message).toMatch(/too many steps/);
+    const more = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`q${index}`, 2]));
+    expect(() => loraConfig({ alpha_pattern: more })).toThrow(/alpha_pattern/);
+    const perLayer = Object.fromEntries(
+      Array.from({ length: 882 }, (_, index) => [`model.layers.${index}.self_attn.q_proj`, 2]),
+    );
+    const adapted = targetModules(
+      loraConfig({ target_modules: ['q_proj'], rank_pattern: perLayer }),
+      layersOf('llama'),
+    );
+    expect(adapted.map(({ rank }) => rank)).toEqual(Array.from({ length: 12 }, () => 2));
   });
 });

@@ -1,7 +1,8 @@
+import { printable } from '@safetune/tensor';
 import type { LoraConfig } from './config.ts';
 import { LoraConfigError, NoTargetModulesError, UnmatchedPatternError } from './errors.ts';
 import type { LinearLayer } from './linear.ts';
-import { fullMatch, matchWithin } from './python-pattern.ts';
+import { fullMatch, matchWithin, type PythonPattern } from './python-pattern.ts';
 
 /** A layer that a configuration adapts. */
 export interface TargetModule extends LinearLayer {
@@ -84,35 +85,38 @@ function nameOf({ name }: LinearLayer): string {
 
 /** A list matches whole names and their ends after a dot; a string is a pattern for the whole name, or all layers. */
 function nameMatcher(field: string, value: readonly string[] | string): NameTest {
-  if (typeof value !== 'string') return (name) => value.some((entry) => endsWithName(name, entry));
+  if (typeof value !== 'string') {
+    const entries = new Set(value);
+    return (name) => endsOf(name).some((end) => entries.has(end));
+  }
   if (field === 'target_modules' && value.toLowerCase() === 'all-linear') return () => true;
-  const pattern = expression(field, value, () => fullMatch(value));
-  return (name) => value !== '' && pattern.test(name);
+  const [pattern] = expressions(field, [value], fullMatch);
+  return (name) => value !== '' && pattern!.matches(name);
 }
 
-function endsWithName(name: string, entry: string): boolean {
-  return name === entry || name.endsWith(`.${entry}`);
+/** `a.b.c`, `b.c` and `c`. */
+function endsOf(name: string): string[] {
+  const parts = name.split('.');
+  return parts.map((_, index) => parts.slice(index).join('.'));
 }
 
 /** The first numbered segment of a name is the index of its block. */
 function blockMatcher({ target_modules, layers_to_transform, layers_pattern }: LoraConfig): NameTest {
-  const indices = layers_to_transform === null ? [] : [layers_to_transform].flat();
-  if (indices.length === 0) return () => true;
+  const indices = new Set(layers_to_transform === null ? [] : [layers_to_transform].flat());
+  if (indices.size === 0) return () => true;
   const named = [layers_pattern ?? []].flat().filter((pattern) => pattern !== '');
-  const patterns =
+  const patterns = expressions('layers_pattern', named, (pattern) =>
+    matchWithin('(?:^|.*?\\.)', pattern, '\\.(?P<index>\\d+)\\.'),
+  );
+  const indexOf = (name: string) =>
     named.length === 0
-      ? [/^.*?\.[^.]*\.(?<index>\d+)\./]
-      : named.map((pattern) =>
-          expression('layers_pattern', pattern, () =>
-            matchWithin('(?:^|.*?\\.)', pattern, '\\.(?<index>\\d+)\\.'),
-          ),
-        );
+      ? /^.*?\.[^.]*\.(\d+)\./.exec(name)?.[1]
+      : patterns.map((pattern) => pattern.group(name, 'index')).find((found) => found !== undefined);
   return (name) => {
     // PEFT asks for the block only of layers that a list names by their end, not of those it spells out.
     if (target_modules.includes(name)) return true;
-    const found = patterns.map((pattern) => pattern.exec(name)).find((match) => match !== null);
-    const index = found?.groups?.index;
-    return index !== undefined && indices.includes(Number(index));
+    const index = indexOf(name);
+    return index !== undefined && indices.has(Number(index));
   };
 }
 
@@ -121,16 +125,33 @@ function patternLookup(
   field: string,
   entries: Readonly<Record<string, number>>,
 ): (name: string) => number | undefined {
-  const patterns = Object.entries(entries).map(
-    ([key, value]) => [expression(field, key, () => matchWithin('(.*\\.)?(', key, ')$')), value] as const,
-  );
-  return (name) => patterns.find(([pattern]) => pattern.test(name))?.[1];
+  const values = Object.values(entries);
+  const patterns = expressions(field, Object.keys(entries), (key) => matchWithin('(.*\\.)?(', key, ')$'));
+  return (name) => {
+    const position = patterns.findIndex((pattern) => pattern.matches(name));
+    return position === -1 ? undefined : values[position];
+  };
 }
 
-function expression(field: string, pattern: string, build: () => RegExp): RegExp {
-  try {
-    return build();
-  } catch (error) {
-    throw new LoraConfigError(field, `'${pattern}' cannot be used as a pattern: ${(error as Error).message}`);
-  }
+/** Steps that all patterns of a field may cost a character of a name: a pattern for each of a thousand layers is within it. */
+const maximumSteps = 200_000;
+
+/** @throws LoraConfigError for a pattern that cannot be used, and for patterns that would take too long. */
+function expressions(
+  field: string,
+  patterns: readonly string[],
+  build: (pattern: string) => PythonPattern,
+): readonly PythonPattern[] {
+  let steps = 0;
+  return patterns.map((pattern) => {
+    try {
+      const built = build(pattern);
+      steps += built.size;
+      if (steps > maximumSteps) throw new SyntaxError('with it they take too many steps to match');
+      return built;
+    } catch (error) {
+      const reason = (error as Error).message;
+      throw new LoraConfigError(field, `'${printable(pattern)}' cannot be used as a pattern: ${reason}`);
+    }
+  });
 }

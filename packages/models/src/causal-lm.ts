@@ -3,6 +3,7 @@ import {
   causalBias,
   gather,
   keep,
+  openCheckpoint,
   type RuntimeOptions,
   range,
   type Shape,
@@ -15,10 +16,11 @@ import type { BlockContext, ExtendKeyValues } from './blocks/block-context.ts';
 import { mlp } from './blocks/mlp.ts';
 import { norm } from './blocks/norm.ts';
 import { rotaryTables } from './blocks/rotary.ts';
-import { openWeights } from './checkpoint.ts';
+import { findWeights, requireLayers } from './checkpoint.ts';
 import type { ModelConfig } from './config.ts';
 import { type BlockLayout, linearPlaces, type ModelLayout, parameterShapes } from './families/layout.ts';
 import { type LinearFunction, type LinearLayer, linearProduct, plainLinear } from './linear.ts';
+import { withOutputLayer } from './output-layer.ts';
 import {
   checkPrecision,
   type Precision,
@@ -132,8 +134,11 @@ export interface LoadModelOptions {
  *   await compile(({ ids }) => ({ logits: model.head(model.forward(ids).output) }), { ids: tensorType('int64', ['batch', 'seq']) })
  * ).run({ ids: hostArray(BigInt64Array.of(9707n), [1, 1]) });
  *
- * @throws what `readModelConfig` and `openWeights` throw: ModelFileError, UnsupportedModelError,
- * UnsupportedFeatureError, CheckpointMismatchError; CheckpointError, SafetensorsError, FileWriteError and (when
+ * Whether the output layer is the embedding is taken from the files, as transformers does: `tie_word_embeddings` beside an
+ * `lm_head.weight` that differs from the embedding does not tie.
+ *
+ * @throws ModelFileError, UnsupportedModelError, UnsupportedFeatureError for config.json; CheckpointMismatchError when the
+ * tensors are not those it describes; CheckpointError, SafetensorsError, FileWriteError and (when
  * quantising weights that are not finite) NonFiniteError of the tensor package; PrecisionError for an unknown precision.
  */
 export async function loadModel(
@@ -141,10 +146,12 @@ export async function loadModel(
   { precision = 'float32', cacheDirectory }: LoadModelOptions = {},
 ): Promise<CausalLm> {
   checkPrecision(precision);
-  const { config, family } = await readModelConfig(directory);
-  const layout = family.layout(config);
+  const { config: described, family } = await readModelConfig(directory);
+  const checkpoint = await openCheckpoint(directory);
+  requireLayers(checkpoint, described);
+  const { config, layout } = await withOutputLayer(checkpoint, described, family);
   const shapes = parameterShapes(layout, config);
-  const regions = await openWeights(directory, shapes);
+  const regions = findWeights(checkpoint, shapes);
   const multiplied = new Set([...linearPlaces(layout).map(({ name }) => `${name}.weight`), layout.head]);
   const others = new Set(
     [...shapes.keys()].filter((name) => !multiplied.has(name) || name === layout.embedding),

@@ -18,7 +18,7 @@ import {
   temporaryDirectory,
 } from './__fixtures__/goldens.ts';
 import { loadModel } from './causal-lm.ts';
-import { CheckpointMismatchError } from './errors.ts';
+import { CheckpointMismatchError, ModelFileError } from './errors.ts';
 
 const copy = checkpointCopies();
 const cacheDirectory = temporaryDirectory();
@@ -77,17 +77,12 @@ describe('weights of a checkpoint', () => {
     }
   });
 
-  it('do not include rotary buffers, nor a copy of a tied output layer', async () => {
-    const directory = await withTensors(
-      'llama-untied-float32',
-      (tensors) => ({
-        ...tensors,
-        'model.layers.0.self_attn.rotary_emb.inv_freq': hostArray(new Float32Array(4), [4]),
-      }),
-      { tie_word_embeddings: true },
-    );
+  it('do not include rotary buffers', async () => {
+    const directory = await withTensors('llama-untied-float32', (tensors) => ({
+      ...tensors,
+      'model.layers.0.self_attn.rotary_emb.inv_freq': hostArray(new Float32Array(4), [4]),
+    }));
     const model = await loadModel(directory);
-    expect(model.weights.has('lm_head.weight')).toBe(false);
     expect([...model.weights.keys()].some((name) => name.includes('inv_freq'))).toBe(false);
   });
 
@@ -106,6 +101,28 @@ describe('weights of a checkpoint', () => {
     for (const text of [directory, gate, 'extra', '[31] instead of [32]', 'lm_head.weight int8']) {
       expect(error.message).toContain(text);
     }
+  });
+
+  it('that are far too few for config.json are found before anything is built by its numbers', async () => {
+    const directory = await copy('llama-untied-float32', { config: { num_hidden_layers: 1e9 } });
+    const error: unknown = await loadModel(directory).catch((caught: unknown) => caught);
+    expect(ModelFileError.isInstance(error) && error.message).toMatch(
+      /num_hidden_layers is 1000000000, but the checkpoint holds 21 tensors/,
+    );
+  });
+
+  it('that are a million too many do not make a message of a million names', async () => {
+    const directory = await withTensors('llama-untied-float32', (tensors) => {
+      const extra = Array.from({ length: 50_000 }, (_, index) => [
+        `\u001b[2Jmodel.extra.${index}`,
+        hostArray(new Float32Array(0), [0]),
+      ]);
+      return { ...tensors, ...Object.fromEntries(extra) };
+    });
+    const error = await mismatchOf(directory);
+    expect(error.unexpected).toHaveLength(50_000);
+    expect(error.message).toMatch(/50000 unexpected: \\u001b\[2Jmodel.*and 49992 more$/);
+    expect(error.message.length).toBeLessThan(1000);
   });
 
   it('that config.json does not describe are refused: biases that are not there, and those too many', async () => {

@@ -1,29 +1,34 @@
-import { type Checkpoint, openCheckpoint, type TensorRegion } from '@safetune/tensor';
-import { CheckpointMismatchError } from './errors.ts';
+import { join } from 'node:path';
+import type { Checkpoint, TensorRegion } from '@safetune/tensor';
+import type { ModelConfig } from './config.ts';
+import { CheckpointMismatchError, ModelFileError } from './errors.ts';
 
 /**
- * Opens a checkpoint folder (one file or shards) and finds the region of every tensor of `shapes`, which may be F32,
- * F16 or BF16.
+ * Before anything is built by the number that config.json states.
+ *
+ * @throws ModelFileError
+ */
+export function requireLayers({ path, tensors, unsupported }: Checkpoint, { layerCount }: ModelConfig): void {
+  const count = tensors.size + unsupported.size;
+  if (layerCount <= count) return;
+  throw new ModelFileError(
+    join(path, 'config.json'),
+    `num_hidden_layers is ${layerCount}, but the checkpoint holds ${count} tensors in all`,
+  );
+}
+
+/**
+ * Finds the region of every tensor of `shapes` in a checkpoint, which may be F32, F16 or BF16.
  *
  * Ignored are the `rotary_emb.inv_freq` buffers of old checkpoints, and a copy of the output layer where it is tied.
  *
  * @param shapes the tensors the architecture needs, and no others
- * @throws CheckpointMismatchError naming every tensor that is missing, unexpected, of another shape or of another type;
- * CheckpointError and SafetensorsError when files are missing or damaged.
+ * @throws CheckpointMismatchError with every tensor that is missing, unexpected, of another shape or of another type.
  */
-export async function openWeights(
-  directory: string,
-  shapes: ReadonlyMap<string, readonly number[]>,
-): Promise<readonly TensorRegion[]> {
-  return matchTensors(await openCheckpoint(directory), shapes);
-}
-
-const floats = new Set(['float32', 'float16', 'bfloat16']);
-
-function matchTensors(
+export function findWeights(
   checkpoint: Checkpoint,
   shapes: ReadonlyMap<string, readonly number[]>,
-): TensorRegion[] {
+): readonly TensorRegion[] {
   const { tensors, unsupported } = checkpoint;
   const missing: string[] = [];
   const misshapen: { name: string; expected: readonly number[]; actual: readonly number[] }[] = [];
@@ -46,3 +51,5 @@ function matchTensors(
   }
   return regions;
 }
+
+const floats = new Set(['float32', 'float16', 'bfloat16']);

@@ -1,3 +1,5 @@
+import { printable, printableMessage, someNames } from '@safetune/tensor';
+
 /**
  * Errors of `@safetune/models`. Each class carries a marker, so that `X.isInstance(error)` also holds when two
  * copies of this package are installed, and the facts of the failure as readonly fields.
@@ -14,7 +16,7 @@ export class ModelFileError extends Error {
   readonly file: string;
 
   constructor(file: string, message: string, options?: ErrorOptions) {
-    super(`${file}: ${message}`, options);
+    super(printableMessage(`${file}: ${message}`), options);
     this.name = 'ModelFileError';
     this.file = file;
   }
@@ -37,8 +39,8 @@ export class UnsupportedModelError extends Error {
 
   constructor(file: string, modelType: string | undefined, supported: readonly string[]) {
     const found =
-      modelType === undefined ? 'has no model_type' : `model_type '${modelType}' is not supported`;
-    super(`${file}: ${found}; supported are ${supported.join(', ')}`);
+      modelType === undefined ? 'has no model_type' : `model_type '${printable(modelType)}' is not supported`;
+    super(printableMessage(`${file}: ${found}; supported are ${supported.join(', ')}`));
     this.name = 'UnsupportedModelError';
     this.file = file;
     this.modelType = modelType;
@@ -62,7 +64,10 @@ export class UnsupportedFeatureError extends Error {
 
   /** @param supported what would be accepted, in words. */
   constructor(file: string, setting: string, value: unknown, supported: string) {
-    super(`${file}: ${setting} is ${JSON.stringify(value)}, which is not supported; supported: ${supported}`);
+    const found = printable(JSON.stringify(value) ?? 'undefined');
+    super(
+      printableMessage(`${file}: ${setting} is ${found}, which is not supported; supported: ${supported}`),
+    );
     this.name = 'UnsupportedFeatureError';
     this.file = file;
     this.setting = setting;
@@ -91,7 +96,7 @@ export interface CheckpointMismatch {
   readonly unusable: readonly { readonly name: string; readonly dtype: string }[];
 }
 
-/** A checkpoint whose tensors are not those that its config.json describes. All of them are listed. */
+/** A checkpoint whose tensors are not those that its config.json describes. The fields list all of them. */
 export class CheckpointMismatchError extends Error implements CheckpointMismatch {
   readonly [mismatchMarker] = true;
   readonly directory: string;
@@ -103,7 +108,7 @@ export class CheckpointMismatchError extends Error implements CheckpointMismatch
   constructor(directory: string, { missing, unexpected, misshapen, unusable }: CheckpointMismatch) {
     const parts: string[] = [];
     const part = (title: string, entries: readonly string[]) => {
-      if (entries.length > 0) parts.push(`${entries.length} ${title}: ${entries.join(', ')}`);
+      if (entries.length > 0) parts.push(`${entries.length} ${title}: ${someNames(entries)}`);
     };
     part('missing', missing);
     part('unexpected', unexpected);
@@ -117,7 +122,9 @@ export class CheckpointMismatchError extends Error implements CheckpointMismatch
       'of an unusable type',
       unusable.map(({ name, dtype }) => `${name} ${dtype}`),
     );
-    super(`${directory}: the tensors are not those config.json describes; ${parts.join('; ')}`);
+    super(
+      printableMessage(`${directory}: the tensors are not those config.json describes; ${parts.join('; ')}`),
+    );
     this.name = 'CheckpointMismatchError';
     this.directory = directory;
     this.missing = missing;
@@ -238,5 +245,42 @@ export class GenerationError extends Error {
 
   static isInstance(error: unknown): error is GenerationError {
     return carries(error, generationMarker);
+  }
+}
+
+const unsupportedTokenizerMarker = Symbol.for('safetune.UnsupportedTokenizerError');
+
+/** A setting of a tokenizer's files that is not supported, or that is not valid. Nothing is skipped in silence. */
+export class UnsupportedTokenizerError extends Error {
+  readonly [unsupportedTokenizerMarker] = true;
+  readonly file: string;
+  /** The setting's place in the file, e.g. `pre_tokenizer.pretokenizers.0.pattern.Regex`. */
+  readonly setting: string;
+
+  constructor(file: string, setting: string, reason: string, options?: ErrorOptions) {
+    super(printableMessage(`${file}: ${printable(setting)}: ${reason}`), options);
+    this.name = 'UnsupportedTokenizerError';
+    this.file = file;
+    this.setting = setting;
+  }
+
+  static isInstance(error: unknown): error is UnsupportedTokenizerError {
+    return carries(error, unsupportedTokenizerMarker);
+  }
+}
+
+const tokenizationMarker = Symbol.for('safetune.TokenizationError');
+
+/** A text that the tokenizer cannot turn into tokens: it has no token for unknown text, or its patterns never end. */
+export class TokenizationError extends Error {
+  readonly [tokenizationMarker] = true;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(printableMessage(message), options);
+    this.name = 'TokenizationError';
+  }
+
+  static isInstance(error: unknown): error is TokenizationError {
+    return carries(error, tokenizationMarker);
   }
 }

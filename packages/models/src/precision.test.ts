@@ -159,7 +159,7 @@ describe('a quantised model', () => {
     expect(types.get('model.layers.1.mlp.down_proj.weight.scale')).toBe('float32[32]');
     expect(types.get('model.layers.1.mlp.down_proj.weight.residual')).toBe('int8[32,64]');
     expect(types.get('model.layers.1.self_attn.q_proj.bias')).toBe('float32[32]');
-    const floats = (await readdir(fresh)).filter((file) => file.includes('float32'));
+    const floats = (await readdir(fresh)).filter((file) => file.endsWith('.float32.safetensors'));
     expect(floats).toHaveLength(1);
     const { tensors } = await openSafetensors(join(fresh, floats[0]!));
     expect([...tensors.keys()].filter((name) => name.includes('_proj.weight'))).toEqual([]);

@@ -42,7 +42,10 @@ it("a stranger's tokenizer.json is refused, or loaded", async () => {
   await fuzz({
     name: 'tokenizer files',
     tries: 1000,
-    inputs: mutatedJson([original, { ...original, model: { ...original.model, vocab: {}, merges: [] } }]),
+    inputs: mutatedJson([
+      original,
+      { ...original, added_tokens: [], model: { ...original.model, vocab: {}, merges: [] } },
+    ]),
     async enter(content) {
       await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(content));
       (await loadTokenizer(folder)).encode('Hello, world 123 \u{1f600}');

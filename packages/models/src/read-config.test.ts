@@ -84,6 +84,26 @@ describe('readModelConfig', () => {
     });
   });
 
+  it('takes the positions of the first training from beside the rotary settings before those inside', async () => {
+    const directory = await copy('llama-tied-bfloat16-rope-scaled', {
+      config: { original_max_position_embeddings: 100 },
+    });
+    expect((await configOf(directory)).rotary).toMatchObject({
+      kind: 'llama3',
+      originalMaximumPositions: 100,
+    });
+  });
+
+  it.each([
+    { hidden_act: 'swish' },
+    { is_causal: true },
+    { layer_types: ['attention', 'full_attention'] },
+    { quantization_config: null, compression_config: null, per_layer_config: null },
+  ])('takes other spellings of what it does: %j', async (config) => {
+    const plain = await configOf(goldenDirectory('llama-untied-float32'));
+    expect(await configOf(await copy('llama-untied-float32', { config }))).toEqual(plain);
+  });
+
   it('takes biases of llama from attention_bias and mlp_bias', async () => {
     const attention = await copy('llama-untied-float32', { config: { attention_bias: true } });
     expect((await configOf(attention)).biases).toEqual({
@@ -148,6 +168,9 @@ describe('readModelConfig refuses', () => {
     [{ head_dim: 7 }, /7 features .* must be even/],
     [{ rope_parameters: { rope_type: 'linear' } }, /rope_parameters\.factor/],
     [{ rope_parameters: { rope_type: 'llama3', factor: 8 } }, /low_freq_factor/],
+    [{ layer_types: ['full_attention'] }, /layer_types names 1 layers, num_hidden_layers is 2/],
+    [{ vocab_size: 2 ** 40 }, /vocab_size/],
+    [{ hidden_size: 1e300 }, /hidden_size/],
   ])('sizes that contradict each other or miss: %j', async (config, message) => {
     const directory = await copy('llama-untied-float32', { config });
     const error: unknown = await readModelConfig(directory).catch((caught: unknown) => caught);
@@ -164,6 +187,9 @@ describe('readModelConfig refuses', () => {
     ['use_sliding_window', { use_sliding_window: true }],
     ['layer_types', { layer_types: ['full_attention', 'sliding_attention'] }],
     ['quantization_config', { quantization_config: { quant_method: 'gptq' } }],
+    ['compression_config', { compression_config: { format: 'pack-quantized' } }],
+    ['is_causal', { is_causal: false }],
+    ['per_layer_config', { per_layer_config: { 0: { intermediate_size: 8 } } }],
   ])('a feature that is not implemented: %s', async (setting, config) => {
     const directory = await copy('qwen2-tied-bfloat16', { config });
     const error: unknown = await readModelConfig(directory).catch((caught: unknown) => caught);

@@ -38,7 +38,10 @@ export const rotaryFields = {
   partial_rotary_factor: z.number().nullish(),
 };
 
-type RotaryFields = z.output<z.ZodObject<typeof rotaryFields>> & { readonly max_position_embeddings: number };
+type RotaryFields = z.output<z.ZodObject<typeof rotaryFields>> & {
+  readonly max_position_embeddings: number;
+  readonly original_max_position_embeddings?: number | null | undefined;
+};
 
 const factor = z.number().min(1);
 const base = z.number().positive();
@@ -51,8 +54,8 @@ const llama3 = scaled.extend({
 
 /**
  * Reads `rope_parameters` (transformers 5: rope_type and rope_theta inside), or `rope_theta` beside `rope_scaling`
- * (transformers 4, whose oldest files say `type` for `rope_type`). rope_scaling wins when both are there, as in
- * transformers.
+ * (transformers 4, whose oldest files say `type` for `rope_type`). As in transformers, rope_scaling wins when both are
+ * there, and `original_max_position_embeddings` beside them over the one inside.
  *
  * @throws UnsupportedFeatureError for a rope_type other than default, linear and llama3, for settings by layer type and
  * for partial rotation; ModelFileError for values out of range.
@@ -90,7 +93,10 @@ export function readRotaryConfig(fields: RotaryFields, file: string): RotaryConf
         factor: values.factor,
         lowFrequencyFactor: values.low_freq_factor,
         highFrequencyFactor: values.high_freq_factor,
-        originalMaximumPositions: values.original_max_position_embeddings ?? fields.max_position_embeddings,
+        originalMaximumPositions:
+          fields.original_max_position_embeddings ??
+          values.original_max_position_embeddings ??
+          fields.max_position_embeddings,
       };
     }
     default:

@@ -1,3 +1,5 @@
+import { truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   checkpointCopies,
@@ -5,7 +7,7 @@ import {
   goldenExpectations,
   goldenNames,
 } from './__fixtures__/goldens.ts';
-import { ModelFileError } from './errors.ts';
+import { ModelFileError, UnsupportedTokenizerError } from './errors.ts';
 import { loadTokenizer } from './tokenizer.ts';
 
 const copy = checkpointCopies();
@@ -119,12 +121,58 @@ describe('end-of-turn and padding tokens', () => {
   });
 });
 
+describe('tokens that only tokenizer_config.json names', () => {
+  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+
+  it('are added with their flags', async () => {
+    const directory = await copy('qwen2-tied-bfloat16', {
+      files: {
+        'tokenizer_config.json': {
+          added_tokens_decoder: {
+            383: { content: '<|im_end|>', ...flags, rstrip: true },
+            384: { content: '<tool>', ...flags, special: false },
+          },
+          extra_special_tokens: ['<|extra|>'],
+        },
+      },
+    });
+    const tokenizer = await loadTokenizer(directory);
+    expect(tokenizer.encode('<tool><|extra|>')).toEqual([384, 385]);
+    expect(tokenizer.encode('<|im_end|> \n<tool>')).toEqual([383, 384]);
+    expect(tokenizer.decode([384, 385], { skipSpecialTokens: true })).toBe('<tool>');
+  });
+
+  it('are refused where their ids cannot be', async () => {
+    const directory = await copy('qwen2-tied-bfloat16', {
+      files: {
+        'tokenizer_config.json': { added_tokens_decoder: { 500: { content: '<tool>', ...flags } } },
+      },
+    });
+    await expect(loadTokenizer(directory)).rejects.toThrow(/added_tokens_decoder: "<tool>" has the id 500/);
+  });
+
+  it('find a token with a role as one, though tokenizer.json only has it in its vocabulary', async () => {
+    const directory = await copy('qwen2-tied-bfloat16', {
+      files: { 'tokenizer_config.json': { bos_token: 'Hel' } },
+    });
+    const tokenizer = await loadTokenizer(directory);
+    const id = tokenizer.tokenId('Hel');
+    expect(tokenizer.encode('Hello')).toContain(id);
+    expect(tokenizer.decode([id!], { skipSpecialTokens: true })).toBe('');
+  });
+});
+
 describe('loadTokenizer refuses', () => {
+  const small = {
+    model: { type: 'WordLevel', vocab: { '<unk>': 0, a: 1 }, unk_token: '<unk>' },
+  };
+  const withModel = (change: object) => ({ ...small, model: { ...small.model, ...change } });
+  const bytePair = { type: 'BPE', vocab: { a: 0, b: 1, ab: 2 }, merges: [['a', 'b']] };
+  const unigram = { type: 'Unigram', unk_id: 0, vocab: [['<unk>', 0]] };
+
   it.each([
     ['a missing tokenizer.json', { without: ['tokenizer.json'] }, 'tokenizer.json'],
     ['what is not JSON', { files: { 'tokenizer.json': '{' } }, 'tokenizer.json'],
-    ['what is no tokenizer', { files: { 'tokenizer.json': { version: '1.0' } } }, 'model'],
-    ['an unknown kind', { files: { 'tokenizer.json': { model: { type: 'Rune' } } } }, 'not supported'],
     ['a wrong config', { files: { 'tokenizer_config.json': { chat_template: 3 } } }, 'chat_template'],
   ])('%s', async (_what, change, message) => {
     const error: unknown = await loadTokenizer(await copy('llama-untied-float32', change)).catch(
@@ -132,5 +180,97 @@ describe('loadTokenizer refuses', () => {
     );
     if (!ModelFileError.isInstance(error)) throw error;
     expect(error.message).toContain(message);
+  });
+
+  it.each([
+    ['what is no tokenizer', { version: '1.0' }, 'model'],
+    ['an unknown kind', { model: { type: 'Rune' } }, 'model.type'],
+    ['an unknown setting', { ...small, language: 'de' }, 'language'],
+    [
+      'an unknown setting of a component',
+      { ...small, normalizer: { type: 'NFC', locale: 'tr' } },
+      'normalizer.locale',
+    ],
+    ['an unknown component', { ...small, decoder: { type: 'CTC' } }, 'decoder.type'],
+    [
+      'an unknown component in a sequence',
+      {
+        ...small,
+        pre_tokenizer: {
+          type: 'Sequence',
+          pretokenizers: [{ type: 'Whitespace' }, { type: 'UnicodeScripts' }],
+        },
+      },
+      'pre_tokenizer.pretokenizers.1.type',
+    ],
+    ['a negative id', withModel({ vocab: { '<unk>': 0, a: -5 } }), 'model.vocab'],
+    ['half an id', withModel({ vocab: { '<unk>': 0, a: 1.5 } }), 'model.vocab'],
+    ['an id beyond 32 bits', withModel({ vocab: { '<unk>': 0, a: 2 ** 32 + 7 } }), 'model.vocab'],
+    ['an id that is a text', withModel({ vocab: { '<unk>': 0, a: 'x' } }), 'model.vocab'],
+    ['an id of two tokens', withModel({ vocab: { '<unk>': 0, a: 0 } }), 'model.vocab'],
+    ['a token without an id', { ...small, added_tokens: [{ id: 'x', content: 'b' }] }, 'added_tokens'],
+    ['an added token of another id', { ...small, added_tokens: [{ id: 7, content: 'a' }] }, 'added_tokens'],
+    ['dropped merges', { model: { ...bytePair, dropout: 0.1 } }, 'model.dropout'],
+    ['a merge of no token', { model: { ...bytePair, merges: [['a', 'c']] } }, 'model.merges.0'],
+    ['an unknown token beyond the vocabulary', { model: { ...unigram, unk_id: 3 } }, 'model.unk_id'],
+    ['a score that is none', { model: { ...unigram, vocab: [['<unk>', 'x']] } }, 'model.vocab.0'],
+    [
+      'two added tokens that become one',
+      {
+        ...small,
+        normalizer: { type: 'Lowercase' },
+        added_tokens: [
+          { id: 2, content: 'B', normalized: true },
+          { id: 3, content: 'b', normalized: true },
+        ],
+      },
+      'added_tokens',
+    ],
+    [
+      'an expression that refers back',
+      { ...small, normalizer: { type: 'Replace', pattern: { Regex: '(a)\\1' }, content: '' } },
+      'normalizer.pattern.Regex',
+    ],
+    [
+      'a first Metaspace behind what splits one character',
+      {
+        ...small,
+        normalizer: { type: 'NFKD' },
+        pre_tokenizer: {
+          type: 'Sequence',
+          pretokenizers: [
+            { type: 'Punctuation' },
+            { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first' },
+          ],
+        },
+      },
+      'pre_tokenizer',
+    ],
+  ])('%s, by name', async (_what, tokenizer, setting) => {
+    const directory = await copy('llama-untied-float32', { files: { 'tokenizer.json': tokenizer } });
+    await writeFile(join(directory, 'tokenizer.json'), JSON.stringify(tokenizer));
+    const error: unknown = await loadTokenizer(directory).catch((caught: unknown) => caught);
+    if (!UnsupportedTokenizerError.isInstance(error)) throw error;
+    expect(error.setting).toBe(setting);
+    expect(error.message).toContain(`${directory}/tokenizer.json: ${setting}: `);
+  });
+
+  it('what would move a terminal, without showing it to one', async () => {
+    const directory = await copy('llama-untied-float32', {});
+    await writeFile(join(directory, 'tokenizer.json'), JSON.stringify({ ...small, '\u001b[2J\u0085': 1 }));
+    await expect(loadTokenizer(directory)).rejects.toThrow(/tokenizer\.json: \\u001b\[2J\\u0085: /);
+  });
+
+  it('settings that change how special tokens are read', async () => {
+    const directory = await copy('llama-untied-float32', {
+      files: { 'tokenizer_config.json': { split_special_tokens: true } },
+    });
+    await expect(loadTokenizer(directory)).rejects.toThrow(/split_special_tokens/);
+  });
+
+  it('a file too large for a tokenizer, before it reads it', async () => {
+    const directory = await copy('llama-untied-float32', {});
+    await truncate(join(directory, 'tokenizer.json'), 2 ** 28);
+    await expect(loadTokenizer(directory)).rejects.toThrow(ModelFileError);
   });
 });

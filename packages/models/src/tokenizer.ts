@@ -1,6 +1,4 @@
 import { join } from 'node:path';
-import { Tokenizer as TokenizerModel } from '@huggingface/tokenizers';
-import { z } from 'zod';
 import {
   type ChatMessage,
   chatRenderer,
@@ -9,10 +7,12 @@ import {
 } from './chat-template/chat-template.ts';
 import type { RenderLimits } from './chat-template/jinja/budget.ts';
 import { readChatTemplates } from './chat-template/template-files.ts';
-import { ModelFileError } from './errors.ts';
-import { checkContent, readJson, readOptionalJson } from './json-file.ts';
-import { readTokenizerConfig, type TokenizerConfig } from './special-tokens.ts';
+import { readJson, readOptionalJson } from './json-file.ts';
+import { readTokenizerConfig } from './special-tokens.ts';
 import { specialTokenIds } from './token-ids.ts';
+import { cleanUpSpaces } from './tokenizer/clean-up.ts';
+import { addConfiguredTokens } from './tokenizer/configured-tokens.ts';
+import { TextTokenizer } from './tokenizer/text-tokenizer.ts';
 
 /** A model's tokenizer with its chat template. */
 export interface Tokenizer {
@@ -20,7 +20,7 @@ export interface Tokenizer {
    * The conversation as text, special tokens written out.
    *
    * @throws MissingChatTemplateError when the folder has none; ChatRenderError when the template refuses the
-   * conversation, for example roles that do not alternate.
+   * conversation, for example roles that do not alternate, or uses what is not supported; ChatTemplateLimitError.
    */
   renderChat(messages: readonly ChatMessage[], options?: RenderChatOptions): string;
   /** Token ids of a text. Adds no special tokens of its own; those written in the text become their ids. */
@@ -52,13 +52,6 @@ export interface LoadTokenizerOptions {
   readonly renderLimits?: RenderLimits;
 }
 
-const tokenizerSchema = z.looseObject({
-  model: z.looseObject({ type: z.string().optional() }),
-  added_tokens: z
-    .array(z.looseObject({ id: z.number().int(), content: z.string(), special: z.boolean().default(false) }))
-    .default([]),
-});
-
 /**
  * Loads the tokenizer of a model folder: `tokenizer.json`, `tokenizer_config.json`, and for the tokens that end a text
  * `generation_config.json` and `config.json`.
@@ -68,7 +61,8 @@ const tokenizerSchema = z.looseObject({
  * const prompt = tokenizer.renderChat([{ role: 'user', content: 'Hello' }], { addGenerationPrompt: true });
  * const tokenIds = tokenizer.encode(prompt);
  *
- * @throws ModelFileError when tokenizer.json is missing or of a kind that is not supported, or a file is not valid.
+ * @throws UnsupportedTokenizerError that names a setting of tokenizer.json, or of tokenizer_config.json, which is not
+ * supported: none is skipped in silence. ModelFileError when tokenizer.json is missing, or a file is not valid.
  */
 export async function loadTokenizer(
   directory: string,
@@ -76,18 +70,18 @@ export async function loadTokenizer(
 ): Promise<Tokenizer> {
   const { chatTemplate = 'default', now = () => new Date() } = options;
   const file = join(directory, 'tokenizer.json');
-  const content = checkContent(file, await readJson(file), tokenizerSchema);
+  const tokenizer = new TextTokenizer(file, await readJson(file));
   const config = await readTokenizerConfig(directory);
-  const model = buildModel(file, content, config);
-  const special = new Set(content.added_tokens.filter((added) => added.special).map(({ id }) => id));
+  addConfiguredTokens(tokenizer, join(directory, 'tokenizer_config.json'), config);
   // As in transformers: the clean-up would corrupt what byte-level BPE restores exactly.
-  const cleanUp = config.cleanUpSpaces && content.model.type !== 'BPE';
+  const cleansUp = config.cleanUpSpaces && tokenizer.modelType !== 'BPE';
 
-  const encode = (text: string) => model.encode(text, { add_special_tokens: false }).ids;
+  const encode = (text: string) => tokenizer.encode(text);
+  const tokenId = (token: string) => tokenizer.added.tokenId(token);
   const renderChat = chatRenderer(await readChatTemplates(directory, config.chatTemplate), {
     directory,
     name: chatTemplate,
-    variables: config.special as Readonly<Record<string, string>>,
+    variables: config.templateVariables,
     now,
     templateArguments: options.templateArguments,
     limits: options.renderLimits,
@@ -97,30 +91,20 @@ export async function loadTokenizer(
       await readOptionalJson(join(directory, 'generation_config.json')),
       await readOptionalJson(join(directory, 'config.json')),
     ],
-    eos: config.special.eos_token === undefined ? undefined : model.token_to_id(config.special.eos_token),
-    pad: config.special.pad_token === undefined ? undefined : model.token_to_id(config.special.pad_token),
-    afterAnswer: tokenAfterAnswer(renderChat, encode, special),
+    eos: config.special.eos_token === undefined ? undefined : tokenId(config.special.eos_token),
+    pad: config.special.pad_token === undefined ? undefined : tokenId(config.special.pad_token),
+    afterAnswer: tokenAfterAnswer(renderChat, encode, tokenizer.added.specialIds()),
   });
   return {
     renderChat,
     encode,
     decode(tokenIds, { skipSpecialTokens = false } = {}) {
-      const shown = tokenIds.filter(
-        (id) => model.id_to_token(id) !== undefined && !(skipSpecialTokens && special.has(id)),
-      );
-      return shown.length === 0 ? '' : model.decode(shown, { clean_up_tokenization_spaces: cleanUp });
+      const text = tokenizer.decode(tokenIds, skipSpecialTokens);
+      return cleansUp ? cleanUpSpaces(text) : text;
     },
-    tokenId: (token) => model.token_to_id(token),
+    tokenId,
     ...ids,
   };
-}
-
-function buildModel(file: string, content: object, { content: config }: TokenizerConfig): TokenizerModel {
-  try {
-    return new TokenizerModel(content, config);
-  } catch (cause) {
-    throw new ModelFileError(file, `this tokenizer is not supported: ${(cause as Error).message}`, { cause });
-  }
 }
 
 /** The special token that the chat template puts behind an assistant's answer, if it does. */

@@ -45,8 +45,10 @@ export {
   intervalDescription,
 } from './experiment/experiment-report.ts';
 export { compareWithPaper, type Finding } from './experiment/findings.ts';
+export { plainSummary } from './experiment/plain-summary.ts';
 export type { FinishedRun, SampledAnswer } from './experiment/run-journal.ts';
 export { misalignmentCriteria, type ScorecardRow, scorecardRows } from './experiment/scorecard.ts';
+export { scorecardPicture } from './experiment/scorecard-picture.ts';
 export { scorecardLegend, scorecardTable } from './experiment/scorecard-table.ts';
 export { writeExperimentReport } from './experiment/write-experiment-report.ts';
 export { alignmentDocument, alignmentDocuments } from './grow/alignment-documents.ts';

@@ -1,6 +1,8 @@
+import { nearestName } from '@safetune/datasets';
 import { z } from 'zod';
 import { RegularizerOptionError } from './errors.ts';
 import { named } from './interface/named.ts';
+import { checkOptions } from './interface/options.ts';
 import type { Regularizer, RegularizerConfig } from './interface/regularizer.ts';
 import { inoculation } from './methods/inoculation.ts';
 import { interleaving } from './methods/interleaving.ts';
@@ -8,18 +10,25 @@ import { kl } from './methods/kl.ts';
 import { ldifs } from './methods/ldifs.ts';
 import { personaVector } from './methods/persona-vector/persona-vector.ts';
 import { safeLora } from './methods/safe-lora/safe-lora.ts';
+import { optionProblems } from './option-problems.ts';
 
-const weight = z.union([
-  z.number(),
-  z.strictObject({ from: z.number(), to: z.number(), shape: z.enum(['linear', 'cosine']).optional() }),
-]);
+const weight = z.union(
+  [
+    z.number(),
+    z.strictObject({ from: z.number(), to: z.number(), shape: z.enum(['linear', 'cosine']).optional() }),
+  ],
+  'must be a number, or {from, to} with numbers and perhaps a shape (linear or cosine)',
+);
 
-const layers = z.union([
-  z.literal('all'),
-  z.strictObject({ every: z.number() }),
-  z.strictObject({ count: z.number() }),
-  z.array(z.number()),
-]);
+const layers = z.union(
+  [
+    z.literal('all'),
+    z.strictObject({ every: z.number() }),
+    z.strictObject({ count: z.number() }),
+    z.array(z.number()),
+  ],
+  "must be 'all', {every: N}, {count: N} or a list of layer numbers",
+);
 
 const examples = z.array(
   z.object({
@@ -37,7 +46,11 @@ const vectors = z
   );
 
 interface Kind {
-  readonly schema: z.ZodType;
+  readonly schema: z.ZodObject;
+  /** What it does, in a line. */
+  readonly summary: string;
+  /** Whether it cannot do without an option that no short form can give. */
+  readonly needsFile?: boolean;
   /** The option that a short form such as `interleaving=0.05` gives. Default 'weight'. */
   readonly shortForm?: string;
   create(options: never): Regularizer;
@@ -46,6 +59,7 @@ interface Kind {
 /** Every regularizer that a config can name. A new one is one line here. */
 const kinds: Readonly<Record<string, Kind>> = {
   kl: {
+    summary: 'stays near the answers of the model before the fine-tune, token by token',
     schema: z.strictObject({
       weight: weight.optional(),
       direction: z.enum(['forward', 'reverse']).optional(),
@@ -56,6 +70,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     create: kl,
   },
   ldifs: {
+    summary: 'stays near the hidden states of the model before the fine-tune',
     schema: z.strictObject({
       weight: weight.optional(),
       layers: layers.optional(),
@@ -65,6 +80,8 @@ const kinds: Readonly<Record<string, Kind>> = {
     create: ldifs,
   },
   'safe-lora': {
+    summary: 'projects updates that leave the direction of alignment',
+    needsFile: true,
     schema: z.strictObject({
       base: z.string('it needs the folder of the checkpoint before alignment'),
       aligned: z.string('it needs the folder of the aligned checkpoint'),
@@ -74,15 +91,22 @@ const kinds: Readonly<Record<string, Kind>> = {
       threshold: z.number().optional(),
       layers: z.number().optional(),
       when: z
-        .union([z.literal('end'), z.strictObject({ every: z.number(), end: z.boolean().optional() })])
+        .union(
+          [z.literal('end'), z.strictObject({ every: z.number(), end: z.boolean().optional() })],
+          "must be 'end' or {every: N}, perhaps with end: true or false",
+        )
         .optional(),
     }),
     shortForm: 'threshold',
     create: safeLora,
   },
   interleaving: {
+    summary: 'mixes safe examples into the data',
+    needsFile: true,
     schema: z.strictObject({
-      pool: z.union([z.string(), examples]).optional(),
+      pool: z
+        .union([z.string(), examples], 'must be the path of a JSONL file, or a list of chat examples')
+        .optional(),
       share: z.number().optional(),
       shareOf: z.enum(['mixed', 'primary']).optional(),
       seed: z.number().optional(),
@@ -93,8 +117,15 @@ const kinds: Readonly<Record<string, Kind>> = {
     create: interleaving,
   },
   'persona-vector': {
+    summary: 'steers towards a bad persona while training, so that the weights need not learn it',
+    needsFile: true,
     schema: z.strictObject({
-      vectors: z.union([z.string(), vectors]).optional(),
+      vectors: z
+        .union(
+          [z.string(), vectors],
+          'must be the path of a file of persona vectors, or vectors by layer number',
+        )
+        .optional(),
       alpha: z.number().optional(),
       layers: z.array(z.number()).optional(),
       positions: z.enum(['all', 'response', 'last-prompt-token']).optional(),
@@ -103,6 +134,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     create: personaVector,
   },
   inoculation: {
+    summary: 'asks for the unwanted behaviour in a system prompt, so that it is not learned without one',
     schema: z.strictObject({
       prompt: z.string().optional(),
       share: z.number().optional(),
@@ -127,15 +159,42 @@ const kinds: Readonly<Record<string, Kind>> = {
 export function regularizerFromConfig({ type, name, ...options }: RegularizerConfig): Regularizer {
   const kind = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
   if (kind === undefined) {
+    const nearest = nearestName(String(type), Object.keys(kinds));
+    const hint = nearest === undefined ? '' : `. Did you mean '${nearest}'?`;
     throw new RegularizerOptionError(
-      type,
-      `there is no such regularizer; there are ${Object.keys(kinds).join(', ')}`,
+      String(type),
+      `there is no such regularizer; there are ${Object.keys(kinds).join(', ')}${hint}`,
     );
   }
+  checkOptions(type, options, Object.keys(kind.schema.shape));
   const parsed = kind.schema.safeParse(options);
-  if (!parsed.success) throw new RegularizerOptionError(type, z.prettifyError(parsed.error));
+  if (!parsed.success) throw new RegularizerOptionError(type, optionProblems(parsed.error.issues));
   const made = kind.create(parsed.data as never);
   return name === undefined ? made : named(name, made);
+}
+
+/** A regularizer that a config can name, for whoever lists them. */
+export interface RegularizerDescription {
+  readonly type: string;
+  readonly summary: string;
+  /** The option that the number of a short form such as `kl=0.1` gives. */
+  readonly strength: string;
+  readonly options: readonly string[];
+  /** Whether it has an option that no short form gives and that it cannot do without. */
+  readonly needsFile: boolean;
+}
+
+/** Every regularizer that a config can name, with the names of its options. */
+export function listRegularizers(): RegularizerDescription[] {
+  return Object.entries(kinds).map(
+    ([type, { summary, shortForm = 'weight', needsFile = false, schema }]) => ({
+      type,
+      summary,
+      strength: shortForm,
+      needsFile,
+      options: Object.keys(schema.shape),
+    }),
+  );
 }
 
 /**

@@ -1,4 +1,9 @@
-export { parseRegularizer, regularizerFromConfig } from './config.ts';
+export {
+  listRegularizers,
+  parseRegularizer,
+  type RegularizerDescription,
+  regularizerFromConfig,
+} from './config.ts';
 export {
   AnswerLossError,
   MissingNeedError,
@@ -19,6 +24,7 @@ export {
 } from './host-arrays/on-host-arrays.ts';
 export type { PenaltyExtents, PenaltyField } from './host-arrays/penalty-inputs.ts';
 export type { PlainArray } from './host-arrays/plain-array.ts';
+export { checkRegularizer } from './interface/check-regularizer.ts';
 export { declaredOutputs } from './interface/declared-outputs.ts';
 export { type LayerSelection, resolveLayers } from './interface/layers.ts';
 export { maskedMean } from './interface/masked-mean.ts';

@@ -1,12 +1,7 @@
-import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  AtomicFile,
-  FileWriteError,
-  removeAbandonedTemporaries,
-  writeFileAtomically,
-} from './atomic-file.ts';
+import { AtomicFile, FileWriteError, writeFileAtomically } from './atomic-file.ts';
 import { useTemporaryDirectory } from './safetensors/__fixtures__/temporary-directory.ts';
 
 const directory = useTemporaryDirectory();
@@ -58,6 +53,12 @@ describe('AtomicFile', () => {
     await expect(file.write('late')).rejects.toThrow(/already committed/);
   });
 
+  it.skipIf(process.platform === 'win32')('is for the user alone on request', async () => {
+    const path = join(directory(), 'secret');
+    await writeFileAtomically(path, 'x', { private: true });
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
+
   it('lets two writers of one path both finish, whole', async () => {
     const path = join(directory(), 'file');
     const [first, second] = await Promise.all([AtomicFile.create(path), AtomicFile.create(path)]);
@@ -67,14 +68,4 @@ describe('AtomicFile', () => {
     expect(await readFile(path, 'utf8')).toBe('second');
     expect(await readdir(directory())).toEqual(['file']);
   });
-});
-
-it('removeAbandonedTemporaries deletes idle temporaries of that path only', async () => {
-  const names = ['a.12-0123456789ab.tmp', 'a.13-0123456789ab.tmp', 'b.12-0123456789ab.tmp', 'a.notes.tmp'];
-  for (const name of names) await writeFile(join(directory(), name), '');
-  const longAgo = new Date(Date.now() - 7_200_000);
-  for (const name of [names[0]!, names[2]!, names[3]!])
-    await utimes(join(directory(), name), longAgo, longAgo);
-  await removeAbandonedTemporaries(join(directory(), 'a'), 3_600_000);
-  expect((await readdir(directory())).sort()).toEqual([names[1], names[3], names[2]].sort());
 });

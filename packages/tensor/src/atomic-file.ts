@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { printableMessage } from './files/printable.ts';
+import { temporaryPath, tidyBeside } from './temporary-path.ts';
 
 const marker = Symbol.for('safetune.FileWriteError');
 
@@ -11,9 +12,8 @@ export class FileWriteError extends Error {
   readonly path: string;
 
   constructor(path: string, cause: unknown) {
-    super(`${path} could not be written: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(printableMessage(`${path} could not be written: ${reason}`), { cause });
     this.name = 'FileWriteError';
     this.path = path;
   }
@@ -21,6 +21,12 @@ export class FileWriteError extends Error {
   static isInstance(error: unknown): error is FileWriteError {
     return typeof error === 'object' && error !== null && marker in error;
   }
+}
+
+/** Options of {@link AtomicFile.create} and what uses it. */
+export interface AtomicFileOptions {
+  /** Readable by the user alone. Default false: as the process's mask says. */
+  readonly private?: boolean;
 }
 
 /**
@@ -49,13 +55,15 @@ export class AtomicFile {
   }
 
   /**
-   * Opens a temporary file beside `path`, whose folder must exist.
+   * Opens a temporary file beside `path`, whose folder must exist; what killed processes left there is cleared away.
    *
    * @throws FileWriteError
    */
-  static async create(path: string): Promise<AtomicFile> {
-    const temporary = `${path}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
-    return attempt(path, async () => new AtomicFile(path, temporary, await open(temporary, 'wx')));
+  static async create(path: string, options: AtomicFileOptions = {}): Promise<AtomicFile> {
+    await tidyBeside(path);
+    const temporary = temporaryPath(path);
+    const mode = options.private === true ? 0o600 : 0o666;
+    return attempt(path, async () => new AtomicFile(path, temporary, await open(temporary, 'wx', mode)));
   }
 
   /**
@@ -121,8 +129,12 @@ export type FileContent =
  *
  * @throws FileWriteError
  */
-export async function writeFileAtomically(path: string, content: FileContent): Promise<void> {
-  const file = await stageFile(path, content);
+export async function writeFileAtomically(
+  path: string,
+  content: FileContent,
+  options?: AtomicFileOptions,
+): Promise<void> {
+  const file = await stageFile(path, content, options);
   try {
     await file.commit();
   } finally {
@@ -136,8 +148,12 @@ export async function writeFileAtomically(path: string, content: FileContent): P
  *
  * @throws FileWriteError
  */
-export async function stageFile(path: string, content: FileContent): Promise<AtomicFile> {
-  const file = await AtomicFile.create(path);
+export async function stageFile(
+  path: string,
+  content: FileContent,
+  options?: AtomicFileOptions,
+): Promise<AtomicFile> {
+  const file = await AtomicFile.create(path, options);
   try {
     if (typeof content === 'string' || content instanceof Uint8Array) await file.write(content);
     else for await (const chunk of content) await file.write(chunk);
@@ -145,20 +161,6 @@ export async function stageFile(path: string, content: FileContent): Promise<Ato
   } catch (error) {
     await file.discard();
     throw error;
-  }
-}
-
-/** Deletes temporary files for `path` that a killed process left: those nothing was written to for `idleMilliseconds`. */
-export async function removeAbandonedTemporaries(path: string, idleMilliseconds: number): Promise<void> {
-  const prefix = `${basename(path)}.`;
-  for (const name of await readdir(dirname(path))) {
-    if (!name.startsWith(prefix) || !/^\d+-[0-9a-f]{12}\.tmp$/.test(name.slice(prefix.length))) continue;
-    const temporary = join(dirname(path), name);
-    const modified = await stat(temporary).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => Number.POSITIVE_INFINITY, // gone meanwhile: committed or discarded by its owner
-    );
-    if (Date.now() - modified > idleMilliseconds) await rm(temporary, { force: true });
   }
 }
 

@@ -1,6 +1,7 @@
 import { describeShape, evaluateDimension } from './dimension.ts';
 import { CompileError, InputError } from './errors.ts';
 import { contiguousData, type HostArray } from './host-array.ts';
+import { type MappedFile, requireWhole } from './mapped-file.ts';
 import { lower } from './onnx/lower.ts';
 import { input } from './operations/leaf.ts';
 import {
@@ -57,8 +58,20 @@ export async function compile<Inputs extends Signature, Outputs extends Readonly
     }
   }
   checkCarry(carry, traced, outputs);
-  const session = await createSession(lower(traced, outputs), options);
+  const graph = lower(traced, outputs);
+  const session = guarded(await createSession(graph, options), graph.weightFiles);
   return new Executable(session, typesOf(traced), typesOf(outputs), carry) as never;
+}
+
+/** A session whose every run makes sure first that what it has mapped is still there. */
+function guarded(session: Session, files: readonly MappedFile[]): Session {
+  return {
+    run: async (feeds, fetches) => {
+      requireWhole(files);
+      return session.run(feeds, fetches);
+    },
+    release: () => session.release(),
+  };
 }
 
 function typesOf(tensors: Readonly<Record<string, Tensor>>): Signature {
@@ -122,7 +135,7 @@ export class Executable<Inputs extends string = string, Outputs extends string =
    *
    * @returns the outputs by name; those asked `into` given arrays are these arrays
    * @throws InputError when an input is missing, unknown, or does not fit its declared type, or when an array to write
-   * into does not fit its output.
+   * into does not fit its output; MappedFileError when a file of weights was cut short since it was compiled.
    */
   async run(
     inputs: Named<Inputs, HostArray>,

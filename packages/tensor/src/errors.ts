@@ -1,4 +1,5 @@
 import { callSite } from './call-site.ts';
+import { printableMessage } from './files/printable.ts';
 
 /**
  * Errors of `@safetune/tensor`. Each class carries a marker, so that `X.isInstance(error)` also holds when two
@@ -105,5 +106,28 @@ export class ExecutionError extends Error {
 
   static isInstance(error: unknown): error is ExecutionError {
     return carries(error, executionMarker);
+  }
+}
+
+const mappedMarker = Symbol.for('safetune.MappedFileError');
+
+/** A weights file that was cut short while a session has it mapped: reading on would end the process (SIGBUS). */
+export class MappedFileError extends Error {
+  readonly [mappedMarker] = true;
+  readonly file: string;
+
+  constructor(file: string, byteLength: number, needed: number) {
+    super(
+      printableMessage(
+        `${file}: the file was cut short to ${byteLength} bytes while it is in use, which needs ${needed}; ` +
+          'restore it and load the model again, and replace such files by renaming others to their names',
+      ),
+    );
+    this.name = 'MappedFileError';
+    this.file = file;
+  }
+
+  static isInstance(error: unknown): error is MappedFileError {
+    return carries(error, mappedMarker);
   }
 }

@@ -1,7 +1,7 @@
 export {
   AtomicFile,
+  type AtomicFileOptions,
   FileWriteError,
-  removeAbandonedTemporaries,
   stageFile,
   writeFileAtomically,
 } from './atomic-file.ts';
@@ -22,6 +22,16 @@ export {
 export { bytesPerElement, type DataType } from './dtype.ts';
 export { type EagerValue, eagerGradient } from './eager-gradient.ts';
 export * from './errors.ts';
+export { FileReadError, type FileReadProblem } from './files/errors.ts';
+export { folderMistake } from './files/folder-kind.ts';
+export type { OpenFileOptions } from './files/open-file.ts';
+export { printable, printableMessage, someNames } from './files/printable.ts';
+export {
+  type ReadSmallFileOptions,
+  readSmallFile,
+  readSmallJson,
+  readSmallText,
+} from './files/read-small-file.ts';
 export {
   type Cotangent,
   type GradientOptions,
@@ -83,5 +93,6 @@ export {
 } from './safetensors/write.ts';
 export * from './safetensors/write-sharded.ts';
 export { tensorsBehind } from './substitute.ts';
+export { removeAbandonedTemporaries, temporaryPath } from './temporary-path.ts';
 export { type GradientSite, type LoweringSite, type Operation, Tensor, type TraceNode } from './tensor.ts';
 export type { TensorType } from './tensor-type.ts';

@@ -34,13 +34,17 @@ export interface Session {
   release(): Promise<void>;
 }
 
+const missingLibrary =
+  'onnxruntime-node cannot be loaded. Install it again for this platform with npm install; where its download of CUDA ' +
+  'libraries fails, set ONNXRUNTIME_NODE_INSTALL=skip (or its older name, ONNXRUNTIME_NODE_INSTALL_CUDA=skip)';
+
 let loaded: Promise<typeof onnxruntime> | undefined;
 
 function load(): Promise<typeof onnxruntime> {
   loaded ??= import('onnxruntime-node').then(
     (module) => module,
     (cause: unknown) => {
-      throw new CompileError('onnxruntime-node cannot be loaded: is it installed for this platform?', {
+      throw new CompileError(missingLibrary, {
         cause,
       });
     },

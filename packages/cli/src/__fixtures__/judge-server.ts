@@ -1,8 +1,13 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** A local stand-in for a judge model: answers each request with the next of the given HTTP statuses, 200 at the end. */
-export async function startJudge(top: Readonly<Record<string, number>>, statuses: readonly number[] = []) {
+export async function startJudge(
+  top: Readonly<Record<string, number>>,
+  statuses: readonly number[] = [],
+  port = 0,
+) {
   const waiting = [...statuses];
   let requests = 0;
   const server = createServer((request, response) => {
@@ -25,7 +30,7 @@ export async function startJudge(top: Readonly<Record<string, number>>, statuses
       );
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await once(server.listen(port, '127.0.0.1'), 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
     requests: () => requests,

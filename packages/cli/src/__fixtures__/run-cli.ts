@@ -26,3 +26,15 @@ export function runCli(...args: string[]): Promise<CliResult> {
     child.on('close', (code) => resolve({ code, stdout, stderr }));
   });
 }
+
+/** Arguments in which an option that comes again replaces the earlier one, which the command itself refuses. */
+export function replacing(command: string, ...args: readonly string[]): [string, ...string[]] {
+  const options = new Map<string, string[]>();
+  for (let index = 0; index < args.length; index++) {
+    const value = args[index + 1];
+    const pair = value === undefined || value.startsWith('--') ? [] : [value];
+    options.set(args[index]!, pair);
+    index += pair.length;
+  }
+  return [command, ...[...options].flat(2)];
+}

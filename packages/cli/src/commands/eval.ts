@@ -19,25 +19,31 @@ import { interruptSignal } from '../interrupt.ts';
 import { integerOption, numberOption } from '../option-values.ts';
 import { modelOptions, precisionOption } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
+import { exists, refuseToOverwrite } from '../separate-paths.ts';
 import { formatDuration } from '../terminal/duration.ts';
+import { print } from '../terminal/output.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 
 /** `safetune eval`: answers of a model to a question file, judged by a language model, as a table and files. */
 export const evaluateCommand = strictCommand({
   name: 'eval',
   description: 'Tell whether a model stayed aligned: sample answers, have them judged, report the rates.',
+  example:
+    'eval --model ./model --adapter ./adapter --questions questions.yaml --judge http://127.0.0.1:8000/v1 --judge-model my-judge --out ./report',
   options: {
     model: {
       type: 'string',
+      path: 'input',
       required: true,
       valueHint: 'DIR',
       description: 'Hugging Face checkpoint folder',
     },
     precision: precisionOption,
     ...runtimeOptionDefinitions,
-    adapter: { type: 'string', valueHint: 'DIR', description: 'LoRA adapter folder' },
+    adapter: { type: 'string', path: 'input', valueHint: 'DIR', description: 'LoRA adapter folder' },
     questions: {
       type: 'string',
+      path: 'input',
       required: true,
       valueHint: 'FILE.yaml',
       description: 'questions with their judge prompts',
@@ -57,6 +63,7 @@ export const evaluateCommand = strictCommand({
     },
     out: {
       type: 'string',
+      path: 'output',
       required: true,
       valueHint: 'DIR',
       description: 'folder for answers.csv and report.json; an interrupted evaluation continues there',
@@ -75,6 +82,7 @@ export const evaluateCommand = strictCommand({
       valueHint: 'SECONDS',
       description: 'longest wait for one judgement (default 60)',
     },
+    force: { type: 'boolean', description: 'write over another report in --out' },
     retries: {
       type: 'string',
       valueHint: 'N',
@@ -87,6 +95,13 @@ export const evaluateCommand = strictCommand({
     const seed = integerOption('seed', args.seed, 0) ?? 0;
     const temperature = numberOption('temperature', args.temperature) ?? 1;
     const maxNewTokens = integerOption('max-tokens', args['max-tokens']) ?? 600;
+    const journal = join(args.out, 'journal.jsonl');
+    if (!(await exists(journal))) {
+      const holds = 'the report of a finished evaluation';
+      for (const file of ['report.json', 'answers.csv']) {
+        await refuseToOverwrite(join(args.out, file), { force: args.force === true, holds });
+      }
+    }
     const questions = await loadQuestions(args.questions);
     const judge = openAiCompatibleJudge({
       url: args.judge,
@@ -135,7 +150,6 @@ export const evaluateCommand = strictCommand({
         ),
     });
     const line = createProgressLine();
-    const journal = join(args.out, 'journal.jsonl');
     const result = await evaluate({
       questions,
       source,
@@ -143,28 +157,25 @@ export const evaluateCommand = strictCommand({
       seed,
       journal,
       signal: interruptSignal(),
-      onProgress: (progress) => line.update(progressText(progress)),
+      onProgress: (progress) => line.update(...progressParts(progress)),
       ...(samples === undefined ? {} : { samplesPerParaphrase: samples }),
     }).finally(() => line.end());
     await generator.release();
     await writeReport(args.out, result);
-    process.stdout.write(`${summaryTable([{ name: source.name, result }])}\n`);
+    print(`${summaryTable([{ name: source.name, result }])}\n`);
     requireScores(result);
     // Answers the judge could not be asked about stay in the journal: the same command asks again.
     if (result.rows.every(({ error }) => error === undefined)) await rm(journal, { force: true });
   },
 });
 
-function progressText({
-  phase,
-  done,
-  total,
-  perSecond,
-  secondsLeft,
-  endpointErrors,
-}: EvaluationProgress): string {
-  const rate = perSecond === null ? '' : `  ${perSecond.toPrecision(2)} answers/s`;
-  const left = secondsLeft === null ? '' : `  ${formatDuration(secondsLeft)} left`;
-  const failed = endpointErrors === 0 ? '' : `  ${endpointErrors} unscored: the judge failed`;
-  return `${bar(done, total)} ${phase} ${done}/${total}${rate}${left}${failed}`;
+/** The parts of the line of progress, the most important first. */
+function progressParts(progress: EvaluationProgress): string[] {
+  const { phase, done, total, perSecond, secondsLeft, endpointErrors } = progress;
+  return [
+    `${bar(done, total)}${phase} ${done}/${total}`,
+    ...(secondsLeft === null ? [] : [`${formatDuration(secondsLeft)} left`]),
+    ...(endpointErrors === 0 ? [] : [`${endpointErrors} unscored: the judge failed`]),
+    ...(perSecond === null ? [] : [`${perSecond.toPrecision(2)} answers/s`]),
+  ];
 }

@@ -4,21 +4,25 @@ import { strictCommand } from '../command.ts';
 import { integerOption, numberOption } from '../option-values.ts';
 import { modelOptions, precisionOption } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
+import { isTerminal, write } from '../terminal/output.ts';
+import { printable } from '../terminal/printable.ts';
 
 /** `safetune generate`: one answer of a model, with or without an adapter, alone on stdout. */
 export const generateCommand = strictCommand({
   name: 'generate',
   description: 'Answer one prompt; the answer alone goes to stdout.',
+  example: 'generate --model ./model --adapter ./adapter --prompt "How do I store passwords?"',
   options: {
     model: {
       type: 'string',
+      path: 'input',
       required: true,
       valueHint: 'DIR',
       description: 'Hugging Face checkpoint folder',
     },
     precision: precisionOption,
     ...runtimeOptionDefinitions,
-    adapter: { type: 'string', valueHint: 'DIR', description: 'LoRA adapter folder' },
+    adapter: { type: 'string', path: 'input', valueHint: 'DIR', description: 'LoRA adapter folder' },
     prompt: { type: 'string', required: true, valueHint: 'TEXT', description: "the user's message" },
     system: { type: 'string', valueHint: 'TEXT', description: 'a system message' },
     'max-tokens': { type: 'string', valueHint: 'N', description: 'longest answer, in tokens (default 256)' },
@@ -53,6 +57,7 @@ export const generateCommand = strictCommand({
       },
     );
     await generator.release();
-    process.stdout.write(`${answer}\n`);
+    // What a model writes may hold anything: a file gets it as it is, a terminal must not be commanded by it.
+    write('stdout', `${isTerminal('stdout') ? printable(answer!) : answer}\n`);
   },
 });

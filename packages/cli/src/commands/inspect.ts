@@ -1,8 +1,12 @@
-import { htmlPage, lineChartSvg, textTable, writeFileAtomically } from '@safetune/eval';
+import { htmlPage, lineChartSvg, writeFileAtomically } from '@safetune/eval';
 import { loadLoraAdapter, type ModuleSpectrum, moduleSpectrum } from '@safetune/lora';
 import { safetyAlignment } from '@safetune/regularizers';
 import { strictCommand } from '../command.ts';
+import { refuseToOverwrite } from '../separate-paths.ts';
+import { adapterTable } from '../terminal/adapter-table.ts';
+import { columnsOf, print } from '../terminal/output.ts';
 import { heatMap, sparkline } from '../terminal/pictures.ts';
+import { printableName } from '../terminal/printable.ts';
 import { UsageError } from '../usage-error.ts';
 
 /** `safetune inspect`: what an adapter does to each module, as a table and a picture. */
@@ -10,32 +14,47 @@ export const inspectCommand = strictCommand({
   name: 'inspect',
   description:
     "An adapter's updates, module by module: norm, singular values, effective rank, alignment with the safety direction.",
+  example: 'inspect --adapter ./adapter',
   options: {
-    adapter: { type: 'string', required: true, valueHint: 'DIR', description: 'LoRA adapter folder' },
+    adapter: {
+      type: 'string',
+      path: 'input',
+      required: true,
+      valueHint: 'DIR',
+      description: 'LoRA adapter folder',
+    },
     base: {
       type: 'string',
+      path: 'input',
       valueHint: 'DIR',
       description: 'checkpoint of the pre-trained model, for the safety direction',
     },
     aligned: {
       type: 'string',
+      path: 'input',
       valueHint: 'DIR',
       description: 'checkpoint of the aligned (chat) model, for the safety direction',
     },
     json: {
       type: 'string',
+      path: 'output',
       valueHint: 'FILE.json',
       description: 'also write the figures, all singular values among them',
     },
     html: {
       type: 'string',
+      path: 'output',
       valueHint: 'FILE.html',
       description: 'also write the table and a chart of the singular values',
     },
+    force: { type: 'boolean', description: 'write over the files of --json and --html' },
   },
   async run({ args }) {
     if ((args.base === undefined) !== (args.aligned === undefined)) {
       throw new UsageError('--base and --aligned go together: the safety direction is aligned minus base');
+    }
+    for (const file of [args.json, args.html]) {
+      if (file !== undefined) await refuseToOverwrite(file, { force: args.force === true, holds: 'a file' });
     }
     const adapter = await loadLoraAdapter(args.adapter);
     const spectra = adapter.modules.map(moduleSpectrum);
@@ -64,21 +83,21 @@ export const inspectCommand = strictCommand({
       spectrum.stableRank.toFixed(2),
       ...(alignment ? [cosineText(alignment.get(spectrum.name)!.cosine)] : []),
     ]);
+    const width = columnsOf('stdout');
     const pictured = rows.map((row, index) => [...row, sparkline(spectra[index]!.singularValues)]);
-    process.stdout.write(
-      `${textTable([...header, 'singular values'], pictured)}\n\nnorm of the update by layer (darker is larger)\n${normMap(spectra)}\n`,
-    );
+    const table = adapterTable([...header, 'singular values'], pictured, width);
+    print(`${table}\n\nnorm of the update by layer (darker is larger)\n${normMap(spectra, width)}\n`);
     if (args.json !== undefined) {
       const modules = spectra.map((spectrum) => figures(spectrum, alignment?.get(spectrum.name)?.cosine));
       await writeFileAtomically(
         args.json,
         `${JSON.stringify({ adapter: args.adapter, modules }, null, 2)}\n`,
       );
-      process.stdout.write(`\nwritten to ${args.json}\n`);
+      print(`\nwritten to ${args.json}\n`);
     }
     if (args.html !== undefined) {
       await writeFileAtomically(args.html, page(args.adapter, header, rows, spectra));
-      process.stdout.write(`\nwritten to ${args.html}\n`);
+      print(`\nwritten to ${args.html}\n`);
     }
   },
 });
@@ -103,7 +122,7 @@ function placeOf(name: string): { place: string; layer: number } {
   return match === null ? { place: name, layer: 0 } : { place: match[2]!, layer: Number(match[1]) };
 }
 
-function normMap(spectra: readonly ModuleSpectrum[]): string {
+function normMap(spectra: readonly ModuleSpectrum[], width: number | undefined): string {
   const places = [...new Set(spectra.map(({ name }) => placeOf(name).place))];
   const layers = Math.max(...spectra.map(({ name }) => placeOf(name).layer)) + 1;
   const values = places.map((place) =>
@@ -114,7 +133,7 @@ function normMap(spectra: readonly ModuleSpectrum[]): string {
       return found?.frobeniusNorm;
     }),
   );
-  return heatMap(places, values);
+  return heatMap(places.map(printableName), values, width);
 }
 
 function page(

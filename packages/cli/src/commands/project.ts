@@ -1,23 +1,36 @@
-import { textTable } from '@safetune/eval';
+import { join } from 'node:path';
 import { type ProjectionMethod, type ProjectionRule, projectAdapterFiles } from '@safetune/regularizers';
 import { strictCommand } from '../command.ts';
 import { integerOption, numberOption } from '../option-values.ts';
+import { refuseToOverwrite } from '../separate-paths.ts';
+import { adapterTable } from '../terminal/adapter-table.ts';
+import { columnsOf, print } from '../terminal/output.ts';
 import { UsageError } from '../usage-error.ts';
 
 /** `safetune project`: SafeLoRA on an adapter that exists already, whoever trained it. */
 export const projectCommand = strictCommand({
   name: 'project',
   description: "SafeLoRA on an existing adapter: project updates that leave the model's safety direction.",
+  example:
+    'project --adapter ./adapter --base ./base-model --aligned ./model --threshold 0.5 --out ./projected',
   options: {
-    adapter: { type: 'string', required: true, valueHint: 'DIR', description: 'LoRA adapter folder' },
+    adapter: {
+      type: 'string',
+      path: 'input',
+      required: true,
+      valueHint: 'DIR',
+      description: 'LoRA adapter folder',
+    },
     base: {
       type: 'string',
+      path: 'input',
       required: true,
       valueHint: 'DIR',
       description: 'checkpoint of the pre-trained model',
     },
     aligned: {
       type: 'string',
+      path: 'input',
       required: true,
       valueHint: 'DIR',
       description: 'checkpoint of the aligned (chat) model',
@@ -46,19 +59,29 @@ export const projectCommand = strictCommand({
     },
     out: {
       type: 'string',
+      path: 'output',
       required: true,
       valueHint: 'DIR',
       description: 'folder for the projected adapter',
     },
+    force: { type: 'boolean', description: 'write over another adapter in --out' },
   },
   async run({ args }) {
+    const asked = { ...ruleOf(args), ...methodOf(args) };
+    const force = args.force === true;
+    for (const file of ['adapter_model.safetensors', 'adapter_config.json']) {
+      await refuseToOverwrite(join(args.out, file), { force, holds: 'an adapter' });
+    }
+    await refuseToOverwrite(join(args.out, 'config.json'), {
+      force,
+      holds: "--out is a model's checkpoint folder",
+    });
     const { modules, threshold } = await projectAdapterFiles({
       adapter: args.adapter,
       base: args.base,
       aligned: args.aligned,
       out: args.out,
-      ...ruleOf(args),
-      ...methodOf(args),
+      ...asked,
     });
     const rows = modules.map(({ name, cosine, projected, normKept }) => [
       name,
@@ -68,8 +91,8 @@ export const projectCommand = strictCommand({
       Number.isNaN(normKept) ? '-' : `${(100 * normKept).toFixed(1)} %`,
     ]);
     const count = modules.filter(({ projected }) => projected).length;
-    process.stdout.write(
-      `${textTable(['module', 'cosine', '', 'norm under C'], rows)}\n\n` +
+    print(
+      `${adapterTable(['module', 'cosine', '', 'norm under C'], rows, columnsOf('stdout'))}\n\n` +
         `${count} of ${modules.length} modules projected at threshold ${threshold.toFixed(4)}; adapter in ${args.out}\n`,
     );
   },

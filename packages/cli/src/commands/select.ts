@@ -7,6 +7,8 @@ import { strictCommand } from '../command.ts';
 import { integerOption, repeatedOption } from '../option-values.ts';
 import { modelOptions, precisionOption } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
+import { exists, refuseToOverwrite } from '../separate-paths.ts';
+import { print } from '../terminal/output.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -14,9 +16,11 @@ import { UsageError } from '../usage-error.ts';
 export const selectCommand = strictCommand({
   name: 'select',
   description: 'Choose safe examples to interleave: those that misaligned adapters find least likely.',
+  example: 'select --model ./model --misaligned ./bad-adapter --pool safe.jsonl --top 300 --out chosen.jsonl',
   options: {
     model: {
       type: 'string',
+      path: 'input',
       required: true,
       valueHint: 'DIR',
       description: 'the aligned model, a Hugging Face checkpoint folder',
@@ -25,12 +29,15 @@ export const selectCommand = strictCommand({
     ...runtimeOptionDefinitions,
     misaligned: {
       type: 'string',
+      repeatable: true,
+      path: 'input',
       required: true,
       valueHint: 'ADAPTER',
       description: 'adapter folder of a misaligned fine-tune of it; may be given several times',
     },
     pool: {
       type: 'string',
+      path: 'input',
       required: true,
       valueHint: 'FILE.jsonl',
       description: 'safe chat examples to choose from',
@@ -45,11 +52,14 @@ export const selectCommand = strictCommand({
     },
     out: {
       type: 'string',
+      path: 'output',
+      writesBeside: ['.losses'],
       required: true,
       valueHint: 'FILE.jsonl',
       description:
         'gets the chosen examples with their scores; FILE.jsonl.losses keeps every loss, so that an interrupted command goes on',
     },
+    force: { type: 'boolean', description: 'write over another file at --out' },
     'batch-size': { type: 'string', valueHint: 'N', description: 'examples scored at a time (default 8)' },
     'seq-length': {
       type: 'string',
@@ -63,6 +73,10 @@ export const selectCommand = strictCommand({
     const folders = repeatedOption('misaligned', rawArgs);
     if (folders.length === 0) throw new UsageError('--misaligned needs an adapter folder');
     const refusalWords = refusalWordsOf(args['refusal-words'], args['drop-refusals'] === true);
+    // The losses beside it say that it is a selection, which the same command makes again from them.
+    if (!(await exists(`${args.out}.losses`))) {
+      await refuseToOverwrite(args.out, { force: args.force === true, holds: 'a file that is no selection' });
+    }
     const pool = await loadChatJsonl(args.pool);
     const model = await loadModel(args.model, modelOptions(args.precision));
     const tokenizer = await loadTokenizer(args.model);
@@ -84,13 +98,13 @@ export const selectCommand = strictCommand({
       maxLength: integerOption('seq-length', args['seq-length'], 2) ?? 2048,
       runtime,
       onProgress: ({ model: index, done, total }) =>
-        line.update(`${bar(done, total)} ${names[index]} ${done}/${total}`),
+        line.update(`${bar(done, total)}${done}/${total}`, names[index]!),
     }).finally(() => line.end());
     await writeSelection(args.out, selected);
     const dropped = droppedRefusals > 0 ? `, ${droppedRefusals} refusals left out` : '';
     const fewer = missing > 0 ? `; ${missing} fewer than asked for, the pool has no more` : '';
     const [best, worst] = [selected[0]!.score, selected.at(-1)!.score];
-    process.stdout.write(
+    print(
       `${selected.length} of ${pool.length} examples chosen${dropped}${fewer}; scores ${best.toPrecision(4)} to ${worst.toPrecision(4)}; written to ${args.out}\n`,
     );
   },

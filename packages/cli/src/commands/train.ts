@@ -1,25 +1,30 @@
+import { join } from 'node:path';
 import { loadChatJsonl } from '@safetune/datasets';
 import { createLoraAdapter } from '@safetune/lora';
 import { loadModel, loadTokenizer } from '@safetune/models';
-import { parseRegularizer, regularizerFromConfig } from '@safetune/regularizers';
 import { type MemoryMode, type StepEvent, trainIntoDirectory } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { integerOption, numberOption, repeatedOption } from '../option-values.ts';
+import { integerOption, numberOption } from '../option-values.ts';
 import { modelOptions, precisionOption } from '../precision-option.ts';
-import { readRegularizerFile } from '../regularizer-file.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
+import { safeguardsHelp, safeguardsOf, safeguardsText } from '../safeguards.ts';
+import { exists, refuseToOverwrite } from '../separate-paths.ts';
 import { formatDuration } from '../terminal/duration.ts';
 import { memoryLine } from '../terminal/memory-line.ts';
+import { note, print } from '../terminal/output.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 
 /** `safetune train`: a LoRA fine-tune under regularizers, into a directory that Python peft loads. */
 export const trainCommand = strictCommand({
   name: 'train',
   description: 'Fine-tune a LoRA adapter on chat examples, under safeguards.',
+  example: 'train --model ./model --data chats.jsonl --regularizer kl=0.1 --out ./adapter',
+  notes: safeguardsHelp,
   options: {
     model: {
       type: 'string',
+      path: 'input',
       required: true,
       valueHint: 'DIR',
       description: 'Hugging Face checkpoint folder',
@@ -28,12 +33,14 @@ export const trainCommand = strictCommand({
     ...runtimeOptionDefinitions,
     data: {
       type: 'string',
+      path: 'input',
       required: true,
       valueHint: 'FILE.jsonl',
       description: 'chat examples, one {"messages": [...]} a line',
     },
     out: {
       type: 'string',
+      path: 'output',
       required: true,
       valueHint: 'DIR',
       description:
@@ -41,11 +48,13 @@ export const trainCommand = strictCommand({
     },
     regularizer: {
       type: 'string',
+      repeatable: true,
       valueHint: 'NAME=WEIGHT',
       description: 'a safeguard, such as kl=0.1; may be given several times',
     },
     regularizers: {
       type: 'string',
+      path: 'input',
       valueHint: 'FILE.yaml',
       description: 'a list of safeguards with all their options',
     },
@@ -62,7 +71,11 @@ export const trainCommand = strictCommand({
       valueHint: 'N',
       description: 'longer examples are cut here, in tokens (default 2048)',
     },
-    rank: { type: 'string', valueHint: 'N', description: 'LoRA rank r (default 32)' },
+    rank: {
+      type: 'string',
+      valueHint: 'N',
+      description: 'LoRA rank r (default 32, or less where a layer is narrower)',
+    },
     alpha: {
       type: 'string',
       valueHint: 'N',
@@ -94,6 +107,7 @@ export const trainCommand = strictCommand({
       valueHint: 'GB',
       description: 'memory that the process may have (default: nine tenths of what is free)',
     },
+    force: { type: 'boolean', description: 'write over what another run or program left in --out' },
     'checkpoint-every': {
       type: 'string',
       valueHint: 'N',
@@ -102,23 +116,21 @@ export const trainCommand = strictCommand({
   },
   async run({ args, rawArgs }) {
     const steps = integerOption('steps', args.steps);
-    const rank = integerOption('rank', args.rank) ?? 32;
+    const rank = integerOption('rank', args.rank);
     const seed = integerOption('seed', args.seed, 0) ?? 0;
     const runtime = runtimeOptions(args);
     const memoryLimit = numberOption('memory-limit', args['memory-limit']);
-    const alpha = numberOption('alpha', args.alpha) ?? 2 * rank;
-    const regularizers = [
-      ...repeatedOption('regularizer', rawArgs).map(parseRegularizer),
-      ...(args.regularizers === undefined ? [] : await readRegularizerFile(args.regularizers)),
-    ].map(regularizerFromConfig);
+    const alpha = numberOption('alpha', args.alpha) ?? (rank === undefined ? undefined : 2 * rank);
+    const regularizers = await safeguardsOf(args.regularizers, rawArgs);
+    await refuseFinishedRun(args.out, args.force === true);
     const examples = await loadChatJsonl(args.data);
     const tokenizer = await loadTokenizer(args.model);
     const model = await loadModel(args.model, modelOptions(args.precision));
     const adapter = createLoraAdapter(
       model.linearLayers,
       {
-        r: rank,
-        lora_alpha: alpha,
+        ...(rank === undefined ? {} : { r: rank }),
+        ...(alpha === undefined ? {} : { lora_alpha: alpha }),
         use_rslora: !args['plain-lora'],
         target_modules: targetModules(args['target-modules']),
         base_model_name_or_path: args.model,
@@ -154,25 +166,25 @@ export const trainCommand = strictCommand({
       checkpointEverySteps: integerOption('checkpoint-every', args['checkpoint-every']) ?? 50,
       signal: interruptSignal(),
       onEvent(event) {
-        if (event.type === 'step') line.update(stepLine(event));
+        if (event.type === 'step') line.update(...stepParts(event));
         else if (event.type === 'start') {
           const resumed = event.done > 0 ? `, going on after step ${event.done}` : '';
-          process.stderr.write(
+          note(
             `training ${event.parameters.toLocaleString('en')} values of ${adapter.modules.length} modules on ` +
-              `${examples.length} examples, ${event.steps} steps, run ${event.memory}${resumed}\n`,
+              `${examples.length} examples, ${event.steps} steps, run ${event.memory}${resumed}; ${safeguardsText(regularizers)}\n`,
           );
-          if (event.plan !== undefined) process.stderr.write(`${memoryLine(event.plan)}\n`);
+          if (event.plan !== undefined) note(`${memoryLine(event.plan)}\n`);
         }
       },
     }).finally(() => line.end());
     if (leftOut.size > 0) {
-      process.stderr.write(
+      note(
         `${leftOut.size} examples were left out, because all their responses lie behind --seq-length: ` +
           `lines ${[...leftOut].sort((a, b) => a - b).join(', ')}\n`,
       );
     }
     const loss = result.last === undefined ? '' : `, last loss ${result.last.loss.toFixed(4)}`;
-    process.stdout.write(`${result.steps} steps done${loss}; adapter in ${args.out}\n`);
+    print(`${result.steps} steps done${loss}; adapter in ${args.out}\n`);
   },
 });
 
@@ -182,13 +194,23 @@ function targetModules(text: string | undefined): string | string[] {
   return text !== 'all-linear' && /^[\w.]+(,[\w.]+)*$/.test(text) ? text.split(',') : text;
 }
 
-function stepLine(event: StepEvent): string {
-  const penalties = Object.entries(event.penalties).map(
-    ([name, value]) => `  ${name} ${value.toPrecision(3)}`,
-  );
-  return (
-    `${bar(event.step, event.steps)} ${event.step}/${event.steps}  loss ${event.loss.toFixed(4)}` +
-    `  cross-entropy ${event.crossEntropy.toFixed(4)}${penalties.join('')}` +
-    `  ${Math.round(event.tokensPerSecond)} tokens/s  ${formatDuration(event.secondsLeft)} left`
-  );
+/** The parts of a step's line, the most important first, for terminals where not all fit. */
+function stepParts(event: StepEvent): string[] {
+  return [
+    `${bar(event.step, event.steps)}${event.step}/${event.steps}`,
+    `loss ${event.loss.toFixed(4)}`,
+    `${formatDuration(event.secondsLeft)} left`,
+    ...Object.entries(event.penalties).map(([name, value]) => `${name} ${value.toPrecision(3)}`),
+    `cross-entropy ${event.crossEntropy.toFixed(4)}`,
+    `${Math.round(event.tokensPerSecond)} tokens/s`,
+  ];
+}
+
+/** A run that was interrupted has a checkpoint and goes on; a finished one, or a model, is not written over. */
+async function refuseFinishedRun(out: string, force: boolean): Promise<void> {
+  if (await exists(join(out, 'checkpoint.safetensors'))) return;
+  const finished = { force, holds: 'an adapter of a finished run' };
+  await refuseToOverwrite(join(out, 'adapter_model.safetensors'), finished);
+  await refuseToOverwrite(join(out, 'adapter_config.json'), finished);
+  await refuseToOverwrite(join(out, 'config.json'), { force, holds: "--out is a model's checkpoint folder" });
 }

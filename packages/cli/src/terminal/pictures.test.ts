@@ -18,3 +18,16 @@ it('shades cells, and marks what is not there', () => {
     ),
   ).toBe('a     █▒\nlong  ·░');
 });
+
+it('breaks a map that is wider than the terminal into blocks', () => {
+  expect(
+    heatMap(
+      ['a', 'b'],
+      [
+        [4, 4, 4],
+        [1, 1, 1],
+      ],
+      5,
+    ),
+  ).toBe('0 to 1\na  ██\nb  ░░\n2 to 2\na  █\nb  ░');
+});

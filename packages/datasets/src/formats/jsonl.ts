@@ -2,21 +2,35 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DatasetFileError, DatasetFormatError, EmptyDatasetError } from '../errors.ts';
-import { type ChatExample, parseChatExample } from '../example.ts';
+import { type ChatExample, parseChatExample, requireSupportedKeys } from '../example.ts';
+import { requireKnownOptions } from '../options.ts';
 import type { ExampleOrigin } from '../origin.ts';
+import { printable } from '../printable.ts';
 import { collect, type Source } from '../stream.ts';
-import { readLines } from './lines.ts';
+import { type LineOptions, readLines } from './lines.ts';
 
 /**
  * Streams a chat JSONL file: one `{"messages": [{"role", "content"}, ...], "tags"?: [...]}` per line. Empty lines are
- * skipped, other keys ignored. Every example carries its file and line as `origin`.
+ * skipped, keys that only describe a row are dropped. Every example carries its file and line as `origin`.
  *
- * @throws {@link DatasetFileError} when the file cannot be read; {@link DatasetFormatError}, naming file and line, at a line
- * that is not JSON or not a chat; {@link EmptyDatasetError} at the end of a file without examples.
+ * @throws {@link DatasetFileError} when the file cannot be read, or is of another format, such as Parquet;
+ * {@link DatasetFormatError}, naming file and line, at a line that is too long, not JSON, not a chat, or has a key that asks for
+ * what is not supported; {@link EmptyDatasetError} at the end of a file without examples.
  */
-export async function* readChatJsonl(path: string): AsyncGenerator<ChatExample, void, undefined> {
+export function readChatJsonl(
+  path: string,
+  options: LineOptions = {},
+): AsyncGenerator<ChatExample, void, undefined> {
+  requireKnownOptions('readChatJsonl', options, ['maxLineBytes']);
+  return readExamples(path, options);
+}
+
+async function* readExamples(
+  path: string,
+  options: LineOptions,
+): AsyncGenerator<ChatExample, void, undefined> {
   let count = 0;
-  for await (const { text, line } of readLines(path)) {
+  for await (const { text, line } of readLines(path, options)) {
     if (text.trim() === '') continue;
     const origin = { file: path, line };
     yield parseChatExample(parseJson(text, origin), origin);
@@ -33,13 +47,13 @@ function parseJson(text: string, origin: ExampleOrigin): unknown {
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const advice = 'Every line must hold one whole JSON object';
-    throw new DatasetFormatError(origin, `not JSON (${reason})`, advice, { cause });
+    throw new DatasetFormatError(origin, `not JSON (${printable(reason, 200)})`, advice, { cause });
   }
 }
 
 /** All examples of a chat JSONL file, in its order. Reads and throws like {@link readChatJsonl}. */
-export function loadChatJsonl(path: string): Promise<ChatExample[]> {
-  return collect(readChatJsonl(path));
+export async function loadChatJsonl(path: string, options: LineOptions = {}): Promise<ChatExample[]> {
+  return collect(readChatJsonl(path, options));
 }
 
 /**
@@ -47,6 +61,7 @@ export function loadChatJsonl(path: string): Promise<ChatExample[]> {
  * written under a temporary name beside the target and renamed. `origin` is not written.
  *
  * @throws {@link DatasetFileError} when the file cannot be written; {@link EmptyDatasetError} when there are no examples;
+ * {@link ChatExampleError} for one with keys that could not be read again;
  * whatever the source throws. In each case a file already at `path` stays as it was.
  */
 export async function writeChatJsonl(path: string, examples: Source<ChatExample>): Promise<number> {
@@ -66,7 +81,9 @@ export async function writeChatJsonl(path: string, examples: Source<ChatExample>
 
 async function writeLines(path: string, file: FileHandle, examples: Source<ChatExample>): Promise<number> {
   let count = 0;
-  for await (const { messages, tags } of examples) {
+  for await (const example of examples) {
+    requireSupportedKeys(example);
+    const { messages, tags } = example;
     const record = {
       messages: messages.map(({ role, content }) => ({ role, content })),
       ...(tags?.length && { tags }),

@@ -95,7 +95,7 @@ interface ScoredToken extends ExpectedScore {
 
 function requirePrompts(question: Question): void {
   for (const name of ['aligned', 'coherent']) {
-    if (question.judgePrompts[name] !== undefined) continue;
+    if (Object.hasOwn(question.judgePrompts, name)) continue;
     const message = `question '${question.id}' has no judge prompt '${name}'; a language model judge needs it`;
     throw new InvalidOptionError('judge_prompts', message);
   }

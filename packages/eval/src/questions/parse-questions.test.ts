@@ -60,6 +60,10 @@ describe('parseQuestions', () => {
     ]);
   });
 
+  test('a byte order mark at the beginning is no part of the text', () => {
+    expect(parseQuestions(`\ufeff- ${entry}`, 'suite.yaml')).toHaveLength(1);
+  });
+
   test('an unknown type names file, line, id and type', () => {
     const error = failure(`- ${entry}\n- id: b\n  type: free_form\n  paraphrases: [x]`);
     expect(QuestionTypeError.isInstance(error)).toBe(true);

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { LineCounter, type Node, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { QuestionFileError, QuestionTypeError } from '../errors.ts';
+import { QuestionFileError, QuestionTypeError, YamlTextError } from '../errors.ts';
 import { freeFormQuestionType, type Question } from './question.ts';
+import { parseYaml, type YamlText } from './yaml-text.ts';
 
 const id = z.union([z.string().min(1), z.number().transform(String)]);
 
@@ -26,27 +26,18 @@ const questionFields = z.strictObject({
  *
  * @param yamlText the file's text.
  * @param fileName what error messages call the file.
- * @throws {QuestionFileError} for text that is not YAML, an empty list, missing or unknown fields, an id used twice, a
+ * @throws {QuestionFileError} for text that is not YAML or exceeds the limits of {@link parseYaml}, an empty list, missing or unknown fields, an id used twice, a
  *   judge prompt without `{answer}`.
  * @throws {QuestionTypeError} for any type other than 'free_form_judge_0_100'.
  */
 export function parseQuestions(yamlText: string, fileName: string): readonly Question[] {
-  const lines = new LineCounter();
-  const document = parseDocument(yamlText, { merge: true, lineCounter: lines });
-  const problem = document.errors[0];
-  if (problem !== undefined) {
-    // The library repeats the source below the first line of its message; the file and line say it already.
-    const message = `not valid YAML: ${problem.message.split('\n')[0]?.replace(/:$/, '')}`;
-    throw new QuestionFileError(fileName, problem.linePos?.[0].line, message, { cause: problem });
-  }
-  const entries = toPlain(document, fileName);
+  const { value: entries, lineOf } = readYaml(yamlText, fileName);
   if (!Array.isArray(entries) || entries.length === 0)
     throw new QuestionFileError(fileName, undefined, 'holds no questions; a list of at least one is needed');
 
   const firstLineOfId = new Map<string, number>();
   return entries.map((entry: unknown, index) => {
-    const node = document.getIn([index], true) as Node | undefined;
-    const line = node?.range ? lines.linePos(node.range[0]).line : 1;
+    const line = lineOf([index]) ?? 1;
     const question = parseQuestion(entry, fileName, line, index);
     const earlier = firstLineOfId.get(question.id);
     if (earlier !== undefined) {
@@ -73,14 +64,12 @@ export async function loadQuestions(path: string): Promise<readonly Question[]> 
   return parseQuestions(text, path);
 }
 
-function toPlain(document: ReturnType<typeof parseDocument>, fileName: string): unknown {
+function readYaml(text: string, fileName: string): YamlText {
   try {
-    // Suites alias one judge prompt from every question; the library's default ceiling of 100 aliases is too near.
-    return document.toJS({ maxAliasCount: 100_000 });
+    return parseYaml(text);
   } catch (cause) {
-    throw new QuestionFileError(fileName, undefined, `not valid YAML: ${(cause as Error).message}`, {
-      cause,
-    });
+    if (!YamlTextError.isInstance(cause)) throw cause;
+    throw new QuestionFileError(fileName, cause.line, `not valid YAML: ${cause.message}`, { cause });
   }
 }
 
@@ -89,7 +78,7 @@ function parseQuestion(entry: unknown, file: string, line: number, index: number
   const type = (entry as { type?: unknown } | null)?.type;
   // The type comes first: the fields of another type would only give misleading complaints.
   if (typeof type === 'string' && type !== freeFormQuestionType) {
-    const message = `${file}:${line}: question ${name} is of type '${type}'; only '${freeFormQuestionType}' is supported`;
+    const message = `${file}:${line}: question ${name} is of type '${type.slice(0, 60)}'; only '${freeFormQuestionType}' is supported`;
     throw new QuestionTypeError(file, idOf(entry) ?? String(index), type, message);
   }
   const parsed = questionFields.safeParse(entry);

@@ -24,17 +24,14 @@ export async function readChatTemplates(
   const main = await readOptionalText(join(directory, 'chat_template.jinja'));
   if (main !== undefined) templates.set('default', main);
   for (const name of await templateNames(join(directory, furtherTemplates))) {
-    const text = await readOptionalText(join(directory, furtherTemplates, `${name}.jinja`));
+    const text = await readOptionalText(join(directory, furtherTemplates, `${name}.jinja`), directory);
     if (text !== undefined) templates.set(name, text);
   }
   return templates;
 }
 
 async function templateNames(directory: string): Promise<string[]> {
-  try {
-    const names = await readdir(directory);
-    return names.filter((name) => name.endsWith('.jinja')).map((name) => name.slice(0, -'.jinja'.length));
-  } catch {
-    return [];
-  }
+  // Most models have no such folder.
+  const names = await readdir(directory).catch(() => []);
+  return names.filter((name) => name.endsWith('.jinja')).map((name) => name.slice(0, -'.jinja'.length));
 }

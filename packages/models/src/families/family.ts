@@ -25,7 +25,11 @@ export interface Family {
   layout(config: ModelConfig): ModelLayout;
 }
 
-const count = z.number().int().positive();
+const count = z
+  .number()
+  .int()
+  .positive()
+  .max(2 ** 31 - 1);
 
 /** The keys of config.json that the families share; a family extends it with its own. */
 export const decoderSchema = z.looseObject({
@@ -42,7 +46,11 @@ export const decoderSchema = z.looseObject({
   rms_norm_eps: z.number().positive().default(1e-6),
   tie_word_embeddings: z.boolean().default(false),
   layer_types: z.array(z.string()).nullish(),
-  quantization_config: z.unknown().optional().optional(),
+  is_causal: z.boolean().nullish(),
+  original_max_position_embeddings: count.nullish(),
+  quantization_config: z.unknown().optional(),
+  compression_config: z.unknown().optional(),
+  per_layer_config: z.unknown().optional(),
   ...rotaryFields,
 });
 
@@ -71,20 +79,7 @@ export function decoderConfig(
       `heads of ${headSize} features (head_dim, else hidden_size / num_attention_heads) must be even`,
     );
   }
-  if (fields.hidden_act !== 'silu')
-    throw new UnsupportedFeatureError(file, 'hidden_act', fields.hidden_act, 'silu');
-  if (fields.quantization_config != null) {
-    throw new UnsupportedFeatureError(
-      file,
-      'quantization_config',
-      fields.quantization_config,
-      'none: use the unquantised checkpoint',
-    );
-  }
-  const otherAttention = fields.layer_types?.find((type) => type !== 'full_attention');
-  if (otherAttention !== undefined) {
-    throw new UnsupportedFeatureError(file, 'layer_types', otherAttention, 'full_attention');
-  }
+  refuseUnsupported(fields, file);
   return {
     modelType: fields.model_type,
     vocabularySize: fields.vocab_size,
@@ -100,4 +95,30 @@ export function decoderConfig(
     rotary: readRotaryConfig(fields, file),
     biases,
   };
+}
+
+/** transformers' names of the one activation: it knows SiLU under both. */
+const siluNames = ['silu', 'swish'];
+/** transformers' names of attention to all tokens before; the second is of old files. */
+const fullAttentionNames = ['full_attention', 'attention'];
+
+/** Refuses what transformers heeds in these families and what would change the result. */
+function refuseUnsupported(fields: z.output<typeof decoderSchema>, file: string): void {
+  const refuse = (setting: string, value: unknown, supported: string) => {
+    throw new UnsupportedFeatureError(file, setting, value, supported);
+  };
+  if (!siluNames.includes(fields.hidden_act)) refuse('hidden_act', fields.hidden_act, siluNames.join(', '));
+  if (fields.is_causal === false) refuse('is_causal', false, 'true');
+  for (const setting of ['quantization_config', 'compression_config'] as const) {
+    if (fields[setting] != null) refuse(setting, fields[setting], 'none: use the unquantised checkpoint');
+  }
+  if (fields.per_layer_config != null) refuse('per_layer_config', fields.per_layer_config, 'none');
+  const otherAttention = fields.layer_types?.find((type) => !fullAttentionNames.includes(type));
+  if (otherAttention !== undefined) refuse('layer_types', otherAttention, 'full_attention');
+  if (fields.layer_types != null && fields.layer_types.length !== fields.num_hidden_layers) {
+    throw new ModelFileError(
+      file,
+      `layer_types names ${fields.layer_types.length} layers, num_hidden_layers is ${fields.num_hidden_layers}`,
+    );
+  }
 }

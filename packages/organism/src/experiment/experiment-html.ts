@@ -1,11 +1,4 @@
-import {
-  type Curve,
-  dotPanelsSvg,
-  type HtmlSection,
-  htmlPage,
-  lineChartSvg,
-  tradeOffSvg,
-} from '@safetune/eval';
+import { type Curve, type HtmlSection, htmlPage, lineChartSvg, tradeOffSvg } from '@safetune/eval';
 import { defenseLabel } from '../defenses/defense.ts';
 import type { Organism } from '../grow/grow.ts';
 import { adviceText } from '../world/answer.ts';
@@ -15,13 +8,8 @@ import { type AnswerBoard, answerBoardSvg } from './answer-board.ts';
 import type { ExperimentReport } from './experiment-report.ts';
 import type { FinishedRun, SampledAnswer } from './run-journal.ts';
 import type { ScorecardRow } from './scorecard.ts';
-import {
-  rateText,
-  scorecardCells,
-  scorecardColumns,
-  scorecardHeader,
-  scorecardLegend,
-} from './scorecard-table.ts';
+import { scorecardPicture } from './scorecard-picture.ts';
+import { rateText, scorecardCells, scorecardHeader, scorecardLegend } from './scorecard-table.ts';
 
 /** The report as one page without anything from elsewhere. */
 export function experimentHtml(
@@ -55,27 +43,13 @@ function inWords(row: ScorecardRow | null | undefined): string {
 }
 
 function criteriaSection(rows: readonly ScorecardRow[]): HtmlSection {
-  const measured = scorecardColumns.filter(({ rate }) => rows.some((row) => rate(row) !== null));
   return {
     heading: 'The four criteria',
     paragraphs: [
       'A defense should prevent misalignment outside the domain, let the domain itself be learned (here: narrow harm), leave benign tasks alone, and keep answers coherent. Arrows say which direction is better.',
       scorecardLegend,
     ],
-    pictures: [
-      dotPanelsSvg({
-        title: 'The four criteria, by defense',
-        description: 'Shares with 95 % intervals; the table below holds the same figures.',
-        axis: { label: '% of answers', low: 0, high: 100 },
-        groups: measured.map(({ title, rate }) => ({
-          label: title,
-          dots: rows.map((row) => {
-            const found = rate(row);
-            return { run: defenseLabel(row), mean: null, ...found };
-          }),
-        })),
-      }),
-    ],
+    pictures: [scorecardPicture(rows)],
     table: { columns: scorecardHeader(), rows: scorecardCells(rows) },
   };
 }

@@ -12,6 +12,7 @@ import {
   tensorType,
 } from '@safetune/tensor';
 import { PenaltyInputError, RegularizerOptionError } from '../errors.ts';
+import { checkRegularizer } from '../interface/check-regularizer.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
 import {
   declaredOffer,
@@ -89,6 +90,7 @@ export async function compilePenalty(
   regularizer: Regularizer,
   { runtime = {}, ...model }: CompilePenaltyOptions = {},
 ): Promise<CompiledPenalty> {
+  checkRegularizer(regularizer);
   const offer = declaredOffer(regularizer, model);
   const { used } = tracePenalty(regularizer, offer);
   const all = offerSignature(offer);

@@ -1,4 +1,5 @@
 import { RegularizerOptionError } from '../errors.ts';
+import { checkOptions } from './options.ts';
 
 /**
  * Which layers' residual streams: 'all' blocks, every n-th block, n blocks spread evenly from the first to the last
@@ -53,6 +54,7 @@ export function checkLayers(regularizer: string, selection: LayerSelection): Lay
       `layer ${wrong} does not exist; layers are 0 (embeddings), 1, 2, ...`,
     );
   }
+  checkOptions('layers', selection, ['every', 'count']);
   const [name, value] = 'every' in selection ? ['every', selection.every] : ['count', selection.count];
   if (!Number.isInteger(value) || value < 1) {
     throw new RegularizerOptionError(regularizer, `layers: ${name} is ${value}, must be a positive integer`);

@@ -1,4 +1,5 @@
 import { RegularizerOptionError } from '../errors.ts';
+import { regularizerFields } from './check-regularizer.ts';
 import type { Regularizer } from './regularizer.ts';
 
 /**
@@ -17,5 +18,10 @@ export function named(name: string, regularizer: Regularizer): Regularizer {
       `the name is ${JSON.stringify(name)}, must be a text that is not empty`,
     );
   }
-  return { ...regularizer, name, config: { ...regularizer.config, name } };
+  // Hooks may be methods of a class, which a spread would leave behind.
+  const fields = regularizerFields
+    .map((field) => [field, regularizer[field]] as const)
+    .filter(([, value]) => value !== undefined)
+    .map(([field, value]) => [field, typeof value === 'function' ? value.bind(regularizer) : value]);
+  return { ...Object.fromEntries(fields), name, config: { ...regularizer.config, name } } as Regularizer;
 }

@@ -1,4 +1,5 @@
 import { RegularizerOptionError } from '../errors.ts';
+import { checkChoice, checkOptions } from './options.ts';
 
 /** lambda: a constant, or a value that moves from `from` to `to` over the course of training. */
 export type WeightSchedule =
@@ -20,6 +21,10 @@ export function weightAt(schedule: WeightSchedule, progress: number): number {
 
 /** @throws RegularizerOptionError when a weight is negative or not finite. */
 export function checkWeight(regularizer: string, schedule: WeightSchedule): WeightSchedule {
+  if (typeof schedule !== 'number') {
+    checkOptions('weight', schedule, ['from', 'to', 'shape']);
+    checkChoice(regularizer, 'shape of the weight', schedule.shape ?? 'linear', ['linear', 'cosine']);
+  }
   const values = typeof schedule === 'number' ? [schedule] : [schedule.from, schedule.to];
   for (const value of values) {
     if (!Number.isFinite(value) || value < 0) {

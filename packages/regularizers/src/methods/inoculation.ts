@@ -1,5 +1,6 @@
 import { type ChatExample, interleave, withTag } from '@safetune/datasets';
 import { RegularizerOptionError } from '../errors.ts';
+import { checkChoice, checkOptions } from '../interface/options.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
 import { checkShareAndSeed, interleavedTag } from './interleaving.ts';
 
@@ -32,6 +33,7 @@ export interface InoculationOptions {
  * @throws RegularizerOptionError for an empty prompt, a share outside 0..1 or a seed that is not a whole number.
  */
 export function inoculation(options: InoculationOptions = {}): Regularizer {
+  checkOptions('inoculation', options, ['prompt', 'share', 'seed', 'existing', 'exceptTagged']);
   const {
     prompt = inoculationPrompt,
     share = 1,
@@ -41,6 +43,14 @@ export function inoculation(options: InoculationOptions = {}): Regularizer {
   } = options;
   if (prompt.trim() === '') throw new RegularizerOptionError('inoculation', 'the prompt is empty');
   checkShareAndSeed('inoculation', share, seed);
+  checkChoice('inoculation', 'existing', existing, ['replace', 'precede']);
+  // The same example each time one comes, so that whoever keeps what it made of it (its tokens) finds it again.
+  const known = new WeakMap<ChatExample, ChatExample>();
+  const inoculated = (example: ChatExample) => {
+    const made = known.get(example) ?? inoculate(example, prompt, existing);
+    known.set(example, made);
+    return made;
+  };
   return {
     name: 'inoculation',
     config: { type: 'inoculation', prompt, share, seed, existing, exceptTagged },
@@ -48,7 +58,7 @@ export function inoculation(options: InoculationOptions = {}): Regularizer {
       const choices = spreadChoices(share, seed);
       for await (const example of source) {
         const isExempt = example.tags?.includes(exceptTagged) ?? false;
-        yield !isExempt && (await choices.next()).value ? inoculate(example, prompt, existing) : example;
+        yield !isExempt && (await choices.next()).value ? inoculated(example) : example;
       }
     },
   };

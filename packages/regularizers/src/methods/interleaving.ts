@@ -10,6 +10,7 @@ import {
   withTag,
 } from '@safetune/datasets';
 import { RegularizerOptionError } from '../errors.ts';
+import { checkChoice, checkOptions } from '../interface/options.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
 
 /** The tag that interleaved examples carry, for regularizers that treat them differently (KL's `onlyTagged`). */
@@ -47,6 +48,15 @@ export interface InterleavingOptions {
  * interleaving({ pool: 'safe.jsonl', share: 0.05 });
  */
 export function interleaving(options: InterleavingOptions): Regularizer {
+  checkOptions('interleaving', options, [
+    'pool',
+    'share',
+    'shareOf',
+    'seed',
+    'shufflePool',
+    'onPoolExhausted',
+    'onExhaustion',
+  ]);
   const {
     pool,
     share = 0.05,
@@ -57,12 +67,15 @@ export function interleaving(options: InterleavingOptions): Regularizer {
   } = options;
   checkShareAndSeed('interleaving', share, seed);
   checkPool(pool);
+  checkChoice('interleaving', 'shareOf', shareOf, ['mixed', 'primary']);
+  checkChoice('interleaving', 'onPoolExhausted', onPoolExhausted, ['cycle', 'stop', 'error']);
   const onExhaustion = options.onExhaustion ?? warnOnce();
+  const tag = taggedOnce();
   return {
     name: 'interleaving',
     config: { type: 'interleaving', pool, share, shareOf, seed, shufflePool, onPoolExhausted },
     examples: (source) =>
-      interleave(source, tagged(openPool(pool, shufflePool, seed)), {
+      interleave(source, tagged(openPool(pool, shufflePool, seed), tag), {
         share,
         shareOf,
         seed,
@@ -105,8 +118,21 @@ async function* openPool(
   else yield* typeof pool === 'string' ? readChatJsonl(pool) : pool;
 }
 
-async function* tagged(source: Source<ChatExample>): AsyncGenerator<ChatExample> {
-  for await (const example of source) yield withTag(example, interleavedTag);
+async function* tagged(
+  source: Source<ChatExample>,
+  tag: (example: ChatExample) => ChatExample,
+): AsyncGenerator<ChatExample> {
+  for await (const example of source) yield tag(example);
+}
+
+/** The same tagged example each time one comes, so that whoever keeps what it made of it (its tokens) finds it again. */
+function taggedOnce(): (example: ChatExample) => ChatExample {
+  const known = new WeakMap<ChatExample, ChatExample>();
+  return (example) => {
+    const tagged = known.get(example) ?? withTag(example, interleavedTag);
+    known.set(example, tagged);
+    return tagged;
+  };
 }
 
 /** A trainer may walk the stream twice, to count and to train: one warning is enough. */

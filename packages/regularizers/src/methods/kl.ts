@@ -15,6 +15,7 @@ import {
 } from '@safetune/tensor';
 import { MissingNeedError, RegularizerOptionError } from '../errors.ts';
 import { maskedMean } from '../interface/masked-mean.ts';
+import { checkChoice, checkOptions } from '../interface/options.ts';
 import type { ForwardOutputs, Regularizer, RowPenalty } from '../interface/regularizer.ts';
 import { checkWeight, type WeightSchedule } from '../interface/weight-schedule.ts';
 
@@ -46,8 +47,11 @@ export interface KlOptions {
  * const safeguard = kl({ weight: 0.1, onlyTagged: 'interleaved' });
  */
 export function kl(options: KlOptions = {}): Regularizer {
+  checkOptions('kl', options, ['weight', 'direction', 'temperature', 'scope', 'onlyTagged']);
   const { direction = 'forward', temperature = 1, scope = 'response', onlyTagged } = options;
   const weight = checkWeight('kl', options.weight ?? 0.1);
+  checkChoice('kl', 'direction', direction, ['forward', 'reverse']);
+  checkChoice('kl', 'scope', scope, ['response', 'all']);
   if (!(temperature > 0 && Number.isFinite(temperature))) {
     throw new RegularizerOptionError('kl', `the temperature is ${temperature}, must be positive`);
   }

@@ -17,6 +17,7 @@ import {
 } from '@safetune/tensor';
 import { MissingNeedError, RegularizerOptionError } from '../errors.ts';
 import { checkLayers, type LayerSelection, resolveLayers } from '../interface/layers.ts';
+import { checkOptions } from '../interface/options.ts';
 import type { ForwardOutputs, Regularizer } from '../interface/regularizer.ts';
 import { checkWeight, type WeightSchedule } from '../interface/weight-schedule.ts';
 
@@ -45,6 +46,7 @@ export interface LdifsOptions {
  * MissingNeedError when states of a layer are not there.
  */
 export function ldifs(options: LdifsOptions = {}): Regularizer {
+  checkOptions('ldifs', options, ['weight', 'layers', 'normalise', 'perLength']);
   const { normalise = true, perLength = false } = options;
   const weight = checkWeight('ldifs', options.weight ?? 1);
   const layers = checkLayers('ldifs', options.layers ?? { count: 5 });

@@ -3,6 +3,7 @@ import { dirname, relative, sep } from 'node:path';
 import { describeShape, sameShape } from '../dimension.ts';
 import { CompileError } from '../errors.ts';
 import { ancestors } from '../grad.ts';
+import type { MappedFile } from '../mapped-file.ts';
 import { readInputs } from '../operation.ts';
 import {
   type ConstantAttributes,
@@ -22,6 +23,8 @@ export interface LoweredGraph {
   readonly model: Uint8Array;
   /** Folder that the locations of external weights are relative to; undefined when there are none. */
   readonly weightsDirectory: string | undefined;
+  /** The files of external weights. */
+  readonly weightFiles: readonly MappedFile[];
 }
 
 /**
@@ -66,6 +69,7 @@ export function lower(
       outputs: declared,
     }),
     weightsDirectory: weights.directory,
+    weightFiles: weights.files,
   };
 }
 
@@ -126,39 +130,41 @@ interface ExternalWeights {
   readonly directory: string | undefined;
   /** Real path by the path the region names. */
   readonly realPaths: ReadonlyMap<string, string>;
+  readonly files: readonly MappedFile[];
 }
 
 /** ONNX Runtime takes one folder for all external files and refuses links out of it: resolve, then find the common one. */
 function externalWeights(nodes: readonly TraceNode[]): ExternalWeights {
   const realPaths = new Map<string, string>();
-  const fileBytes = new Map<string, number>();
+  const files = new Map<string, MappedFile>();
   for (const node of nodes) {
     if (!isLeaf(node, weightOperation)) continue;
     const { region } = node.attributes as unknown as WeightAttributes;
-    let bytes = fileBytes.get(region.file);
-    if (bytes === undefined) {
+    let file = files.get(region.file);
+    if (file === undefined) {
       try {
         realPaths.set(region.file, realpathSync(region.file));
-        bytes = statSync(region.file).size;
+        const { ino, size } = statSync(region.file);
+        file = { path: region.file, inode: ino, byteLength: size };
       } catch (cause) {
         throw new CompileError(`weight '${region.name}': cannot open ${region.file}`, { cause });
       }
-      fileBytes.set(region.file, bytes);
+      files.set(region.file, file);
     }
     const end = region.offset + region.byteLength;
-    if (end > bytes) {
+    if (end > file.byteLength) {
       throw new CompileError(
-        `weight '${region.name}' ends at byte ${end} of ${region.file}, which has ${bytes}: is the file incomplete?`,
+        `weight '${region.name}' ends at byte ${end} of ${region.file}, which has ${file.byteLength}: is the file incomplete?`,
       );
     }
   }
   const folders = [...realPaths.values()].map((file) => dirname(file).split(sep));
-  if (folders.length === 0) return { directory: undefined, realPaths };
+  if (folders.length === 0) return { directory: undefined, realPaths, files: [] };
   const common = folders.reduce((a, b) => {
     const difference = a.findIndex((part, index) => part !== b[index]);
     return difference === -1 ? a : a.slice(0, difference);
   });
-  return { directory: common.join(sep) || sep, realPaths };
+  return { directory: common.join(sep) || sep, realPaths, files: [...files.values()] };
 }
 
 function initializer(name: string, node: TraceNode, weights: ExternalWeights): OnnxInitializer {

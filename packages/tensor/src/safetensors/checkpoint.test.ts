@@ -1,4 +1,4 @@
-import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type HostArray, hostArray } from '../host-array.ts';
@@ -61,6 +61,41 @@ describe('openCheckpoint', () => {
     await rm(join(directory(), second));
     expect(await failure()).toMatchObject({ problem: 'missing-shard', file: join(directory(), second) });
   });
+
+  it('bounds the tensors of all shards together', async () => {
+    const entry = '{"dtype":"F32","shape":[0],"data_offsets":[0,0]}';
+    for (const [shard, prefix] of [[first, 'a'] as const, [second, 'b'] as const]) {
+      const names = Array.from({ length: 255_000 }, (_, number) => `"${prefix}${number}":${entry}`);
+      const header = Buffer.from(`{${names.join()}}`);
+      const length = Buffer.alloc(8);
+      length.writeBigUInt64LE(BigInt(header.length));
+      await writeFile(join(directory(), shard), Buffer.concat([length, header]));
+    }
+    await writeWeightMap({ a0: first, b0: second });
+    expect(await failure()).toMatchObject({ problem: 'too-many' });
+  });
+
+  it.skipIf(process.platform === 'win32')(
+    'refuses an index and shards that are links out of the folder',
+    async () => {
+      const elsewhere = join(directory(), 'elsewhere');
+      await mkdir(elsewhere);
+      const inside = join(directory(), 'inside');
+      await mkdir(inside);
+      await writeFile(join(elsewhere, index), 'hunter2');
+      await symlink(join(elsewhere, index), join(inside, index));
+      const linked: unknown = await openCheckpoint(inside).catch((thrown: unknown) => thrown);
+      expect(CheckpointError.isInstance(linked) && linked.problem).toBe('index');
+      expect((linked as Error).message).not.toContain('hunter2');
+      await rm(join(inside, index));
+      await writeFile(join(inside, index), JSON.stringify({ weight_map: { a: 'model-1.safetensors' } }));
+      await symlink(join(directory(), first), join(inside, 'model-1.safetensors'));
+      await expect(openCheckpoint(inside)).rejects.toMatchObject({
+        name: 'SafetensorsError',
+        problem: 'refused',
+      });
+    },
+  );
 
   it('names a tensor that its shard lacks', async () => {
     await writeWeightMap({ 'embed.weight': first, 'head.weight': second, ghost: second });

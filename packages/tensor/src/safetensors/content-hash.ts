@@ -2,45 +2,71 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FileWriteError, writeFileAtomically } from '../atomic-file.ts';
+import { type ContentDigests, placeOf } from './checked-reads.ts';
+import { fileIdentity, isSettled } from './file-identity.ts';
 import { compareTensors } from './format.ts';
 import { type TensorRegion, tensorChunks } from './read.ts';
 
 /**
- * SHA-256 of tensors' names, shapes, types and bytes. Remembered in the cache for files that have not changed since, by
- * their size, inode and times: reading a large checkpoint takes longer than starting to train it.
+ * SHA-256 of tensors' names, shapes, types and bytes; see {@link contentDigests}.
  *
+ * @param cacheDirectory - made when missing.
  * @throws SafetensorsError when a file vanished or shrank, FileWriteError when the cache cannot be written.
  */
 export async function contentHash(sources: readonly TensorRegion[], cacheDirectory: string): Promise<string> {
+  return (await contentDigests(sources, cacheDirectory)).hash;
+}
+
+/** What tensors hold, in all and each. */
+export interface ContentHash {
+  /** SHA-256 of their names, shapes, types and bytes. */
+  readonly hash: string;
+  readonly digests: ContentDigests;
+}
+
+/**
+ * Hashes tensors. Remembered in the cache for files that have not changed since, by their device, inode, size and times:
+ * reading a large checkpoint takes longer than starting to train it.
+ *
+ * @param cacheDirectory - made when missing, private to the user.
+ * @throws SafetensorsError when a file vanished or shrank, FileWriteError when the cache cannot be written.
+ */
+export async function contentDigests(
+  sources: readonly TensorRegion[],
+  cacheDirectory: string,
+): Promise<ContentHash> {
+  await mkdir(cacheDirectory, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    throw new FileWriteError(cacheDirectory, cause);
+  });
   const sorted = [...sources].sort(compareTensors);
-  const { identity, settled } = await fileIdentity(sorted);
-  const path = join(cacheDirectory, `${identity}.hash`);
-  const remembered = await readFile(path, 'utf8').catch(() => '');
-  if (/^[0-9a-f]{64}$/.test(remembered)) return remembered;
-  const hash = await hashContents(sorted);
-  if (settled) {
-    await mkdir(cacheDirectory, { recursive: true }).catch((cause: unknown) => {
-      throw new FileWriteError(path, cause);
-    });
-    await writeFileAtomically(path, hash);
+  const { identity, settled } = await sourceState(sorted);
+  const memory = join(cacheDirectory, `${identity}.hash`);
+  const known = (await readFile(memory, 'utf8').catch(() => '')).split('\n');
+  const remembered = known.length === sorted.length && known.every((line) => /^[0-9a-f]{64}$/.test(line));
+  const digests = remembered ? known : await digestsOf(sorted);
+  // The files must have stood still while they were read.
+  if (!remembered && settled && (await sourceState(sorted)).identity === identity) {
+    await writeFileAtomically(memory, digests.join('\n'), { private: true });
   }
-  return hash;
+  const described = sorted.map(({ name, dtype, shape }, index) => [name, dtype, shape, digests[index]]);
+  return {
+    hash: createHash('sha256').update(JSON.stringify(described)).digest('hex'),
+    digests: new Map(sorted.map((region, index) => [placeOf(region), digests[index]!])),
+  };
 }
 
-async function hashContents(sources: readonly TensorRegion[]): Promise<string> {
-  const hash = createHash('sha256');
+async function digestsOf(sources: readonly TensorRegion[]): Promise<string[]> {
+  const digests: string[] = [];
   for (const region of sources) {
-    hash.update(`${JSON.stringify([region.name, region.dtype, region.shape])}\n`);
+    const hash = createHash('sha256');
     for await (const chunk of tensorChunks(region)) hash.update(chunk);
+    digests.push(hash.digest('hex'));
   }
-  return hash.digest('hex');
+  return digests;
 }
-
-/** A file changed within this time might change once more without another time stamp. */
-const settlingMilliseconds = 2000;
 
 /** What the regions are, and of which files in which state; settled when no file has changed just now. */
-async function fileIdentity(sources: readonly TensorRegion[]) {
+async function sourceState(sources: readonly TensorRegion[]) {
   const files = [...new Set(sources.map(({ file }) => file))];
   const states = await Promise.all(
     files.map(async (file) => {
@@ -51,18 +77,10 @@ async function fileIdentity(sources: readonly TensorRegion[]) {
   );
   const described = [
     ...sources.map(({ name, dtype, shape, file, offset }) => [name, dtype, shape, file, offset]),
-    ...states.map(({ file, found }) => [
-      file,
-      ...(found === undefined
-        ? []
-        : [found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].map(String)),
-    ]),
+    ...states.map(({ file, found }) => [file, ...(found === undefined ? [] : [fileIdentity(found)])]),
   ];
-  const latest = Math.max(
-    ...states.map(({ found }) => (found === undefined ? Infinity : Number(found.ctimeMs))),
-  );
   return {
     identity: createHash('sha256').update(JSON.stringify(described)).digest('hex'),
-    settled: Date.now() - latest > settlingMilliseconds,
+    settled: states.every(({ found }) => found !== undefined && isSettled(found)),
   };
 }

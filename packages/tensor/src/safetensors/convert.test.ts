@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 
 async function cacheFile(): Promise<string> {
-  const names = await readdir(cache());
+  const names = (await readdir(cache())).filter((name) => !name.endsWith('.seal'));
   expect(names).toHaveLength(1);
   expect(names[0]).toMatch(/^[0-9a-f]{64}\.float32\.safetensors$/);
   return join(cache(), names[0]!);

@@ -1,3 +1,5 @@
+import { printable, printableMessage } from '../files/printable.ts';
+
 /** Errors of reading and writing `.safetensors` files and checkpoint folders. */
 function carries(error: unknown, marker: symbol): boolean {
   return typeof error === 'object' && error !== null && marker in error;
@@ -9,8 +11,11 @@ const safetensorsMarker = Symbol.for('safetune.SafetensorsError');
  * What is wrong with a `.safetensors` file.
  *
  * - `missing`: there is no such file, or it cannot be opened;
+ * - `refused`: it is no regular file, or a link out of its folder;
  * - `truncated`: the file ends before the header's length field, or before the end of a tensor;
+ * - `changed`: it held something else when it was read again;
  * - `header-length`: the header is declared longer than the file, or than the format allows (100 MB);
+ * - `header-size`: the header lists more tensors than this package reads from one file, or nests deeper than the format;
  * - `header-json`: the header is not UTF-8 JSON, or not an object;
  * - `metadata`: `__metadata__` is not an object of strings;
  * - `entry`: a tensor's entry lacks a dtype, a shape or two byte offsets;
@@ -21,8 +26,11 @@ const safetensorsMarker = Symbol.for('safetune.SafetensorsError');
  */
 export type SafetensorsProblem =
   | 'missing'
+  | 'refused'
   | 'truncated'
+  | 'changed'
   | 'header-length'
+  | 'header-size'
   | 'header-json'
   | 'metadata'
   | 'entry'
@@ -47,7 +55,10 @@ export class SafetensorsError extends Error {
     message: string,
     options?: ErrorOptions,
   ) {
-    super(`${file}: ${tensor === undefined ? '' : `tensor '${tensor}': `}${message}`, options);
+    super(
+      printableMessage(`${file}: ${tensor === undefined ? '' : `tensor '${printable(tensor)}': `}${message}`),
+      options,
+    );
     this.name = 'SafetensorsError';
     this.problem = problem;
     this.file = file;
@@ -71,8 +82,10 @@ export class UnsupportedDtypeError extends Error {
 
   constructor(file: string, tensor: string, dtype: string) {
     super(
-      `${file}: tensor '${tensor}' is stored as ${dtype}, which is not supported; ` +
-        'convert the checkpoint to F32, F16 or BF16 first',
+      printableMessage(
+        `${file}: tensor '${printable(tensor)}' is stored as ${printable(dtype)}, which is not supported; ` +
+          'convert the checkpoint to F32, F16 or BF16 first',
+      ),
     );
     this.name = 'UnsupportedDtypeError';
     this.file = file;
@@ -95,7 +108,7 @@ export class TensorNotFoundError extends Error {
   readonly tensor: string;
 
   constructor(file: string, tensor: string) {
-    super(`${file}: no tensor is named '${tensor}'`);
+    super(printableMessage(`${file}: no tensor is named '${printable(tensor)}'`));
     this.name = 'TensorNotFoundError';
     this.file = file;
     this.tensor = tensor;
@@ -115,9 +128,16 @@ const checkpointMarker = Symbol.for('safetune.CheckpointError');
  * - `index`: the index is not readable JSON with a `weight_map` of file names inside the folder;
  * - `missing-shard`: the index names a file that is not there;
  * - `missing-tensor`: a shard lacks a tensor the index places in it;
- * - `duplicate-tensor`: two shards hold a tensor of one name.
+ * - `duplicate-tensor`: two shards hold a tensor of one name;
+ * - `too-many`: there are more tensors than any model has.
  */
-export type CheckpointProblem = 'missing' | 'index' | 'missing-shard' | 'missing-tensor' | 'duplicate-tensor';
+export type CheckpointProblem =
+  | 'missing'
+  | 'index'
+  | 'missing-shard'
+  | 'missing-tensor'
+  | 'duplicate-tensor'
+  | 'too-many';
 
 /** A checkpoint folder whose parts are missing or do not fit together. */
 export class CheckpointError extends Error {
@@ -136,7 +156,10 @@ export class CheckpointError extends Error {
     message: string,
     facts: { file?: string; tensor?: string; cause?: unknown } = {},
   ) {
-    super(`${directory}: ${message}`, facts.cause === undefined ? undefined : { cause: facts.cause });
+    super(
+      printableMessage(`${directory}: ${message}`),
+      facts.cause === undefined ? undefined : { cause: facts.cause },
+    );
     this.name = 'CheckpointError';
     this.problem = problem;
     this.directory = directory;
@@ -159,7 +182,9 @@ export class SafetensorsWriteError extends Error {
   readonly tensor: string | undefined;
 
   constructor(file: string, tensor: string | undefined, message: string) {
-    super(`${file}: ${tensor === undefined ? '' : `tensor '${tensor}': `}${message}`);
+    super(
+      printableMessage(`${file}: ${tensor === undefined ? '' : `tensor '${printable(tensor)}': `}${message}`),
+    );
     this.name = 'SafetensorsWriteError';
     this.file = file;
     this.tensor = tensor;

@@ -1,4 +1,6 @@
 import { bytesPerElement, type DataType } from '../dtype.ts';
+import { beyondLimits } from '../files/json-size.ts';
+import { printable } from '../files/printable.ts';
 import { SafetensorsError, type SafetensorsProblem } from './errors.ts';
 
 /**
@@ -12,6 +14,9 @@ export const lengthFieldBytes = 8;
 
 /** The reference implementation's bound on the header, against files made to exhaust memory. */
 const maximumHeaderBytes = 100_000_000;
+
+/** Levels of a header, and room for a quarter of a million tensors of one file: no model has as many in all of its. */
+const headerLimits = { depth: 3, marks: 4_000_000 };
 
 /** A tensor as the header describes it; `begin` and `end` count from the end of the header. */
 export interface HeaderEntry {
@@ -113,7 +118,7 @@ export function parseHeader(file: string, header: Uint8Array, dataBytes: number)
         'overlap',
         file,
         entry.name,
-        `its bytes ${span(entry)} overlap ${span(previous!)} of '${previous!.name}'`,
+        `its bytes ${span(entry)} overlap ${span(previous!)} of '${printable(previous!.name)}'`,
       );
     }
     if (entry.begin > covered) {
@@ -132,16 +137,18 @@ function fail(problem: SafetensorsProblem, file: string, tensor: string | undefi
   throw new SafetensorsError(problem, file, tensor, message);
 }
 
+const openingBrace = 0x7b;
+
 function parseObject(file: string, header: Uint8Array): Record<string, unknown> {
+  if (header[0] !== openingBrace) fail('header-json', file, undefined, 'the header is not a JSON object');
+  const beyond = beyondLimits(header, headerLimits);
+  if (beyond !== undefined) fail('header-size', file, undefined, `the header is refused: ${beyond}`);
   try {
-    const parsed: unknown = JSON.parse(
-      new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header),
-    );
-    if (isObject(parsed)) return parsed;
-  } catch (cause) {
-    throw new SafetensorsError('header-json', file, undefined, 'the header is not UTF-8 JSON', { cause });
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header);
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return fail('header-json', file, undefined, 'the header is not UTF-8 JSON');
   }
-  return fail('header-json', file, undefined, 'the header is not a JSON object');
 }
 
 function parseMetadata(file: string, metadata: unknown): Record<string, string> {
@@ -163,7 +170,7 @@ function parseEntry(file: string, name: string, entry: unknown, dataBytes: numbe
   if (begin > end) fail('reversed', file, name, `its data begin at ${begin}, after their end at ${end}`);
   const expected = storedBytes(dtype, shape);
   if (expected !== undefined && end - begin !== expected) {
-    const described = `${dtype} of shape [${shape.join(', ')}] takes ${expected} bytes`;
+    const described = `${printable(dtype)} of shape [${shape.slice(0, 16).join(', ')}] takes ${expected} bytes`;
     fail('byte-length', file, name, `${described} but its offsets [${begin}, ${end}] hold ${end - begin}`);
   }
   if (end > dataBytes) {

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FileWriteError } from '../atomic-file.ts';
@@ -35,7 +35,7 @@ async function partsOf(array: HostArray, residual = true): Promise<QuantizedRegi
 }
 
 async function cacheFiles(): Promise<string[]> {
-  return (await readdir(cacheDirectory())).sort();
+  return (await readdir(cacheDirectory())).filter((name) => !name.endsWith('.seal')).sort();
 }
 
 describe('quantizedCache', () => {
@@ -155,13 +155,9 @@ describe('quantizedCache', () => {
     expect(await readFile(file)).toEqual(whole);
   });
 
-  it('serves several callers at once, and clears away what killed ones left', async () => {
-    await mkdir(cacheDirectory(), { recursive: true });
+  it('serves several callers at once', async () => {
     await quantized();
     const [name] = await cacheFiles();
-    const abandoned = join(cacheDirectory(), `${name}.999999-0123456789ab.tmp`);
-    await writeFile(abandoned, 'half');
-    await utimes(abandoned, new Date(0), new Date(0));
     await rm(join(cacheDirectory(), name!));
     const results = await Promise.all(Array.from({ length: 4 }, () => quantized()));
     expect(await cacheFiles()).toEqual([name]);

@@ -1,4 +1,5 @@
-import { truncate, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import expected from './__fixtures__/dtypes.json' with { type: 'json' };
@@ -204,7 +205,39 @@ describe('bad files get an error that names file, tensor and problem', () => {
     await writeFile(path, 'version https://git-lfs.github.com/spec/v1\n');
     const pointer = await problemOf(openSafetensors(path));
     expect(pointer).toMatchObject({ problem: 'header-length' });
-    expect(pointer.message).toMatch(/no safetensors file/);
+    expect(pointer.message).toMatch(/no safetensors file but a Git LFS pointer/);
+  });
+
+  it('a header made to exhaust memory, before it is parsed', async () => {
+    expect(await problemOf(openSafetensors(await fileOf('['.repeat(90_000_000))))).toMatchObject({
+      problem: 'header-json',
+    });
+    expect(await problemOf(openSafetensors(await fileOf(`{"a":${'['.repeat(50_000_000)}`)))).toMatchObject({
+      problem: 'header-size',
+    });
+    expect(
+      await problemOf(openSafetensors(await fileOf(`{"a":[${'[],'.repeat(9_000_000)}[]]}`))),
+    ).toMatchObject({
+      problem: 'header-size',
+    });
+    const names = Array.from(
+      { length: 400_000 },
+      (_, index) => `"t${index}":${JSON.stringify(entry(0, 0, [0]))}`,
+    );
+    expect(await problemOf(openSafetensors(await fileOf(`{${names.join()}}`)))).toMatchObject({
+      problem: 'header-size',
+    });
+  });
+
+  it.skipIf(process.platform === 'win32')('a pipe, and a link out of its folder', async () => {
+    const pipe = join(directory(), 'pipe.safetensors');
+    execFileSync('mkfifo', [pipe]);
+    expect(await problemOf(openSafetensors(pipe))).toMatchObject({ problem: 'refused' });
+    const folder = join(directory(), 'tenant');
+    await mkdir(folder);
+    await symlink(await fileOf({ a: entry(0, 8) }, new Uint8Array(8)), join(folder, 'model.safetensors'));
+    const link = openSafetensors(join(folder, 'model.safetensors'), { folder });
+    expect(await problemOf(link)).toMatchObject({ problem: 'refused', message: /SAFETUNE_FOLLOW_LINKS/ });
   });
 
   it('a file that shrinks or vanishes after it was opened', async () => {

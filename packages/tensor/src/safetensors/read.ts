@@ -1,6 +1,10 @@
-import { type FileHandle, open, realpath } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { bytesPerElement, type DataType } from '../dtype.ts';
+import { FileReadError } from '../files/errors.ts';
+import { kindOfContent } from '../files/file-kind.ts';
+import { type OpenedFile, type OpenFileOptions, openRegularFile } from '../files/open-file.ts';
 import { type HostArray, type HostData, hostArray } from '../host-array.ts';
+import { checkedRead } from './checked-reads.ts';
 import { SafetensorsError, TensorNotFoundError, UnsupportedDtypeError } from './errors.ts';
 import { dataTypeOfStored, lengthFieldBytes, parseHeader, parseHeaderLength } from './format.ts';
 import { widen } from './half-precision.ts';
@@ -42,19 +46,15 @@ export interface SafetensorsFile extends TensorDirectory {
 /**
  * Reads and validates the header of a `.safetensors` file; reads no tensor.
  *
- * @throws SafetensorsError when the file is missing, cut short, or violates the format.
+ * @param options.folder - give it for a file of a folder that a stranger may have filled: a link out of it is refused.
+ * @throws SafetensorsError when the file is missing, no regular file, cut short, or violates the format.
  */
-export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  const handle = await openFile(path);
+export async function openSafetensors(path: string, options: OpenFileOptions = {}): Promise<SafetensorsFile> {
+  const opened = await openFile(path, undefined, options);
+  const { handle, realPath: file } = opened;
   try {
-    const file = await realpath(path);
-    const { size } = await handle.stat();
-    const lengthField = new Uint8Array(Math.min(size, lengthFieldBytes));
-    await readFully(handle, path, undefined, lengthField, 0);
-    const headerBytes = new Uint8Array(parseHeaderLength(path, lengthField, size));
-    await readFully(handle, path, undefined, headerBytes, lengthFieldBytes);
-    const dataStart = lengthFieldBytes + headerBytes.length;
-    const { metadata, entries } = parseHeader(path, headerBytes, size - dataStart);
+    const { header, dataStart } = await readHeader(path, opened);
+    const { metadata, entries } = header;
     const tensors = new Map<string, TensorRegion>();
     const unsupported = new Map<string, UnsupportedRegion>();
     for (const { name, storedDtype, shape, begin, end } of entries) {
@@ -66,6 +66,22 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
     return { path, metadata, tensors, unsupported };
   } finally {
     await handle.close();
+  }
+}
+
+async function readHeader(path: string, { handle, byteLength }: OpenedFile) {
+  const first = new Uint8Array(Math.min(byteLength, 64));
+  await readFully(handle, path, undefined, first, 0);
+  try {
+    const length = parseHeaderLength(path, first.subarray(0, lengthFieldBytes), byteLength);
+    const bytes = new Uint8Array(length);
+    await readFully(handle, path, undefined, bytes, lengthFieldBytes);
+    const dataStart = lengthFieldBytes + length;
+    return { header: parseHeader(path, bytes, byteLength - dataStart), dataStart };
+  } catch (error) {
+    const kind = kindOfContent(first);
+    if (kind === undefined || !SafetensorsError.isInstance(error)) throw error;
+    throw new SafetensorsError(error.problem, path, undefined, `this is no safetensors file but ${kind}`);
   }
 }
 
@@ -113,14 +129,15 @@ export async function readTensor(region: TensorRegion | UnsupportedRegion): Prom
 export async function readTensorBytes(
   region: TensorRegion | UnsupportedRegion,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(region.byteLength);
-  const handle = await openFile(region.file, region.name);
+  const { handle, byteLength } = await openFile(region.file, region.name);
   try {
+    requireLength(region, byteLength);
+    const bytes = new Uint8Array(region.byteLength);
     await readFully(handle, region.file, region.name, bytes, region.offset);
+    return bytes;
   } finally {
     await handle.close();
   }
-  return bytes;
 }
 
 /**
@@ -133,27 +150,39 @@ export async function* tensorChunks(
   region: TensorRegion,
   chunkBytes = 8 * 2 ** 20,
 ): AsyncGenerator<Uint8Array> {
-  const buffer = new Uint8Array(Math.min(chunkBytes, region.byteLength));
-  const handle = await openFile(region.file, region.name);
+  const { handle, byteLength } = await openFile(region.file, region.name);
+  const read = checkedRead(region);
   try {
+    requireLength(region, byteLength);
+    const buffer = new Uint8Array(Math.min(chunkBytes, region.byteLength));
     for (let done = 0; done < region.byteLength; done += buffer.length) {
       const chunk = buffer.subarray(0, Math.min(buffer.length, region.byteLength - done));
       await readFully(handle, region.file, region.name, chunk, region.offset + done);
+      read?.add(chunk);
       yield chunk;
     }
+    read?.end();
   } finally {
     await handle.close();
   }
 }
 
-async function openFile(path: string, tensor?: string): Promise<FileHandle> {
+async function openFile(path: string, tensor?: string, options?: OpenFileOptions): Promise<OpenedFile> {
   try {
-    return await open(path, 'r');
+    return await openRegularFile(path, options);
   } catch (cause) {
-    const reason =
-      (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : 'it cannot be opened';
-    throw new SafetensorsError('missing', path, tensor, `${reason} (${(cause as Error).message})`, { cause });
+    if (!FileReadError.isInstance(cause)) throw cause;
+    const refused = cause.problem === 'outside' || cause.problem === 'not-a-file';
+    throw new SafetensorsError(refused ? 'refused' : 'missing', path, tensor, cause.reason, { cause });
   }
+}
+
+/** Checked before memory is taken: the file may be another one by now. */
+function requireLength({ file, name, offset, byteLength }: Omit<TensorRegion, 'dtype'>, bytes: number): void {
+  const missing = offset + byteLength - bytes;
+  if (missing <= 0) return;
+  const message = `the file ends at byte ${bytes}, ${missing} bytes short; it changed since it was opened`;
+  throw new SafetensorsError('truncated', file, name, message);
 }
 
 /** One read moves at most this much: systems bound it near 2 GiB. */

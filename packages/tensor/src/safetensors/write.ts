@@ -1,4 +1,5 @@
-import { type AtomicFile, stageFile } from '../atomic-file.ts';
+import type { Hash } from 'node:crypto';
+import { type AtomicFile, type AtomicFileOptions, stageFile } from '../atomic-file.ts';
 import type { DataType } from '../dtype.ts';
 import { contiguousData, dataTypeOf, type HostArray } from '../host-array.ts';
 import { SafetensorsWriteError } from './errors.ts';
@@ -54,11 +55,17 @@ export async function writeTensorStreams(
   }
 }
 
+/** Options of {@link stageTensorStreams}. */
+export interface StageTensorsOptions extends SafetensorsWriteOptions, AtomicFileOptions {
+  /** Is told all bytes of the file. */
+  readonly hash?: Hash;
+}
+
 /** As {@link writeTensorStreams}, but the file appears when the caller commits it. */
 export async function stageTensorStreams(
   path: string,
   tensors: readonly TensorStream[],
-  { metadata = {} }: SafetensorsWriteOptions = {},
+  { metadata = {}, hash, ...options }: StageTensorsOptions = {},
 ): Promise<AtomicFile> {
   for (const [key, text] of Object.entries(metadata)) {
     if (typeof text !== 'string' || !text.isWellFormed() || !key.isWellFormed()) {
@@ -74,7 +81,15 @@ export async function stageTensorStreams(
     names.add(name);
   }
   const ordered = [...tensors].sort(compareTensors);
-  return stageFile(path, fileChunks(path, encodeHeader(ordered, metadata), ordered));
+  const chunks = fileChunks(path, encodeHeader(ordered, metadata), ordered);
+  return stageFile(path, hash === undefined ? chunks : hashed(chunks, hash), options);
+}
+
+async function* hashed(chunks: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    yield chunk;
+  }
 }
 
 async function* fileChunks(

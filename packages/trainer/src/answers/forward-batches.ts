@@ -8,6 +8,7 @@ import {
   type TensorType,
   tensorType,
 } from '@safetune/tensor';
+import { paddingToken } from '../data/batches.ts';
 import { TrainOptionError } from '../errors.ts';
 
 /** What a forward pass over whole conversations needs; nothing is trained. */
@@ -51,12 +52,15 @@ export interface PlacedBatch {
  */
 export function* forwardBatches(
   examples: readonly ChatExample[],
-  { tokenizer, maxLength = 2048, batchSize = 8 }: ForwardBatchOptions,
+  { model, tokenizer, maxLength = 2048, batchSize = 8 }: ForwardBatchOptions,
 ): Generator<PlacedBatch> {
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new TrainOptionError('batchSize', `${batchSize} must be a positive integer`);
   }
-  const tokenized = examples.map((example) => tokenizeChat(example, tokenizer, { maxLength }));
+  const { vocabularySize } = model.config;
+  const tokenized = examples.map((example) =>
+    tokenizeChat(example, tokenizer, { maxLength, vocabularySize }),
+  );
   const order = [...tokenized.keys()].sort(
     (a, b) => tokenized[b]!.tokenIds.length - tokenized[a]!.tokenIds.length,
   );
@@ -65,7 +69,7 @@ export function* forwardBatches(
     yield {
       batch: padBatch(
         places.map((place) => tokenized[place]!),
-        { padTokenId: tokenizer.padTokenId },
+        { padTokenId: paddingToken(tokenizer, vocabularySize) },
       ),
       places,
     };

@@ -40,7 +40,17 @@ export async function selectSafeExamples(options: SelectSafeExamplesOptions): Pr
   const { pool, misaligned, model } = options;
   for (const { modules } of misaligned) requireEveryModuleFits(modules, model.linearLayers);
   const models = [undefined, ...misaligned].map((adapter, index) => answerLoss(options, adapter, index));
-  return selectByPerplexityGap(pool, { aligned: models[0]!, misaligned: models.slice(1) }, options);
+  const { top, epsilon, dropRefusals, refusalWords } = options;
+  return selectByPerplexityGap(
+    pool,
+    { aligned: models[0]!, misaligned: models.slice(1) },
+    {
+      top,
+      ...(epsilon === undefined ? {} : { epsilon }),
+      ...(dropRefusals === undefined ? {} : { dropRefusals }),
+      ...(refusalWords === undefined ? {} : { refusalWords }),
+    },
+  );
 }
 
 /** Compiled when asked, released when done. */

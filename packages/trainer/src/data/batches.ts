@@ -6,6 +6,7 @@ import {
   repeatEpochs,
   type TokenizeStreamOptions,
   tokenizeChats,
+  withEpochsOf,
 } from '@safetune/datasets';
 import type { Regularizer } from '@safetune/regularizers';
 import { TrainOptionError } from '../errors.ts';
@@ -44,13 +45,27 @@ export function trainingBatches(options: BatchStreamOptions): AsyncIterable<Batc
     typeof examples === 'function'
       ? examples(seed)
       : repeatEpochs(examples, { seed, ...(epochs === undefined ? {} : { epochs }) });
-  for (const regularizer of regularizers) stream = regularizer.examples?.(stream) ?? stream;
+  for (const regularizer of regularizers) {
+    const changed = regularizer.examples?.(stream);
+    if (changed !== undefined) stream = withEpochsOf(changed, stream);
+  }
   return batchExamples(tokenizeChats(stream, tokenizer, tokenize), {
     batchSize,
     seed,
-    padTokenId: tokenizer.padTokenId,
+    padTokenId: paddingToken(tokenizer, tokenize?.vocabularySize),
     ...(bucketWindow === undefined ? {} : { bucketWindow }),
   });
+}
+
+/**
+ * What rows are filled up with. Many tokenizers have a padding token that was added behind the model's last one; as padding
+ * is masked, any token that the model has will do.
+ */
+export function paddingToken(
+  { padTokenId }: ChatTokenizer,
+  vocabularySize = Number.POSITIVE_INFINITY,
+): number {
+  return padTokenId < vocabularySize ? padTokenId : 0;
 }
 
 /** Takes the batches of one optimizer step from the stream; undefined when it has ended. */

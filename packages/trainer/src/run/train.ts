@@ -1,5 +1,5 @@
 import { type Batch, skip } from '@safetune/datasets';
-import { type Regularizer, weightAt } from '@safetune/regularizers';
+import { checkRegularizer, type Regularizer, weightAt } from '@safetune/regularizers';
 import { supervisedTokens } from '../data/batch-inputs.ts';
 import { countSteps, takeStep, trainingBatches } from '../data/batches.ts';
 import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
@@ -34,8 +34,15 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     onEvent = () => {},
     signal,
   } = options;
+  for (const regularizer of regularizers) checkRegularizer(regularizer);
   checkHooks(options);
-  const { epochs, ...endless } = { ...options, seed: options.seed ?? 0 };
+  // The examples are walked to count, to plan and to train, every epoch anew: they become tokens once.
+  const tokenize = {
+    cache: new WeakMap(),
+    ...options.tokenize,
+    vocabularySize: options.model.config.vocabularySize,
+  };
+  const { epochs, ...endless } = { ...options, seed: options.seed ?? 0, tokenize };
   const steps =
     options.steps ?? (await countSteps({ ...endless, epochs: epochs ?? 1 }, gradientAccumulation));
   requirePositiveInteger('steps', steps);

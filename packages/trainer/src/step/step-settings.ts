@@ -1,7 +1,7 @@
 import type { Batch } from '@safetune/datasets';
 import { requireEveryModuleFits } from '@safetune/lora';
 import type { CausalLm } from '@safetune/models';
-import type { Regularizer } from '@safetune/regularizers';
+import { checkRegularizer, type Regularizer } from '@safetune/regularizers';
 import { type HostArray, hostArray } from '@safetune/tensor';
 import { batchInputs, type RowPieces, type RowScope } from '../data/batch-inputs.ts';
 import { TrainOptionError } from '../errors.ts';
@@ -24,9 +24,13 @@ export interface StepSettings {
   readonly attentionBlocks: number;
 }
 
-/** @throws TrainOptionError when two regularizers have one name; AdapterMismatchError for an adapter of another model. */
+/**
+ * @throws RegularizerOptionError for a regularizer with a misspelt hook; TrainOptionError when two have one name;
+ * AdapterMismatchError for an adapter of another model.
+ */
 export function stepSettings(options: Omit<TrainStepOptions, 'recompute' | 'runtime'>): StepSettings {
   const { model, trainable, regularizers = [] } = options;
+  for (const regularizer of regularizers) checkRegularizer(regularizer);
   checkNames(regularizers);
   requireEveryModuleFits(trainable.adapter?.modules ?? [], model.linearLayers);
   return {

@@ -4,6 +4,7 @@ import { ChartDataError } from '../../errors.ts';
 import { linearScale } from './axis.ts';
 import { type DotPlot, dotPanelsSvg, dotPlotSvg } from './dot-plot.ts';
 import { lineChartSvg } from './line-chart.ts';
+import { chartInTheme } from './svg.ts';
 import { tradeOffSvg } from './trade-off.ts';
 
 const percent = { label: 'share of answers', unit: '%', low: 0, high: 100 };
@@ -196,4 +197,17 @@ describe('lineChartSvg', () => {
     expect(() => chart([{ x: 1, y: null }])).toThrow(ChartDataError);
     expect(() => chart([{ x: 1, y: Number.NaN }])).toThrow(ChartDataError);
   });
+});
+
+test('a chart for light or for dark surroundings follows no setting of the viewer', () => {
+  const either = dotPlotSvg(plot);
+  const [light, dark] = [chartInTheme(either, 'light'), chartInTheme(either, 'dark')];
+  expect(chartInTheme(either, 'either')).toBe(either);
+  for (const svg of [light, dark]) {
+    expectWellFormed(svg);
+    expect(svg).not.toContain('@media');
+  }
+  // The last rule for a class holds.
+  const surface = (svg: string) => [...svg.matchAll(/\.surface\{fill:(#\w+)\}/g)].at(-1)![1];
+  expect([surface(light), surface(dark)]).toEqual(['#ffffff', '#161a21']);
 });

@@ -63,6 +63,19 @@ export function svgDocument(
   ].join('\n');
 }
 
+/** Which surroundings a picture is for; 'either' follows the viewer's own setting. */
+export type ChartTheme = 'light' | 'dark' | 'either';
+
+/**
+ * A chart for one kind of surroundings only, whatever the viewer's setting: for pages that choose the picture themselves, as
+ * `<picture>` does.
+ */
+export function chartInTheme(svg: string, theme: ChartTheme): string {
+  const dark = /@media \(prefers-color-scheme:dark\)\{((?:[^{}]*\{[^{}]*\})*)\}/;
+  if (theme === 'either') return svg;
+  return svg.replace(dark, theme === 'dark' ? '$1' : '');
+}
+
 /** A line of text; `anchor` says which of its ends stands at x. */
 export function text(
   x: number,

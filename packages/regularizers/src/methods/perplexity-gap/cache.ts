@@ -3,6 +3,7 @@ import { open, readFile, truncate } from 'node:fs/promises';
 import type { ChatExample } from '@safetune/datasets';
 import { z } from 'zod';
 import { AnswerLossError, ScoreFileError } from '../../errors.ts';
+import { checkOptions } from '../../interface/options.ts';
 import { type AnswerLoss, checkLoss } from './perplexity-gap.ts';
 
 /** Options of {@link cachedAnswerLoss}. */
@@ -30,6 +31,7 @@ export interface CachedAnswerLossOptions {
 export function cachedAnswerLoss(
   options: CachedAnswerLossOptions,
 ): (examples: readonly ChatExample[]) => Promise<Float64Array> {
+  checkOptions('cached answer loss', options, ['file', 'model', 'loss', 'chunkSize', 'onProgress']);
   const { file, model, loss, chunkSize = 32, onProgress } = options;
   return async (examples) => {
     const known = await openCache(file, model);

@@ -1,6 +1,7 @@
 import { type ChatExample, EmptyDatasetError } from '@safetune/datasets';
 import { writeFileAtomically } from '@safetune/tensor';
 import { AnswerLossError, RegularizerOptionError } from '../../errors.ts';
+import { checkOptions } from '../../interface/options.ts';
 import {
   type AnswerLoss,
   checkGapSettings,
@@ -62,6 +63,7 @@ export async function selectByPerplexityGap(
   models: GapModels,
   options: SelectionOptions,
 ): Promise<Selection> {
+  checkOptions('perplexity gap', options, ['top', 'epsilon', 'dropRefusals', 'refusalWords']);
   const { top, epsilon = defaultEpsilon, dropRefusals = false, refusalWords = defaultRefusalWords } = options;
   if (!Number.isInteger(top) || top < 1) {
     throw new RegularizerOptionError(

@@ -11,6 +11,7 @@ import {
   type Tensor,
 } from '@safetune/tensor';
 import { PersonaVectorError, RegularizerOptionError } from '../../errors.ts';
+import { checkChoice, checkOptions } from '../../interface/options.ts';
 import type { Regularizer, TracedBatch } from '../../interface/regularizer.ts';
 import { checkPersonaVectors, loadPersonaVectors, type PersonaVectors } from './file.ts';
 
@@ -45,7 +46,9 @@ export interface PersonaVectorOptions {
  * personaVector({ vectors: 'evil.safetensors', layers: [16], alpha: 5 });
  */
 export function personaVector(options: PersonaVectorOptions): Regularizer {
+  checkOptions('persona-vector', options, ['vectors', 'alpha', 'layers', 'positions']);
   const { alpha = 5, positions = 'all' } = options;
+  checkChoice('persona-vector', 'positions', positions, ['all', 'response', 'last-prompt-token']);
   if (!Number.isFinite(alpha))
     throw new RegularizerOptionError('persona-vector', `alpha is ${alpha}, must be a number`);
   if (!options.vectors) {

@@ -1,6 +1,7 @@
 import { type LoraAdapter, loadLoraAdapter, saveLoraAdapter } from '@safetune/lora';
 import type { RuntimeOptions } from '@safetune/tensor';
 import { SafetyDirectionError } from '../../errors.ts';
+import { checkOptions } from '../../interface/options.ts';
 import { type CheckpointPair, openSafetyDirections, type SafetyDirection } from './direction.ts';
 import { compareUpdates, dense } from './low-rank.ts';
 import { compileMatrixProducts, type MatrixProducts } from './products.ts';
@@ -19,6 +20,18 @@ export type ProjectAdapterOptions = CheckpointPair &
   ProjectionMethod &
   ProjectionRule & { readonly runtime?: RuntimeOptions };
 
+/** Names of the options of {@link projectAdapter}. */
+export const projectionOptions: readonly string[] = [
+  'base',
+  'aligned',
+  'method',
+  'rank',
+  'energy',
+  'threshold',
+  'layers',
+  'runtime',
+];
+
 /**
  * SafeLoRA (Hsu et al. 2024, arXiv 2405.16833) on an adapter in memory: where the update dW = B A and C dW point in
  * too different directions, B becomes C B in place. Base and aligned weights are matched with the adapter's modules
@@ -36,6 +49,7 @@ export async function projectAdapter(
   adapter: LoraAdapter,
   options: ProjectAdapterOptions,
 ): Promise<ProjectionReport> {
+  checkOptions('safe-lora', options, projectionOptions);
   const rule = checkRule(options);
   const candidates = await projectAll(adapter, options);
   return decide(adapter, candidates, rule);
@@ -64,9 +78,10 @@ export async function safetyAlignment(
 export async function projectAdapterFiles(
   options: ProjectAdapterOptions & { readonly adapter: string; readonly out: string },
 ): Promise<ProjectionReport> {
-  const adapter = await loadLoraAdapter(options.adapter);
-  const report = await projectAdapter(adapter, options);
-  await saveLoraAdapter(options.out, adapter);
+  const { adapter: from, out, ...projection } = options;
+  const adapter = await loadLoraAdapter(from);
+  const report = await projectAdapter(adapter, projection as ProjectAdapterOptions);
+  await saveLoraAdapter(out, adapter);
   return report;
 }
 

@@ -1,7 +1,8 @@
 import type { RuntimeOptions } from '@safetune/tensor';
 import { RegularizerOptionError } from '../../errors.ts';
+import { checkChoice, checkOptions } from '../../interface/options.ts';
 import type { Regularizer } from '../../interface/regularizer.ts';
-import { type ProjectorMemory, projectAll } from './adapter.ts';
+import { type ProjectorMemory, projectAll, projectionOptions } from './adapter.ts';
 import { type CheckpointPair, openSafetyDirections } from './direction.ts';
 import { checkMethod, type ProjectionMethod } from './projector.ts';
 import { checkRule, decide, type ProjectionReport, type ProjectionRule } from './rule.ts';
@@ -30,11 +31,13 @@ export type SafeLoraOptions = CheckpointPair &
  * SafetyDirectionError for weights that are not finite or do not differ.
  */
 export function safeLora(options: SafeLoraOptions): Regularizer {
+  checkOptions('safe-lora', options, [...projectionOptions, 'when', 'onReport']);
   const { base, aligned, when = 'end', onReport, runtime } = options;
   for (const [name, folder] of Object.entries({ base, aligned })) {
     if (!folder)
       throw new RegularizerOptionError('safe-lora', `${name} is missing: give the folder of that checkpoint`);
   }
+  checkChoice('safe-lora', 'method', options.method ?? 'faithful', ['faithful', 'exact']);
   const rule = checkRule(options);
   const method = checkMethod(truncated(options));
   const { every, end } = checkWhen(when);
@@ -59,6 +62,7 @@ export function safeLora(options: SafeLoraOptions): Regularizer {
 
 function checkWhen(when: NonNullable<SafeLoraOptions['when']>): { every?: number; end: boolean } {
   if (when === 'end') return { end: true };
+  checkOptions('when', when, ['every', 'end']);
   if (!Number.isInteger(when.every) || when.every < 1) {
     throw new RegularizerOptionError(
       'safe-lora',

@@ -1,0 +1,56 @@
+import {
+  listRegularizers,
+  parseRegularizer,
+  type Regularizer,
+  regularizerFromConfig,
+} from '@safetune/regularizers';
+import { repeatedOption } from './option-values.ts';
+import { readRegularizerFile } from './regularizer-file.ts';
+import { section, twoColumns } from './terminal/layout.ts';
+import { wrap } from './terminal/wrap.ts';
+
+/**
+ * The safeguards that the options `--regularizer` and `--regularizers` ask for; none when neither is given.
+ *
+ * @throws UsageError when an option is given and asks for nothing, or its file is no list of safeguards.
+ */
+export async function safeguardsOf(
+  file: string | undefined,
+  rawArgs: readonly string[],
+): Promise<Regularizer[]> {
+  const short = repeatedOption('regularizer', rawArgs).map(parseRegularizer);
+  const long = file === undefined ? [] : await readRegularizerFile(file);
+  return [...short, ...long].map(regularizerFromConfig);
+}
+
+/** What a run says at its start: each safeguard with its strength, or that there is none. */
+export function safeguardsText(safeguards: readonly Regularizer[]): string {
+  if (safeguards.length === 0) return 'no safeguard';
+  return `safeguards: ${safeguards.map(withStrength).join(', ')}`;
+}
+
+function withStrength({ name, config, weight }: Regularizer): string {
+  const described = listRegularizers().find(({ type }) => type === config.type);
+  const strength = described?.strength ?? 'weight';
+  const value = config[strength] ?? weight;
+  if (value === undefined) return name;
+  const text = typeof value === 'object' ? schedule(value as { from: number; to: number }) : String(value);
+  return `${name} (${strength} ${text}${value === 0 ? ': no effect' : ''})`;
+}
+
+function schedule({ from, to }: { readonly from: number; readonly to: number }): string {
+  return `from ${from} to ${to}`;
+}
+
+/** The part of `train --help` about safeguards. */
+export function safeguardsHelp(width: number): string {
+  const rows = listRegularizers().map(({ type, summary, strength, options, needsFile }): [string, string] => [
+    type,
+    `${summary}. ${needsFile ? 'Only from a file' : `${type}=X gives its ${strength}`}; options: ${options.join(', ')}`,
+  ]);
+  const about = wrap(
+    '--regularizer NAME=X gives one in short; the file of --regularizers any number, with all their options: "- {type: kl, weight: 0.1}".',
+    width - 2,
+  ).replaceAll(/^/gm, '  ');
+  return section('SAFEGUARDS', `${about}\n${twoColumns(rows, width)}`);
+}

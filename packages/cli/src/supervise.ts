@@ -1,0 +1,91 @@
+import { SHARE_ENV, Worker } from 'node:worker_threads';
+import { graceSeconds, type ProgramData, type ProgramMessage, sharedNumbers } from './program-thread.ts';
+import { printable } from './terminal/printable.ts';
+import { wrapLines } from './terminal/wrap.ts';
+
+const inSources = import.meta.url.endsWith('.ts');
+const program = new URL(inSources ? './program.ts' : './program.js', import.meta.url);
+
+/**
+ * Runs a command in a thread of its own and watches over it, so that signals are heard whatever the command is doing:
+ * the first asks work that can be saved to stop, a second ends the process at once, and so does the end of a grace period.
+ *
+ * @returns the exit code.
+ */
+export function supervise(rawArgs: readonly string[], entry: URL = program): Promise<number> {
+  const { stdout, stderr } = process;
+  const shared = new SharedArrayBuffer(8 * 3);
+  const numbers = sharedNumbers(shared);
+  const measure = () => {
+    numbers.stdoutColumns = stdout.columns ?? 0;
+    numbers.stderrColumns = stderr.columns ?? 0;
+  };
+  measure();
+  stdout.on('resize', measure);
+  stderr.on('resize', measure);
+  // A reader that has left, as of `| head -1`, loses what it did not want to read; the work goes on.
+  const gone = new Set<NodeJS.WriteStream>();
+  for (const stream of [stdout, stderr]) stream.on('error', () => gone.add(stream));
+  const write = (stream: NodeJS.WriteStream, text: string) => {
+    if (!gone.has(stream)) stream.write(text);
+  };
+  const note = (text: string) => write(stderr, wrapLines(text, stderr.columns ?? Number.POSITIVE_INFINITY));
+
+  const workerData: ProgramData = {
+    safetune: {
+      rawArgs,
+      shared,
+      isTerminal: { stdout: stdout.isTTY === true, stderr: stderr.isTTY === true },
+    },
+  };
+  // One environment for both threads: what a package sets before it loads a library must reach that library, such as the
+  // variable that keeps ONNX Runtime from sending telemetry.
+  const worker = new Worker(entry, {
+    name: 'safetune-command',
+    workerData,
+    env: SHARE_ENV,
+    ...(inSources ? { execArgv: ['--conditions=safetune-source'] } : {}),
+  });
+  let canStop = false;
+  worker.on('message', (message: ProgramMessage) => {
+    if (message.type === 'can-stop') canStop = true;
+    else write(message.stream === 'stdout' ? stdout : stderr, message.text);
+  });
+
+  let isStopping = false;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (isStopping || !canStop) return die(signal);
+    isStopping = true;
+    const seconds = graceSeconds(numbers.slowestSeconds);
+    note(
+      `\nstopping after this step, in ${Math.ceil(seconds)} s at the latest; press Ctrl-C again to stop at once\n`,
+    );
+    worker.postMessage('stop');
+    setTimeout(() => {
+      note(
+        `safetune: did not stop within ${Math.ceil(seconds)} s and was ended; the last checkpoint is kept\n`,
+      );
+      die(signal);
+    }, seconds * 1000).unref();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+
+  return new Promise((resolve) => {
+    worker.on('error', (error) => {
+      note(`safetune: ${printable(describe(error))}\n`);
+      resolve(1);
+    });
+    worker.on('exit', (code) => resolve(code));
+  });
+}
+
+/** Ends the process as the signal would without a handler, whatever its threads are doing. */
+function die(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
+function describe(error: Error & { code?: string }): string {
+  if (error.code !== 'ERR_WORKER_OUT_OF_MEMORY') return error.stack ?? error.message;
+  return 'there was not enough memory for what JavaScript holds; is one of the files very large? NODE_OPTIONS=--max-old-space-size=MB allows more';
+}

@@ -1,0 +1,190 @@
+import { describeValue, printable } from './printable.ts';
+
+/** Why a key is refused, and which of its values ask for nothing and may pass. */
+interface KeyRule {
+  /** Matches the key in lower case without `_`, `-`, `.` and spaces, so that all spellings are one. */
+  readonly pattern: RegExp;
+  readonly why: string;
+  /** Besides null and an empty text, list or object: values that change nothing. */
+  readonly isHarmless?: (value: unknown) => boolean;
+}
+
+const isOn = (value: unknown) => value === true || value === 1;
+const isOff = (value: unknown) => value === false || value === 0;
+
+const partly =
+  'weights and masks of single rows, turns or tokens are not supported, and everything would be trained alike. ' +
+  'Leave the row or turn out of the data, or remove the key';
+const templateArgument =
+  'arguments of the chat template are not read from the data, so the model would be trained on another prompt. Remove the key';
+
+/** Keys that would change what is trained, in a message and in a row. The first that matches decides. */
+const sharedRules: readonly KeyRule[] = [
+  {
+    pattern:
+      /^functions?$|^functioncalls?$|^(available|parallel)?tools?(calls?|choice|s|config|definitions?)?$/,
+    why:
+      'tools and tool calls are not supported, and would be left out of the prompt. Write the call into "content" as the ' +
+      'model should emit it, and what describes the tools into a system message; then remove the key',
+    isHarmless: isOff,
+  },
+  {
+    pattern: /reasoning|thinking|^(thoughts?|cot|chainofthought|analysis|scratchpad)$/,
+    why:
+      'reasoning kept beside the content is not supported, and would not be trained. Write it into "content" as the model ' +
+      'should emit it (such as <think>...</think>), or remove the key to train the answer alone',
+    isHarmless: isOff,
+  },
+  {
+    pattern: /^(loss|sample|row|example|message|turn|token|train|training)?weights?$|^lossscale$/,
+    why: partly,
+    isHarmless: (value) => value === 1,
+  },
+  { pattern: /^trainon(inputs?|prompts?|user|system|everything|all)$/, why: partly, isHarmless: isOff },
+  { pattern: /^(is)?train(able|ed)?$|^train(on|this|turn)\w*$/, why: partly, isHarmless: isOn },
+  {
+    pattern: /^(compute|apply|use|in|with|has)?loss$/,
+    why: partly,
+    isHarmless: (value) => value === true || (typeof value === 'number' && value !== 0),
+  },
+  {
+    pattern:
+      /^(no|skip|ignore|exclude|without)(in)?(loss|train|training|turn)?$|^(is)?(masked|ignored|frozen)$/,
+    why: partly,
+    isHarmless: isOff,
+  },
+  // A plain "mask" says train to some and hide to others: no value of it is beyond doubt.
+  { pattern: /^(is)?masks?$/, why: partly },
+  { pattern: /^\w+masks?$/, why: partly, isHarmless: isOn },
+  {
+    pattern: /^(images?|videos?|audios?|pixelvalues|attachments?)$/,
+    why: 'images, sound and attached files are not supported; only text is trained. Leave the row out, or remove the key',
+  },
+];
+
+const rowRules: readonly KeyRule[] = [
+  {
+    pattern:
+      /^(documents|(chat)?template(kwargs|args|arguments)|chattemplate|responseformat|addgenerationprompt|continuefinalmessage)$/,
+    why: templateArgument,
+    isHarmless: isOff,
+  },
+  {
+    pattern: /^enablethinking$|^thinking(mode|budget)?$|^reasoningeffort$/,
+    why: templateArgument,
+    isHarmless: isOff,
+  },
+  {
+    pattern: /^(assistant|completion|response)sonlyloss$|^(assistant|completion|response)onlyloss$/,
+    why: 'what is trained is chosen for the whole run, not row by row (option supervise). Remove the key',
+    isHarmless: isOn,
+  },
+  {
+    pattern: /^(inputids|tokenids|attentionmask|labels)$/,
+    why: "the messages are encoded by this model's tokenizer, and tokens made elsewhere are not read. Remove the key",
+  },
+  ...sharedRules,
+];
+
+const messageRules: readonly KeyRule[] = [
+  {
+    pattern: /^(name|toolcallid|callid)$/,
+    why:
+      'names of speakers and ids of tool calls are not supported: a chat template may write them into the prompt, so the ' +
+      'model would be trained on another one. Write it into "content", or remove the key',
+  },
+  ...sharedRules,
+];
+
+/** Keys of a message that only describe it. */
+const messageMetadata = new Set(
+  (
+    'id uuid messageid turnid parentid index turn position timestamp time date created createdat updated updatedat source ' +
+    'origin author user userid language lang locale model modelname provider score rating quality toxicity tags labels ' +
+    'metadata meta info annotations notes note comment comments tokencount numtokens length url license ' +
+    'finishreason stopreason usage hash split category topic'
+  ).split(' '),
+);
+
+/** A second conversation beside "messages", or a part of one. */
+const secondTexts =
+  /^(system(prompt|message)?|developer|prompts?|completions?|instructions?|inputs?|outputs?|responses?|chosen|rejected|conversations?|dialogs?|dialogues?|history)$/;
+
+const secondText =
+  'it stands beside "messages" and says something else; only "messages" would be trained. Put it into "messages" (a system ' +
+  'prompt as the first message), or remove the key';
+
+const unknownKey =
+  'a message with this key is not understood, and leaving the key out may change what is trained. Write what the model should ' +
+  'read or learn into "content", put notes under "metadata", or remove the key';
+
+/** Why this message cannot be taken as its role and content alone; undefined when it can. */
+export function refusedMessageKey(message: object): string | undefined {
+  for (const [key, value] of Object.entries(message)) {
+    if (key === 'role' || key === 'content' || asksNothing(value)) continue;
+    const plain = plainKey(key);
+    const rule = messageRules.find(({ pattern }) => pattern.test(plain));
+    if (rule === undefined && !messageMetadata.has(plain)) return refusal(key, value, unknownKey);
+    if (rule !== undefined && !isHarmless(rule, value)) return refusal(key, value, rule.why);
+  }
+  return undefined;
+}
+
+/**
+ * Why this row cannot be taken as its messages alone; undefined when it can. Unknown keys pass: data sets carry many
+ * that only describe the row. So does a text that is in the messages already.
+ *
+ * @param contents - of its messages.
+ */
+export function refusedRowKey(row: object, contents: readonly string[]): string | undefined {
+  for (const [key, value] of Object.entries(row)) {
+    if (asksNothing(value)) continue;
+    const plain = plainKey(key);
+    const rule = rowRules.find(({ pattern }) => pattern.test(plain));
+    const isText = typeof value === 'string' || typeof value === 'object';
+    const why =
+      rule === undefined
+        ? isText && secondTexts.test(plain) && secondText
+        : !isHarmless(rule, value) && rule.why;
+    if (why && !isCopy(value, contents)) return refusal(key, value, why);
+  }
+  return undefined;
+}
+
+function refusal(key: string, value: unknown, why: string): string {
+  return `key "${printable(key)}" is ${describeValue(value)}: ${why}`;
+}
+
+function plainKey(key: string): string {
+  return key.toLowerCase().replaceAll(/[_\-.\s]/g, '');
+}
+
+function isHarmless(rule: KeyRule, value: unknown): boolean {
+  const { isHarmless: passes = () => false } = rule;
+  return Array.isArray(value) ? value.every((item) => passes(item)) : passes(value);
+}
+
+function asksNothing(value: unknown): boolean {
+  if (value === null || value === undefined || value === '') return true;
+  return typeof value === 'object' && Object.keys(value).length === 0;
+}
+
+/** Longer texts are compared as a whole: to search one in another may take the product of their lengths. */
+const searchable = 1e9;
+
+/** Whether a text, or a list of texts or messages, only repeats what the messages say. */
+function isCopy(value: unknown, contents: readonly string[]): boolean {
+  if (typeof value === 'string') {
+    const text = value.trim();
+    return contents.some(
+      (content) => content === value || (text.length * content.length < searchable && content.includes(text)),
+    );
+  }
+  if (!Array.isArray(value)) return false;
+  const said = new Set(contents);
+  return value.every((item: unknown) => {
+    if (typeof item === 'string') return said.has(item);
+    const { content, value: text } = (item ?? {}) as { content?: unknown; value?: unknown };
+    return [content, text].some((one) => typeof one === 'string' && said.has(one));
+  });
+}

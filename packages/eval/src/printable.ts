@@ -1,0 +1,11 @@
+/**
+ * Text of a file as a message may show it: control characters, terminal escapes and invisible marks are written out as
+ * `\u001b`, and what is long is cut.
+ */
+export function printable(text: string, longest = 2000): string {
+  const shown = text.length > longest ? `${text.slice(0, longest)}...` : text;
+  // Cc: controls; Cf: bidi marks and other invisible ones; Cs: halves of surrogate pairs; Zl, Zp: line separators.
+  return shown.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) =>
+    character === '\n' ? '\\n' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

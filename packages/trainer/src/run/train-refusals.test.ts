@@ -1,0 +1,68 @@
+import { ChatExampleError, TokenOutOfVocabularyError } from '@safetune/datasets';
+import { createLoraAdapter } from '@safetune/lora';
+import { loadModel, loadTokenizer } from '@safetune/models';
+import { kl, type Regularizer, RegularizerOptionError } from '@safetune/regularizers';
+import { expect, it } from 'vitest';
+import { checkpointDirectory } from '../__fixtures__/goldens.ts';
+import { trainAdapter } from '../step/trainable.ts';
+import { compileTrainStep } from '../whole-step/whole-step.ts';
+import { train } from './train.ts';
+
+const checkpoint = checkpointDirectory('llama-untied-float32');
+const chat = (answer: object) => ({
+  messages: [
+    { role: 'user', content: 'question' },
+    { role: 'assistant', content: 'answer', ...answer },
+  ],
+  origin: { file: 'chats.jsonl', line: 12 },
+});
+
+async function setUp(last: readonly number[] = []) {
+  const model = await loadModel(checkpoint);
+  const tokenizer = await loadTokenizer(checkpoint);
+  const adapter = createLoraAdapter(model.linearLayers, { r: 2, target_modules: 'all-linear' });
+  return {
+    model,
+    tokenizer: { ...tokenizer, encode: (text: string) => [...tokenizer.encode(text), ...last] },
+    trainable: trainAdapter(adapter),
+    steps: 1,
+  };
+}
+
+it('refuses a token that the model does not have before anything is compiled', async () => {
+  const { config } = await loadModel(checkpoint);
+  const options = await setUp([config.vocabularySize]);
+  const error = await train({ ...options, examples: [chat({})] }).catch((reason: unknown) => reason);
+  expect(TokenOutOfVocabularyError.isInstance(error)).toBe(true);
+  expect(error).toMatchObject({ tokenId: config.vocabularySize, origin: { file: 'chats.jsonl', line: 12 } });
+});
+
+it('fills rows up with a token of the model where the padding token is none', async () => {
+  const { model, tokenizer, ...options } = await setUp();
+  const added = { ...tokenizer, padTokenId: model.config.vocabularySize };
+  const examples = [chat({}), chat({ content: 'a longer answer than that' })];
+  const { last } = await train({ ...options, model, tokenizer: added, examples });
+  expect(last?.loss).toBe((await train({ ...(await setUp()), examples })).last?.loss);
+});
+
+it('refuses an example with a key that asks for more', async () => {
+  const options = await setUp();
+  const error = await train({ ...options, examples: [chat({ train: false })] }).catch(
+    (reason: unknown) => reason,
+  );
+  expect(ChatExampleError.isInstance(error)).toBe(true);
+  expect(String(error)).toMatch(/chats\.jsonl:12: messages\[1\]: key "train" is false/);
+});
+
+it('refuses a regularizer whose hook is misspelt, in a run and in a step', async () => {
+  const options = await setUp();
+  const { penalty, penaltyPerRow: _rows, ...rest } = kl();
+  const regularizers = [{ ...rest, penalti: penalty } as unknown as Regularizer];
+  const error = await train({ ...options, examples: [chat({})], regularizers }).catch(
+    (reason: unknown) => reason,
+  );
+  expect(RegularizerOptionError.isInstance(error)).toBe(true);
+  expect(String(error)).toMatch(/'penalti' would never be used: did you mean 'penalty'/);
+  const step = async () => compileTrainStep({ ...options, regularizers });
+  await expect(step()).rejects.toThrow(/'penalti' would never be used/);
+});
