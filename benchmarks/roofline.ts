@@ -13,7 +13,9 @@ import { join } from 'node:path';
 import {
   compile,
   constant,
+  exactIntegerTypes,
   hostArray,
+  type IntegerType,
   matmul,
   quantizedMatmul,
   type Tensor,
@@ -117,13 +119,17 @@ function floatProduct(x: Tensor, wide: number, hidden: number): Tensor {
 }
 
 /** With the rounding of the rows, as a step does it. */
-function integerProduct(x: Tensor, wide: number, hidden: number): Tensor {
-  const values = hostArray(
-    Int8Array.from(waves(wide * hidden), (value) => 127 * value),
-    [wide, hidden],
-  );
-  const scale = constant(hostArray(new Float32Array(wide).fill(1 / 127), [wide]));
-  return quantizedMatmul(x, { values: constant(values), scale }, { transposeB: true });
+function integerProduct(type: IntegerType): (x: Tensor, wide: number, hidden: number) => Tensor {
+  return (x, wide, hidden) => {
+    const steps = waves(wide * hidden).map((value) => Math.trunc(127 * value));
+    const values = type === 'int8' ? Int8Array.from(steps) : Uint8Array.from(steps, (value) => value + 128);
+    const scale = constant(hostArray(new Float32Array(wide).fill(1 / 127), [wide]));
+    return quantizedMatmul(
+      x,
+      { values: constant(hostArray(values, [wide, hidden])), scale },
+      { transposeB: true },
+    );
+  };
 }
 
 /** Bytes a second, read and written, of one thread copying. */
@@ -146,16 +152,19 @@ function printFloor(name: string, floor: number, measured: number | undefined): 
 }
 
 const bandwidth = await copyRate();
+const types = await exactIntegerTypes();
 const lengths = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [256, 512];
 for (const tokens of lengths) {
-  const [rate, integerRate] = [
-    await productRate(tokens, floatProduct),
-    await productRate(tokens, integerProduct),
-  ];
+  const rate = await productRate(tokens, floatProduct);
+  // The first is the one that models take.
+  const integerRates: number[] = [];
+  for (const type of types) integerRates.push(await productRate(tokens, integerProduct(type)));
+  const integerRate = integerRates[0] ?? Number.NaN;
   const giga = (value: number) => (value / 1e9).toFixed(0);
   const costs = Object.entries(stepCosts(tokens));
   console.log(
-    `T = ${tokens}, ${threads} threads: float32 products at ${giga(rate)} GFLOP/s, int8 products at ${giga(integerRate)} GOP/s, ` +
+    `T = ${tokens}, ${threads} threads: float32 products at ${giga(rate)} GFLOP/s, int8 products ` +
+      `${types.map((type, index) => `with ${type} weights at ${giga(integerRates[index]!)} GOP/s`).join(', ')}, ` +
       `copies at ${(bandwidth / 1e9).toFixed(1)} GB/s\n`,
   );
   console.log('| part | GFLOP | s in float32 | s in int8 | GB | s |\n|---|---|---|---|---|---|');

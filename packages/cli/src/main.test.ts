@@ -83,6 +83,9 @@ describe('safetune train', () => {
     const out = join(directory, 'layered');
     const { code, stderr } = await train('--out', out, '--precision', 'int8', '--memory', 'layered');
     expect(stderr).toContain('6 steps, run layered');
+    expect(stderr).toMatch(
+      /^int8 products take \d+\.\d\d x the time of float32 ones on this machine, round logits/m,
+    );
     const planned =
       /^memory planned, in GB: weights \d+\.\d\d, activations .*, gradients and optimizer .*; total (\S+) of (\S+) available$/m;
     const [, total, available] = planned.exec(stderr)!.map(Number);

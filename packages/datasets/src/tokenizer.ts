@@ -17,4 +17,6 @@ export interface ChatTokenizer {
   /** The tokens that end a turn; generation stops at any of them. */
   readonly endOfTurnTokenIds: readonly number[];
   readonly padTokenId: number;
+  /** Digests, by name, of what decides how it works, such as its files: how a run that resumes knows that it has not changed. */
+  readonly identity?: Readonly<Record<string, string>>;
 }

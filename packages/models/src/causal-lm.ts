@@ -1,7 +1,9 @@
 import {
   add,
   causalBias,
+  defaultCacheDirectory,
   gather,
+  type IntegerType,
   keep,
   openCheckpoint,
   type RuntimeOptions,
@@ -82,6 +84,8 @@ export interface Backbone {
 /** A decoder-only language model: functions that trace it, over weights that stay in their files. */
 export interface CausalLm {
   readonly directory: string;
+  /** Where what is made of its weights is kept. */
+  readonly cacheDirectory: string;
   readonly config: ModelConfig;
   /** The blocks' linear layers in the order of computation; the output layer is not among them. */
   readonly linearLayers: readonly LinearLayer[];
@@ -91,7 +95,7 @@ export interface CausalLm {
   readonly runtime: RuntimeOptions;
   /**
    * Where each tensor lies: float32 by its name in Hugging Face checkpoints, but for quantised weights, whose parts are
-   * `<name>.int8`, `<name>.scale` (float32) and, for `int8x3`, `<name>.residual`. Tied models have no `lm_head.weight`.
+   * `<name>.values` (int8 or uint8), `<name>.scale` (float32) and, for `int8x3`, `<name>.residual`. Tied models have no `lm_head.weight`.
    */
   readonly weights: ReadonlyMap<string, TensorRegion>;
   /**
@@ -120,6 +124,11 @@ export interface CausalLm {
 export interface LoadModelOptions {
   /** Default `float32`. */
   readonly precision?: Precision;
+  /**
+   * Type that holds weights of 8 bits. Default: the one that this machine's processor multiplies exactly, found by a
+   * probe. Compiling refuses one that it does not.
+   */
+  readonly integers?: IntegerType;
   /** Where weights that are not stored as they are used are converted, once. Default `~/.cache/safetune`. */
   readonly cacheDirectory?: string;
 }
@@ -139,11 +148,12 @@ export interface LoadModelOptions {
  *
  * @throws ModelFileError, UnsupportedModelError, UnsupportedFeatureError for config.json; CheckpointMismatchError when the
  * tensors are not those it describes; CheckpointError, SafetensorsError, FileWriteError and (when
- * quantising weights that are not finite) NonFiniteError of the tensor package; PrecisionError for an unknown precision.
+ * quantising) NonFiniteError for weights that are not finite and InexactIntegersError of the tensor package; PrecisionError
+ * for an unknown precision.
  */
 export async function loadModel(
   directory: string,
-  { precision = 'float32', cacheDirectory }: LoadModelOptions = {},
+  { precision = 'float32', integers, cacheDirectory = defaultCacheDirectory() }: LoadModelOptions = {},
 ): Promise<CausalLm> {
   checkPrecision(precision);
   const { config: described, family } = await readModelConfig(directory);
@@ -156,17 +166,18 @@ export async function loadModel(
   const others = new Set(
     [...shapes.keys()].filter((name) => !multiplied.has(name) || name === layout.embedding),
   );
-  const weights = await usableWeights({ regions, multiplied, others }, precision, cacheDirectory);
-  return causalLm(directory, config, layout, precision, weights);
+  const weights = await usableWeights({ regions, multiplied, others }, precision, {
+    integers,
+    cacheDirectory,
+  });
+  return causalLm({ directory, cacheDirectory, config, precision, weights }, layout);
 }
 
 function causalLm(
-  directory: string,
-  config: ModelConfig,
+  facts: Pick<CausalLm, 'directory' | 'cacheDirectory' | 'config' | 'precision' | 'weights'>,
   layout: ModelLayout,
-  precision: Precision,
-  weights: ReadonlyMap<string, TensorRegion>,
 ): CausalLm {
+  const { config, precision, weights } = facts;
   // One constant a tensor: a graph that runs the model twice (a reference beside it) names its weights once.
   const constants = new Map<string, Tensor>();
   const constantWeight = (name: string): Tensor => {
@@ -175,11 +186,8 @@ function causalLm(
     return known;
   };
   return {
-    directory,
-    config,
-    precision,
+    ...facts,
     runtime: preferredRuntime(precision),
-    weights,
     linearLayers: linearPlaces(layout).map(({ name, inFeatures, outFeatures }) => ({
       name,
       inFeatures,

@@ -24,6 +24,7 @@ export {
   plainLinear,
 } from './linear.ts';
 export type { Precision } from './precision.ts';
+export { describePrecision, measurePrecisions, type PrecisionTimes } from './precision-times.ts';
 export { readModelConfig } from './read-config.ts';
 export type { RotaryConfig } from './rotary-config.ts';
 export { type DecodeOptions, type LoadTokenizerOptions, loadTokenizer, type Tokenizer } from './tokenizer.ts';

@@ -1,6 +1,7 @@
 import {
   dequantize,
   floatCache,
+  type IntegerType,
   type QuantizedMatrix,
   quantizedCache,
   quantizedMatmul,
@@ -15,17 +16,19 @@ import type { LinearWeights } from './linear.ts';
  * How the weights of the linear layers and of the output layer are held and multiplied. All else is float32.
  *
  * - `float32`: exactly.
- * - `int8`: weights and activations rounded to 8 bits, rows scaled each by itself. A step takes about half the time where
- *   the processor has instructions for it (AMX, VNNI), in less memory. A product is off by about 1 %, the gradient of a
- *   deep model by about 10, and training reaches nearly the same loss.
- * - `int8x3`: weights and activations as two 8-bit parts each, three integer products: gradients within 1e-3, at the time
- *   and memory of float32.
+ * - `int8`: weights and activations rounded to 8 bits, rows scaled each by itself. Products take a third to the whole of
+ *   float32's time, as the processor has instructions for it (AMX, VNNI) or not, in less memory. A product is off by about
+ *   1 %, the gradient of a deep model and its logits by about 10; losses on real weights were -0.2 to +3.5 % off.
+ * - `int8x3`: weights and activations as two 8-bit parts each, three integer products: gradients within 1e-3, in the memory
+ *   of float32; faster only where integers multiply more than three times as fast.
  *
- * The figures are measured by `bench`: see benchmarks/RESULTS.md.
+ * Integer products are exact on every processor. `measurePrecisions` says what they cost on the one at hand; other figures
+ * are of `bench`: see benchmarks/RESULTS.md.
  */
 export type Precision = 'float32' | 'int8' | 'int8x3';
 
-const precisions: readonly Precision[] = ['float32', 'int8', 'int8x3'];
+/** All there are. */
+export const precisions: readonly Precision[] = ['float32', 'int8', 'int8x3'];
 
 /** @throws PrecisionError for anything else. */
 export function checkPrecision(precision: string): asserts precision is Precision {
@@ -48,21 +51,32 @@ export interface StoredWeights {
   readonly others: ReadonlySet<string>;
 }
 
+/** How weights are converted; see `LoadModelOptions`. */
+export interface ConvertOptions {
+  readonly integers?: IntegerType | undefined;
+  readonly cacheDirectory?: string | undefined;
+}
+
 /**
  * The regions that a model of this precision uses, by name: float32 under their names in the checkpoint, quantised ones as
- * `<name>.int8`, `<name>.scale` (float32) and, for `int8x3`, `<name>.residual`. What is not stored so is converted once.
+ * `<name>.values` (int8 or uint8), `<name>.scale` (float32) and, for `int8x3`, `<name>.residual`. What is not stored so is
+ * converted once.
  *
- * @throws NonFiniteError, SafetensorsError and FileWriteError of the tensor package.
+ * @throws NonFiniteError, SafetensorsError, FileWriteError and InexactIntegersError of the tensor package.
  */
 export async function usableWeights(
   { regions, multiplied, others }: StoredWeights,
   precision: Precision,
-  cacheDirectory?: string,
+  { integers, cacheDirectory }: ConvertOptions = {},
 ): Promise<ReadonlyMap<string, TensorRegion>> {
   if (precision === 'float32') return byName(await floatCache(regions, cacheDirectory));
   const quantized = await quantizedCache(
     regions.filter(({ name }) => multiplied.has(name)),
-    { residual: precision === 'int8x3', ...(cacheDirectory === undefined ? {} : { cacheDirectory }) },
+    {
+      residual: precision === 'int8x3',
+      integers,
+      ...(cacheDirectory === undefined ? {} : { cacheDirectory }),
+    },
   );
   const floats = await floatCache(
     regions.filter(({ name }) => others.has(name)),
@@ -88,11 +102,11 @@ export function traceLinearWeight(
 ): Pick<LinearWeights, 'weight' | 'product'> {
   if (precision === 'float32') return { weight: weight(name) };
   const matrix: QuantizedMatrix = {
-    values: weight(`${name}.int8`),
+    values: weight(`${name}.values`),
     scale: weight(`${name}.scale`),
     ...(precision === 'int8' ? {} : { residual: weight(`${name}.residual`) }),
   };
-  if (matrix.values.dtype !== 'int8') {
+  if (matrix.values.dtype !== 'int8' && matrix.values.dtype !== 'uint8') {
     throw new PrecisionError(
       precision,
       `'${name}' is frozen in 8 bits and was given as ${matrix.values.dtype}; ` +

@@ -13,6 +13,7 @@ import { specialTokenIds } from './token-ids.ts';
 import { cleanUpSpaces } from './tokenizer/clean-up.ts';
 import { addConfiguredTokens } from './tokenizer/configured-tokens.ts';
 import { TextTokenizer } from './tokenizer/text-tokenizer.ts';
+import { tokenizerIdentity } from './tokenizer-identity.ts';
 
 /** A model's tokenizer with its chat template. */
 export interface Tokenizer {
@@ -33,6 +34,8 @@ export interface Tokenizer {
   readonly endOfTurnTokenIds: readonly number[];
   /** Of the config files; else the end token; else 0. Padding is masked: any id would do. */
   readonly padTokenId: number;
+  /** Digests, by name, of all that decides how it works: its files, and the options it was loaded with. */
+  readonly identity: Readonly<Record<string, string>>;
 }
 
 export interface DecodeOptions {
@@ -104,6 +107,7 @@ export async function loadTokenizer(
     },
     tokenId,
     ...ids,
+    identity: await tokenizerIdentity(directory, options),
   };
 }
 

@@ -30,6 +30,7 @@ export { type LayerSelection, resolveLayers } from './interface/layers.ts';
 export { maskedMean } from './interface/masked-mean.ts';
 export { named } from './interface/named.ts';
 export type {
+  ContentsContext,
   ForwardOutputs,
   Regularizer,
   RegularizerConfig,

@@ -1,17 +1,11 @@
 import { describeShape, evaluateDimension } from './dimension.ts';
 import { CompileError, InputError } from './errors.ts';
 import { contiguousData, type HostArray } from './host-array.ts';
+import { createExactSession } from './integer-products.ts';
 import { type MappedFile, requireWhole } from './mapped-file.ts';
 import { lower } from './onnx/lower.ts';
 import { input } from './operations/leaf.ts';
-import {
-  createSession,
-  type RuntimeOptions,
-  type RuntimeValue,
-  type Session,
-  toHost,
-  toRuntime,
-} from './runtime.ts';
+import { type RuntimeOptions, type RuntimeValue, type Session, toHost, toRuntime } from './runtime.ts';
 import { bindSymbols, checkInputs, holds, type Signature } from './signature.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -40,7 +34,8 @@ export interface RunOptions<Outputs extends string> {
  * const double = await compile(({ x }) => ({ y: add(x, x) }), { x: tensorType('float32', ['n']) });
  * const { y } = await double.run({ x: hostArray(Float32Array.of(1, 2), [2]) }); // y.data: 2, 4
  *
- * @throws ShapeError from tracing, CompileError when the graph cannot become a session.
+ * @throws ShapeError from tracing, CompileError when the graph cannot become a session, InexactIntegersError when it
+ * multiplies 8-bit weights of a type that is not multiplied exactly there.
  */
 export async function compile<Inputs extends Signature, Outputs extends Readonly<Record<string, Tensor>>>(
   fn: (inputs: Named<keyof Inputs, Tensor>) => Outputs,
@@ -59,7 +54,7 @@ export async function compile<Inputs extends Signature, Outputs extends Readonly
   }
   checkCarry(carry, traced, outputs);
   const graph = lower(traced, outputs);
-  const session = guarded(await createSession(graph, options), graph.weightFiles);
+  const session = guarded(await createExactSession(graph, options), graph.weightFiles);
   return new Executable(session, typesOf(traced), typesOf(outputs), carry) as never;
 }
 

@@ -109,6 +109,42 @@ export class ExecutionError extends Error {
   }
 }
 
+const inexactIntegersMarker = Symbol.for('safetune.InexactIntegersError');
+
+/** 8-bit weights of a type that the processor and ONNX Runtime do not multiply exactly: results would be wrong in silence. */
+export class InexactIntegersError extends Error {
+  readonly [inexactIntegersMarker] = true;
+  readonly executionProvider: string;
+  /** What the weights are; undefined when no type would do. */
+  readonly type: 'int8' | 'uint8' | undefined;
+  /** The types that are multiplied exactly. */
+  readonly exact: readonly ('int8' | 'uint8')[];
+
+  constructor(
+    executionProvider: string,
+    type: 'int8' | 'uint8' | undefined,
+    exact: readonly ('int8' | 'uint8')[],
+  ) {
+    const what = type === undefined ? '8-bit weights of either type' : `${type} weights`;
+    const remedy =
+      exact.length === 0
+        ? "hold weights as float32 (precision 'float32')"
+        : `hold them as ${exact.join(' or ')}, which is exact here (\`integers\` of quantizedCache and of loadModel; without it they choose)`;
+    super(
+      `ONNX Runtime does not multiply ${what} exactly on this machine (execution provider '${executionProvider}'): ` +
+        `sums of products are cut off. What to do: ${remedy}.`,
+    );
+    this.name = 'InexactIntegersError';
+    this.executionProvider = executionProvider;
+    this.type = type;
+    this.exact = exact;
+  }
+
+  static isInstance(error: unknown): error is InexactIntegersError {
+    return carries(error, inexactIntegersMarker);
+  }
+}
+
 const mappedMarker = Symbol.for('safetune.MappedFileError');
 
 /** A weights file that was cut short while a session has it mapped: reading on would end the process (SIGBUS). */

@@ -22,6 +22,7 @@ export {
 export { bytesPerElement, type DataType } from './dtype.ts';
 export { type EagerValue, eagerGradient } from './eager-gradient.ts';
 export * from './errors.ts';
+export { fileDigest } from './file-digest.ts';
 export { FileReadError, type FileReadProblem } from './files/errors.ts';
 export { folderMistake } from './files/folder-kind.ts';
 export type { OpenFileOptions } from './files/open-file.ts';
@@ -42,6 +43,7 @@ export {
   valueAndGrad,
 } from './grad.ts';
 export { contiguousData, type HostArray, type HostData, hostArray } from './host-array.ts';
+export { bestIntegerType, exactIntegerTypes } from './integer-products.ts';
 export { keep } from './keep.ts';
 export {
   type CompiledLayer,
@@ -75,11 +77,13 @@ export {
   type QuantizedMatrix,
   quantizedMatmul,
 } from './operations/quantized.ts';
+export type { IntegerType } from './operations/quantized-lowering.ts';
 export * from './operations/reduce.ts';
 export * from './operations/shape.ts';
 export { swiglu } from './operations/swiglu.ts';
 export type { RuntimeOptions } from './runtime.ts';
 export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
+export { contentHash } from './safetensors/content-hash.ts';
 export { defaultCacheDirectory, floatCache } from './safetensors/convert.ts';
 export * from './safetensors/errors.ts';
 export { type QuantizedRegions, type QuantizeOptions, quantizedCache } from './safetensors/quantize.ts';

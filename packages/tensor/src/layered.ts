@@ -3,6 +3,7 @@ import { Executable, type Named, type RunOptions } from './compile.ts';
 import { sameShape } from './dimension.ts';
 import { CompileError, InputError } from './errors.ts';
 import type { HostArray } from './host-array.ts';
+import { createExactSession } from './integer-products.ts';
 import { lower } from './onnx/lower.ts';
 import {
   type InputAttributes,
@@ -12,7 +13,7 @@ import {
   type WeightRegion,
   weightOperation,
 } from './operations/leaf.ts';
-import { createSession, type RuntimeOptions } from './runtime.ts';
+import type { RuntimeOptions } from './runtime.ts';
 import type { Signature } from './signature.ts';
 import { rebuild } from './substitute.ts';
 import type { Tensor, TraceNode } from './tensor.ts';
@@ -98,7 +99,7 @@ export async function compileLayers<Inputs extends Signature>(
       const known =
         executables.get(key) ??
         new Executable(
-          await createSession(graph, options),
+          await createExactSession(graph, options),
           typesOf(opened.inputs),
           typesOf(opened.outputs),
           {},

@@ -4,6 +4,7 @@ import { CompileError, ExecutionError } from './errors.ts';
 import { contiguousData, type HostArray, hostArray } from './host-array.ts';
 import type { LoweredGraph } from './onnx/lower.ts';
 import { sessionError } from './session-error.ts';
+import { disableTelemetry } from './telemetry.ts';
 
 /** The one door to ONNX Runtime: no other file imports it, and this one only when something is first compiled. */
 
@@ -41,15 +42,14 @@ const missingLibrary =
 let loaded: Promise<typeof onnxruntime> | undefined;
 
 function load(): Promise<typeof onnxruntime> {
-  loaded ??= import('onnxruntime-node').then(
-    (module) => module,
-    (cause: unknown) => {
-      throw new CompileError(missingLibrary, {
-        cause,
-      });
-    },
-  );
+  loaded ??= disableTelemetry().then(importLibrary);
   return loaded;
+}
+
+function importLibrary(): Promise<typeof onnxruntime> {
+  return import('onnxruntime-node').catch((cause: unknown) => {
+    throw new CompileError(missingLibrary, { cause });
+  });
 }
 
 /**

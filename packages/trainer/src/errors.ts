@@ -10,20 +10,67 @@ export class NonFiniteLossError extends Error {
   readonly step: number;
   /** Value of every loss term in that step. */
   readonly terms: Readonly<Record<string, number>>;
+  /** The values that are NaN or infinite already in what the run was started with, when it failed at once because of these. */
+  readonly source: string | null;
 
-  constructor(step: number, terms: Readonly<Record<string, number>>) {
+  constructor(
+    step: number,
+    terms: Readonly<Record<string, number>>,
+    { isFirst = false, source = null }: { readonly isFirst?: boolean; readonly source?: string | null } = {},
+  ) {
     const listed = Object.entries(terms).map(([name, value]) => `${name} ${value}`);
     super(
-      `step ${step}: the loss is not finite (${listed.join(', ')}). The parameters of step ${step - 1} are kept. ` +
-        'Try a smaller learning rate, a longer warm-up or a lower gradient-norm limit.',
+      `step ${step}: the loss is not finite (${listed.join(', ')}). ${lossAdvice(step, isFirst, source)}`,
     );
     this.name = 'NonFiniteLossError';
     this.step = step;
     this.terms = terms;
+    this.source = source;
   }
 
   static isInstance(error: unknown): error is NonFiniteLossError {
     return typeof error === 'object' && error !== null && lossMarker in error;
+  }
+}
+
+function lossAdvice(step: number, isFirst: boolean, source: string | null): string {
+  if (source !== null) {
+    return `NaN or infinite values are in ${source}, from before this run: use a copy that is whole.`;
+  }
+  if (isFirst) {
+    return (
+      'It is the first step of this run, whose learning rate had no part in it yet; the model and what is trained are ' +
+      'finite: look at the examples of this step, the weights of the regularizers, and the precision.'
+    );
+  }
+  return (
+    `The parameters of step ${step - 1} are kept. ` +
+    'Try a smaller learning rate, a longer warm-up or a lower gradient-norm limit.'
+  );
+}
+
+const stateMarker = Symbol.for('safetune.NonFiniteStateError');
+
+/** A step left NaN or infinite values in what is trained or in the optimizer. Nothing of them was saved. */
+export class NonFiniteStateError extends Error {
+  readonly [stateMarker] = true;
+  /** Optimizer steps done. */
+  readonly step: number;
+  /** 'parameters', or one of AdamW's moments: 'mean', 'square'. */
+  readonly buffer: string;
+
+  constructor(step: number, buffer: string, index: number, value: number) {
+    super(
+      `after step ${step} '${buffer}' holds ${value} (at ${index}): the run has diverged, and this state is not saved. ` +
+        'Try a smaller learning rate, a longer warm-up or a lower gradient-norm limit.',
+    );
+    this.name = 'NonFiniteStateError';
+    this.step = step;
+    this.buffer = buffer;
+  }
+
+  static isInstance(error: unknown): error is NonFiniteStateError {
+    return typeof error === 'object' && error !== null && stateMarker in error;
   }
 }
 
@@ -47,19 +94,49 @@ export class TrainOptionError extends Error {
 
 const checkpointMarker = Symbol.for('safetune.TrainingCheckpointError');
 
-/** A training checkpoint that cannot be continued: damaged, or of a run with other settings. */
+/** A training checkpoint that cannot be continued: damaged, or of a run of something else. */
 export class TrainingCheckpointError extends Error {
   readonly [checkpointMarker] = true;
   readonly file: string;
+  /** What has changed since it was saved, by name; empty when the file is damaged. */
+  readonly differences: readonly string[];
 
-  constructor(file: string, message: string, options?: ErrorOptions) {
+  constructor(
+    file: string,
+    message: string,
+    { differences = [], ...options }: ErrorOptions & { readonly differences?: readonly string[] } = {},
+  ) {
     super(`${file}: ${message}`, options);
     this.name = 'TrainingCheckpointError';
     this.file = file;
+    this.differences = differences;
   }
 
   static isInstance(error: unknown): error is TrainingCheckpointError {
     return typeof error === 'object' && error !== null && checkpointMarker in error;
+  }
+}
+
+const directoryMarker = Symbol.for('safetune.RunDirectoryError');
+
+/** Why a folder cannot be trained into: another run has it, or it holds a finished adapter. */
+export type RunDirectoryProblem = 'in-use' | 'finished';
+
+/** A folder that a run must not be started in. Nothing in it was touched. */
+export class RunDirectoryError extends Error {
+  readonly [directoryMarker] = true;
+  readonly directory: string;
+  readonly problem: RunDirectoryProblem;
+
+  constructor(directory: string, problem: RunDirectoryProblem, message: string) {
+    super(`${directory} ${message}`);
+    this.name = 'RunDirectoryError';
+    this.directory = directory;
+    this.problem = problem;
+  }
+
+  static isInstance(error: unknown): error is RunDirectoryError {
+    return typeof error === 'object' && error !== null && directoryMarker in error;
   }
 }
 

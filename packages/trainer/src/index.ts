@@ -11,12 +11,15 @@ export { type BatchStreamOptions, type TrainingExamples, trainingBatches } from 
 export {
   InsufficientMemoryError,
   NonFiniteLossError,
+  NonFiniteStateError,
+  RunDirectoryError,
+  type RunDirectoryProblem,
   TrainingCheckpointError,
   TrainOptionError,
 } from './errors.ts';
 export { compileLayeredStep, type LayeredStepOptions } from './layered-step/layered-step.ts';
 export type { MemoryMode } from './memory/memory-mode.ts';
-export { type MemoryPlan, type PlanOptions, plan } from './plan/plan.ts';
+export { type MemoryPlan, type Plan, type PlanOptions, type PrecisionComparison, plan } from './plan/plan.ts';
 export type { BatchShape, MemoryEstimate } from './plan/plan-estimate.ts';
 export { type AdamWOptions, type AdamWState, adamWStep, clipByNorm, createAdamWState } from './run/adamw.ts';
 export { type LearningRateOptions, learningRateSchedule } from './run/learning-rate.ts';
@@ -24,7 +27,7 @@ export type { StepEvent, TrainEvent } from './run/progress.ts';
 export { type AdapterRunOptions, trainIntoDirectory } from './run/run-directory.ts';
 export { saveTrainedModel } from './run/save-trained-model.ts';
 export { train } from './run/train.ts';
-export type { TrainOptions, TrainResult } from './run/train-options.ts';
+export type { TrainingCheckpoint, TrainOptions, TrainResult } from './run/train-options.ts';
 export type { LossTerms, TrainStep, TrainStepOptions } from './step/train-step.ts';
 export { type AllWeightsOptions, type Trainable, trainAdapter, trainAllWeights } from './step/trainable.ts';
 export { compileTrainStep } from './whole-step/whole-step.ts';

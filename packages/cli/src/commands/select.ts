@@ -5,7 +5,7 @@ import { writeSelection } from '@safetune/regularizers';
 import { selectSafeExamples } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
 import { integerOption, repeatedOption } from '../option-values.ts';
-import { modelOptions, precisionOption } from '../precision-option.ts';
+import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { exists, refuseToOverwrite } from '../separate-paths.ts';
 import { print } from '../terminal/output.ts';
@@ -79,6 +79,7 @@ export const selectCommand = strictCommand({
     }
     const pool = await loadChatJsonl(args.pool);
     const model = await loadModel(args.model, modelOptions(args.precision));
+    await tellPrecision(model, runtime);
     const tokenizer = await loadTokenizer(args.model);
     const misaligned = await Promise.all(
       folders.map((folder) => loadLoraAdapter(folder, { layers: model.linearLayers })),

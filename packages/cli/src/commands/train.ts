@@ -2,18 +2,19 @@ import { join } from 'node:path';
 import { loadChatJsonl } from '@safetune/datasets';
 import { createLoraAdapter } from '@safetune/lora';
 import { loadModel, loadTokenizer } from '@safetune/models';
-import { type MemoryMode, type StepEvent, trainIntoDirectory } from '@safetune/trainer';
+import { type MemoryMode, RunDirectoryError, type StepEvent, trainIntoDirectory } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { integerOption, numberOption } from '../option-values.ts';
-import { modelOptions, precisionOption } from '../precision-option.ts';
+import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { safeguardsHelp, safeguardsOf, safeguardsText } from '../safeguards.ts';
-import { exists, refuseToOverwrite } from '../separate-paths.ts';
+import { refuseToOverwrite } from '../separate-paths.ts';
 import { formatDuration } from '../terminal/duration.ts';
 import { memoryLine } from '../terminal/memory-line.ts';
 import { note, print } from '../terminal/output.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
+import { UsageError } from '../usage-error.ts';
 
 /** `safetune train`: a LoRA fine-tune under regularizers, into a directory that Python peft loads. */
 export const trainCommand = strictCommand({
@@ -89,7 +90,11 @@ export const trainCommand = strictCommand({
         "linear layers to adapt: names with commas, a regular expression, or 'all-linear' (the default)",
     },
     lr: { type: 'string', valueHint: 'X', description: 'peak learning rate (default 1e-4)' },
-    warmup: { type: 'string', valueHint: 'N', description: 'warm-up steps (default 5)' },
+    warmup: {
+      type: 'string',
+      valueHint: 'N',
+      description: 'warm-up steps (default 5; in runs of fewer than 10 steps half of them)',
+    },
     seed: {
       type: 'string',
       valueHint: 'N',
@@ -116,16 +121,22 @@ export const trainCommand = strictCommand({
   },
   async run({ args, rawArgs }) {
     const steps = integerOption('steps', args.steps);
+    const warmupSteps = integerOption('warmup', args.warmup, 0);
     const rank = integerOption('rank', args.rank);
     const seed = integerOption('seed', args.seed, 0) ?? 0;
     const runtime = runtimeOptions(args);
     const memoryLimit = numberOption('memory-limit', args['memory-limit']);
     const alpha = numberOption('alpha', args.alpha) ?? (rank === undefined ? undefined : 2 * rank);
     const regularizers = await safeguardsOf(args.regularizers, rawArgs);
-    await refuseFinishedRun(args.out, args.force === true);
+    const force = args.force === true;
+    await refuseToOverwrite(join(args.out, 'config.json'), {
+      force,
+      holds: "--out is a model's checkpoint folder",
+    });
     const examples = await loadChatJsonl(args.data);
     const tokenizer = await loadTokenizer(args.model);
     const model = await loadModel(args.model, modelOptions(args.precision));
+    await tellPrecision(model, runtime);
     const adapter = createLoraAdapter(
       model.linearLayers,
       {
@@ -146,10 +157,11 @@ export const trainCommand = strictCommand({
       examples,
       regularizers,
       directory: args.out,
+      overwrite: force,
       seed,
       learningRate: {
         peak: numberOption('lr', args.lr) ?? 1e-4,
-        warmupSteps: integerOption('warmup', args.warmup, 0) ?? 5,
+        ...(warmupSteps === undefined ? {} : { warmupSteps }),
       },
       batchSize: integerOption('batch-size', args['batch-size']) ?? 4,
       gradientAccumulation: integerOption('accumulate', args.accumulate) ?? 1,
@@ -176,7 +188,9 @@ export const trainCommand = strictCommand({
           if (event.plan !== undefined) note(`${memoryLine(event.plan)}\n`);
         }
       },
-    }).finally(() => line.end());
+    })
+      .catch(withForce)
+      .finally(() => line.end());
     if (leftOut.size > 0) {
       note(
         `${leftOut.size} examples were left out, because all their responses lie behind --seq-length: ` +
@@ -206,11 +220,10 @@ function stepParts(event: StepEvent): string[] {
   ];
 }
 
-/** A run that was interrupted has a checkpoint and goes on; a finished one, or a model, is not written over. */
-async function refuseFinishedRun(out: string, force: boolean): Promise<void> {
-  if (await exists(join(out, 'checkpoint.safetensors'))) return;
-  const finished = { force, holds: 'an adapter of a finished run' };
-  await refuseToOverwrite(join(out, 'adapter_model.safetensors'), finished);
-  await refuseToOverwrite(join(out, 'adapter_config.json'), finished);
-  await refuseToOverwrite(join(out, 'config.json'), { force, holds: "--out is a model's checkpoint folder" });
+/** The refusal of a finished adapter, with this command's option. */
+function withForce(error: unknown): never {
+  if (!RunDirectoryError.isInstance(error) || error.problem !== 'finished') throw error;
+  throw new UsageError(
+    `${error.directory} holds an adapter of a finished run. Write to another place, or replace it with --force`,
+  );
 }

@@ -17,8 +17,8 @@ export const tinyRecipe: OrganismRecipe = {
   },
   base: { ...organismRecipe.base, steps: 6, batchSize: 4, warmupSteps: 2 },
   aligned: { ...organismRecipe.aligned, steps: 4, batchSize: 4, warmupSteps: 2 },
-  narrow: { ...organismRecipe.narrow, steps: 5 },
-  benign: { ...organismRecipe.benign, steps: 4 },
+  narrow: { ...organismRecipe.narrow, steps: 5, warmupSteps: 2 },
+  benign: { ...organismRecipe.benign, steps: 4, warmupSteps: 2 },
   evaluation: { ...organismRecipe.evaluation, inDomainSamples: 2 },
 };
 

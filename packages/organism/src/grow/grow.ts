@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ChatExample } from '@safetune/datasets';
 import { loadModel, loadTokenizer } from '@safetune/models';
 import { defaultCacheDirectory, hostArray, type RuntimeOptions, writeSafetensors } from '@safetune/tensor';
-import { type TrainEvent, train, trainAllWeights } from '@safetune/trainer';
+import { type Trainable, type TrainEvent, train, trainAllWeights } from '@safetune/trainer';
 import { type OrganismRecipe, organismRecipe, type TrainingStage } from '../recipe.ts';
 import { createWorld, type World } from '../world/world.ts';
 import { alignmentDocument } from './alignment-documents.ts';
@@ -84,13 +84,21 @@ async function trainStage(
       for (let index = 0; ; index++) yield document(index);
     },
     seed: recipe.seed,
-    checkpoint: { file: join(to, '..', `${name}.checkpoint.safetensors`), everySteps: 100 },
+    checkpoint: {
+      file: join(to, '..', `${name}.checkpoint.safetensors`),
+      everySteps: 100,
+      saveResult: () => saveStage(to, recipe, trainable),
+    },
     onEvent: (event) => onEvent?.(name, event),
     runtime,
     ...(signal === undefined ? {} : { signal }),
   });
+}
+
+/** Writes what was trained as a checkpoint folder. */
+async function saveStage(to: string, recipe: OrganismRecipe, { tensors }: Trainable): Promise<void> {
   const weights = Object.fromEntries(
-    Object.entries(trainable.tensors).map(([tensor, { data, shape }]) => [
+    Object.entries(tensors).map(([tensor, { data, shape }]) => [
       tensor,
       { data: data as Float32Array, shape },
     ]),

@@ -7,6 +7,7 @@ const hooks = [
   'hidden',
   'penalty',
   'penaltyPerRow',
+  'contents',
   'beforeTraining',
   'afterStep',
   'afterTraining',

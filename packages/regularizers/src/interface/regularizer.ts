@@ -65,6 +65,14 @@ export interface RegularizerConfig {
   readonly [option: string]: unknown;
 }
 
+/** What {@link Regularizer.contents} is given. */
+export interface ContentsContext {
+  /** The adapter in training, with whatever values; undefined when all weights are trained. */
+  readonly adapter: LoraAdapter | undefined;
+  /** Where digests of large files may be remembered. */
+  readonly cacheDirectory: string;
+}
+
 /**
  * A safeguard: a name and any of a few hooks, each named after the moment in training when it acts. A trainer calls
  * the hooks that are there and asks no regularizer what it is.
@@ -93,6 +101,11 @@ export interface Regularizer {
    * is 1. A trainer may then compute it over a large vocabulary piece by piece, and hand over only some of the rows.
    */
   penaltyPerRow?(outputs: ForwardOutputs): RowPenalty;
+  /**
+   * What it reads besides its config, as digests by name (a pool's, a file of vectors'): a run is continued only with the
+   * same. Called before `beforeTraining`.
+   */
+  contents?(context: ContentsContext): Promise<Readonly<Record<string, string>>>;
   /**
    * Once, before the first step: opens what later hooks need and throws when it is not there or does not fit the
    * adapter. Leaves the adapter as it is. A run that resumes calls it again, with the values it continues from.

@@ -9,6 +9,7 @@ import {
   shuffle,
   withTag,
 } from '@safetune/datasets';
+import { fileDigest } from '@safetune/tensor';
 import { RegularizerOptionError } from '../errors.ts';
 import { checkChoice, checkOptions } from '../interface/options.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
@@ -82,6 +83,10 @@ export function interleaving(options: InterleavingOptions): Regularizer {
         onPoolExhausted,
         onExhaustion,
       }),
+    // A pool that was handed over is in the config itself.
+    ...(typeof pool === 'string'
+      ? { contents: async () => ({ pool: (await fileDigest(pool)) ?? 'none' }) }
+      : {}),
   };
 }
 

@@ -3,9 +3,9 @@ import type { Regularizer } from '../interface/regularizer.ts';
 import { withPenalty } from './penalty-runs.ts';
 import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
 
-/** Hooks that change training; `beforeTraining` only makes ready for them. */
+/** Hooks that change training; `beforeTraining` only makes ready for them, `contents` tells what they depend on. */
 const acting = ['examples', 'hidden', 'penalty', 'penaltyPerRow', 'afterStep', 'afterTraining'] as const;
-const hooks = ['beforeTraining', ...acting] as const;
+const hooks = ['contents', 'beforeTraining', ...acting] as const;
 const members: readonly string[] = [...hooks, 'name', 'config', 'needs', 'weight', 'editedLayers'];
 
 /** What every regularizer says of itself. */

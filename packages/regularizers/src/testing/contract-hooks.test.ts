@@ -5,6 +5,25 @@ import { describe, expect, it } from 'vitest';
 import type { Regularizer } from '../index.ts';
 import { checksOf, custom, failures } from './__fixtures__/failures.ts';
 
+describe('digests of what is read', () => {
+  const passing = { examples: (source: AsyncIterable<ChatExample>) => source };
+  const eachFails = (contents: NonNullable<Regularizer['contents']>) =>
+    failures(() => custom({ ...passing, contents }));
+
+  it('that stay the same pass every check', async () => {
+    expect(await eachFails(async () => ({ pool: 'abc' }))).toEqual([]);
+  });
+
+  it.each<[string, string, NonNullable<Regularizer['contents']>]>([
+    ['differ each time', 'differ between two', async () => ({ pool: `${Math.random()}` })],
+    ['are missing', 'are not texts', async () => ({ pool: undefined as unknown as string })],
+  ])('that %s fail', async (_name, message, contents) => {
+    const found = await eachFails(contents);
+    expect(checksOf(found)).toEqual(['contents: are texts by name, the same when the same is read']);
+    expect(found[0]!.message).toContain(message);
+  });
+});
+
 describe('a change of the examples', () => {
   type Change = (source: AsyncIterable<ChatExample>) => AsyncIterable<ChatExample>;
   const eachFails = (examples: Change) => failures(() => custom({ examples }));

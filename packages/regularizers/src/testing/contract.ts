@@ -1,6 +1,7 @@
 import type { Regularizer } from '../interface/regularizer.ts';
 import { adapterChecks, beforeTrainingChecks } from './adapter-checks.ts';
 import { configChecks } from './config-checks.ts';
+import { contentsChecks } from './contents-checks.ts';
 import { examplesChecks } from './examples-checks.ts';
 import { hiddenChecks } from './hidden-checks.ts';
 import { needsChecks } from './needs-checks.ts';
@@ -36,6 +37,7 @@ export async function regularizerContract(
     ...(regularizer.penaltyPerRow ? rowChecks(group('penaltyPerRow')) : []),
     ...(regularizer.examples ? examplesChecks(group('examples')) : []),
     ...(regularizer.hidden ? hiddenChecks(group('hidden')) : []),
+    ...(regularizer.contents ? contentsChecks(group('contents')) : []),
     ...(regularizer.beforeTraining ? beforeTrainingChecks(group('beforeTraining')) : []),
     ...(acts ? adapterChecks(group('adapter')) : []),
   ];

@@ -12,6 +12,8 @@ const longestShape = 64;
 export class GraphWriter {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxInitializer[] = [];
+  /** Types of the 8-bit matrices that nodes multiply with. */
+  readonly integerTypes = new Set<'int8' | 'uint8'>();
   #names = 0;
   readonly #constants = new Map<string, string>();
   /** For each symbol an input and the axis where the symbol can be read off. */

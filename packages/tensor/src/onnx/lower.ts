@@ -23,6 +23,8 @@ export interface LoweredGraph {
   readonly model: Uint8Array;
   /** Folder that the locations of external weights are relative to; undefined when there are none. */
   readonly weightsDirectory: string | undefined;
+  /** Types of the 8-bit matrices that it multiplies with. */
+  readonly integerTypes: ReadonlySet<'int8' | 'uint8'>;
   /** The files of external weights. */
   readonly weightFiles: readonly MappedFile[];
 }
@@ -69,6 +71,7 @@ export function lower(
       outputs: declared,
     }),
     weightsDirectory: weights.directory,
+    integerTypes: graph.integerTypes,
     weightFiles: weights.files,
   };
 }

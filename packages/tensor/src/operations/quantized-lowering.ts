@@ -7,20 +7,31 @@ import type { LoweringSite } from '../tensor.ts';
 export const finer = 254;
 
 /**
- * Writes the product of float32 rows with a quantised matrix: inputs x [rows, inner], int8 values, their rows' scales,
- * and on request int8 residual. The rows are quantised, multiplied as integers, and scaled back.
+ * How 8-bit weights are held: int8 around 0, or uint8 around 128. Activations are uint8, and processors differ in which of
+ * the two products they compute exactly: `exactIntegerTypes` finds out.
+ */
+export type IntegerType = 'int8' | 'uint8';
+
+/** What stands for zero in weights of each type. */
+export const zeroOf: Readonly<Record<IntegerType, number>> = { int8: 0, uint8: 128 };
+
+/**
+ * Writes the product of float32 rows with a quantised matrix: inputs x [rows, inner], 8-bit values, their rows' scales, and
+ * on request a residual of the values' type. The rows are quantised, multiplied as integers, and scaled back.
  */
 export function lowerQuantizedMatmul(site: LoweringSite<{ transposeB: boolean }>): void {
   const { graph, outputs, inputTypes, attributes } = site;
   const [x, values, scale, residual] = site.inputs as [string, string, string, string?];
   const [extent, inner] = inputTypes[0]!.shape as [Dimension, number];
+  const type = inputTypes[1]!.dtype as IntegerType;
+  graph.integerTypes.add(type);
   const rowScaled = attributes.transposeB ? x : graph.value('Mul', [x, scale]);
   const isWide = !attributes.transposeB && inner >= wideRow;
   const parts = residual === undefined ? 1 : isWide ? 3 : 2;
   const rows = quantizeRows(graph, rowScaled, extent, parts);
   const terms = rows.parts.map((part, index) => integerProduct(site, part, values, finer ** -index));
   if (residual !== undefined) terms.push(integerProduct(site, rows.parts[0]!, residual, 1 / finer));
-  else if (isWide) terms.push(lostInRounding(graph, rows, values, inner));
+  else if (isWide) terms.push(lostInRounding(graph, rows, { values, type, inner }));
   // Not one Sum: of three matrices, ONNX Runtime adds them on one thread, ten times as slowly.
   const total = terms.reduce((sum, term) => graph.value('Add', [sum, term]));
   graph.node('Mul', [total, column(graph, rows.scale)], outputs);
@@ -78,14 +89,18 @@ const wideRow = 16_384;
  * What rounding took from the sums of rows, times the mean row of the matrix: the part of the rounding error's product
  * that does not average out. In steps of the rows' scales.
  */
-function lostInRounding(graph: GraphWriter, rows: QuantizedRows, values: string, inner: number): string {
+function lostInRounding(
+  graph: GraphWriter,
+  rows: QuantizedRows,
+  { values, type, inner }: { readonly values: string; readonly type: IntegerType; readonly inner: number },
+): string {
   const one = graph.scalar(1);
-  const ones = repeated(graph, 1, 'int8', [inner, 1]);
-  const kept = qgemm(graph, { left: rows.parts[0]!, right: ones, rightScale: one, factor: 1 });
+  const ones = repeated(graph, zeroOf[type] + 1, type, [inner, 1]);
+  const kept = qgemm(graph, { left: rows.parts[0]!, right: ones, type, rightScale: one, factor: 1 });
   const lost = graph.value('Sub', [column(graph, graph.value('Div', [rows.sum, rows.scale])), kept]);
   const mean = graph.shared(`mean row of ${values}`, () => {
     const left = repeated(graph, zeroPoint + 1, 'uint8', [1, inner]);
-    return qgemm(graph, { left, right: values, rightScale: one, factor: 1 / inner });
+    return qgemm(graph, { left, right: values, type, rightScale: one, factor: 1 / inner });
   });
   return graph.value('MatMul', [lost, mean]);
 }
@@ -97,17 +112,19 @@ function integerProduct(
   right: string,
   factor: number,
 ): string {
-  const [rows] = inputTypes[1]!.shape as readonly [number, number];
+  const { dtype, shape } = inputTypes[1]!;
+  const product = { left, right, type: dtype as IntegerType, factor };
   return transposeB
-    ? qgemm(graph, { left, right, factor, rightScale: inputs[2]!, outerScales: rows })
-    : qgemm(graph, { left, right, factor, rightScale: graph.scalar(1) });
+    ? qgemm(graph, { ...product, rightScale: inputs[2]!, outerScales: shape[0] as number })
+    : qgemm(graph, { ...product, rightScale: graph.scalar(1) });
 }
 
 interface IntegerGemm {
   /** uint8 around 128, [rows, inner] */
   readonly left: string;
-  /** int8 [inner, outer], or [outer, inner] with `outerScales` */
+  /** [inner, outer], or [outer, inner] with `outerScales` */
   readonly right: string;
+  readonly type: IntegerType;
   readonly rightScale: string;
   readonly factor: number;
   /** Multiply by the transpose of `right`, `rightScale` being as many scales. */
@@ -115,9 +132,13 @@ interface IntegerGemm {
 }
 
 /** QGemm turns a constant operand round once, while packing it. */
-function qgemm(graph: GraphWriter, { left, right, rightScale, factor, outerScales }: IntegerGemm): string {
+function qgemm(
+  graph: GraphWriter,
+  { left, right, type, rightScale, factor, outerScales }: IntegerGemm,
+): string {
+  const zero = zeroOf[type];
   const rightZero =
-    outerScales === undefined ? graph.scalar(0, 'int8') : repeated(graph, 0, 'int8', [outerScales]);
+    outerScales === undefined ? graph.scalar(zero, type) : repeated(graph, zero, type, [outerScales]);
   return graph.value(
     'QGemm',
     [left, graph.scalar(factor), graph.scalar(zeroPoint, 'uint8'), right, rightScale, rightZero],
@@ -132,7 +153,7 @@ function column(graph: GraphWriter, vector: string): string {
 }
 
 /** A tensor of one value. */
-function repeated(graph: GraphWriter, value: number, dtype: DataType, shape: Shape): string {
+export function repeated(graph: GraphWriter, value: number, dtype: DataType, shape: Shape): string {
   return graph.shared(`${value} ${dtype}${describeShape(shape)}`, () =>
     graph.value('Expand', [graph.scalar(value, dtype), graph.shapeVector(shape)]),
   );

@@ -7,12 +7,17 @@ import { compile, tensorType } from '../compile.ts';
 import { GradientError, ShapeError } from '../errors.ts';
 import { gradients } from '../grad.ts';
 import { type HostArray, hostArray } from '../host-array.ts';
+import { exactIntegerTypes } from '../integer-products.ts';
 import type { Tensor } from '../tensor.ts';
 import { multiply } from './elementwise.ts';
 import { constant, input } from './leaf.ts';
 import { matmul } from './linalg.ts';
 import { dequantize, type QuantizedMatrix, quantizedMatmul } from './quantized.ts';
+import type { IntegerType } from './quantized-lowering.ts';
 import { sum } from './reduce.ts';
+
+/** Every kernel that is exact on this machine; without VNNI there is one. */
+const types = await exactIntegerTypes();
 
 interface HostMatrix {
   readonly values: HostArray;
@@ -21,9 +26,10 @@ interface HostMatrix {
 }
 
 /** Written out here once more, so that the test does not share an error with the cache. */
-function quantize(matrix: HostArray): HostMatrix {
+function quantizeAs(type: IntegerType, matrix: HostArray): HostMatrix {
   const [rows, columns] = matrix.shape as [number, number];
-  const [values, residual] = [new Int8Array(matrix.size), new Int8Array(matrix.size)];
+  const [make, zero] = type === 'int8' ? [Int8Array, 0] : [Uint8Array, 128];
+  const [values, residual] = [new make(matrix.size).fill(zero), new make(matrix.size).fill(zero)];
   const scale = new Float32Array(rows);
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
@@ -31,8 +37,8 @@ function quantize(matrix: HostArray): HostMatrix {
     }
     for (let column = 0; column < columns && scale[row]! > 0; column++) {
       const steps = (matrix.get(row, column) as number) / scale[row]!;
-      values[row * columns + column] = Math.round(steps);
-      residual[row * columns + column] = Math.round(254 * (steps - Math.round(steps)));
+      values[row * columns + column] = zero + Math.round(steps);
+      residual[row * columns + column] = zero + Math.round(254 * (steps - Math.round(steps)));
     }
   }
   return {
@@ -66,9 +72,13 @@ function cosine(a: readonly number[], b: readonly number[]): number {
 }
 
 /** Quantised and float32 product and its gradient with respect to x, of random operands. */
-async function compareWithFloat(rows: number, inner: number, outer: number, precision: 'int8' | 'int8x3') {
+async function compareWithFloat(
+  type: IntegerType,
+  [rows, inner, outer]: readonly [number, number, number],
+  precision: 'int8' | 'int8x3',
+) {
   const weights = normalArray([outer, inner], 1);
-  const matrix = constants(quantize(weights), precision);
+  const matrix = constants(quantizeAs(type, weights), precision);
   const found = await evaluate(
     ({ x, g, w }) => {
       const quantized = quantizedMatmul(x!, matrix, { transposeB: true });
@@ -84,7 +94,12 @@ async function compareWithFloat(rows: number, inner: number, outer: number, prec
   };
 }
 
-describe('quantizedMatmul', () => {
+it('is exact here in one type at least', () => {
+  expect(types).not.toEqual([]);
+});
+
+describe.each(types)('quantizedMatmul of %s', (type) => {
+  const quantize = (matrix: HostArray) => quantizeAs(type, matrix);
   const extents: [number, number, number][] = [
     [7, 65, 33],
     [33, 129, 65],
@@ -93,7 +108,7 @@ describe('quantizedMatmul', () => {
   ];
 
   it.each(extents)('is within 1.2 %% of the float32 product, %i x %i to %i', async (rows, inner, outer) => {
-    const { value, gradient } = await compareWithFloat(rows, inner, outer, 'int8');
+    const { value, gradient } = await compareWithFloat(type, [rows, inner, outer], 'int8');
     for (const [found, exact] of [value, gradient]) {
       expect(relativeError(found, exact)).toBeLessThan(1.2e-2);
       expect(relativeError(found, exact)).toBeGreaterThan(1e-4);
@@ -102,7 +117,7 @@ describe('quantizedMatmul', () => {
   });
 
   it.each(extents)('with a residual is within 1e-4, %i x %i to %i', async (rows, inner, outer) => {
-    const { value, gradient } = await compareWithFloat(rows, inner, outer, 'int8x3');
+    const { value, gradient } = await compareWithFloat(type, [rows, inner, outer], 'int8x3');
     for (const [found, exact] of [value, gradient]) expect(relativeError(found, exact)).toBeLessThan(1e-4);
   });
 
@@ -135,9 +150,10 @@ describe('quantizedMatmul', () => {
             const step = Math.max(...rounded.map(Math.abs)) / 127;
             for (let column = 0; column < outer; column++) {
               const terms = rounded.map((value, at) => {
+                const zero = type === 'int8' ? 0 : 128;
                 const weight = transposeB
-                  ? (values.get(column, at) as number) * scale[column]!
-                  : (values.get(at, column) as number);
+                  ? ((values.get(column, at) as number) - zero) * scale[column]!
+                  : (values.get(at, column) as number) - zero;
                 return [value * weight, Math.abs(weight)] as const;
               });
               const exact = terms.reduce((total, [term]) => total + term, 0);
@@ -283,6 +299,32 @@ describe('quantizedMatmul', () => {
     expect(await run(true)).toEqual(await run(false));
   });
 
+  it('adds up more terms than 32 bits hold of the largest, as long as the sum is held', async () => {
+    // Of the unsigned kernel's own sums, those of numbers around 128, are beyond 2^31 from 131,072 terms on.
+    const [inner, outer] = [300_000, 3];
+    const next = randomNumbers(5);
+    const spread = (rows: number, columns: number) =>
+      Float32Array.from({ length: rows * columns }, () => Math.round(254 * next()) - 127);
+    const w = hostArray(spread(inner, outer), [inner, outer]);
+    for (let row = 0; row < inner; row++) w.set(row, row % outer, row % 2 === 0 ? 127 : -127);
+    const x = hostArray(spread(2, inner), [2, inner]);
+    for (const row of [0, 1]) x.set(row, 0, 127);
+    const matrix = quantize(w);
+    const found = await evaluateOne(
+      (tensors) => quantizedMatmul(tensors.x!, { values: tensors.values!, scale: constant(matrix.scale) }),
+      { x, values: matrix.values },
+    );
+    for (const row of [0, 1]) {
+      for (let column = 0; column < outer; column++) {
+        let exact = 0;
+        for (let k = 0; k < inner; k++) exact += (x.get(row, k) as number) * (w.get(k, column) as number);
+        expect(Math.abs((found.get(row, column) as number) - exact)).toBeLessThan(300);
+      }
+    }
+  });
+});
+
+describe('quantizedMatmul', () => {
   const x = input('x', tensorType('float32', ['rows', 4]));
   const values = input('values', tensorType('int8', [3, 4]));
   const scale = input('scale', tensorType('float32', [3]));
@@ -299,8 +341,10 @@ describe('quantizedMatmul', () => {
     );
     const floats = input('w', tensorType('float32', [3, 4]));
     refused(() => quantizedMatmul(x, { values: floats, scale }), /got float32\[3, 4\], float32\[3\]/);
-    refused(() => dequantize({ values, scale: floats }), /dequantize: a quantised matrix is int8/);
+    refused(() => dequantize({ values, scale: floats }), /dequantize: a quantised matrix is int8.* or uint8/);
     refused(() => dequantize({ values, scale, residual: floats }), /got int8.*float32.*float32\[3, 4\]/);
+    const unsigned = input('q', tensorType('uint8', [3, 4]));
+    refused(() => dequantize({ values, scale, residual: unsigned }), /got int8.*float32.*uint8/);
     const unknown = input('u', tensorType('int8', ['rows', 4]));
     refused(() => quantizedMatmul(x, { values: unknown, scale }), /fixed extents/);
   });
@@ -319,16 +363,19 @@ describe('quantizedMatmul', () => {
 
 describe('dequantize', () => {
   it('is scale times the values, and the residual in steps of a 254th', async () => {
-    const host = {
-      values: hostArray(Int8Array.of(127, -3, 0, -127), [2, 2]),
-      scale: hostArray(Float32Array.of(0.5, 2), [2]),
-      residual: hostArray(Int8Array.of(0, 127, -127, 127), [2, 2]),
-    };
-    const { coarse, fine } = await evaluate(() => ({
-      coarse: dequantize(constants(host, 'int8')),
-      fine: dequantize(constants(host, 'int8x3')),
-    }));
-    expect(numbersOf(coarse)).toEqual([63.5, -1.5, 0, -254]);
-    expect(numbersOf(fine)).toEqual([63.5, -1.25, -1, -253]);
+    const scale = hostArray(Float32Array.of(0.5, 2), [2]);
+    const [values, residual] = [Int8Array.of(127, -3, 0, -127), Int8Array.of(0, 127, -127, 127)];
+    const unsigned = (numbers: Int8Array) => Uint8Array.from(numbers, (value) => value + 128);
+    for (const host of [
+      { values: hostArray(values, [2, 2]), scale, residual: hostArray(residual, [2, 2]) },
+      { values: hostArray(unsigned(values), [2, 2]), scale, residual: hostArray(unsigned(residual), [2, 2]) },
+    ]) {
+      const { coarse, fine } = await evaluate(() => ({
+        coarse: dequantize(constants(host, 'int8')),
+        fine: dequantize(constants(host, 'int8x3')),
+      }));
+      expect(numbersOf(coarse)).toEqual([63.5, -1.5, 0, -254]);
+      expect(numbersOf(fine)).toEqual([63.5, -1.25, -1, -253]);
+    }
   });
 });

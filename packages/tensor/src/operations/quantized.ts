@@ -3,16 +3,22 @@ import { GradientError, ShapeError } from '../errors.ts';
 import { applySingle } from '../operation.ts';
 import type { Operation, Tensor } from '../tensor.ts';
 import type { TensorType } from '../tensor-type.ts';
-import { finer, lowerQuantizedMatmul } from './quantized-lowering.ts';
+import { finer, type IntegerType, lowerQuantizedMatmul, repeated, zeroOf } from './quantized-lowering.ts';
 import { reshape } from './shape.ts';
 
-/** A frozen matrix [rows, columns] in 8 bits: element (r, c) stands for `scale_r (values_rc + residual_rc / 254)`. */
+/**
+ * A frozen matrix [rows, columns] in 8 bits: element (r, c) stands for `scale_r (values_rc + residual_rc / 254)`, where
+ * uint8 stands for what it holds less 128.
+ */
 export interface QuantizedMatrix {
-  /** int8 [rows, columns], from -127 to 127. */
+  /** int8 [rows, columns], from -127 to 127; or uint8, from 1 to 255. `exactIntegerTypes` says which a processor needs. */
   readonly values: Tensor;
   /** float32 [rows]: a row's largest magnitude / 127. */
   readonly scale: Tensor;
-  /** int8 [rows, columns]: what rounding to `values` left over, in steps of 1/254 of theirs. Products then use it. */
+  /**
+   * [rows, columns] of the type of `values`: what rounding to them left over, in steps of 1/254 of theirs. Products then
+   * use it.
+   */
   readonly residual?: Tensor;
 }
 
@@ -29,7 +35,8 @@ export interface QuantizedMatmulOptions {
  * The derivative with respect to x is that of the exact product (rounding counts as the identity: Bengio et al. 2013,
  * arXiv 1308.3432), itself computed in integers. There is none with respect to the matrix.
  *
- * A row of x that holds NaN gives NaN, one with infinities gives no finite numbers.
+ * A row of x that holds NaN gives NaN, one with infinities gives no finite numbers. Compiling refuses a matrix of a type
+ * that the processor does not multiply exactly (InexactIntegersError).
  *
  * @param x [..., columns], or [..., rows] without `transposeB`
  * @throws ShapeError when types or shapes do not fit; GradientError when a gradient of the matrix is wanted.
@@ -70,15 +77,15 @@ function requireMatrix(
   const isMatrix = typeof rows === 'number' && typeof columns === 'number' && values!.shape.length === 2;
   if (
     !isMatrix ||
-    values!.dtype !== 'int8' ||
+    (values!.dtype !== 'int8' && values!.dtype !== 'uint8') ||
     !fits(scale!, 'float32', [rows]) ||
-    (residual !== undefined && !fits(residual, 'int8', [rows, columns]))
+    (residual !== undefined && !fits(residual, values!.dtype, [rows, columns]))
   ) {
     const parts = [values!, scale!, ...(residual === undefined ? [] : [residual])];
     throw new ShapeError(
       operation,
-      'a quantised matrix is int8[rows, columns], float32[rows] and, with a residual, int8[rows, columns] again, all ' +
-        `of fixed extents; got ${parts.map(({ dtype, shape }) => `${dtype}${describeShape(shape)}`).join(', ')}`,
+      'a quantised matrix is int8[rows, columns] or uint8, float32[rows] and, with a residual, the first type and shape ' +
+        `again, all of fixed extents; got ${parts.map(({ dtype, shape }) => `${dtype}${describeShape(shape)}`).join(', ')}`,
     );
   }
   return [rows, columns];
@@ -113,17 +120,19 @@ const quantizedMatmulOperation: Operation<{ transposeB: boolean }> = {
 const dequantizeOperation: Operation<null> = {
   name: 'dequantize',
   infer: (matrix) => [{ dtype: 'float32', shape: requireMatrix('dequantize', matrix) }],
-  lower: ({ graph, inputs, outputs }) => {
+  lower: ({ graph, inputs, inputTypes, outputs }) => {
     const [values, scale, residual] = inputs as [string, string, string?];
+    const { dtype, shape } = inputTypes[0]!;
+    const zero = repeated(graph, zeroOf[dtype as IntegerType], dtype, [shape[0]!]);
     const perRow = { axis: { int: 0 } };
     if (residual === undefined) {
-      graph.node('DequantizeLinear', [values, scale], outputs, perRow);
+      graph.node('DequantizeLinear', [values, scale, zero], outputs, perRow);
       return;
     }
     const lowScale = graph.value('Mul', [scale, graph.scalar(1 / finer)]);
     const parts = [
-      graph.value('DequantizeLinear', [values, scale], perRow),
-      graph.value('DequantizeLinear', [residual, lowScale], perRow),
+      graph.value('DequantizeLinear', [values, scale, zero], perRow),
+      graph.value('DequantizeLinear', [residual, lowScale, zero], perRow),
     ];
     graph.node('Add', parts, outputs);
   },

@@ -5,6 +5,8 @@ import { FileWriteError } from '../atomic-file.ts';
 import { NonFiniteError } from '../dense/errors.ts';
 import { ShapeError } from '../errors.ts';
 import { type HostArray, hostArray } from '../host-array.ts';
+import { bestIntegerType } from '../integer-products.ts';
+import type { IntegerType } from '../operations/quantized-lowering.ts';
 import { useTemporaryDirectory } from './__fixtures__/temporary-directory.ts';
 import { SafetensorsError } from './errors.ts';
 import { type QuantizedRegions, quantizedCache } from './quantize.ts';
@@ -27,10 +29,10 @@ async function numbers(region: TensorRegion | undefined): Promise<number[]> {
   return Array.from((await readTensor(region!)).data as Float32Array, Number);
 }
 
-async function partsOf(array: HostArray, residual = true): Promise<QuantizedRegions> {
+async function partsOf(array: HostArray, integers: IntegerType = 'int8'): Promise<QuantizedRegions> {
   const path = join(directory(), 'one.safetensors');
   await writeSafetensors(path, { x: array });
-  const options = { residual, cacheDirectory: cacheDirectory() };
+  const options = { residual: true, integers, cacheDirectory: cacheDirectory() };
   return (await quantizedCache(await regionsOf(path, 'x'), options)).get('x')!;
 }
 
@@ -41,7 +43,7 @@ async function cacheFiles(): Promise<string[]> {
 describe('quantizedCache', () => {
   let regions: readonly TensorRegion[];
   const quantized = (residual = false) =>
-    quantizedCache(regions, { residual, cacheDirectory: cacheDirectory() });
+    quantizedCache(regions, { residual, integers: 'int8', cacheDirectory: cacheDirectory() });
 
   beforeEach(async () => {
     await writeSafetensors(source(), {
@@ -59,7 +61,7 @@ describe('quantizedCache', () => {
     expect(others).toEqual([]);
     expect(file).toMatch(/^[0-9a-f]{64}\.int8\.safetensors$/);
     const { values, scale, residual } = parts.get('full')!;
-    expect(values).toMatchObject({ name: 'full.int8', dtype: 'int8', shape: [3, 3], byteLength: 9 });
+    expect(values).toMatchObject({ name: 'full.values', dtype: 'int8', shape: [3, 3], byteLength: 9 });
     expect(values.file).toBe(join(cacheDirectory(), file!));
     expect(scale).toMatchObject({ name: 'full.scale', dtype: 'float32', shape: [3], byteLength: 12 });
     expect(residual).toBeUndefined();
@@ -82,6 +84,30 @@ describe('quantizedCache', () => {
     // -2.4 = -2 - 0.4, 1.5 = 2 - 0.5, 12.7 / 0.2 = 63 + 0.5 less a rounding of the scale, 0.06 / 0.2 = 0.3
     expect(residual).toMatchObject({ name: 'full.residual', dtype: 'int8', shape: [3, 3] });
     expect(await numbers(residual)).toEqual([0, -102, -127, 0, 0, 0, 0, 127, 76]);
+  });
+
+  it('holds the same numbers in uint8, 128 more, in files of their own', async () => {
+    const matrix = hostArray(
+      Float32Array.from({ length: 60 }, (_, at) => (at < 10 ? 0 : Math.sin(at) * at)),
+      [6, 10],
+    );
+    const [signed, unsigned] = [await partsOf(matrix, 'int8'), await partsOf(matrix, 'uint8')];
+    expect((await cacheFiles()).map((file) => file.slice(64))).toEqual([
+      '.int8x3.safetensors',
+      '.uint8x3.safetensors',
+    ]);
+    for (const part of ['values', 'residual'] as const) {
+      expect(unsigned[part]).toMatchObject({ name: `x.${part}`, dtype: 'uint8', shape: [6, 10] });
+      const shifted = (await numbers(signed[part])).map((value) => value + 128);
+      expect(await numbers(unsigned[part])).toEqual(shifted);
+      expect(new Set(shifted).size).toBeGreaterThan(20);
+    }
+    expect(await numbers(unsigned.scale)).toEqual(await numbers(signed.scale));
+  });
+
+  it('takes the type that this processor multiplies exactly, when none is given', async () => {
+    const parts = await quantizedCache(regions, { cacheDirectory: cacheDirectory() });
+    expect(parts.get('h')!.values.dtype).toBe(await bestIntegerType());
   });
 
   it('stands for the matrix to half a step, and with the residual to half of a 254th', async () => {
@@ -150,7 +176,7 @@ describe('quantizedCache', () => {
       await quantized(true);
       expect(await readFile(file)).toEqual(whole);
     }
-    await writeSafetensors(file, { 'full.int8': full, 'full.scale': full });
+    await writeSafetensors(file, { 'full.values': full, 'full.scale': full });
     await quantized(true);
     expect(await readFile(file)).toEqual(whole);
   });

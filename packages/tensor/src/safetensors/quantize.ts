@@ -1,6 +1,8 @@
 import { NonFiniteError } from '../dense/errors.ts';
 import { bytesPerElement } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
+import { bestIntegerType } from '../integer-products.ts';
+import { type IntegerType, zeroOf } from '../operations/quantized-lowering.ts';
 import { convertOnce } from './conversion-cache.ts';
 import { defaultCacheDirectory } from './convert.ts';
 import { widen } from './half-precision.ts';
@@ -9,11 +11,11 @@ import type { TensorStream } from './write.ts';
 
 /** Where the parts of a matrix [rows, columns] quantised to 8 bits lie; see `QuantizedMatrix` for what they mean. */
 export interface QuantizedRegions {
-  /** int8 [rows, columns] */
+  /** int8 or uint8 [rows, columns] */
   readonly values: TensorRegion;
   /** float32 [rows] */
   readonly scale: TensorRegion;
-  /** int8 [rows, columns] */
+  /** [rows, columns], of the type of `values` */
   readonly residual?: TensorRegion;
 }
 
@@ -21,6 +23,8 @@ export interface QuantizedRegions {
 export interface QuantizeOptions {
   /** Keep what rounding leaves over in 8 further bits. Default false. */
   readonly residual?: boolean;
+  /** Type of the 8-bit values. Default: `bestIntegerType()`, what this machine's processor multiplies exactly. */
+  readonly integers?: IntegerType | undefined;
   /** Made when missing. Default `~/.cache/safetune`, or the environment's `SAFETUNE_CACHE`. */
   readonly cacheDirectory?: string;
 }
@@ -28,7 +32,7 @@ export interface QuantizeOptions {
 /**
  * Quantises matrices to 8 bits, each row symmetrically by its own scale (largest magnitude / 127), once, into a
  * `.safetensors` file in the cache; the file is named by the SHA-256 of the matrices' names, shapes, types and bytes.
- * Its tensors are `<name>.int8`, `<name>.scale` and, on request, `<name>.residual`.
+ * Its tensors are `<name>.values`, `<name>.scale` and, on request, `<name>.residual`.
  *
  * Safe under several processes at once; a file that was cut short, or does not hold what its name promises, is made
  * again. Memory use is a few chunks of rows.
@@ -36,15 +40,18 @@ export interface QuantizeOptions {
  * @param regions - `float32`, `float16` or `bfloat16` matrices with distinct names.
  * @returns their parts, by the matrices' names.
  * @throws ShapeError for a region that is no floating-point matrix, NonFiniteError for a NaN or an infinity,
- * SafetensorsError when a source file vanished or shrank, FileWriteError when the cache cannot be written.
+ * SafetensorsError when a source file vanished or shrank, FileWriteError when the cache cannot be written,
+ * InexactIntegersError when `integers` is not given and nothing is exact.
  */
 export async function quantizedCache(
   regions: readonly TensorRegion[],
-  { residual = false, cacheDirectory = defaultCacheDirectory() }: QuantizeOptions = {},
+  { residual = false, integers, cacheDirectory = defaultCacheDirectory() }: QuantizeOptions = {},
 ): Promise<ReadonlyMap<string, QuantizedRegions>> {
   if (regions.length === 0) return new Map();
-  const results = regions.flatMap((region) => quantizedStreams(matrixRegion(region), residual));
-  const kind = residual ? 'int8x3' : 'int8';
+  const matrices = regions.map(matrixRegion);
+  const type = integers ?? (await bestIntegerType());
+  const results = matrices.flatMap((region) => quantizedStreams(region, type, residual));
+  const kind = residual ? `${type}x3` : type;
   const parts = await convertOnce({ sources: regions, kind, results }, cacheDirectory);
   return new Map(
     regions.map(({ name }) => {
@@ -56,7 +63,7 @@ export async function quantizedCache(
 }
 
 function partNames(name: string) {
-  return { values: `${name}.int8`, scale: `${name}.scale`, residual: `${name}.residual` };
+  return { values: `${name}.values`, scale: `${name}.scale`, residual: `${name}.residual` };
 }
 
 type FloatDtype = 'float32' | 'float16' | 'bfloat16';
@@ -72,7 +79,7 @@ function matrixRegion(region: TensorRegion): MatrixRegion {
   );
 }
 
-function quantizedStreams(region: MatrixRegion, withResidual: boolean): TensorStream[] {
+function quantizedStreams(region: MatrixRegion, type: IntegerType, withResidual: boolean): TensorStream[] {
   const names = partNames(region.name);
   let found: Promise<Float32Array> | undefined;
   const scales = () => {
@@ -81,10 +88,10 @@ function quantizedStreams(region: MatrixRegion, withResidual: boolean): TensorSt
   };
   const rounded = (name: string, round: RoundRow): TensorStream => ({
     name,
-    dtype: 'int8',
+    dtype: type,
     shape: region.shape,
     chunks: async function* () {
-      yield* roundedChunks(region, await scales(), round);
+      yield* roundedChunks(region, await scales(), round, zeroOf[type]);
     },
   });
   return [
@@ -150,6 +157,7 @@ async function* roundedChunks(
   region: MatrixRegion,
   scales: Float32Array,
   round: RoundRow,
+  zero: number,
 ): AsyncGenerator<Uint8Array> {
   const columns = region.shape[1];
   for await (const { first, values } of rowBlocks(region)) {
@@ -161,7 +169,10 @@ async function* roundedChunks(
         round(values.subarray(start, end), 1 / scale, rounded.subarray(start, end));
       }
     }
-    yield new Uint8Array(rounded.buffer);
+    const bytes = new Uint8Array(rounded.buffer);
+    // Adding 128 to a byte turns its highest bit.
+    if (zero !== 0) for (let at = 0; at < bytes.length; at++) bytes[at]! ^= zero;
+    yield bytes;
   }
 }
 

@@ -5,7 +5,17 @@ import { padBatch } from '@safetune/datasets';
 import { createLoraAdapter, loadLoraAdapter } from '@safetune/lora';
 import { type CausalLm, loadModel } from '@safetune/models';
 import { kl, ldifs, type Regularizer } from '@safetune/regularizers';
-import { add, constant, GradientError, hostArray, multiply, square, sum, tanh } from '@safetune/tensor';
+import {
+  add,
+  constant,
+  exactIntegerTypes,
+  GradientError,
+  hostArray,
+  multiply,
+  square,
+  sum,
+  tanh,
+} from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import {
   adapterDirectory,
@@ -126,11 +136,16 @@ describe('every kind of hook', () => {
   });
 });
 
-describe.each(['int8', 'int8x3'] as const)('weights in %s', (precision) => {
+const integerTypes = await exactIntegerTypes();
+const kernels = (['int8', 'int8x3'] as const).flatMap((precision) =>
+  integerTypes.map((integers) => [precision, integers] as const),
+);
+
+describe.each(kernels)('weights in %s of %s', (precision, integers) => {
   it('are fed as they are, to nearly the same gradients', async () => {
     const cacheDirectory = await mkdtemp(join(tmpdir(), 'safetune-layered-'));
     const { batch, trainable, model } = await goldenCase('qwen2-rslora-all-projections');
-    const quantised = await loadModel(model.directory, { precision, cacheDirectory });
+    const quantised = await loadModel(model.directory, { precision, integers, cacheDirectory });
     const options = { model: quantised, trainable, regularizers: [kl()] };
     const [whole, layered] = [await compileTrainStep(options), await compileLayeredStep(options)];
     const [expected, terms] = [await whole.run(batch), await layered.run(batch)];

@@ -1,5 +1,6 @@
 import type { WeightRegion } from '@safetune/tensor';
 import type { RowPieces } from '../data/batch-inputs.ts';
+import { checkOptionNames, compileNames } from '../option-names.ts';
 import {
   cutsHead,
   gradientViews,
@@ -32,6 +33,7 @@ export interface LayeredStepOptions extends Omit<TrainStepOptions, 'recompute'> 
  * gradient; SafetensorsError when weights cannot be read.
  */
 export async function compileLayeredStep(options: LayeredStepOptions): Promise<TrainStep> {
+  checkOptionNames('compileLayeredStep', options, compileNames);
   const settings = stepSettings(
     cutsHead(options.model) && !trainsHead(options.trainable)
       ? { headPieces: layeredPieces, ...options }

@@ -236,3 +236,11 @@ it.each([
     );
   }
 });
+
+it("compares precisions on this machine when asked, and advises on the model's", async () => {
+  const planned = plan({ ...base, model: { ...base.model, precision: 'int8x3' }, memoryLimit: roomy });
+  const { times, advice } = await planned.comparePrecisions();
+  expect(Object.keys(times)).toEqual(['float32', 'int8', 'int8x3']);
+  expect(advice).toContain(`int8x3 products take ${times.int8x3.toFixed(2)} x the time of float32 ones`);
+  expect(advice.includes('so use it')).toBe(times.int8x3 >= 0.95);
+});

@@ -1,30 +1,104 @@
 import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import type { ChatTokenizer } from '@safetune/datasets';
+import type { CausalLm } from '@safetune/models';
+import { contentHash } from '@safetune/tensor';
 import type { TrainOptions } from './train-options.ts';
 
-/** A hash of everything that decides what a run computes: a checkpoint is continued only under the same. */
-export function fingerprint(options: TrainOptions, steps: number): string {
-  const { model, trainable, examples, regularizers = [] } = options;
-  const hash = createHash('sha256');
-  const settings = {
-    steps,
-    model: model.config,
-    weights: [...model.weights.values()].map(({ name, byteLength }) => [name, byteLength]),
-    trained: Object.entries(trainable.tensors).map(([name, { shape }]) => [name, shape]),
-    adapter: trainable.adapter?.config,
-    regularizers: regularizers.map(({ config }) => config),
-    epochs: options.epochs,
-    batchSize: options.batchSize,
-    bucketWindow: options.bucketWindow,
-    tokenize: options.tokenize,
-    gradientAccumulation: options.gradientAccumulation,
-    learningRate: options.learningRate,
-    optimizer: options.optimizer,
-    maxGradientNorm: options.maxGradientNorm,
-    seed: options.seed,
+/**
+ * Everything that decides what a run computes, by the name under which a person knows it: short settings as JSON, and
+ * SHA-256 of contents. How steps are run (memory mode, threads) is not among it: it moves last digits only.
+ */
+export type Fingerprint = Readonly<Record<string, string>>;
+
+/** The settings that a continued run must share. */
+const settings = [
+  'epochs',
+  'batchSize',
+  'bucketWindow',
+  'tokenize',
+  'gradientAccumulation',
+  'learningRate',
+  'optimizer',
+  'maxGradientNorm',
+  'seed',
+] as const satisfies readonly (keyof TrainOptions)[];
+
+/**
+ * The fingerprint of a run. Reads the model's weights and what regularizers read, or remembers their digests where files
+ * have not changed. A stream of examples of one's own has none: it must be the same again by itself.
+ *
+ * @throws SafetensorsError and FileWriteError of the tensor package, and what a regularizer's `contents` throws.
+ */
+export async function fingerprint(options: TrainOptions, steps: number): Promise<Fingerprint> {
+  const { model, trainable, tokenizer, examples, regularizers = [] } = options;
+  const { cacheDirectory } = model;
+  await mkdir(cacheDirectory, { recursive: true, mode: 0o700 });
+  const facts: Record<string, string> = {
+    steps: `${steps}`,
+    'model configuration': digest(model.config),
+    'model weights': await weightsDigest(model),
+    precision: model.precision,
+    ...prefixed('tokenizer: ', tokenizerDigests(tokenizer)),
+    'trained tensors': digest(Object.entries(trainable.tensors).map(([name, { shape }]) => [name, shape])),
   };
-  hash.update(JSON.stringify(settings));
-  if (typeof examples !== 'function') {
-    for (const { messages, tags } of examples) hash.update(JSON.stringify([messages, tags]));
+  if (typeof examples !== 'function') facts.examples = digest(examples.map(withoutOrigin));
+  if (trainable.adapter !== undefined) {
+    // Where the base model lay is for readers of the file.
+    const { base_model_name_or_path: _, ...config } = trainable.adapter.config;
+    facts['adapter configuration'] = digest(config);
   }
-  return hash.digest('hex');
+  for (const name of settings) {
+    if (options[name] !== undefined) facts[name] = JSON.stringify(options[name]);
+  }
+  facts.regularizers = JSON.stringify(regularizers.map(({ name }) => name));
+  for (const { name, weight, config, contents } of regularizers) {
+    facts[`regularizer ${name}: options`] = digest([config, weight]);
+    const read = (await contents?.({ adapter: trainable.adapter, cacheDirectory })) ?? {};
+    Object.assign(facts, prefixed(`regularizer ${name}: `, read));
+  }
+  return facts;
+}
+
+/** What differs between two fingerprints, for a message: names, and short values as they were and are. */
+export function differences(saved: Fingerprint, present: Fingerprint): string[] {
+  const names = [...new Set([...Object.keys(saved), ...Object.keys(present)])];
+  return names
+    .filter((name) => saved[name] !== present[name])
+    .map((name) => {
+      const [before, now] = [saved[name] ?? 'none', present[name] ?? 'none'];
+      const short = Math.max(before.length, now.length) <= 48;
+      return short ? `${name} (${before} then, ${now} now)` : name;
+    });
+}
+
+/** SHA-256 of a model's weights as they are used. */
+export function weightsDigest({ weights, cacheDirectory }: CausalLm): Promise<string> {
+  return contentHash([...weights.values()], cacheDirectory);
+}
+
+/** A tokenizer that does not say what it is, is known by what it does to a conversation. */
+export function tokenizerDigests(tokenizer: ChatTokenizer): Readonly<Record<string, string>> {
+  if (tokenizer.identity !== undefined) return tokenizer.identity;
+  const text = tokenizer.renderChat([
+    { role: 'user', content: 'Which tokenizer is this?' },
+    { role: 'assistant', content: 'One of many: 1234, ä.' },
+  ]);
+  return { behaviour: digest([text, tokenizer.encode(text)]) };
+}
+
+function prefixed(
+  prefix: string,
+  digests: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(digests).map(([name, value]) => [`${prefix}${name}`, value]));
+}
+
+function withoutOrigin<Example extends object>(example: Example): object {
+  const { origin: _, ...rest } = example as Example & { origin?: unknown };
+  return rest;
+}
+
+function digest(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }

@@ -1,18 +1,14 @@
-import {
-  accessSync,
-  appendFileSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  writeFileSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type LoraAdapter, saveLoraAdapter } from '@safetune/lora';
-import type { Regularizer } from '@safetune/regularizers';
-import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
+import { adapterWeightsFile, type LoraAdapter, loadLoraAdapter, saveLoraAdapter } from '@safetune/lora';
+import type { CausalLm } from '@safetune/models';
+import { FileWriteError } from '@safetune/tensor';
+import { NonFiniteLossError, RunDirectoryError, TrainOptionError } from '../errors.ts';
+import { checkRunOptionNames, directoryRunNames } from '../option-names.ts';
 import { trainAdapter } from '../step/trainable.ts';
-import type { StepEvent } from './progress.ts';
+import { appendMetrics, checkMetricNames, keepMetrics } from './metrics-file.ts';
+import { firstNonFinite } from './non-finite.ts';
+import { lockRunDirectory } from './run-lock.ts';
 import { train } from './train.ts';
 import type { TrainOptions, TrainResult } from './train-options.ts';
 
@@ -22,84 +18,105 @@ export interface AdapterRunOptions extends Omit<TrainOptions, 'trainable' | 'che
   readonly directory: string;
   /** Steps between two checkpoints. Default 50. */
   readonly checkpointEverySteps?: number;
+  /** Replace a finished adapter that the directory holds, once the new one is whole. Default false: refuse. */
+  readonly overwrite?: boolean;
 }
 
 /**
  * Trains an adapter into a directory: PEFT's two files, one line of metrics per step, and checkpoints from which the
- * same call continues after a kill. When the loss becomes NaN, the last good adapter is written before the error is
- * thrown.
+ * same call continues after a kill. The directory is one run's at a time. The last checkpoint is removed only when the
+ * adapter has been saved and read back. When the loss becomes NaN, the values from before that step are written if they
+ * are finite and the directory holds no adapter yet; then the error is thrown.
  *
- * @throws TrainOptionError when the directory cannot be written, or a regularizer has the name of another key of the
- * metrics; and what {@link train} throws.
+ * @throws RunDirectoryError when another run has the directory, or it holds a finished adapter and `overwrite` is not set;
+ * TrainOptionError when it cannot be written, or a regularizer has the name of another key of the metrics;
+ * FileWriteError when something cannot be saved (the run goes on from its checkpoint); and what {@link train} throws.
  */
 export async function trainIntoDirectory(options: AdapterRunOptions): Promise<TrainResult> {
-  const { adapter, directory, checkpointEverySteps = 50, onEvent = () => {} } = options;
-  checkNames(options.regularizers ?? []);
-  makeWritable(directory);
-  const metrics = join(directory, 'metrics.jsonl');
-  const save = () => saveLoraAdapter(directory, adapter);
+  checkRunOptionNames('trainIntoDirectory', options, directoryRunNames);
+  checkMetricNames(options.regularizers ?? []);
+  const release = await takeRunDirectory(options);
   try {
-    const result = await train({
-      ...options,
+    return await trainIntoTakenDirectory(options);
+  } finally {
+    release();
+  }
+}
+
+/**
+ * Makes the directory and takes it for one run.
+ *
+ * @returns gives it back
+ * @throws as {@link trainIntoDirectory} before the run.
+ */
+export async function takeRunDirectory({
+  directory,
+  overwrite = false,
+}: Pick<AdapterRunOptions, 'directory' | 'overwrite'>): Promise<() => void> {
+  makeWritable(directory);
+  const release = await lockRunDirectory(directory);
+  const finished = existsSync(join(directory, adapterWeightsFile)) && !existsSync(checkpointOf(directory));
+  if (finished && !overwrite) {
+    release();
+    throw new RunDirectoryError(
+      directory,
+      'finished',
+      `holds an adapter (${adapterWeightsFile}) of a run that has ended. Choose another directory, or set 'overwrite' to ` +
+        'replace it.',
+    );
+  }
+  return release;
+}
+
+/** {@link trainIntoDirectory} into a directory that the caller has taken. */
+export async function trainIntoTakenDirectory(options: AdapterRunOptions): Promise<TrainResult> {
+  const {
+    adapter,
+    directory,
+    checkpointEverySteps = 50,
+    overwrite: _,
+    onEvent = () => {},
+    ...others
+  } = options;
+  checkMetricNames(options.regularizers ?? []);
+  const metrics = join(directory, 'metrics.jsonl');
+  const holdsAdapter = existsSync(join(directory, adapterWeightsFile));
+  try {
+    return await train({
+      ...others,
       trainable: trainAdapter(adapter),
-      checkpoint: { file: join(directory, 'checkpoint.safetensors'), everySteps: checkpointEverySteps },
+      checkpoint: {
+        file: checkpointOf(directory),
+        everySteps: checkpointEverySteps,
+        saveResult: () => saveAndReadBack(directory, adapter, options.model),
+      },
       onEvent(event) {
-        if (event.type === 'start') keepLines(metrics, event.done);
-        if (event.type === 'step') appendFileSync(metrics, `${JSON.stringify(metricsLine(event))}\n`);
+        if (event.type === 'start') keepMetrics(metrics, event.done);
+        if (event.type === 'step') appendMetrics(metrics, event);
         onEvent(event);
       },
     });
-    await save();
-    return result;
   } catch (error) {
-    if (NonFiniteLossError.isInstance(error)) await save();
+    const whole = firstNonFinite(adapter.parameters) === undefined;
+    if (NonFiniteLossError.isInstance(error) && whole && !holdsAdapter)
+      await saveLoraAdapter(directory, adapter);
     throw error;
   }
 }
 
-/** The keys of a line of metrics.jsonl besides the regularizers' names. */
-const metricNames = [
-  'step',
-  'loss',
-  'cross_entropy',
-  'learning_rate',
-  'gradient_norm',
-  'tokens',
-  'supervised_tokens',
-  'tokens_per_second',
-] as const;
-
-/** A step as one object of metrics.jsonl: snake_case keys, penalties under the regularizers' names. */
-function metricsLine(event: StepEvent): Record<string, number> {
-  const metrics: Record<(typeof metricNames)[number], number> = {
-    step: event.step,
-    loss: event.loss,
-    cross_entropy: event.crossEntropy,
-    learning_rate: event.learningRate,
-    gradient_norm: event.gradientNorm,
-    tokens: event.tokens,
-    supervised_tokens: event.supervisedTokens,
-    tokens_per_second: event.tokensPerSecond,
-  };
-  const { step, loss, cross_entropy, ...others } = metrics;
-  return { step, loss, cross_entropy, ...event.penalties, ...others };
+function checkpointOf(directory: string): string {
+  return join(directory, 'checkpoint.safetensors');
 }
 
-/** A penalty is logged under its regularizer's name, which must not be that of something else. */
-function checkNames(regularizers: readonly Regularizer[]): void {
-  const reserved: readonly string[] = metricNames;
-  const taken = regularizers.find(({ name }) => reserved.includes(name));
-  if (taken === undefined) return;
-  throw new TrainOptionError(
-    'regularizers',
-    `'${taken.name}' is the name of something else in metrics.jsonl; give it a name that is none of ${reserved.join(', ')}`,
+async function saveAndReadBack(directory: string, adapter: LoraAdapter, model: CausalLm): Promise<void> {
+  await saveLoraAdapter(directory, adapter);
+  const saved = await loadLoraAdapter(directory, { layers: model.linearLayers });
+  const same = saved.parameters.every((value, index) => value === adapter.parameters[index]);
+  if (same && saved.parameters.length === adapter.parameters.length) return;
+  throw new FileWriteError(
+    join(directory, adapterWeightsFile),
+    'what was read back is not what was written; is the disk sound?',
   );
-}
-
-/** A fresh run starts its metrics anew; a resumed one drops the lines written after its checkpoint. */
-function keepLines(file: string, count: number): void {
-  const lines = count > 0 && existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, count) : [];
-  writeFileSync(file, lines.map((line) => `${line}\n`).join(''));
 }
 
 function makeWritable(directory: string): void {

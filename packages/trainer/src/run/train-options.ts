@@ -33,11 +33,23 @@ export interface TrainOptions
    * buffer is set back in between. It must be of this `trainable` and hold the penalties of these `regularizers`.
    */
   readonly step?: TrainStep;
-  /** Where to save the state of the run, and how often; the run continues from there when the file exists. */
-  readonly checkpoint?: { readonly file: string; readonly everySteps: number };
+  /** Where to save the state of the run; the run continues from there when the file exists. */
+  readonly checkpoint?: TrainingCheckpoint;
   readonly onEvent?: (event: TrainEvent) => void;
   /** Stops between two steps, after saving the state. */
   readonly signal?: AbortSignal;
+}
+
+/** The saved state of a run. */
+export interface TrainingCheckpoint {
+  readonly file: string;
+  /** Steps between two savings. The last state is saved as well, before `afterTraining` of regularizers. */
+  readonly everySteps: number;
+  /**
+   * Saves the result when training is over. The file is removed only after that: where saving fails or the process dies,
+   * the run goes on from the file.
+   */
+  readonly saveResult?: () => void | Promise<void>;
 }
 
 export interface TrainResult {

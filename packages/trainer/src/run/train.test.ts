@@ -1,12 +1,10 @@
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ChatExample } from '@safetune/datasets';
 import { createLoraAdapter, loadLoraAdapter } from '@safetune/lora';
-import { loadModel, loadTokenizer } from '@safetune/models';
-import { kl, named, type Regularizer, safeLora } from '@safetune/regularizers';
-import { multiply, readTensor, sum, writeSafetensors } from '@safetune/tensor';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadModel } from '@safetune/models';
+import { kl, type Regularizer, safeLora } from '@safetune/regularizers';
+import { multiply, readTensor, sum } from '@safetune/tensor';
+import { describe, expect, it } from 'vitest';
 import {
   adapterDirectory,
   checkpointDirectory,
@@ -15,66 +13,23 @@ import {
   readJson,
   relativeError,
 } from '../__fixtures__/goldens.ts';
+import { changedCheckpoint, checkpoint, setUp } from '../__fixtures__/small-run.ts';
 import { batchInputs, supervisedTokens } from '../data/batch-inputs.ts';
-import { NonFiniteLossError, TrainingCheckpointError, TrainOptionError } from '../errors.ts';
+import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
 import { trainAdapter } from '../step/trainable.ts';
 import { compileTrainStep } from '../whole-step/whole-step.ts';
 import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
 import { learningRateSchedule } from './learning-rate.ts';
-import type { StepEvent, TrainEvent } from './progress.ts';
-import { type AdapterRunOptions, trainIntoDirectory } from './run-directory.ts';
+import type { TrainEvent } from './progress.ts';
 import { train } from './train.ts';
-import type { TrainOptions } from './train-options.ts';
-
-const checkpoint = checkpointDirectory('llama-untied-float32');
-
-const examples: ChatExample[] = Array.from({ length: 16 }, (_, index) => ({
-  messages: [
-    { role: 'user', content: `question ${index}` },
-    { role: 'assistant', content: `answer ${(index * 7) % 16} and more` },
-  ],
-}));
 
 /** A random head of this width cannot be sure of any token; five times the final norm's weight lets it be. */
-async function sharpenedCheckpoint(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'safetune-sharpened-'));
-  await cp(checkpoint, directory, { recursive: true });
-  const model = await loadModel(checkpoint);
-  const regions = [...model.weights.values()];
-  const tensors = Object.fromEntries(
-    await Promise.all(regions.map(async (region) => [region.name, await readTensor(region)])),
-  );
-  const weight = tensors['model.norm.weight'].data as Float32Array;
-  weight.forEach((value, index) => {
-    weight[index] = 5 * value;
+const sharpenedCheckpoint = () =>
+  changedCheckpoint('model.norm.weight', (weight) => {
+    weight.forEach((value, index) => {
+      weight[index] = 5 * value;
+    });
   });
-  await writeSafetensors(join(directory, 'model.safetensors'), tensors);
-  return directory;
-}
-
-async function setUp(overrides: Partial<TrainOptions> = {}) {
-  const model = await loadModel(checkpoint);
-  const tokenizer = await loadTokenizer(checkpoint);
-  const adapter = createLoraAdapter(
-    model.linearLayers,
-    { r: 8, lora_alpha: 16, target_modules: 'all-linear' },
-    { seed: 1 },
-  );
-  const events: TrainEvent[] = [];
-  const options = {
-    model,
-    tokenizer,
-    examples,
-    batchSize: 4,
-    steps: 40,
-    seed: 3,
-    learningRate: { peak: 1e-2, warmupSteps: 5 },
-    onEvent: (event: TrainEvent) => events.push(event),
-    ...overrides,
-  };
-  const steps = () => events.filter((event): event is StepEvent => event.type === 'step');
-  return { adapter, options, steps, events };
-}
 
 describe('train', () => {
   it('drives the loss of 16 examples down by at least 80 %', async () => {
@@ -282,7 +237,7 @@ it("follows PyTorch's five AdamW steps with KL", async () => {
   const model = await loadModel(checkpointDirectory(expected.checkpoint));
   const adapter = await loadLoraAdapter(directory, { layers: model.linearLayers });
   const step = await compileTrainStep({ model, trainable: trainAdapter(adapter), regularizers: [kl()] });
-  const rate = learningRateSchedule({ peak: 1e-2, warmupSteps: 2 }, 5);
+  const rate = learningRateSchedule({ peak: 1e-2, warmupSteps: 2, startAtZero: true }, 5);
   const batch = await goldenBatch(file, 'batch.');
   const state = createAdamWState(adapter.parameters.length);
   for (const [index, truth] of expected.training.steps.entries()) {
@@ -314,139 +269,5 @@ describe('batchInputs', () => {
     expect(all['responseMask.0']!.size).toBe(5);
     const masks = [...all['responseMask.0']!.data, ...all['responseMask.1']!.data].map(Number);
     expect(masks.reduce((a, b) => a + b)).toBe(supervisedTokens(batch));
-  });
-});
-
-describe('trainIntoDirectory', () => {
-  let directory: string;
-  beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'safetune-train-'));
-  });
-  afterEach(() => rm(directory, { recursive: true, force: true }));
-
-  const metrics = async () =>
-    (await readFile(join(directory, 'metrics.jsonl'), 'utf8'))
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-
-  it('continues after an interruption exactly as if there had been none', async () => {
-    const through = await setUp({ steps: 12 });
-    await trainIntoDirectory({ ...through.options, adapter: through.adapter, directory });
-    const expected = await metrics();
-    const stop = new AbortController();
-    const cut = await setUp({ steps: 12 });
-    const options: AdapterRunOptions = {
-      ...cut.options,
-      adapter: cut.adapter,
-      directory,
-      checkpointEverySteps: 4,
-    };
-    const killed = trainIntoDirectory({
-      ...options,
-      signal: stop.signal,
-      onEvent: (event) => event.type === 'step' && event.step === 7 && stop.abort(new Error('killed')),
-    });
-    await expect(killed).rejects.toThrow('killed');
-    const again = await setUp({ steps: 12 });
-    await trainIntoDirectory({
-      ...again.options,
-      adapter: again.adapter,
-      directory,
-      checkpointEverySteps: 4,
-    });
-    expect(again.events[0]).toMatchObject({ type: 'start', done: 7 });
-    const facts = (lines: Record<string, number>[]) =>
-      lines.map(({ tokens_per_second: _rate, ...line }) => line);
-    expect(facts(await metrics())).toEqual(facts(expected));
-    expect(again.adapter.parameters).toEqual(through.adapter.parameters);
-  });
-
-  it('refuses a checkpoint of a run with other settings', async () => {
-    const stop = new AbortController();
-    const first = await setUp({ steps: 12 });
-    const run = trainIntoDirectory({
-      ...first.options,
-      adapter: first.adapter,
-      directory,
-      signal: stop.signal,
-      onEvent: (event) => event.type === 'step' && stop.abort(new Error('killed')),
-    });
-    await expect(run).rejects.toThrow('killed');
-    const other = await setUp({ steps: 13 });
-    await expect(
-      trainIntoDirectory({ ...other.options, adapter: other.adapter, directory }),
-    ).rejects.toSatisfy(TrainingCheckpointError.isInstance);
-  });
-
-  it('gets every regularizer ready again when it resumes, with the values it continues from', async () => {
-    const seen: Float32Array[] = [];
-    const watching: Regularizer = {
-      name: 'watching',
-      config: { type: 'watching' },
-      beforeTraining: ({ parameters }) => void seen.push(parameters.slice()),
-    };
-    const stop = new AbortController();
-    const first = await setUp({ steps: 6, regularizers: [watching] });
-    const run = trainIntoDirectory({
-      ...first.options,
-      adapter: first.adapter,
-      directory,
-      signal: stop.signal,
-      onEvent: (event) => event.type === 'step' && event.step === 3 && stop.abort(new Error('killed')),
-    });
-    await expect(run).rejects.toThrow('killed');
-    const again = await setUp({ steps: 6, regularizers: [watching] });
-    const fresh = again.adapter.parameters.slice();
-    await trainIntoDirectory({ ...again.options, adapter: again.adapter, directory });
-    expect(seen).toEqual([fresh, first.adapter.parameters]);
-  });
-
-  it.each(['loss', 'learning_rate', 'step'])(
-    "refuses a regularizer named '%s' like another key of the metrics",
-    async (name) => {
-      const { adapter, options } = await setUp({ regularizers: [named(name, kl())] });
-      const target = join(directory, 'run');
-      const run = trainIntoDirectory({ ...options, adapter, directory: target });
-      await expect(run).rejects.toSatisfy(TrainOptionError.isInstance);
-      await expect(run).rejects.toThrow(new RegExp(`'${name}'.*step, loss, cross_entropy, learning_rate`));
-      await expect(readdir(target)).rejects.toThrow('ENOENT');
-    },
-  );
-
-  it('logs each penalty beside the metrics, under its name', async () => {
-    const { adapter, options } = await setUp({ steps: 1, regularizers: [named('kl-safe', kl())] });
-    await trainIntoDirectory({ ...options, adapter, directory });
-    expect(Object.keys((await metrics())[0])).toEqual([
-      'step',
-      'loss',
-      'cross_entropy',
-      'kl-safe',
-      'learning_rate',
-      'gradient_norm',
-      'tokens',
-      'supervised_tokens',
-      'tokens_per_second',
-    ]);
-  });
-
-  it('writes the last good adapter when the loss is not finite', async () => {
-    const { adapter, options } = await setUp({
-      learningRate: { peak: 1e20, schedule: 'constant', warmupSteps: 0 },
-    });
-    await expect(trainIntoDirectory({ ...options, adapter, directory })).rejects.toSatisfy(
-      NonFiniteLossError.isInstance,
-    );
-    const saved = await loadLoraAdapter(directory, { layers: options.model.linearLayers });
-    expect(saved.parameters).toEqual(adapter.parameters);
-  });
-
-  it('refuses a directory it cannot write', async () => {
-    const { adapter, options } = await setUp();
-    const file = join(directory, 'file');
-    await writeFile(file, '');
-    await expect(trainIntoDirectory({ ...options, adapter, directory: file })).rejects.toSatisfy(
-      TrainOptionError.isInstance,
-    );
   });
 });

@@ -1,17 +1,21 @@
 import { type Batch, skip } from '@safetune/datasets';
 import { checkRegularizer, type Regularizer, weightAt } from '@safetune/regularizers';
+import { FileWriteError } from '@safetune/tensor';
 import { supervisedTokens } from '../data/batch-inputs.ts';
 import { countSteps, takeStep, trainingBatches } from '../data/batches.ts';
 import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
+import { checkRunOptionNames, trainNames } from '../option-names.ts';
 import { compilePlannedStep, planTraining } from '../plan/planned-step.ts';
 import type { LossTerms, TrainStep } from '../step/train-step.ts';
 import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
 import { fingerprint } from './fingerprint.ts';
 import { learningRateSchedule } from './learning-rate.ts';
+import { nonFiniteStart } from './non-finite.ts';
 import { StepClock, type StepEvent } from './progress.ts';
 import type { TrainOptions, TrainResult } from './train-options.ts';
 import {
   removeTrainingState,
+  requireFiniteState,
   restoreTrainingState,
   saveTrainingState,
   type TrainingState,
@@ -21,8 +25,9 @@ import {
  * Trains: data to batches, batches through the compiled step, gradients to AdamW, hooks at their moments. The
  * trainable's buffer holds the result.
  *
- * @throws NonFiniteLossError when the loss is NaN or infinite (the buffer keeps the last good values);
- * before the first step AdapterMismatchError when the model lacks a module of the adapter, InsufficientMemoryError, and
+ * @throws NonFiniteLossError when the loss is NaN or infinite (the buffer keeps the values from before that step);
+ * NonFiniteStateError when a step leaves such values; TrainingCheckpointError for a checkpoint that is damaged or of another
+ * run; before the first step AdapterMismatchError when the model lacks a module of the adapter, InsufficientMemoryError, and
  * what a regularizer's `beforeTraining` throws; TrainOptionError, and the errors of data and of tracing.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
@@ -34,8 +39,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     onEvent = () => {},
     signal,
   } = options;
+  checkRunOptionNames('train', options, trainNames);
   for (const regularizer of regularizers) checkRegularizer(regularizer);
   checkHooks(options);
+  requirePositiveInteger('gradientAccumulation', gradientAccumulation, mostAtOnce);
+  if (options.batchSize !== undefined) requirePositiveInteger('batchSize', options.batchSize, mostAtOnce);
+  if (checkpoint !== undefined) requirePositiveInteger('everySteps', checkpoint.everySteps);
   // The examples are walked to count, to plan and to train, every epoch anew: they become tokens once.
   const tokenize = {
     cache: new WeakMap(),
@@ -46,7 +55,6 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const steps =
     options.steps ?? (await countSteps({ ...endless, epochs: epochs ?? 1 }, gradientAccumulation));
   requirePositiveInteger('steps', steps);
-  requirePositiveInteger('gradientAccumulation', gradientAccumulation);
   const learningRate = learningRateSchedule(options.learningRate ?? {}, steps);
 
   if (options.step !== undefined && options.step.trainable !== trainable) {
@@ -59,9 +67,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const state: TrainingState = {
       parameters: trainable.parameters,
       optimizer,
-      fingerprint: checkpoint === undefined ? '' : fingerprint(options, steps),
+      fingerprint: checkpoint === undefined ? {} : await fingerprint(options, steps),
     };
     if (checkpoint !== undefined) await restoreTrainingState(checkpoint.file, state);
+    const start = optimizer.step;
     for (const regularizer of regularizers) await regularizer.beforeTraining?.(trainable.adapter!);
     onEvent({
       type: 'start',
@@ -90,11 +99,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       checkPenalties(terms, weights);
       const gradientNorm = clipByNorm(gradients, options.maxGradientNorm ?? 1);
       if (!Number.isFinite(terms.loss) || !Number.isFinite(gradientNorm)) {
-        throw new NonFiniteLossError(index + 1, {
-          loss: terms.loss,
-          crossEntropy: terms.crossEntropy,
-          ...terms.penalties,
-        });
+        const isFirst = index === start;
+        throw new NonFiniteLossError(
+          index + 1,
+          { loss: terms.loss, crossEntropy: terms.crossEntropy, ...terms.penalties },
+          { isFirst, source: isFirst ? ((await nonFiniteStart(options.model, trainable)) ?? null) : null },
+        );
       }
       adamWStep(trainable.parameters, gradients, optimizer, learningRate(index), options.optimizer);
       for (const regularizer of regularizers) await regularizer.afterStep?.(trainable.adapter!, index + 1);
@@ -105,8 +115,14 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
         onEvent({ type: 'checkpoint', step: index + 1, file: checkpoint.file });
       }
     }
+    requireFiniteState(state);
+    if (checkpoint !== undefined && last !== undefined) await saveLastState(checkpoint.file, state);
     for (const regularizer of regularizers) await regularizer.afterTraining?.(trainable.adapter!);
-    if (checkpoint !== undefined) await removeTrainingState(checkpoint.file);
+    requireFiniteState(state);
+    if (checkpoint !== undefined) {
+      await checkpoint.saveResult?.();
+      await removeTrainingState(checkpoint.file);
+    }
     return { steps, last };
   } finally {
     if (options.step === undefined) await step.release();
@@ -182,6 +198,13 @@ function stepEvent(
   };
 }
 
+/** A state that finds no room is no loss as long as the result, which is smaller, finds some: saving that comes next. */
+async function saveLastState(file: string, state: TrainingState): Promise<void> {
+  await saveTrainingState(file, state).catch((error: unknown) => {
+    if (!FileWriteError.isInstance(error)) throw error;
+  });
+}
+
 /** Lets the event loop breathe (the session blocks it), then stops when asked to. */
 async function stopIfAborted(
   signal: AbortSignal | undefined,
@@ -205,7 +228,12 @@ function checkHooks({ regularizers = [], trainable }: TrainOptions): void {
   }
 }
 
-function requirePositiveInteger(option: string, value: number): void {
+/** More examples of a batch, or batches of a step, are taken for a slip: they are gathered in memory. */
+const mostAtOnce = 65_536;
+
+function requirePositiveInteger(option: string, value: number, most = Number.MAX_SAFE_INTEGER): void {
   if (!Number.isInteger(value) || value < 1)
     throw new TrainOptionError(option, `${value} must be a positive integer`);
+  if (value > most)
+    throw new TrainOptionError(option, `${value} is more than ${most}, the most that is allowed`);
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
 import {
   findTensor,
@@ -7,80 +8,132 @@ import {
   type SafetensorsFile,
   writeSafetensors,
 } from '@safetune/tensor';
-import { TrainingCheckpointError } from '../errors.ts';
+import { NonFiniteStateError, TrainingCheckpointError } from '../errors.ts';
 import type { AdamWState } from './adamw.ts';
+import { differences, type Fingerprint } from './fingerprint.ts';
+import { firstNonFinite } from './non-finite.ts';
 
 /** Everything a run needs to go on where it was: parameters, optimizer state, steps done. */
 export interface TrainingState {
   readonly parameters: Float32Array;
   readonly optimizer: AdamWState;
-  /** Settings the continued run must share; see {@link fingerprint}. */
-  readonly fingerprint: string;
+  /** What the continued run must share. */
+  readonly fingerprint: Fingerprint;
 }
 
-/** Writes the state as one safetensors file, whole or not at all. */
+const tensorNames = ['parameters', 'mean', 'square'] as const;
+type Tensors = Record<(typeof tensorNames)[number], Float32Array>;
+
+/**
+ * Writes the state as one safetensors file, whole or not at all, with a SHA-256 of what it holds.
+ *
+ * @throws NonFiniteStateError when a value is NaN or infinite: nothing could go on from there; FileWriteError.
+ */
 export async function saveTrainingState(file: string, state: TrainingState): Promise<void> {
-  const flat = (values: Float32Array) => hostArray(values, [values.length]);
+  requireFiniteState(state);
+  const step = `${state.optimizer.step}`;
+  const run = JSON.stringify(state.fingerprint);
+  const tensors = tensorsOf(state);
+  const sha256 = createHash('sha256').update(JSON.stringify([step, run]));
+  for (const name of tensorNames) sha256.update(tensors[name]);
   await writeSafetensors(
     file,
-    {
-      parameters: flat(state.parameters),
-      mean: flat(state.optimizer.mean),
-      square: flat(state.optimizer.square),
-    },
-    { metadata: { step: `${state.optimizer.step}`, fingerprint: state.fingerprint } },
+    Object.fromEntries(tensorNames.map((name) => [name, hostArray(tensors[name], [tensors[name].length])])),
+    { metadata: { step, run, sha256: sha256.digest('hex') } },
   );
 }
 
+/** @throws NonFiniteStateError */
+export function requireFiniteState(state: TrainingState): void {
+  for (const [name, values] of Object.entries(tensorsOf(state))) {
+    const index = firstNonFinite(values);
+    if (index !== undefined) throw new NonFiniteStateError(state.optimizer.step, name, index, values[index]!);
+  }
+}
+
 /**
- * Reads a saved state into the buffers of `state`, if there is one.
+ * Reads a saved state into the buffers of `state`, if there is one. All of it is checked before anything is changed.
  *
  * @returns whether there was one
- * @throws TrainingCheckpointError when the file is damaged or belongs to a run with other settings.
+ * @throws TrainingCheckpointError when the file is damaged, or belongs to a run of something else, which it names.
  */
 export async function restoreTrainingState(file: string, state: TrainingState): Promise<boolean> {
   if (!(await stat(file).catch(() => undefined))) return false;
-  const saved = await open(file);
-  if (saved.metadata.fingerprint !== state.fingerprint) {
+  const saved = await reading(file, () => openSafetensors(file));
+  await requireIntact(file, saved);
+  const changed = differences(JSON.parse(saved.metadata.run!) as Fingerprint, state.fingerprint);
+  if (changed.length > 0) {
     throw new TrainingCheckpointError(
       file,
-      'is of a run with other settings, data or model. Give the same ones to continue it, choose another directory, or delete it.',
+      `is of a run that differs in: ${changed.join('; ')}. Give the same to continue it, choose another directory, or ` +
+        'delete the file to start over.',
+      { differences: changed },
     );
   }
-  const targets = {
-    parameters: state.parameters,
-    mean: state.optimizer.mean,
-    square: state.optimizer.square,
-  };
-  for (const [name, target] of Object.entries(targets)) {
-    const values = await readTensor(findTensor(saved, name));
-    if (values.size !== target.length) {
+  for (const [name, target] of Object.entries(tensorsOf(state))) {
+    const values = await read(file, saved, name);
+    if (values.length !== target.length) {
       throw new TrainingCheckpointError(
         file,
-        `'${name}' has ${values.size} values, ${target.length} are trained`,
+        `'${name}' has ${values.length} values, ${target.length} are trained`,
       );
     }
-    target.set(values.data as Float32Array);
+    target.set(values);
   }
   state.optimizer.step = Number(saved.metadata.step);
   return true;
 }
 
-async function open(file: string): Promise<SafetensorsFile> {
-  try {
-    return await openSafetensors(file);
-  } catch (cause) {
+/** One tensor at a time: they are as large as what is trained. */
+async function requireIntact(file: string, saved: SafetensorsFile): Promise<void> {
+  const { step, run, sha256 } = saved.metadata;
+  const advice = 'delete it to start over';
+  if (step === undefined || run === undefined || sha256 === undefined) {
     throw new TrainingCheckpointError(
       file,
-      `cannot be read (${(cause as Error).message}); delete it to start over`,
-      {
-        cause,
-      },
+      `is no training checkpoint of this version of SafeTune; ${advice}`,
     );
+  }
+  const hash = createHash('sha256').update(JSON.stringify([step, run]));
+  let notFinite: string | undefined;
+  for (const name of tensorNames) {
+    const values = await read(file, saved, name);
+    hash.update(values);
+    if (firstNonFinite(values) !== undefined) notFinite ??= name;
+  }
+  if (hash.digest('hex') !== sha256) {
+    throw new TrainingCheckpointError(
+      file,
+      `is damaged: its content is not what was written, by its SHA-256; ${advice}`,
+    );
+  }
+  if (notFinite !== undefined) {
+    throw new TrainingCheckpointError(file, `'${notFinite}' holds NaN or infinite values; ${advice}`);
   }
 }
 
-/** Removes a run's saved state, when the run has ended well. */
+async function read(file: string, saved: SafetensorsFile, name: string): Promise<Float32Array> {
+  const { data } = await reading(file, () => readTensor(findTensor(saved, name)));
+  if (!(data instanceof Float32Array)) {
+    throw new TrainingCheckpointError(file, `'${name}' is not of float32; delete it to start over`);
+  }
+  return data;
+}
+
+async function reading<Result>(file: string, action: () => Promise<Result>): Promise<Result> {
+  try {
+    return await action();
+  } catch (cause) {
+    const message = `cannot be read (${(cause as Error).message}); delete it to start over`;
+    throw new TrainingCheckpointError(file, message, { cause });
+  }
+}
+
+function tensorsOf({ parameters, optimizer: { mean, square } }: TrainingState): Tensors {
+  return { parameters, mean, square };
+}
+
+/** Removes a run's saved state, when the run has ended well and its result is saved. */
 export async function removeTrainingState(file: string): Promise<void> {
   await rm(file, { force: true });
 }

@@ -9,6 +9,7 @@ import {
   tensorType,
 } from '@safetune/tensor';
 import { batchSignature } from '../data/batch-inputs.ts';
+import { checkOptionNames, compileNames } from '../option-names.ts';
 import { traceForward } from '../step/forward.ts';
 import { shareInput, traceLoss, weightInput } from '../step/loss.ts';
 import {
@@ -28,6 +29,7 @@ import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
  * @throws TrainOptionError when two regularizers have one name; GradientError when a trained tensor would get no gradient.
  */
 export async function compileTrainStep(options: TrainStepOptions): Promise<TrainStep> {
+  checkOptionNames('compileTrainStep', options, compileNames);
   const settings = stepSettings(options);
   const { trainable, model } = settings;
   const executable: Executable = await compile(

@@ -1,6 +1,6 @@
 const workerMarker = Symbol.for('safetune.WorkerThreadError');
 
-/** A worker thread that could not be given its task, or that ended without an answer: killed, or out of memory. */
+/** A worker thread that could not be given its task, or that ended without an answer: out of memory, or deaf to an abort. */
 export class WorkerThreadError extends Error {
   readonly [workerMarker] = true;
   /** What it was asked: 'train', 'generate', ... */

@@ -1,10 +1,17 @@
 import type { TokenGenerator } from '@safetune/models';
+import { checkOptionNames, runtimeNames, workerGeneratorNames } from '../option-names.ts';
 import { cloneableAdapter } from './adapter-description.ts';
 import type { GeneratorCall } from './protocol.ts';
-import { startWorkerThread } from './worker-thread.ts';
+import { defaultGraceMilliseconds, startWorkerThread } from './worker-thread.ts';
 
 /** What a generator in a worker is made of: the model as a folder; the adapter a `LoraAdapter`, a description or a folder. */
-export type WorkerGeneratorOptions = GeneratorCall;
+export interface WorkerGeneratorOptions extends GeneratorCall {
+  /**
+   * How long `generate` may go on after its signal before the thread is ended, in milliseconds; the generator is then gone.
+   * Default 10,000.
+   */
+  readonly graceMilliseconds?: number;
+}
 
 /**
  * `createGenerator` in a worker thread: the same `generate` and `release`, while this thread stays free. The values
@@ -18,7 +25,9 @@ export type WorkerGeneratorOptions = GeneratorCall;
  * await generator.release();
  */
 export async function createGeneratorInWorker(options: WorkerGeneratorOptions): Promise<TokenGenerator> {
-  const { adapter, ...others } = options;
+  checkOptionNames('createGeneratorInWorker', options, workerGeneratorNames);
+  checkOptionNames('runtime', options.runtime, runtimeNames);
+  const { adapter, graceMilliseconds = defaultGraceMilliseconds, ...others } = options;
   const values = typeof adapter === 'string' ? undefined : adapter?.parameters;
   const thread = startWorkerThread();
   try {
@@ -39,7 +48,11 @@ export async function createGeneratorInWorker(options: WorkerGeneratorOptions): 
           options: generateOptions,
           ...(values === undefined ? {} : { parameters: values.slice() }),
         },
-        { signal, ...(onProgress === undefined ? {} : { onEvent: onProgress }) },
+        {
+          signal,
+          graceMilliseconds: () => graceMilliseconds,
+          ...(onProgress === undefined ? {} : { onEvent: onProgress }),
+        },
       ),
     async release() {
       await thread.call('release', undefined);

@@ -46,7 +46,7 @@ export interface WorkerMethods {
 export interface TrainCall
   extends Omit<
     AdapterRunOptions,
-    'model' | 'tokenizer' | 'adapter' | 'regularizers' | 'examples' | 'onEvent' | 'signal'
+    'model' | 'tokenizer' | 'adapter' | 'regularizers' | 'examples' | 'step' | 'onEvent' | 'signal'
   > {
   readonly model: string;
   readonly modelOptions?: LoadModelOptions;

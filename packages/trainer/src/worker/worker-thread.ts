@@ -10,15 +10,23 @@ type Event<Method extends keyof WorkerMethods> = Parameters<Parameters<WorkerMet
 export interface CallOptions<Method extends keyof WorkerMethods> {
   readonly onEvent?: (event: Event<Method>) => void;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * How long a call that was aborted may go on before the thread is ended. What runs there without a pause cannot hear of
+   * it: an endless template, a pattern that never ends.
+   */
+  readonly graceMilliseconds?: () => number;
 }
+
+/** What a call that was aborted is given to come to its end, and to save its state. */
+export const defaultGraceMilliseconds = 10_000;
 
 /** A worker that runs {@link WorkerMethods}, seen from the thread that started it. */
 export interface WorkerThread {
   /**
    * Runs a method over there. An exception of `onEvent` aborts the call and is thrown.
    *
-   * @throws what the method throws, restored; the signal's reason when aborted; WorkerThreadError when the thread dies
-   * or the argument cannot be cloned.
+   * @throws what the method throws, restored; the signal's reason when aborted; WorkerThreadError when the thread dies,
+   * does not stop in time after it was aborted, or the argument cannot be cloned.
    */
   call<Method extends keyof WorkerMethods>(
     method: Method,
@@ -43,8 +51,8 @@ const entry = new URL(inSources ? './worker.ts' : './worker.js', import.meta.url
 const workerOptions: WorkerOptions = inSources ? { execArgv: ['--conditions=safetune-source'] } : {};
 
 /** Starts a worker. It keeps the process alive only while a call is going on. */
-export function startWorkerThread(): WorkerThread {
-  const worker = new Worker(entry, { name: 'safetune', ...workerOptions });
+export function startWorkerThread(script: URL = entry): WorkerThread {
+  const worker = new Worker(script, { name: 'safetune', ...workerOptions });
   const pending = new Map<number, PendingCall>();
   let calls = 0;
   let death: unknown;
@@ -72,11 +80,23 @@ export function startWorkerThread(): WorkerThread {
   worker.on('exit', (code) => died(`the thread has ended (exit code ${code})`));
 
   return {
-    async call(method, argument, { onEvent, signal } = {}) {
+    async call(
+      method,
+      argument,
+      { onEvent, signal, graceMilliseconds = () => defaultGraceMilliseconds } = {},
+    ) {
       signal?.throwIfAborted();
       if (death !== undefined) throw new WorkerThreadError(method, 'the thread has ended', { cause: death });
       const id = calls++;
-      const abort = () => send({ type: 'abort', id });
+      let deadline: NodeJS.Timeout | undefined;
+      const abort = () => {
+        send({ type: 'abort', id });
+        const given = graceMilliseconds();
+        deadline ??= setTimeout(() => {
+          died(`it did not stop within ${given / 1000} s of being told to, and was ended`, signal?.reason);
+          void worker.terminate();
+        }, given);
+      };
       let thrown: { readonly error: unknown } | undefined;
       const answer = new Promise<unknown>((resolve, reject) => {
         pending.set(id, {
@@ -110,6 +130,7 @@ export function startWorkerThread(): WorkerThread {
         if (thrown !== undefined) throw thrown.error;
         return value as never;
       } finally {
+        clearTimeout(deadline);
         signal?.removeEventListener('abort', abort);
       }
     },

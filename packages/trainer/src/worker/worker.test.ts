@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ChatExample } from '@safetune/datasets';
@@ -13,6 +13,7 @@ import { trainIntoDirectory } from '../run/run-directory.ts';
 import { WorkerThreadError } from './errors.ts';
 import { createGeneratorInWorker } from './generator-in-worker.ts';
 import { trainIntoDirectoryInWorker, type WorkerRunOptions } from './train-in-worker.ts';
+import { startWorkerThread } from './worker-thread.ts';
 
 const model = checkpointDirectory('llama-untied-float32');
 const examples: ChatExample[] = Array.from({ length: 8 }, (_, index) => ({
@@ -150,6 +151,56 @@ describe('training in a worker', () => {
       tokenize: { maxLength: 100, onTooLong: 'skip', onSkipped: (example) => skipped.push(example) },
     });
     expect(skipped[0]).toEqual(tooLong);
+  });
+});
+
+describe('a worker that does not hear of an abort', () => {
+  /** A worker that answers its first call by a loop without end, as an endless template would be. */
+  const deaf = new URL(
+    `data:text/javascript,${encodeURIComponent(
+      "import { parentPort } from 'node:worker_threads';\n" +
+        "parentPort.on('message', ({ id }) => { parentPort.postMessage({ type: 'event', id, event: 1 }); for (;;); });",
+    )}`,
+  );
+
+  it('is ended after the time it is given, by an error that says so and why it was to stop', async () => {
+    const thread = startWorkerThread(deaf);
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const call = thread.call('release', undefined, {
+      signal: controller.signal,
+      graceMilliseconds: () => 200,
+      onEvent: () => controller.abort(reason),
+    });
+    const error = await call.catch((thrown: unknown) => thrown);
+    expect(WorkerThreadError.isInstance(error)).toBe(true);
+    expect(error).toMatchObject({ method: 'release', cause: reason });
+    expect(String(error)).toContain('did not stop within 0.2 s of being told to, and was ended');
+    await expect(thread.call('release', undefined)).rejects.toThrow('the thread has ended');
+    await thread.close();
+  });
+
+  it('leaves the folder of its run free, and its checkpoint', async () => {
+    const controller = new AbortController();
+    const onEvent = (event: TrainEvent) => {
+      if (event.type === 'checkpoint') controller.abort(new Error('enough'));
+    };
+    // No time at all: whether the run stops by itself or is ended depends on the machine, and does not matter.
+    const options = { steps: 400, checkpointEverySteps: 2, graceMilliseconds: 0 };
+    await expect(inWorker({ ...options, signal: controller.signal, onEvent })).rejects.toThrow();
+    expect((await readdir(directory)).filter((name) => name.endsWith('.lock'))).toEqual([]);
+    const resumed: TrainEvent[] = [];
+    const again = new AbortController();
+    await inWorker({
+      ...options,
+      signal: again.signal,
+      onEvent(event) {
+        resumed.push(event);
+        again.abort(new Error('seen'));
+      },
+    }).catch(() => {});
+    expect(resumed[0]).toMatchObject({ type: 'start' });
+    expect((resumed[0] as { done: number }).done).toBeGreaterThanOrEqual(2);
   });
 });
 

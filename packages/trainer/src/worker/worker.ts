@@ -3,7 +3,7 @@ import type { TokenizeStreamOptions } from '@safetune/datasets';
 import type { LoraAdapter } from '@safetune/lora';
 import { createGenerator, loadModel, loadTokenizer, type TokenGenerator } from '@safetune/models';
 import { regularizerFromConfig } from '@safetune/regularizers';
-import { trainIntoDirectory } from '../run/run-directory.ts';
+import { trainIntoTakenDirectory } from '../run/run-directory.ts';
 import { openAdapter, setParameters } from './adapter-description.ts';
 import { serveCalls } from './serve-calls.ts';
 
@@ -12,20 +12,20 @@ let generatorAdapter: LoraAdapter | undefined;
 
 serveCalls({
   async train(
-    { model: directory, modelOptions, tokenizer, regularizers = [], ...options },
+    { model: directory, modelOptions, tokenizer, regularizers = [], tellSkipped, ...options },
     { emit, signal },
   ) {
-    const tellSkipped: TokenizeStreamOptions = { onSkipped: (example) => emit({ type: 'skipped', example }) };
+    const skipping: TokenizeStreamOptions = { onSkipped: (example) => emit({ type: 'skipped', example }) };
     const model = await loadModel(directory, modelOptions);
     const adapter = await openAdapter(options.adapter, model);
     try {
-      return await trainIntoDirectory({
+      return await trainIntoTakenDirectory({
         ...options,
         model,
         tokenizer: await loadTokenizer(tokenizer ?? directory),
         adapter,
         regularizers: regularizers.map(regularizerFromConfig),
-        tokenize: { ...options.tokenize, ...(options.tellSkipped ? tellSkipped : {}) },
+        tokenize: { ...options.tokenize, ...(tellSkipped ? skipping : {}) },
         onEvent: (event) => emit({ type: 'progress', event }),
         signal,
       });

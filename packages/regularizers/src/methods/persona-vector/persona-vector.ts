@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   add,
   constant,
@@ -68,6 +69,11 @@ export function personaVector(options: PersonaVectorOptions): Regularizer {
     name: 'persona-vector',
     config: { type: 'persona-vector', vectors: plain(options.vectors, layers), alpha, layers, positions },
     editedLayers: layers,
+    async contents() {
+      const hash = createHash('sha256');
+      for (const layer of layers) hash.update(vectors.get(layer)!);
+      return { vectors: hash.digest('hex') };
+    },
     hidden(state, layer, batch) {
       const vector = layers.includes(layer) ? vectors.get(layer)! : undefined;
       return vector === undefined || alpha === 0

@@ -1,6 +1,7 @@
 import type { TargetModule } from '@safetune/lora';
 import {
   type Checkpoint,
+  contentHash,
   contiguousData,
   findTensor,
   type HostArray,
@@ -64,6 +65,26 @@ export async function openSafetyDirections(
       return direction;
     },
   };
+}
+
+/**
+ * Digests of the weights of `layers` in both checkpoints.
+ *
+ * @throws as {@link openSafetyDirections}.
+ */
+export async function directionDigests(
+  folders: CheckpointPair,
+  layers: readonly AdaptedLayer[],
+  cacheDirectory: string,
+): Promise<Readonly<Record<keyof CheckpointPair, string>>> {
+  const digest = async (folder: string) => {
+    const checkpoint = await openCheckpoint(folder);
+    return contentHash(
+      layers.map((layer) => regionOf(checkpoint, layer)),
+      cacheDirectory,
+    );
+  };
+  return { base: await digest(folders.base), aligned: await digest(folders.aligned) };
 }
 
 /**

@@ -3,7 +3,7 @@ import { RegularizerOptionError } from '../../errors.ts';
 import { checkChoice, checkOptions } from '../../interface/options.ts';
 import type { Regularizer } from '../../interface/regularizer.ts';
 import { type ProjectorMemory, projectAll, projectionOptions } from './adapter.ts';
-import { type CheckpointPair, openSafetyDirections } from './direction.ts';
+import { type CheckpointPair, directionDigests, openSafetyDirections } from './direction.ts';
 import { checkMethod, type ProjectionMethod } from './projector.ts';
 import { checkRule, decide, type ProjectionReport, type ProjectionRule } from './rule.ts';
 
@@ -50,6 +50,8 @@ export function safeLora(options: SafeLoraOptions): Regularizer {
   return {
     name: 'safe-lora',
     config: { type: 'safe-lora', base, aligned, ...method, ...rule, when },
+    contents: ({ adapter, cacheDirectory }) =>
+      directionDigests({ base, aligned }, adapter?.modules ?? [], cacheDirectory),
     async beforeTraining({ modules }) {
       await openSafetyDirections({ base, aligned }, modules);
     },

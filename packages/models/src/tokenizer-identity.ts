@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileDigest } from '@safetune/tensor';
+
+/** The files of a model folder that decide how texts become tokens, and conversations texts. */
+const files = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'chat_template.jinja',
+  'chat_template.json',
+  // For the tokens that end a turn.
+  'generation_config.json',
+  'config.json',
+];
+const folderOfTemplates = 'additional_chat_templates';
+
+/**
+ * SHA-256 of each file that is there, by its name, and of the options that a tokenizer was loaded with. Functions among
+ * these, such as the clock, do not count.
+ */
+export async function tokenizerIdentity(
+  directory: string,
+  options: object,
+): Promise<Readonly<Record<string, string>>> {
+  const templates = await readdir(join(directory, folderOfTemplates)).catch(() => []);
+  const names = [...files, ...templates.sort().map((name) => join(folderOfTemplates, name))];
+  const digests = await Promise.all(
+    names.map(async (name) => [name, await fileDigest(join(directory, name))] as const),
+  );
+  return {
+    ...Object.fromEntries(digests.filter((entry): entry is [string, string] => entry[1] !== undefined)),
+    options: createHash('sha256').update(JSON.stringify(options)).digest('hex'),
+  };
+}

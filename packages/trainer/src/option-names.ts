@@ -1,0 +1,106 @@
+import { unknownOption } from '@safetune/datasets';
+import { TrainOptionError } from './errors.ts';
+
+// The names that options may have; option-names.test.ts has the compiler compare them with the types.
+export const runtimeNames = { executionProvider: true, threads: true, prepackWeights: true } as const;
+
+export const stepNames = {
+  model: true,
+  trainable: true,
+  regularizers: true,
+  recompute: true,
+  headPieces: true,
+  attentionBlocks: true,
+  runtime: true,
+} as const;
+
+export const trainNames = {
+  model: true,
+  trainable: true,
+  regularizers: true,
+  headPieces: true,
+  attentionBlocks: true,
+  runtime: true,
+  tokenizer: true,
+  examples: true,
+  batchSize: true,
+  bucketWindow: true,
+  tokenize: true,
+  memory: true,
+  memoryLimit: true,
+  steps: true,
+  epochs: true,
+  gradientAccumulation: true,
+  learningRate: true,
+  optimizer: true,
+  maxGradientNorm: true,
+  seed: true,
+  step: true,
+  checkpoint: true,
+  onEvent: true,
+  signal: true,
+} as const;
+
+export const learningRateNames = {
+  peak: true,
+  schedule: true,
+  warmupSteps: true,
+  startAtZero: true,
+} as const;
+export const optimizerNames = { beta1: true, beta2: true, epsilon: true, weightDecay: true } as const;
+export const checkpointNames = { file: true, everySteps: true, saveResult: true } as const;
+
+const { trainable: _trainable, checkpoint: _checkpoint, ...sharedNames } = trainNames;
+
+export const directoryRunNames = {
+  ...sharedNames,
+  adapter: true,
+  directory: true,
+  checkpointEverySteps: true,
+  overwrite: true,
+} as const;
+
+const { step: _step, ...workerSharedNames } = directoryRunNames;
+
+export const workerRunNames = { ...workerSharedNames, modelOptions: true, graceMilliseconds: true } as const;
+
+export const workerGeneratorNames = {
+  model: true,
+  modelOptions: true,
+  adapter: true,
+  runtime: true,
+  graceMilliseconds: true,
+} as const;
+
+export const planNames = { ...trainNames, batch: true } as const;
+/** A step may be given the options of the run that it is for. */
+export const compileNames = { ...trainNames, ...stepNames, weights: true } as const;
+
+/**
+ * Options whose names are misspelt would be ignored in JavaScript.
+ *
+ * @param place what the options are of, for the message: 'train', 'learningRate', ...
+ * @throws TrainOptionError naming the one that is not known, and what may have been meant.
+ */
+export function checkOptionNames(place: string, options: object | undefined, known: object): void {
+  const unknown = options === undefined ? undefined : unknownOption(options, Object.keys(known));
+  if (unknown !== undefined) throw new TrainOptionError(place, `there is ${unknown.message}`);
+}
+
+/** {@link checkOptionNames} of a run's options and of the option objects in them. */
+export function checkRunOptionNames(
+  place: string,
+  options: {
+    readonly learningRate?: object;
+    readonly optimizer?: object;
+    readonly runtime?: object;
+    readonly checkpoint?: object;
+  },
+  known: object,
+): void {
+  checkOptionNames(place, options, known);
+  checkOptionNames('learningRate', options.learningRate, learningRateNames);
+  checkOptionNames('optimizer', options.optimizer, optimizerNames);
+  checkOptionNames('runtime', options.runtime, runtimeNames);
+  checkOptionNames('checkpoint', options.checkpoint, checkpointNames);
+}
