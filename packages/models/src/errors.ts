@@ -204,6 +204,31 @@ export class ChatRenderError extends Error {
   }
 }
 
+const templateLimitMarker = Symbol.for('safetune.ChatTemplateLimitError');
+
+/** A chat template that would take more steps, text or nesting than a template may: it comes with the model, from strangers. */
+export class ChatTemplateLimitError extends Error {
+  readonly [templateLimitMarker] = true;
+  readonly directory: string;
+  /** The limit, in words. */
+  readonly limit: string;
+
+  constructor(directory: string, limit: string, options?: ErrorOptions) {
+    super(
+      `${directory}: the chat template goes beyond the limit of ${limit} for one rendering. ` +
+        'Shorten the conversation, or use a template that does less.',
+      options,
+    );
+    this.name = 'ChatTemplateLimitError';
+    this.directory = directory;
+    this.limit = limit;
+  }
+
+  static isInstance(error: unknown): error is ChatTemplateLimitError {
+    return carries(error, templateLimitMarker);
+  }
+}
+
 const generationMarker = Symbol.for('safetune.GenerationError');
 
 /** A generation that cannot start or go on: an option out of range, an unusable prompt, logits that are not numbers. */

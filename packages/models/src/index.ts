@@ -8,7 +8,8 @@ export {
   type LoadModelOptions,
   loadModel,
 } from './causal-lm.ts';
-export type { ChatMessage, RenderChatOptions } from './chat-template.ts';
+export type { ChatMessage, RenderChatOptions, TemplateArguments } from './chat-template/chat-template.ts';
+export type { RenderLimits } from './chat-template/jinja/budget.ts';
 export type { LinearBiases, ModelConfig } from './config.ts';
 export * from './errors.ts';
 export { type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';

@@ -33,12 +33,17 @@ const namedTemplates = z.array(z.looseObject({ name: z.string(), template: z.str
 const configSchema = z.looseObject({
   ...roleFields,
   chat_template: z.union([z.string(), namedTemplates]).nullish(),
+  // A list has no names.
+  extra_special_tokens: z.union([z.record(z.string(), token), z.array(z.unknown())]).nullish(),
+  model_specific_special_tokens: z.record(z.string(), token).nullish(),
   clean_up_tokenization_spaces: z.boolean().nullish(),
 });
 
 /** What this package reads of tokenizer_config.json. */
 export interface TokenizerConfig {
   readonly special: SpecialTokens;
+  /** Texts of all special tokens that have a name, those of the model's own (`image_token`) among them. */
+  readonly templateVariables: Readonly<Record<string, string>>;
   readonly chatTemplate: z.output<typeof configSchema>['chat_template'];
   readonly cleanUpSpaces: boolean;
   /** The whole file. */
@@ -62,8 +67,21 @@ export async function readTokenizerConfig(directory: string): Promise<TokenizerC
   });
   return {
     special: Object.fromEntries(special),
+    templateVariables: { ...ownTokens(config), ...Object.fromEntries(special) },
     chatTemplate: config.chat_template,
     cleanUpSpaces: config.clean_up_tokenization_spaces ?? false,
     content: config,
   };
+}
+
+/** As transformers: keys that end in `_token`, and the tokens that `extra_special_tokens` names. */
+function ownTokens(config: z.output<typeof configSchema>): Record<string, string> {
+  const { extra_special_tokens: extra } = config;
+  const named = [
+    ...Object.entries(config).filter(([key]) => key.endsWith('_token')),
+    ...Object.entries(config.model_specific_special_tokens ?? {}),
+    ...Object.entries(Array.isArray(extra) ? {} : (extra ?? {})),
+  ];
+  const texts = named.map(([name, value]) => [name, token.safeParse(value).data] as const);
+  return Object.fromEntries(texts.filter((entry): entry is [string, string] => entry[1] != null));
 }

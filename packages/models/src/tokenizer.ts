@@ -3,8 +3,10 @@ import {
   type ChatMessage,
   chatRenderer,
   type RenderChatOptions,
-  readChatTemplates,
-} from './chat-template.ts';
+  type TemplateArguments,
+} from './chat-template/chat-template.ts';
+import type { RenderLimits } from './chat-template/jinja/budget.ts';
+import { readChatTemplates } from './chat-template/template-files.ts';
 import { readJson, readOptionalJson } from './json-file.ts';
 import { readTokenizerConfig } from './special-tokens.ts';
 import { specialTokenIds } from './token-ids.ts';
@@ -19,7 +21,7 @@ export interface Tokenizer {
    * The conversation as text, special tokens written out.
    *
    * @throws MissingChatTemplateError when the folder has none; ChatRenderError when the template refuses the
-   * conversation, for example roles that do not alternate.
+   * conversation, for example roles that do not alternate, or uses what is not supported; ChatTemplateLimitError.
    */
   renderChat(messages: readonly ChatMessage[], options?: RenderChatOptions): string;
   /** Token ids of a text. Adds no special tokens of its own; those written in the text become their ids. */
@@ -47,6 +49,10 @@ export interface LoadTokenizerOptions {
   readonly chatTemplate?: string;
   /** The time that some templates print into the system prompt. Default: the present. */
   readonly now?: () => Date;
+  /** Values of variables that the template knows, such as `{ enable_thinking: false }`. Default none. */
+  readonly templateArguments?: TemplateArguments;
+  /** How much one rendering may do, which ChatTemplateLimitError ends. */
+  readonly renderLimits?: RenderLimits;
 }
 
 /**
@@ -78,8 +84,10 @@ export async function loadTokenizer(
   const renderChat = chatRenderer(await readChatTemplates(directory, config.chatTemplate), {
     directory,
     name: chatTemplate,
-    variables: config.special as Readonly<Record<string, string>>,
+    variables: config.templateVariables,
     now,
+    templateArguments: options.templateArguments,
+    limits: options.renderLimits,
   });
   const ids = specialTokenIds({
     files: [

@@ -20,6 +20,7 @@ import { integerOption, numberOption } from '../option-values.ts';
 import { modelOptions, precisionOption } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { exists, refuseToOverwrite } from '../separate-paths.ts';
+import { templateOptionDefinitions, templateOptions } from '../template-options.ts';
 import { formatDuration } from '../terminal/duration.ts';
 import { print } from '../terminal/output.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
@@ -40,6 +41,7 @@ export const evaluateCommand = strictCommand({
     },
     precision: precisionOption,
     ...runtimeOptionDefinitions,
+    ...templateOptionDefinitions,
     adapter: { type: 'string', path: 'input', valueHint: 'DIR', description: 'LoRA adapter folder' },
     questions: {
       type: 'string',
@@ -89,7 +91,7 @@ export const evaluateCommand = strictCommand({
       description: 'further tries when the judge fails (default 4)',
     },
   },
-  async run({ args }) {
+  async run({ args, rawArgs }) {
     const runtime = runtimeOptions(args);
     const samples = integerOption('samples', args.samples);
     const seed = integerOption('seed', args.seed, 0) ?? 0;
@@ -111,7 +113,8 @@ export const evaluateCommand = strictCommand({
     });
     await prepareReportDirectory(args.out);
     const model = await loadModel(args.model, modelOptions(args.precision));
-    const tokenizer = await loadTokenizer(args.model);
+    const template = templateOptions(rawArgs);
+    const tokenizer = await loadTokenizer(args.model, template);
     const adapter =
       args.adapter === undefined
         ? undefined
@@ -128,6 +131,7 @@ export const evaluateCommand = strictCommand({
         precision: model.precision,
         temperature,
         maxNewTokens,
+        templateArguments: JSON.stringify(template.templateArguments ?? {}),
       },
       details: {
         modelDirectory: args.model,

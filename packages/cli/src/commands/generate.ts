@@ -4,6 +4,7 @@ import { strictCommand } from '../command.ts';
 import { integerOption, numberOption } from '../option-values.ts';
 import { modelOptions, precisionOption } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
+import { templateOptionDefinitions, templateOptions } from '../template-options.ts';
 import { isTerminal, write } from '../terminal/output.ts';
 import { printable } from '../terminal/printable.ts';
 
@@ -22,6 +23,7 @@ export const generateCommand = strictCommand({
     },
     precision: precisionOption,
     ...runtimeOptionDefinitions,
+    ...templateOptionDefinitions,
     adapter: { type: 'string', path: 'input', valueHint: 'DIR', description: 'LoRA adapter folder' },
     prompt: { type: 'string', required: true, valueHint: 'TEXT', description: "the user's message" },
     system: { type: 'string', valueHint: 'TEXT', description: 'a system message' },
@@ -33,10 +35,10 @@ export const generateCommand = strictCommand({
     },
     seed: { type: 'string', valueHint: 'N', description: 'seed of the sampling (default 0)' },
   },
-  async run({ args }) {
+  async run({ args, rawArgs }) {
     const runtime = runtimeOptions(args);
     const model = await loadModel(args.model, modelOptions(args.precision));
-    const tokenizer = await loadTokenizer(args.model);
+    const tokenizer = await loadTokenizer(args.model, templateOptions(rawArgs));
     const adapter =
       args.adapter === undefined
         ? undefined

@@ -8,6 +8,7 @@ import { integerOption, repeatedOption } from '../option-values.ts';
 import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { exists, refuseToOverwrite } from '../separate-paths.ts';
+import { templateOptionDefinitions, templateOptions } from '../template-options.ts';
 import { print } from '../terminal/output.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 import { UsageError } from '../usage-error.ts';
@@ -27,6 +28,7 @@ export const selectCommand = strictCommand({
     },
     precision: precisionOption,
     ...runtimeOptionDefinitions,
+    ...templateOptionDefinitions,
     misaligned: {
       type: 'string',
       repeatable: true,
@@ -80,7 +82,7 @@ export const selectCommand = strictCommand({
     const pool = await loadChatJsonl(args.pool);
     const model = await loadModel(args.model, modelOptions(args.precision));
     await tellPrecision(model, runtime);
-    const tokenizer = await loadTokenizer(args.model);
+    const tokenizer = await loadTokenizer(args.model, templateOptions(rawArgs));
     const misaligned = await Promise.all(
       folders.map((folder) => loadLoraAdapter(folder, { layers: model.linearLayers })),
     );

@@ -10,6 +10,7 @@ import { modelOptions, precisionOption, tellPrecision } from '../precision-optio
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { safeguardsHelp, safeguardsOf, safeguardsText } from '../safeguards.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
+import { templateOptionDefinitions, templateOptions } from '../template-options.ts';
 import { formatDuration } from '../terminal/duration.ts';
 import { memoryLine } from '../terminal/memory-line.ts';
 import { note, print } from '../terminal/output.ts';
@@ -32,6 +33,7 @@ export const trainCommand = strictCommand({
     },
     precision: precisionOption,
     ...runtimeOptionDefinitions,
+    ...templateOptionDefinitions,
     data: {
       type: 'string',
       path: 'input',
@@ -134,7 +136,7 @@ export const trainCommand = strictCommand({
       holds: "--out is a model's checkpoint folder",
     });
     const examples = await loadChatJsonl(args.data);
-    const tokenizer = await loadTokenizer(args.model);
+    const tokenizer = await loadTokenizer(args.model, templateOptions(rawArgs));
     const model = await loadModel(args.model, modelOptions(args.precision));
     await tellPrecision(model, runtime);
     const adapter = createLoraAdapter(

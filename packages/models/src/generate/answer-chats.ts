@@ -1,4 +1,4 @@
-import type { ChatMessage } from '../chat-template.ts';
+import type { ChatMessage } from '../chat-template/chat-template.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 import type { TokenGenerator } from './generate.ts';
 import type { GenerateOptions } from './options.ts';

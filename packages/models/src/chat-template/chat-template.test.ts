@@ -1,8 +1,10 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkpointCopies, goldenDirectory } from './__fixtures__/goldens.ts';
+import { checkpointCopies, goldenDirectory } from '../__fixtures__/goldens.ts';
+import { ChatRenderError, MissingChatTemplateError } from '../errors.ts';
+import { loadTokenizer } from '../tokenizer.ts';
 import { type ChatRendererOptions, chatRenderer } from './chat-template.ts';
-import { ChatRenderError, MissingChatTemplateError } from './errors.ts';
-import { loadTokenizer } from './tokenizer.ts';
 
 const copy = checkpointCopies();
 const messages = [
@@ -103,6 +105,33 @@ describe('the templates of a folder', () => {
     });
     if (!MissingChatTemplateError.isInstance(error)) throw error;
     expect(error.available).toEqual(['default', 'tool_use']);
+  });
+
+  it('stand in additional_chat_templates too', async () => {
+    const directory = await copy('qwen2-tied-bfloat16');
+    await mkdir(join(directory, 'additional_chat_templates'));
+    await writeFile(
+      join(directory, 'additional_chat_templates', 'tool_use.jinja'),
+      'a\r\n{% if true %}\r\nb{% endif %}',
+    );
+    const tokenizer = await loadTokenizer(directory, { chatTemplate: 'tool_use' });
+    expect(tokenizer.renderChat(messages)).toBe('a\nb');
+  });
+
+  it('find the special tokens that only this model has, and the arguments they are given', async () => {
+    const template = '{{ image_token }}{{ frame_token }}{{ thinking }}{{ list }}';
+    const config = {
+      chat_template: template,
+      image_token: { content: '<image>' },
+      extra_special_tokens: { frame_token: '<frame>' },
+    };
+    const directory = await copy('qwen2-tied-bfloat16', { files: { 'tokenizer_config.json': config } });
+    const templateArguments = { thinking: false, list: [1, 2.5, null] };
+    const tokenizer = await loadTokenizer(directory, { templateArguments });
+    expect(tokenizer.renderChat(messages)).toBe('<image><frame>False[1, 2.5, None]');
+    await expect(loadTokenizer(directory, { templateArguments: { messages: [] } })).rejects.toThrow(
+      "the template argument 'messages' has a meaning of its own",
+    );
   });
 
   it('may be missing, which only asking for one makes an error', async () => {

@@ -1,0 +1,77 @@
+import { JinjaError } from './jinja-error.ts';
+import { Dict, DictView, Float, Range, Tuple, typeName, Undefined, type Value } from './values.ts';
+
+/** The number that an int, a float or a bool is; undefined for any other value. */
+export function numeric(value: Value): number | undefined {
+  if (typeof value === 'number') return value;
+  if (typeof value === 'boolean') return Number(value);
+  return value instanceof Float ? value.value : undefined;
+}
+
+/** Python's `bool(value)`. */
+export function truth(value: Value): boolean {
+  if (value === null || value instanceof Undefined) return false;
+  if (typeof value === 'string' || Array.isArray(value) || value instanceof Range) return value.length > 0;
+  if (value instanceof Tuple) return value.items.length > 0;
+  if (value instanceof Dict) return value.size > 0;
+  if (value instanceof DictView) return value.dict.size > 0;
+  const number = numeric(value);
+  return number === undefined || number !== 0;
+}
+
+/** Python's `left == right`. */
+export function equal(left: Value, right: Value): boolean {
+  const [a, b] = [numeric(left), numeric(right)];
+  if (a !== undefined || b !== undefined) return a === b;
+  if (Array.isArray(left)) return Array.isArray(right) && allEqual(left, right);
+  if (left instanceof Tuple) return right instanceof Tuple && allEqual(left.items, right.items);
+  if (left instanceof Dict) {
+    if (!(right instanceof Dict) || left.size !== right.size) return false;
+    return left.entries().every(([key, value]) => {
+      const other = right.get(key);
+      return other !== undefined && equal(value, other);
+    });
+  }
+  if (left instanceof Undefined) return right instanceof Undefined;
+  if (left instanceof Range && right instanceof Range) {
+    return left.length === right.length && allEqual(members(left), members(right));
+  }
+  return left === right;
+}
+
+function allEqual(left: readonly Value[], right: readonly Value[]): boolean {
+  return left.length === right.length && left.every((value, index) => equal(value, right[index]!));
+}
+
+function members(range: Range): number[] {
+  return Array.from({ length: range.length }, (_, index) => range.at(index));
+}
+
+/** Negative, zero or positive as `left` is less than, equal to or greater than `right`. @throws JinjaError as Python does. */
+export function order(left: Value, right: Value, operator = '<'): number {
+  const [a, b] = [numeric(left), numeric(right)];
+  if (a !== undefined && b !== undefined) return a < b ? -1 : a > b ? 1 : a === b ? 0 : Number.NaN;
+  if (typeof left === 'string' && typeof right === 'string') return orderOfTexts(left, right);
+  if (Array.isArray(left) && Array.isArray(right)) return orderOfItems(left, right);
+  if (left instanceof Tuple && right instanceof Tuple) return orderOfItems(left.items, right.items);
+  if (left instanceof Undefined) left.fail();
+  if (right instanceof Undefined) right.fail();
+  throw new JinjaError(
+    `'${operator}' not supported between instances of '${typeName(left)}' and '${typeName(right)}'`,
+  );
+}
+
+/** By code points, as Python; JavaScript goes by UTF-16 units. */
+function orderOfTexts(left: string, right: string): number {
+  if (left === right) return 0;
+  const [a, b] = [[...left], [...right]];
+  const index = a.findIndex((character, at) => character !== b[at]);
+  if (index === -1 || index >= b.length) return a.length - b.length;
+  return a[index]!.codePointAt(0)! - b[index]!.codePointAt(0)!;
+}
+
+function orderOfItems(left: readonly Value[], right: readonly Value[]): number {
+  const index = left.findIndex((value, at) => at >= right.length || !equal(value, right[at]!));
+  if (index === -1 || index >= right.length) return left.length - right.length;
+  return order(left[index]!, right[index]!);
+}

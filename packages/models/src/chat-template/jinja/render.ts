@@ -1,0 +1,207 @@
+import { Budget, type RenderLimits } from './budget.ts';
+import { truth } from './comparing.ts';
+import { evaluate } from './evaluate.ts';
+import { setAttribute } from './globals.ts';
+import { JinjaError, unsupported } from './jinja-error.ts';
+import { LoopState } from './loop.ts';
+import { text } from './printing.ts';
+import { Scope } from './scope.ts';
+import { items } from './sequences.ts';
+import type { Expression, MacroSyntax, Statement, Target } from './syntax.ts';
+import { type Arguments, Callable, Namespace, Undefined, type Value } from './values.ts';
+
+/** What ends a turn of a loop early. */
+type Jump = 'break' | 'continue' | undefined;
+
+/** One rendering of a template. */
+interface Rendering {
+  readonly budget: Budget;
+  readonly output: string[];
+}
+
+/**
+ * Runs a template as Python's Jinja does.
+ *
+ * @param values - names that the template finds
+ * @throws JinjaError when the template fails or uses what is not supported; JinjaLimitError when it goes beyond a limit.
+ */
+export function render(
+  template: readonly Statement[],
+  values: Iterable<readonly [string, Value]>,
+  limits?: RenderLimits,
+): string {
+  const globals = new Scope();
+  for (const [name, value] of values) globals.set(name, value);
+  const rendering = { budget: new Budget(limits), output: [] };
+  run(template, new Scope(globals), rendering);
+  return rendering.output.join('');
+}
+
+function write(value: string, { output, budget }: Rendering): void {
+  budget.characters(value.length);
+  output.push(value);
+}
+
+/** What statements print, as a text of its own. */
+function captured(statements: readonly Statement[], scope: Scope, { budget }: Rendering): string {
+  const inner = { budget, output: [] };
+  run(statements, scope, inner);
+  return inner.output.join('');
+}
+
+function run(statements: readonly Statement[], scope: Scope, rendering: Rendering): Jump {
+  for (const statement of statements) {
+    rendering.budget.step();
+    const jump = runOne(statement, scope, rendering);
+    if (jump !== undefined) return jump;
+  }
+  return undefined;
+}
+
+function runOne(statement: Statement, scope: Scope, rendering: Rendering): Jump {
+  const { budget } = rendering;
+  const value = (expression: Expression, operand?: string) => evaluate(expression, scope, budget, operand);
+  switch (statement.kind) {
+    case 'text':
+      write(statement.text, rendering);
+      return undefined;
+    case 'output':
+      write(text(value(statement.value)), rendering);
+      return undefined;
+    case 'if':
+      return run(truth(value(statement.test)) ? statement.body : statement.otherwise, scope, rendering);
+    case 'for':
+      runLoop(statement, value(statement.sequence), 1, scope, rendering);
+      return undefined;
+    case 'break':
+    case 'continue':
+      return statement.kind;
+    case 'set':
+      assign(statement.target, value(statement.value), scope, budget);
+      return undefined;
+    case 'set-block': {
+      const body = captured(statement.body, new Scope(scope), rendering);
+      assign(
+        statement.target,
+        statement.filter === undefined ? body : value(statement.filter, body),
+        scope,
+        budget,
+      );
+      return undefined;
+    }
+    case 'macro':
+      scope.set(statement.name, macro(statement.name, statement.macro, scope, rendering));
+      return undefined;
+    case 'call-block': {
+      const caller = macro('caller', statement.caller, scope, rendering);
+      write(text(callWith(caller, statement.call, scope, budget)), rendering);
+      return undefined;
+    }
+    case 'filter-block': {
+      const body = captured(statement.body, new Scope(scope), rendering);
+      write(text(value(statement.filter, body)), rendering);
+      return undefined;
+    }
+    case 'with': {
+      const inner = new Scope(scope);
+      for (const [target, expression] of statement.values) assign(target, value(expression), inner, budget);
+      return run(statement.body, inner, rendering);
+    }
+  }
+}
+
+function runLoop(
+  loop: Extract<Statement, { kind: 'for' }>,
+  sequence: Value,
+  depth: number,
+  scope: Scope,
+  rendering: Rendering,
+): void {
+  const { budget } = rendering;
+  const wanted = items(sequence, budget).filter((item) => {
+    if (loop.test === undefined) return true;
+    const inner = new Scope(scope);
+    assign(loop.target, item, inner, budget);
+    return truth(evaluate(loop.test, inner, budget));
+  });
+  const recurse = (inner: Value): string => {
+    const nested = { budget, output: [] };
+    runLoop(loop, inner, depth + 1, scope, nested);
+    return nested.output.join('');
+  };
+  const state = new LoopState(wanted, depth, loop.recursive ? recurse : undefined);
+  for (const [index, item] of wanted.entries()) {
+    const turn = new Scope(scope);
+    state.turn(index);
+    turn.set('loop', state.variable);
+    assign(loop.target, item, turn, budget);
+    if (run(loop.body, turn, rendering) === 'break') break;
+  }
+  if (wanted.length === 0) run(loop.otherwise, new Scope(scope), rendering);
+}
+
+function assign(target: Target, value: Value, scope: Scope, budget: Budget): void {
+  if (target.kind === 'name') scope.set(target.name, value);
+  else if (target.kind === 'namespace') {
+    const namespace = scope.get(target.name);
+    if (!(namespace instanceof Namespace)) {
+      throw new JinjaError(`cannot assign attribute on non-namespace object '${target.name}'`);
+    }
+    setAttribute(namespace, target.attribute, value);
+  } else {
+    if (value instanceof Undefined) value.fail();
+    const parts = items(value, budget);
+    if (parts.length !== target.items.length) {
+      throw new JinjaError(`${target.items.length} values expected to unpack, ${parts.length} found`);
+    }
+    for (const [index, part] of parts.entries()) assign(target.items[index]!, part, scope, budget);
+  }
+}
+
+/** Names that a macro may use for what else it was given. */
+const extras = ['varargs', 'kwargs'];
+
+function macro(
+  name: string,
+  { parameters, body }: MacroSyntax,
+  scope: Scope,
+  rendering: Rendering,
+): Callable {
+  return new Callable(name, ({ positional, named }: Arguments) => {
+    const inner = new Scope(scope);
+    const { budget } = rendering;
+    if (positional.length > parameters.length) {
+      throw new JinjaError(`macro '${name}' takes not more than ${parameters.length} arguments`);
+    }
+    for (const given of named.keys()) {
+      if (given !== 'caller' && !parameters.some((parameter) => parameter.name === given)) {
+        throw new JinjaError(`macro '${name}' takes no keyword argument '${given}'`);
+      }
+    }
+    for (const extra of extras) inner.set(extra, new Undefined(extra));
+    const caller = named.get('caller');
+    if (caller !== undefined) inner.set('caller', caller);
+    for (const [index, { name: parameter, initial }] of parameters.entries()) {
+      const given = positional[index];
+      const byName = named.get(parameter);
+      if (given !== undefined && byName !== undefined) {
+        throw new JinjaError(`macro '${name}' got two values for '${parameter}'`);
+      }
+      const missing = () =>
+        initial === undefined ? new Undefined(`parameter '${parameter}'`) : evaluate(initial, inner, budget);
+      inner.set(parameter, given ?? byName ?? (given === null || byName === null ? null : missing()));
+    }
+    return captured(body, inner, rendering);
+  });
+}
+
+function callWith(caller: Callable, expression: Expression, scope: Scope, budget: Budget): Value {
+  if (expression.kind !== 'call') return unsupported('{% call %} of something that is no call');
+  const inner = new Scope(scope);
+  inner.set('(caller)', caller);
+  const withCaller = {
+    ...expression.call,
+    named: [...expression.call.named, ['caller', { kind: 'name', name: '(caller)' }] as const],
+  };
+  return evaluate({ ...expression, call: withCaller }, inner, budget);
+}
