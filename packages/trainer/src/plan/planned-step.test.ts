@@ -46,13 +46,13 @@ describe('training', () => {
   });
 
   it('is whole by default for a small model', async () => {
-    const { events, ...options } = await setUp();
+    const { events, adapter: _, ...options } = await setUp();
     await train({ ...options, steps: 1 });
     expect(events[0]).toMatchObject({ type: 'start', memory: 'whole' });
   });
 
   it('tells the numbers of its plan at the start', async () => {
-    const { events, ...options } = await setUp();
+    const { events, adapter: _, ...options } = await setUp();
     const memoryLimit = process.memoryUsage.rss() + 4e9;
     await train({ ...options, steps: 1, memory: 'layered', memoryLimit });
     const [start] = events;
@@ -76,7 +76,7 @@ describe('training', () => {
   });
 
   it('does not start when memory does not suffice', async () => {
-    const { events, ...options } = await setUp();
+    const { events, adapter: _, ...options } = await setUp();
     await expect(train({ ...options, steps: 1, memoryLimit: 1e6 })).rejects.toSatisfy(
       InsufficientMemoryError.isInstance,
     );
