@@ -20,6 +20,8 @@ const folderOfTemplates = 'additional_chat_templates';
 /**
  * SHA-256 of each file that is there, by its name, and of the options that a tokenizer was loaded with. Functions among
  * these, such as the clock, do not count.
+ *
+ * @throws FileReadError of the tensor package for a link that leads out of the folder, or something that is no file.
  */
 export async function tokenizerIdentity(
   directory: string,
@@ -28,7 +30,9 @@ export async function tokenizerIdentity(
   const templates = await readdir(join(directory, folderOfTemplates)).catch(() => []);
   const names = [...files, ...templates.sort().map((name) => join(folderOfTemplates, name))];
   const digests = await Promise.all(
-    names.map(async (name) => [name, await fileDigest(join(directory, name))] as const),
+    names.map(
+      async (name) => [name, await fileDigest(join(directory, name), { folder: directory })] as const,
+    ),
   );
   return {
     ...Object.fromEntries(digests.filter((entry): entry is [string, string] => entry[1] !== undefined)),

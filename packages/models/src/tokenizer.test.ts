@@ -1,4 +1,4 @@
-import { truncate, writeFile } from 'node:fs/promises';
+import { symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -272,5 +272,14 @@ describe('loadTokenizer refuses', () => {
     const directory = await copy('llama-untied-float32', {});
     await truncate(join(directory, 'tokenizer.json'), 2 ** 28);
     await expect(loadTokenizer(directory)).rejects.toThrow(ModelFileError);
+  });
+});
+
+describe("a stranger's folder", () => {
+  it('gives no file from elsewhere, not even for its digest', async () => {
+    const directory = await copy('llama-untied-float16', { without: ['generation_config.json'] });
+    const other = await copy('llama-untied-float16');
+    await symlink(join(other, 'config.json'), join(directory, 'added_tokens.json'));
+    await expect(loadTokenizer(directory)).rejects.toThrow(/added_tokens\.json.*link/s);
   });
 });

@@ -22,8 +22,8 @@ export {
 export { bytesPerElement, type DataType } from './dtype.ts';
 export { type EagerValue, eagerGradient } from './eager-gradient.ts';
 export * from './errors.ts';
-export { fileDigest } from './file-digest.ts';
 export { FileReadError, type FileReadProblem } from './files/errors.ts';
+export { fileDigest } from './files/file-digest.ts';
 export { folderMistake } from './files/folder-kind.ts';
 export type { OpenFileOptions } from './files/open-file.ts';
 export { printable, printableMessage, someNames } from './files/printable.ts';
