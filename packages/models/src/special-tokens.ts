@@ -78,10 +78,16 @@ export async function readTokenizerConfig(directory: string): Promise<TokenizerC
 function ownTokens(config: z.output<typeof configSchema>): Record<string, string> {
   const { extra_special_tokens: extra } = config;
   const named = [
-    ...Object.entries(config).filter(([key]) => key.endsWith('_token')),
+    ...Object.entries(config).filter(([key, value]) => key.endsWith('_token') && isToken(value)),
     ...Object.entries(config.model_specific_special_tokens ?? {}),
     ...Object.entries(Array.isArray(extra) ? {} : (extra ?? {})),
   ];
   const texts = named.map(([name, value]) => [name, token.safeParse(value).data] as const);
   return Object.fromEntries(texts.filter((entry): entry is [string, string] => entry[1] != null));
+}
+
+/** Transformers takes an object under a name of the model's own for a token only where it says that it is one. */
+function isToken(value: unknown): boolean {
+  if (typeof value === 'string') return true;
+  return typeof value === 'object' && value !== null && '__type' in value && value.__type === 'AddedToken';
 }

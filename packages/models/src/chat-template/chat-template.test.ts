@@ -119,10 +119,11 @@ describe('the templates of a folder', () => {
   });
 
   it('find the special tokens that only this model has, and the arguments they are given', async () => {
-    const template = '{{ image_token }}{{ frame_token }}{{ thinking }}{{ list }}';
+    const template = '{{ image_token }}{{ video_token }}{{ frame_token }}{{ thinking }}{{ list }}';
     const config = {
       chat_template: template,
-      image_token: { content: '<image>' },
+      image_token: { __type: 'AddedToken', content: '<image>' },
+      video_token: { content: '<video>' },
       extra_special_tokens: { frame_token: '<frame>' },
     };
     const directory = await copy('qwen2-tied-bfloat16', { files: { 'tokenizer_config.json': config } });

@@ -4,10 +4,11 @@ import { globalValues } from './jinja/globals.ts';
 import { JinjaLimitError } from './jinja/jinja-error.ts';
 import { parseTemplate } from './jinja/parse-template.ts';
 import { render } from './jinja/render.ts';
-import type { Statement } from './jinja/syntax.ts';
+import type { Template } from './jinja/syntax.ts';
 import { fromPlain, type Value } from './jinja/values.ts';
 import { formatTime } from './strftime.ts';
 import type { ChatTemplates } from './template-files.ts';
+import { templateMessages } from './template-messages.ts';
 
 /** One message of a conversation. */
 export interface ChatMessage {
@@ -66,7 +67,7 @@ export function chatRenderer(
       throw new MissingChatTemplateError(directory, name, [...templates.keys()]);
     };
   }
-  let program: readonly Statement[] | undefined;
+  let program: Template | undefined;
   let fixed: readonly (readonly [string, Value])[] | undefined;
   return (messages, { addGenerationPrompt = false } = {}) => {
     try {
@@ -75,11 +76,17 @@ export function chatRenderer(
         ...globalValues((format) => formatTime(now(), format)),
         ...plainEntries({ tools: null, documents: null, ...variables, ...templateArguments }),
       ];
-      const own = plainEntries({ messages, add_generation_prompt: addGenerationPrompt });
+      const own = plainEntries({
+        messages: templateMessages(messages),
+        add_generation_prompt: addGenerationPrompt,
+      });
       return render(program, [...fixed, ...own], limits);
     } catch (cause) {
       if (cause instanceof JinjaLimitError)
         throw new ChatTemplateLimitError(directory, cause.limit, { cause });
+      // Values inside each other, deeper than JavaScript's stack.
+      if (cause instanceof RangeError && /call stack/.test(cause.message))
+        throw new ChatTemplateLimitError(directory, 'nesting', { cause });
       throw new ChatRenderError(directory, (cause as Error).message, { cause });
     }
   };

@@ -13,13 +13,18 @@ const conformance = new URL('../../../../conformance/', import.meta.url);
 const read = (file: string) => JSON.parse(readFileSync(new URL(file, conformance), 'utf8'));
 const goldenFile = new URL('goldens/templates.json', conformance);
 
+/** What the traps are rendered with. */
+const trapInput = {
+  messages: conversations(1, 0)[0]!,
+  arguments: { enable_thinking: false, number: 3, real: 1.5 },
+};
+
 /** One trap each, then templates in the manner of model families, then templates from a generator. */
 function allCases(generated: number, seed: number): TemplateCase[] {
-  const first = {
-    messages: conversations(1, 0)[0]!,
-    arguments: { enable_thinking: false, number: 3, real: 1.5 },
-  };
-  const snippets = (read('templates/snippets.json') as string[]).map((template) => ({ template, ...first }));
+  const snippets = (read('templates/snippets.json') as string[]).map((template) => ({
+    template,
+    ...trapInput,
+  }));
   const tokens = { bos_token: '<s>', eos_token: '</s>' };
   const families = Object.values(read('templates/families.json') as Record<string, string>).flatMap(
     (template) =>
@@ -49,15 +54,13 @@ function ours({ template, messages, arguments: templateArguments }: TemplateCase
 
 /** Cases that render otherwise than in Python: silent differences. What we refuse is told apart by its error. */
 function differences(cases: readonly TemplateCase[], python: readonly Answer[]) {
-  const counts = { equal: 0, refusedByBoth: 0, refusedByUs: 0, refusedByPython: 0 };
+  const counts = { equal: 0, refusedByBoth: 0, refusedByUs: 0 };
   const different: { template: string; ours: string; python: string }[] = [];
   for (const [index, one] of cases.entries()) {
     const [mine, theirs] = [ours(one), python[index]!];
     if ('error' in mine) counts['error' in theirs ? 'refusedByBoth' : 'refusedByUs']++;
-    // A filter that there is not fails in Python before it is reached.
-    else if ('error' in theirs) counts.refusedByPython++;
-    else if (mine.text === theirs.text) counts.equal++;
-    else different.push({ template: one.template, ours: mine.text, python: theirs.text });
+    else if ('text' in theirs && mine.text === theirs.text) counts.equal++;
+    else different.push({ template: one.template, ours: mine.text, python: JSON.stringify(theirs) });
   }
   return { counts, different };
 }
@@ -73,12 +76,13 @@ async function askPython(cases: readonly TemplateCase[]): Promise<Answer[]> {
 
 describe('chat templates against Python', () => {
   it('render to the committed texts', () => {
-    const goldens = read('goldens/templates.json') as (TemplateCase & Answer)[];
+    const written = read('goldens/templates.json') as (TemplateCase & Answer)[];
+    const goldens = written.map((one) => ({ ...trapInput, ...one }));
     const { counts, different } = differences(goldens, goldens);
     expect(different).toEqual([]);
     expect(counts.equal).toBeGreaterThan(200);
-    expect(counts.refusedByUs).toBeLessThan(10);
-    expect(counts.refusedByPython).toBe(0);
+    // The traps hold everything that is refused by name.
+    expect(counts.refusedByUs).toBeLessThan(60);
   });
 
   it.skipIf(!canAsk)('render as transformers renders them now (skipped without it)', async () => {
@@ -87,14 +91,17 @@ describe('chat templates against Python', () => {
     const { counts, different } = differences(cases, python);
     console.log(`${cases.length} templates against Python:`, counts);
     expect(different).toEqual([]);
-    expect(counts.refusedByUs).toBeLessThan(cases.length / 50);
-    expect(counts.refusedByPython).toBeLessThan(5);
+    expect(counts.refusedByUs).toBeLessThan(cases.length / 20);
   });
 
   it.runIf(process.env.UPDATE_GOLDENS === '1')('are written down with what Python gives', async () => {
     const cases = allCases(0, 1);
     const python = await askPython(cases);
-    const lines = cases.map((one, index) => JSON.stringify({ ...one, ...python[index]! }));
+    const lines = cases.map((one, index) => {
+      const { template, ...input } = one;
+      const own = input.messages === trapInput.messages ? {} : input;
+      return JSON.stringify({ template, ...own, ...python[index]! });
+    });
     writeFileSync(goldenFile, `[\n${lines.join(',\n')}\n]\n`);
   });
 });

@@ -14,6 +14,12 @@ function failure(template: string, limits?: RenderLimits): unknown {
   }
 }
 
+/** A namespace whose field holds its last value in a new one, round after round. */
+function doubled(field: string, next = `[n.${field}, n.${field}]`, first = '[0]', rounds = 60): string {
+  const start = `{% if n is not defined %}{% set n = namespace() %}{% endif %}{% set n.${field} = ${first} %}`;
+  return `${start}{% for i in range(${rounds}) %}{% set n.${field} = ${next} %}{% endfor %}`;
+}
+
 // Each of these would work for hours or take all memory without a limit.
 describe('a template that would never end is stopped', () => {
   it.each([
@@ -38,6 +44,22 @@ describe('a template that would never end is stopped', () => {
     [
       'macros that branch',
       '{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}',
+      'steps',
+    ],
+    ['a printed list that holds another twice, and so on', `${doubled('x')}{{ n.x }}`, 'steps'],
+    ['a printed dict', `${doubled('x', "{'a': n.x, 'b': n.x}")}{{ n.x | string | length }}`, 'steps'],
+    ['comparing such lists', `${doubled('x')}${doubled('y')}{{ n.x == n.y }}`, 'steps'],
+    ['ordering them', `${doubled('x')}${doubled('y')}{{ [n.x, n.y] | sort | length }}`, 'steps'],
+    ['a doubling tuple', doubled('x', 'n.x + n.x', '(0,)'), 'steps'],
+    ['values inside each other', `${doubled('x', '[n.x]', '0', 90_000)}{{ n.x }}`, 'nesting'],
+    [
+      'looking through a long text again and again',
+      "{% set t = 'x' * 8000000 %}{% for i in range(90000) %}{% if 'y' in t %}{% endif %}{% endfor %}",
+      'steps',
+    ],
+    [
+      'stripping one',
+      "{% set t = 'x' * 8000000 %}{% for i in range(90000) %}{% set u = t.strip() %}{% endfor %}",
       'steps',
     ],
     ['deep indents', "{{ ([[[[messages]]]] | tojson(indent=('x' * 60000000))) }}", 'characters'],
@@ -98,6 +120,6 @@ describe('what is not supported is refused by name', () => {
   it('what changes a value, as the sandbox has it', () => {
     const error = failure('{{ messages.append(1) }}');
     if (!ChatRenderError.isInstance(error)) throw error;
-    expect(error.reason).toContain("'append' would change a value");
+    expect(error.reason).toContain("'append', which would change a value, is undefined");
   });
 });

@@ -9,25 +9,24 @@ export type ChatTemplates = ReadonlyMap<string, string>;
 const furtherTemplates = 'additional_chat_templates';
 
 /**
- * The chat templates of a folder, as transformers finds them: `chat_template` of tokenizer_config.json (a text, or a list
- * of `{ name, template }`), and before these `chat_template.jinja` and `additional_chat_templates/<name>.jinja`.
+ * The chat templates of a folder, as transformers finds them: `chat_template.jinja` and
+ * `additional_chat_templates/<name>.jinja`; where there is none of these, `chat_template` of tokenizer_config.json, a text or
+ * a list of `{ name, template }`.
  */
 export async function readChatTemplates(
   directory: string,
   configured: string | readonly { readonly name: string; readonly template: string }[] | null | undefined,
 ): Promise<ChatTemplates> {
-  const templates = new Map(
-    typeof configured === 'string'
-      ? [['default', configured] as const]
-      : (configured ?? []).map(({ name, template }) => [name, template] as const),
-  );
+  const templates = new Map<string, string>();
   const main = await readOptionalText(join(directory, 'chat_template.jinja'));
   if (main !== undefined) templates.set('default', main);
   for (const name of await templateNames(join(directory, furtherTemplates))) {
     const text = await readOptionalText(join(directory, furtherTemplates, `${name}.jinja`), directory);
     if (text !== undefined) templates.set(name, text);
   }
-  return templates;
+  if (templates.size > 0) return templates;
+  if (typeof configured === 'string') return new Map([['default', configured]]);
+  return new Map((configured ?? []).map(({ name, template }) => [name, template]));
 }
 
 async function templateNames(directory: string): Promise<string[]> {

@@ -22,7 +22,10 @@ export function arithmetic(operator: Arithmetic, left: Value, right: Value, budg
       budget.step(left.length + right.length);
       return [...left, ...right];
     }
-    if (left instanceof Tuple && right instanceof Tuple) return new Tuple([...left.items, ...right.items]);
+    if (left instanceof Tuple && right instanceof Tuple) {
+      budget.step(left.items.length + right.items.length);
+      return new Tuple([...left.items, ...right.items]);
+    }
   }
   if (operator === '*') {
     if (b !== undefined && !(right instanceof Float)) return repeated(left, b, budget);
@@ -50,8 +53,19 @@ function repeated(value: Value, times: number, budget: Budget): Value {
 function integers(operator: Arithmetic, a: number, b: number): Value {
   if (b === 0 && ['/', '//', '%'].includes(operator)) throw new JinjaError('division by zero');
   if (operator === '/') return new Float(a / b);
-  if (operator === '**' && b < 0) return new Float(a ** b);
+  if (operator === '**') return power(a, b);
+  if (operator === '//') return integer((a - modulo(a, b)) / b);
   return integer(floats(operator, a, b));
+}
+
+/** Exact, as Python's; JavaScript's own operator may be off by a digit. */
+function power(base: number, exponent: number): number {
+  if (exponent < 0) unsupported('negative powers');
+  if (Math.abs(base) <= 1)
+    return exponent === 0 || base === 1 || (base !== 0 && exponent % 2 === 0) ? 1 : base;
+  return exponent > 53
+    ? unsupported('integers beyond 2^53')
+    : integer(Number(BigInt(base) ** BigInt(exponent)));
 }
 
 /** @throws JinjaError beyond 2^53: Python's ints go on, JavaScript's numbers are no longer exact. */
@@ -70,12 +84,21 @@ function floats(operator: Arithmetic, a: number, b: number): number {
     case '*':
       return a * b;
     case '**':
-      return a ** b;
+      return unsupported('powers of floats');
     default:
       if (b === 0) throw new JinjaError('division by zero');
       if (operator === '/') return a / b;
-      return operator === '//' ? Math.floor(a / b) : modulo(a, b);
+      return operator === '//' ? floorDivision(a, b) : modulo(a, b);
   }
+}
+
+/** As Python computes it, from the remainder: `1 // 0.1` is 9, though `1 / 0.1` rounds to 10. */
+function floorDivision(a: number, b: number): number {
+  const remainder = a % b;
+  const quotient = (a - remainder) / b - (remainder !== 0 && remainder < 0 !== b < 0 ? 1 : 0);
+  if (quotient === 0) return a / b < 0 || Object.is(a / b, -0) ? -0 : 0;
+  const floor = Math.floor(quotient);
+  return quotient - floor > 0.5 ? floor + 1 : floor;
 }
 
 /** The remainder with the sign of the divisor. */

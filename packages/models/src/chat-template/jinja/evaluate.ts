@@ -11,7 +11,17 @@ import type { Scope } from './scope.ts';
 import { contains, items, slice } from './sequences.ts';
 import type { CallArguments, Comparison, Expression } from './syntax.ts';
 import { runTest } from './tests.ts';
-import { type Arguments, Callable, Dict, Float, Namespace, Tuple, Undefined, type Value } from './values.ts';
+import {
+  type Arguments,
+  Callable,
+  Dict,
+  Float,
+  Namespace,
+  Tuple,
+  typeName,
+  Undefined,
+  type Value,
+} from './values.ts';
 
 /** The value of an expression. `operand` is the text of a filter block. @throws JinjaError */
 export function evaluate(expression: Expression, scope: Scope, budget: Budget, operand?: string): Value {
@@ -64,7 +74,7 @@ export function evaluate(expression: Expression, scope: Scope, budget: Budget, o
     case 'compare':
       return compare(expression, of, budget);
     case 'concatenate': {
-      const parts = expression.parts.map((part) => text(of(part)));
+      const parts = expression.parts.map((part) => text(of(part), budget));
       budget.characters(parts.reduce((sum, part) => sum + part.length, 0));
       return parts.join('');
     }
@@ -101,7 +111,7 @@ export function call(callee: Value, args: Arguments, budget: Budget): Value {
   const found = callee instanceof Namespace ? callee.attributes.get(recursion) : callee;
   if (found instanceof Callable) return budget.call(() => found.call(args));
   if (callee instanceof Undefined) callee.fail();
-  throw new JinjaError(`${text(callee).slice(0, 40)} cannot be called`);
+  throw new JinjaError(`'${typeName(callee)}' object cannot be called`);
 }
 
 function signed(operator: '-' | '+', value: Value): Value {
@@ -129,20 +139,20 @@ function compare(
 function holds(operator: Comparison, left: Value, right: Value, budget: Budget): boolean {
   switch (operator) {
     case '==':
-      return equal(left, right);
+      return equal(left, right, budget);
     case '!=':
-      return !equal(left, right);
+      return !equal(left, right, budget);
     case 'in':
       return contains(right, left, budget);
     case 'not in':
       return !contains(right, left, budget);
     case '<':
-      return order(left, right, operator) < 0;
+      return order(left, right, budget, operator) < 0;
     case '<=':
-      return order(left, right, operator) <= 0;
+      return order(left, right, budget, operator) <= 0;
     case '>':
-      return order(left, right, operator) > 0;
+      return order(left, right, budget, operator) > 0;
     case '>=':
-      return order(left, right, operator) >= 0;
+      return order(left, right, budget, operator) >= 0;
   }
 }

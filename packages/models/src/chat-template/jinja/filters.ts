@@ -44,11 +44,12 @@ function sortedBy(
   values: readonly Value[],
   key: (value: Value) => Value,
   reverse: Value | undefined,
+  budget: Budget,
 ): Value[] {
   const direction = truth(reverse ?? false) ? -1 : 1;
   return values
     .map((value) => [key(value), value] as const)
-    .sort(([left], [right]) => direction * order(left, right))
+    .sort(([left], [right]) => direction * order(left, right, budget))
     .map(([, value]) => value);
 }
 
@@ -57,17 +58,17 @@ function sort(value: Value, args: Arguments, budget: Budget): Value {
   const path = given.attribute ?? null;
   if (typeof path === 'string' && path.includes(',')) unsupported('sort by several attributes');
   const key = (one: Value) => folded(path === null ? one : lookedUp(one, path, budget), given.case_sensitive);
-  return sortedBy(items(value, budget), key, given.reverse);
+  return sortedBy(items(value, budget), key, given.reverse, budget);
 }
 
-function dictsort(value: Value, args: Arguments): Value {
+function dictsort(value: Value, args: Arguments, budget: Budget): Value {
   const given = byName('dictsort', args, ['case_sensitive', 'by', 'reverse']);
   if (!(value instanceof Dict)) throw new JinjaError('dictsort needs a dict');
   const by = given.by ?? 'key';
   if (by !== 'key' && by !== 'value') throw new JinjaError("dictsort sorts by 'key' or 'value'");
   const pairs = new DictView('items', value).items() as Tuple[];
   const key = (pair: Value) => folded((pair as Tuple).items[by === 'key' ? 0 : 1]!, given.case_sensitive);
-  return sortedBy(pairs, key, given.reverse);
+  return sortedBy(pairs, key, given.reverse, budget);
 }
 
 function extreme(which: 'min' | 'max'): Filter {
@@ -78,7 +79,7 @@ function extreme(which: 'min' | 'max'): Filter {
     const all = items(value, budget);
     if (all.length === 0) return new Undefined('the extreme of an empty sequence');
     const better = (left: Value, right: Value) => {
-      const found = order(key(left), key(right));
+      const found = order(key(left), key(right), budget);
       return which === 'min' ? found < 0 : found > 0;
     };
     return all.reduce((best, one) => (better(one, best) ? one : best));
@@ -143,8 +144,10 @@ function selection(keep: boolean, byAttribute: boolean): Filter {
 function join(value: Value, args: Arguments, budget: Budget): string {
   const given = byName('join', args, ['d', 'attribute']);
   const path = given.attribute ?? null;
-  const parts = items(value, budget).map((one) => text(path === null ? one : lookedUp(one, path, budget)));
-  const separator = given.d === undefined ? '' : text(given.d);
+  const parts = items(value, budget).map((one) =>
+    text(path === null ? one : lookedUp(one, path, budget), budget),
+  );
+  const separator = given.d === undefined ? '' : text(given.d, budget);
   budget.characters(parts.reduce((sum, part) => sum + part.length + separator.length, 0));
   return parts.join(separator);
 }
@@ -155,7 +158,7 @@ function indent(value: Value, args: Arguments, budget: Budget): string {
   const space =
     typeof width === 'string' ? width : ' '.repeat(Math.min(1000, integerArgument('width', width)));
   const lines = splitLines(`${textArgument('what is indented', value)}\n`);
-  budget.characters(text(value).length + lines.length * (space.length + 1));
+  budget.characters(text(value, budget).length + lines.length * (space.length + 1));
   const blank = truth(given.blank ?? false);
   const indented = lines.map((line, index) => (index > 0 && (blank || line !== '') ? space + line : line));
   return (truth(given.first ?? false) ? space : '') + indented.join('\n');
@@ -164,8 +167,8 @@ function indent(value: Value, args: Arguments, budget: Budget): string {
 /** What stands before a word, to the filter `title`. */
 const wordStarts = new RegExp(`((?:[-({[<]|${whitespace})+)`);
 
-function title(value: Value): string {
-  return text(value)
+function title(value: Value, budget: Budget): string {
+  return text(value, budget)
     .split(wordStarts)
     .map((part) => {
       const [first = '', ...rest] = part;
@@ -237,7 +240,11 @@ function sum(value: Value, args: Arguments, budget: Budget): Value {
   const given = byName('sum', args, ['attribute', 'start']);
   return items(value, budget)
     .map((one) => (given.attribute == null ? one : lookedUp(one, given.attribute, budget)))
-    .reduce<Value>((total, one) => arithmetic('+', total, one, budget), given.start ?? 0);
+    .reduce<Value>((total, one) => {
+      // Newer Pythons add floats up with less error than older ones.
+      if (one instanceof Float) unsupported('the sum of floats');
+      return arithmetic('+', total, one, budget);
+    }, given.start ?? 0);
 }
 
 function otherwise(value: Value, args: Arguments): Value {
@@ -256,10 +263,14 @@ const ofText =
   (change: (value: string) => string): Filter =>
   (value, args, budget) => {
     byName('the filter', args, []);
-    const given = text(value);
+    const given = text(value, budget);
     budget.characters(given.length);
     return change(given);
   };
+
+/** An argument that Jinja makes a text of. */
+const argument = (value: Value | undefined, budget: Budget): string =>
+  value === undefined ? '' : text(value, budget);
 
 const filters: Readonly<Record<string, Filter>> = {
   abs: (value) => {
@@ -271,8 +282,7 @@ const filters: Readonly<Record<string, Filter>> = {
   default: otherwise,
   dictsort,
   first: (value, _args, budget) => {
-    if (value instanceof Iterator) unsupported('first of a generator');
-    const [first] = items(value, budget);
+    const first = value instanceof Iterator ? value.next() : items(value, budget)[0];
     return first === undefined ? new Undefined('the first of an empty sequence') : first;
   },
   float: toFloat,
@@ -300,18 +310,20 @@ const filters: Readonly<Record<string, Filter>> = {
   replace: (value, args, budget) => {
     const { old, new: by, count = null } = byName('replace', args, ['old', 'new', 'count']);
     const most = count === null ? -1 : integerArgument('the count', count);
-    return replace(text(value), text(old ?? ''), text(by ?? ''), most, budget);
+    return replace(text(value, budget), argument(old, budget), argument(by, budget), most, budget);
   },
   reverse: (value, _args, budget) => reverse(value, budget),
   round,
+  // Printed values lose it when the template is read; elsewhere it would change what '+' does.
+  safe: () => unsupported("the filter 'safe' but at the end of a printed value"),
   select: selection(true, false),
   selectattr: selection(true, true),
   sort,
-  string: (value) => text(value),
+  string: (value, _args, budget) => text(value, budget),
   sum,
-  title: (value) => title(value),
+  title: (value, _args, budget) => title(value, budget),
   tojson: toJson,
-  trim: (value, args) => strip(text(value), byName('trim', args, ['chars']).chars, 'both'),
+  trim: (value, args, budget) => strip(text(value, budget), byName('trim', args, ['chars']).chars, 'both'),
   unique,
   upper: ofText((value) => value.toUpperCase()),
 };
@@ -321,15 +333,22 @@ const synonyms: Readonly<Record<string, string>> = { d: 'default', count: 'lengt
 /** Filters that Jinja has and a template here has not. */
 const missing = new Set(
   (
-    'attr batch center e escape filesizeformat forceescape format groupby pprint random safe slice striptags ' +
+    'attr batch center e escape filesizeformat forceescape format groupby pprint random slice striptags ' +
     'truncate urlencode urlize wordcount wordwrap xmlattr'
   ).split(' '),
 );
 
+/** Refuses a filter when the template is read, as Jinja does. @throws JinjaError for one that there is not. */
+export function checkFilter(name: string): void {
+  if (Object.hasOwn(filters, name) || Object.hasOwn(synonyms, name)) return;
+  if (missing.has(name)) unsupported(`the filter '${name}'`);
+  throw new JinjaError(`no filter is named '${name}'`);
+}
+
 /** Applies a filter by its name. @throws JinjaError for one that there is not, and for wrong arguments. */
 export function runFilter(name: string, value: Value, args: Arguments, budget: Budget): Value {
   const known = Object.hasOwn(synonyms, name) ? synonyms[name]! : name;
-  if (Object.hasOwn(filters, known)) return filters[known]!(value, args, budget);
-  if (missing.has(name)) unsupported(`the filter '${name}'`);
-  throw new JinjaError(`no filter is named '${name}'`);
+  if (typeof value === 'string') budget.read(value);
+  checkFilter(name);
+  return filters[known]!(value, args, budget);
 }

@@ -1,7 +1,6 @@
-import { byName, integerArgument } from './arguments.ts';
+import { byName, integerArgument, textArgument } from './arguments.ts';
 import { JinjaError, unsupported } from './jinja-error.ts';
-import { text } from './printing.ts';
-import { type Arguments, Callable, Dict, Namespace, Range, type Value } from './values.ts';
+import { type Arguments, Callable, Dict, Namespace, Range, typeName, type Value } from './values.ts';
 
 /** Longest range of Jinja's sandbox. */
 const longestRange = 100_000;
@@ -29,7 +28,8 @@ function entries(what: string, { positional, named }: Arguments): (readonly [Val
 
 function namespace(args: Arguments): Namespace {
   const made = new Namespace();
-  for (const [name, value] of entries('namespace', args)) setAttribute(made, text(name), value);
+  for (const [name, value] of entries('namespace', args))
+    setAttribute(made, textArgument('the name', name), value);
   return made;
 }
 
@@ -47,12 +47,16 @@ export function globalValues(formatNow: (format: string) => string): ReadonlyMap
     dict: (args) => new Dict(entries('dict', args)),
     raise_exception: (args) => {
       const { message } = byName('raise_exception()', args, ['message']);
-      throw new JinjaError(text(message ?? null));
+      throw new JinjaError(
+        typeof message === 'string' ? message : `a message of type '${typeName(message ?? null)}'`,
+      );
     },
-    strftime_now: (args) => formatNow(text(byName('strftime_now()', args, ['format']).format ?? null)),
+    strftime_now: (args) =>
+      formatNow(textArgument('the format', byName('strftime_now()', args, ['format']).format ?? null)),
     lipsum: () => unsupported('lipsum()'),
     cycler: () => unsupported('cycler()'),
     joiner: () => unsupported('joiner()'),
+    self: () => unsupported('self()'),
   };
   return new Map(Object.entries(functions).map(([name, call]) => [name, new Callable(name, call)]));
 }

@@ -50,10 +50,13 @@ function write(value: Value, format: JsonFormat, depth: number, budget: Budget):
   if (value === null) return 'null';
   if (typeof value === 'boolean' || typeof value === 'number') return String(value);
   if (value instanceof Float) return jsonFloat(value.value);
-  if (typeof value === 'string') return jsonText(value, format);
+  if (typeof value === 'string') {
+    budget.characters(value.length);
+    return jsonText(value, format);
+  }
   if (value instanceof Dict) {
     const entries = format.sorted
-      ? [...value.entries()].sort(([left], [right]) => order(left, right))
+      ? [...value.entries()].sort(([left], [right]) => order(left, right, budget))
       : value.entries();
     const parts = entries.map(
       ([key, inner]) =>

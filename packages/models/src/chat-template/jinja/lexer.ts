@@ -180,12 +180,14 @@ function unescaped(text: string): string {
       if (code !== undefined) {
         const point = Number.parseInt(code, 16);
         if (point > 0x10ffff) throw new JinjaError(`${whole} is no character`);
+        if (point >= 0xd800 && point < 0xe000) unsupported(`${whole}, half of a character, in a text`);
         return String.fromCodePoint(point);
       }
       if (character === 'N') unsupported('\\N{...} in a text');
       if (character === 'x' || character === 'u' || character === 'U') {
         throw new JinjaError(`'${whole}' in a text is cut short`);
       }
+      if (character > '\x7f') unsupported(`the escape ${whole} in a text`);
       return escapes[character] ?? whole;
     },
   );

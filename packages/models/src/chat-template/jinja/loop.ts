@@ -1,4 +1,5 @@
 import { byName } from './arguments.ts';
+import type { Budget } from './budget.ts';
 import { equal } from './comparing.ts';
 import { JinjaError } from './jinja-error.ts';
 import { type Arguments, Callable, Namespace, Tuple, Undefined, type Value } from './values.ts';
@@ -8,9 +9,16 @@ export class LoopState {
   readonly variable = new Namespace();
   readonly #items: readonly Value[];
   readonly #depth: number;
+  readonly #budget: Budget;
   #last: Tuple | undefined;
 
-  constructor(items: readonly Value[], depth: number, recurse: ((items: Value) => string) | undefined) {
+  constructor(
+    items: readonly Value[],
+    depth: number,
+    recurse: ((items: Value) => string) | undefined,
+    budget: Budget,
+  ) {
+    this.#budget = budget;
     this.#items = items;
     this.#depth = depth;
     const { attributes } = this.variable;
@@ -52,7 +60,7 @@ export class LoopState {
 
   #changed({ positional }: Arguments): boolean {
     const now = new Tuple(positional);
-    const changed = this.#last === undefined || !equal(now, this.#last);
+    const changed = this.#last === undefined || !equal(now, this.#last, this.#budget);
     this.#last = now;
     return changed;
   }

@@ -34,7 +34,7 @@ export function item(object: Value, key: Value, budget: Budget): Value {
     if (found !== undefined) return found;
   } else {
     const index = key instanceof Float ? undefined : numeric(key);
-    const found = index === undefined ? undefined : itemAt(object, index);
+    const found = index === undefined ? undefined : itemAt(object, index, budget);
     if (found !== undefined) return found;
   }
   const own = typeof key === 'string' ? ownAttribute(object, key, budget) : undefined;
@@ -50,7 +50,12 @@ function ownAttribute(object: Value, name: string, budget: Budget): Value | unde
   if (name.startsWith('__') && !(object instanceof Dict)) unsupported(`the attribute '${name}'`);
   if (typeof object === 'string') {
     const method = textMethods.get(name);
-    if (method !== undefined) return new Callable(name, (args) => method(object, args, budget));
+    if (method !== undefined) {
+      return new Callable(name, (args) => {
+        budget.read(object);
+        return method(object, args, budget);
+      });
+    }
     if (missingTextMethods.has(name)) unsupported(`the method '${name}' of a text`);
   }
   if (object instanceof Dict) return dictMethod(object, name);
@@ -72,9 +77,9 @@ const numberAttributes = new Set(
   ),
 );
 
-/** The sandbox in which chat templates run forbids what changes a value. */
-function forbidden(name: string): never {
-  throw new JinjaError(`'${name}' would change a value, which chat templates may not`);
+/** What changes a value is undefined in the sandbox in which chat templates run. */
+function forbidden(name: string): Undefined {
+  return new Undefined(`'${name}', which would change a value,`);
 }
 
 function dictMethod(dict: Dict, name: string): Value | undefined {
@@ -99,7 +104,7 @@ function dictMethod(dict: Dict, name: string): Value | undefined {
     case 'popitem':
     case 'setdefault':
     case 'update':
-      return new Callable(name, () => forbidden(name));
+      return forbidden(name);
     case 'fromkeys':
       return unsupported('dict.fromkeys');
     default:
@@ -110,13 +115,13 @@ function dictMethod(dict: Dict, name: string): Value | undefined {
 const listChanges = ['append', 'clear', 'extend', 'insert', 'pop', 'remove', 'reverse', 'sort'];
 
 function sequenceMethod(value: Value[] | Tuple | Range, name: string, budget: Budget): Value | undefined {
-  if (Array.isArray(value) && listChanges.includes(name)) return new Callable(name, () => forbidden(name));
+  if (Array.isArray(value) && listChanges.includes(name)) return forbidden(name);
   if (name === 'count' || name === 'index') {
     return new Callable(name, (args: Arguments) => {
       const { value: sought = null } = byName(`${name}()`, args, ['value']);
       const all = items(value, budget);
-      if (name === 'count') return all.filter((one) => equal(one, sought)).length;
-      const at = all.findIndex((one) => equal(one, sought));
+      if (name === 'count') return all.filter((one) => equal(one, sought, budget)).length;
+      const at = all.findIndex((one) => equal(one, sought, budget));
       if (at === -1) throw new JinjaError('the value sought by index() is not there');
       return at;
     });

@@ -1,4 +1,6 @@
+import { checkFilter } from './filters.ts';
 import type { Arithmetic, CallArguments, Comparison, Expression } from './syntax.ts';
+import { checkTest } from './tests.ts';
 import type { TokenStream } from './token-stream.ts';
 
 /**
@@ -250,6 +252,7 @@ const noArguments: CallArguments = { positional: [], named: [], rest: undefined,
 /** A filter's name and arguments, behind '|' or at the start of a block. */
 export function parseFilter(stream: TokenStream, operand: Expression | undefined): Expression {
   const name = dottedName(stream);
+  checkFilter(name);
   return {
     kind: 'filter',
     operand,
@@ -279,6 +282,7 @@ function filtersAndTests(stream: TokenStream, start: Expression): Expression {
 function test(stream: TokenStream, operand: Expression): Expression {
   const negated = stream.takeName('not');
   const name = dottedName(stream);
+  checkTest(name);
   let call = noArguments;
   if (stream.isOperator('(')) call = callArguments(stream);
   else if (beginsTestArgument(stream)) {

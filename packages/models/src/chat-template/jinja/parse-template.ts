@@ -1,7 +1,9 @@
+import { hiddenNames } from './hidden-names.ts';
 import { unsupported } from './jinja-error.ts';
 import { tokens } from './lexer.ts';
+import { namesUsed } from './names-used.ts';
 import { parseExpression, parseFilter, parseFilters, parseTuple } from './parse-expression.ts';
-import type { Expression, MacroSyntax, Parameter, Statement, Target } from './syntax.ts';
+import type { Expression, MacroSyntax, Parameter, Statement, Target, Template } from './syntax.ts';
 import { TokenStream } from './token-stream.ts';
 
 /**
@@ -9,11 +11,11 @@ import { TokenStream } from './token-stream.ts';
  *
  * @throws JinjaError with the line, for what is no Jinja or not supported.
  */
-export function parseTemplate(template: string): readonly Statement[] {
+export function parseTemplate(template: string): Template {
   const stream = new TokenStream(tokens(template));
   const statements = body(stream, []);
   stream.expect('end');
-  return statements;
+  return { statements, hidden: hiddenNames(statements) };
 }
 
 /** Statements up to a block whose name is one of `ends`; that name is the next token then. */
@@ -28,7 +30,7 @@ function body(stream: TokenStream, ends: readonly string[]): Statement[] {
       const token = stream.take();
       if (token.type === 'text') statements.push({ kind: 'text', text: token.value });
       else if (token.type === 'variable_begin') {
-        statements.push({ kind: 'output', value: parseTuple(stream) });
+        statements.push({ kind: 'output', value: printed(parseTuple(stream)) });
         stream.expect('variable_end');
       } else {
         const name = stream.peek();
@@ -37,6 +39,11 @@ function body(stream: TokenStream, ends: readonly string[]): Statement[] {
       }
     }
   });
+}
+
+/** A printed value without the mark of safe HTML at its end, which printing does not show. */
+function printed(value: Expression): Expression {
+  return value.kind === 'filter' && value.name === 'safe' ? { ...value, name: 'string' } : value;
 }
 
 /** The body up to the block `end`, that block included. */
@@ -48,7 +55,24 @@ function bodyUntil(stream: TokenStream, end: string): Statement[] {
   return statements;
 }
 
-const foreign = ['include', 'import', 'from', 'extends', 'block', 'autoescape', 'do', 'trans', 'debug'];
+/** A body that break and continue cannot simply leave. */
+function bodyInside(stream: TokenStream, inside: 'block' | 'nothing', end: string): Statement[] {
+  const kept = inside === 'block' && stream.inside === 'nothing' ? 'nothing' : inside;
+  return stream.within(kept, () => bodyUntil(stream, end));
+}
+
+const foreign = [
+  'include',
+  'import',
+  'from',
+  'extends',
+  'block',
+  'autoescape',
+  'do',
+  'trans',
+  'debug',
+  'print',
+];
 
 function statement(stream: TokenStream): Statement[] {
   const name = stream.expectName();
@@ -72,18 +96,20 @@ function statement(stream: TokenStream): Statement[] {
     case 'filter': {
       const filter = parseFilters(stream, parseFilter(stream, undefined))!;
       stream.expect('block_end');
-      return [{ kind: 'filter-block', filter, body: bodyUntil(stream, 'endfilter') }];
+      return [{ kind: 'filter-block', filter, body: bodyInside(stream, 'block', 'endfilter') }];
     }
     case 'with':
       return [withStatement(stream)];
     case 'break':
     case 'continue':
+      if (stream.inside === 'nothing') stream.fail(`{% ${name} %} stands outside of a loop`);
+      if (stream.inside === 'block') unsupported(`{% ${name} %} out of a set or filter block`);
       stream.expect('block_end');
       return [{ kind: name }];
     case 'generation':
       // transformers' mark around what the assistant says: its text as it is, in a scope of its own.
       stream.expect('block_end');
-      return [{ kind: 'with', values: [], body: bodyUntil(stream, 'endgeneration') }];
+      return [{ kind: 'with', values: [], body: bodyInside(stream, 'nothing', 'endgeneration') }];
     default:
       if (foreign.includes(name)) unsupported(`{% ${name} %}`);
       return stream.fail(`there is no {% ${name} %}`);
@@ -108,7 +134,7 @@ function forStatement(stream: TokenStream): Statement {
   const test = stream.takeName('if') ? parseExpression(stream) : undefined;
   const recursive = stream.takeName('recursive');
   stream.expect('block_end');
-  const loopBody = body(stream, ['endfor', 'else']);
+  const loopBody = stream.within('loop', () => body(stream, ['endfor', 'else']));
   const ending = stream.expectName();
   stream.expect('block_end');
   const otherwise = ending === 'else' ? bodyUntil(stream, 'endfor') : [];
@@ -124,7 +150,7 @@ function setStatement(stream: TokenStream): Statement {
   }
   const filter = parseFilters(stream, undefined);
   stream.expect('block_end');
-  return { kind: 'set-block', target: assigned, filter, body: bodyUntil(stream, 'endset') };
+  return { kind: 'set-block', target: assigned, filter, body: bodyInside(stream, 'block', 'endset') };
 }
 
 function withStatement(stream: TokenStream): Statement {
@@ -141,8 +167,12 @@ function withStatement(stream: TokenStream): Statement {
 
 function macro(stream: TokenStream, parameters: readonly Parameter[], end: string): MacroSyntax {
   stream.expect('block_end');
-  return { parameters, body: bodyUntil(stream, end) };
+  const statements = bodyInside(stream, 'nothing', end);
+  return { parameters, extras: namesUsed(statements, macroExtras), body: statements };
 }
+
+/** What a macro finds besides its parameters: the block it is called with, and what else it was given. */
+const macroExtras = ['caller', 'kwargs', 'varargs'];
 
 function signature(stream: TokenStream): Parameter[] {
   stream.expectOperator('(');
@@ -150,6 +180,8 @@ function signature(stream: TokenStream): Parameter[] {
   while (!stream.takeOperator(')')) {
     if (parameters.length > 0) stream.expectOperator(',');
     const name = stream.expectName();
+    if (macroExtras.includes(name)) unsupported(`a parameter named '${name}'`);
+    if (parameters.some((other) => other.name === name)) stream.fail(`the parameter '${name}' stands twice`);
     const initial = stream.takeOperator('=') ? parseExpression(stream) : undefined;
     if (initial === undefined && parameters.at(-1)?.initial !== undefined) {
       stream.fail('a parameter without a default behind one with a default');
@@ -168,7 +200,7 @@ function target(stream: TokenStream, namespaces = false): Target {
     isTuple = true;
     if (!stream.is('name') && !stream.isOperator('(')) break;
     if (stream.isName('in')) break;
-    items.push(single(stream, false));
+    items.push(single(stream, namespaces));
   }
   return isTuple ? { kind: 'tuple', items } : items[0]!;
 }
@@ -180,6 +212,7 @@ function single(stream: TokenStream, namespaces: boolean): Target {
     return inner;
   }
   const name = stream.expectName();
+  if (name === 'loop') unsupported("assigning to 'loop'");
   if (reserved.includes(name)) stream.fail(`'${name}' cannot be assigned to`);
   if (namespaces && stream.takeOperator('.'))
     return { kind: 'namespace', name, attribute: stream.expectName() };

@@ -1,37 +1,50 @@
+import type { Budget } from './budget.ts';
 import { unsupported } from './jinja-error.ts';
 import { Dict, DictView, Float, Range, Tuple, Undefined, type Value } from './values.ts';
 
 /** Python's `str(value)`: what an output prints. */
-export function text(value: Value): string {
+export function text(value: Value, budget: Budget): string {
   if (typeof value === 'string') return value;
   if (value instanceof Undefined) return '';
-  return representation(value);
+  return representation(value, budget);
 }
 
-/** Python's `repr(value)`: how a value prints inside a list. */
-export function representation(value: Value): string {
-  if (typeof value === 'string') return quoted(value);
+/** Python's `repr(value)`: how a value prints inside a list. A small list that holds another twice, and so on, is a long text. */
+function representation(value: Value, budget: Budget): string {
+  budget.step();
+  const listed = (values: readonly Value[]): string =>
+    joined(
+      values.map((inner) => representation(inner, budget)),
+      budget,
+    );
+  if (typeof value === 'string') {
+    budget.characters(value.length);
+    return quoted(value);
+  }
   if (value === null) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   if (typeof value === 'number') return String(value);
   if (value instanceof Float) return floatText(value.value);
-  if (Array.isArray(value)) return `[${value.map(representation).join(', ')}]`;
-  if (value instanceof Tuple) {
-    return `(${value.items.map(representation).join(', ')}${value.items.length === 1 ? ',' : ''})`;
-  }
+  if (Array.isArray(value)) return `[${listed(value)}]`;
+  if (value instanceof Tuple) return `(${listed(value.items)}${value.items.length === 1 ? ',' : ''})`;
   if (value instanceof Dict) {
-    return `{${value
+    const pairs = value
       .entries()
-      .map(([key, inner]) => `${representation(key)}: ${representation(inner)}`)
-      .join(', ')}}`;
+      .map(([key, inner]) => `${representation(key, budget)}: ${representation(inner, budget)}`);
+    return `{${joined(pairs, budget)}}`;
   }
-  if (value instanceof DictView) return `dict_${value.kind}(${representation(value.items())})`;
+  if (value instanceof DictView) return `dict_${value.kind}([${listed(value.items())}])`;
   if (value instanceof Range) {
     const parts = [value.start, value.stop, ...(value.step === 1 ? [] : [value.step])];
     return `range(${parts.join(', ')})`;
   }
   if (value instanceof Undefined) return 'Undefined';
   return unsupported('the printed form of a function, namespace or generator');
+}
+
+function joined(parts: readonly string[], budget: Budget): string {
+  budget.characters(parts.reduce((sum, part) => sum + part.length + 2, 0));
+  return parts.join(', ');
 }
 
 /** Python's `repr` of a float: the shortest digits that read back, with '.0' for whole numbers. */

@@ -7,8 +7,17 @@ import { LoopState } from './loop.ts';
 import { text } from './printing.ts';
 import { Scope } from './scope.ts';
 import { items } from './sequences.ts';
-import type { Expression, MacroSyntax, Statement, Target } from './syntax.ts';
-import { type Arguments, Callable, Namespace, Undefined, type Value } from './values.ts';
+import type { Expression, HiddenNames, MacroSyntax, Statement, Target, Template } from './syntax.ts';
+import {
+  type Arguments,
+  Callable,
+  Dict,
+  Iterator,
+  Namespace,
+  Tuple,
+  Undefined,
+  type Value,
+} from './values.ts';
 
 /** What ends a turn of a loop early. */
 type Jump = 'break' | 'continue' | undefined;
@@ -16,6 +25,7 @@ type Jump = 'break' | 'continue' | undefined;
 /** One rendering of a template. */
 interface Rendering {
   readonly budget: Budget;
+  readonly hidden: HiddenNames;
   readonly output: string[];
 }
 
@@ -26,14 +36,14 @@ interface Rendering {
  * @throws JinjaError when the template fails or uses what is not supported; JinjaLimitError when it goes beyond a limit.
  */
 export function render(
-  template: readonly Statement[],
+  { statements, hidden }: Template,
   values: Iterable<readonly [string, Value]>,
   limits?: RenderLimits,
 ): string {
   const globals = new Scope();
   for (const [name, value] of values) globals.set(name, value);
-  const rendering = { budget: new Budget(limits), output: [] };
-  run(template, new Scope(globals), rendering);
+  const rendering = { budget: new Budget(limits), hidden, output: [] };
+  run(statements, globals.inside(hidden.get(statements)), rendering);
   return rendering.output.join('');
 }
 
@@ -42,10 +52,10 @@ function write(value: string, { output, budget }: Rendering): void {
   output.push(value);
 }
 
-/** What statements print, as a text of its own. */
-function captured(statements: readonly Statement[], scope: Scope, { budget }: Rendering): string {
-  const inner = { budget, output: [] };
-  run(statements, scope, inner);
+/** What statements print, as a text of its own; in a scope inside `scope`. */
+function captured(statements: readonly Statement[], scope: Scope, rendering: Rendering): string {
+  const inner = { ...rendering, output: [] };
+  run(statements, scope.inside(rendering.hidden.get(statements)), inner);
   return inner.output.join('');
 }
 
@@ -66,7 +76,7 @@ function runOne(statement: Statement, scope: Scope, rendering: Rendering): Jump 
       write(statement.text, rendering);
       return undefined;
     case 'output':
-      write(text(value(statement.value)), rendering);
+      write(text(value(statement.value), budget), rendering);
       return undefined;
     case 'if':
       return run(truth(value(statement.test)) ? statement.body : statement.otherwise, scope, rendering);
@@ -80,7 +90,7 @@ function runOne(statement: Statement, scope: Scope, rendering: Rendering): Jump 
       assign(statement.target, value(statement.value), scope, budget);
       return undefined;
     case 'set-block': {
-      const body = captured(statement.body, new Scope(scope), rendering);
+      const body = captured(statement.body, scope, rendering);
       assign(
         statement.target,
         statement.filter === undefined ? body : value(statement.filter, body),
@@ -94,16 +104,16 @@ function runOne(statement: Statement, scope: Scope, rendering: Rendering): Jump 
       return undefined;
     case 'call-block': {
       const caller = macro('caller', statement.caller, scope, rendering);
-      write(text(callWith(caller, statement.call, scope, budget)), rendering);
+      write(text(callWith(caller, statement.call, scope, budget), budget), rendering);
       return undefined;
     }
     case 'filter-block': {
-      const body = captured(statement.body, new Scope(scope), rendering);
-      write(text(value(statement.filter, body)), rendering);
+      const body = captured(statement.body, scope, rendering);
+      write(text(value(statement.filter, body), budget), rendering);
       return undefined;
     }
     case 'with': {
-      const inner = new Scope(scope);
+      const inner = scope.inside(rendering.hidden.get(statement.body));
       for (const [target, expression] of statement.values) assign(target, value(expression), inner, budget);
       return run(statement.body, inner, rendering);
     }
@@ -125,19 +135,25 @@ function runLoop(
     return truth(evaluate(loop.test, inner, budget));
   });
   const recurse = (inner: Value): string => {
-    const nested = { budget, output: [] };
+    const nested = { ...rendering, output: [] };
     runLoop(loop, inner, depth + 1, scope, nested);
     return nested.output.join('');
   };
-  const state = new LoopState(wanted, depth, loop.recursive ? recurse : undefined);
+  const state = new LoopState(wanted, depth, loop.recursive ? recurse : undefined, budget);
+  let completed = false;
   for (const [index, item] of wanted.entries()) {
-    const turn = new Scope(scope);
+    const turn = scope.inside(rendering.hidden.get(loop.body));
     state.turn(index);
     turn.set('loop', state.variable);
     assign(loop.target, item, turn, budget);
-    if (run(loop.body, turn, rendering) === 'break') break;
+    const jump = run(loop.body, turn, rendering);
+    if (jump === undefined) completed = true;
+    if (jump !== 'break') continue;
+    if (sequence instanceof Iterator) sequence.leave();
+    break;
   }
-  if (wanted.length === 0) run(loop.otherwise, new Scope(scope), rendering);
+  // As Jinja has it: where no turn came to its end, be it by break or continue.
+  if (!completed) run(loop.otherwise, scope.inside(rendering.hidden.get(loop.otherwise)), rendering);
 }
 
 function assign(target: Target, value: Value, scope: Scope, budget: Budget): void {
@@ -158,29 +174,31 @@ function assign(target: Target, value: Value, scope: Scope, budget: Budget): voi
   }
 }
 
-/** Names that a macro may use for what else it was given. */
-const extras = ['varargs', 'kwargs'];
-
 function macro(
   name: string,
-  { parameters, body }: MacroSyntax,
+  { parameters, extras, body }: MacroSyntax,
   scope: Scope,
   rendering: Rendering,
 ): Callable {
   return new Callable(name, ({ positional, named }: Arguments) => {
     const inner = new Scope(scope);
     const { budget } = rendering;
-    if (positional.length > parameters.length) {
+    if (positional.length > parameters.length && !extras.has('varargs')) {
       throw new JinjaError(`macro '${name}' takes not more than ${parameters.length} arguments`);
     }
-    for (const given of named.keys()) {
-      if (given !== 'caller' && !parameters.some((parameter) => parameter.name === given)) {
-        throw new JinjaError(`macro '${name}' takes no keyword argument '${given}'`);
-      }
-    }
-    for (const extra of extras) inner.set(extra, new Undefined(extra));
-    const caller = named.get('caller');
-    if (caller !== undefined) inner.set('caller', caller);
+    const others = [...named].filter(
+      ([given]) =>
+        !(given === 'caller' && extras.has('caller')) &&
+        !parameters.some((parameter) => parameter.name === given),
+    );
+    if (others.length > 0 && !extras.has('kwargs'))
+      throw new JinjaError(`macro '${name}' takes no keyword argument '${others[0]![0]}'`);
+    const given: Record<string, () => Value> = {
+      caller: () => named.get('caller') ?? new Undefined("'caller'"),
+      kwargs: () => new Dict(others),
+      varargs: () => new Tuple(positional.slice(parameters.length)),
+    };
+    for (const extra of extras) inner.set(extra, given[extra]!());
     for (const [index, { name: parameter, initial }] of parameters.entries()) {
       const given = positional[index];
       const byName = named.get(parameter);

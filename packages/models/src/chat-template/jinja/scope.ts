@@ -1,4 +1,4 @@
-import type { Value } from './values.ts';
+import { Undefined, type Value } from './values.ts';
 
 /**
  * Names and their values. Loops, macros and blocks have a scope inside the one around them: what they set is theirs, and
@@ -15,6 +15,14 @@ export class Scope {
   get(name: string): Value | undefined {
     const own = this.#values.get(name);
     return own === undefined ? this.#parent?.get(name) : own;
+  }
+
+  /** A scope inside, in which `hidden` names are undefined until it sets them. */
+  inside(hidden: readonly string[] | undefined): Scope {
+    const inner = new Scope(this);
+    for (const name of hidden ?? [])
+      if (this.get(name) !== undefined) inner.set(name, new Undefined(`'${name}'`));
+    return inner;
   }
 
   set(name: string, value: Value): void {

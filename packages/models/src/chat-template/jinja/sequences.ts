@@ -53,21 +53,28 @@ const isTrail = (unit: number) => unit >= 0xdc00 && unit < 0xe000;
 /** Python's `member in container`. */
 export function contains(container: Value, member: Value, budget: Budget): boolean {
   if (typeof container === 'string') {
+    budget.read(container);
     if (typeof member === 'string') return container.includes(member);
     if (member instanceof Undefined) member.fail();
     throw new JinjaError(`'in <string>' requires string as left operand, not ${typeName(member)}`);
   }
   if (container instanceof Dict) return container.get(member) !== undefined;
-  return items(container, budget).some((item) => item === member || equal(item, member));
+  return items(container, budget).some((item) => item === member || equal(item, member, budget));
 }
 
 /** `value[index]` of a list, tuple, range or text; undefined out of its range. */
-export function itemAt(value: Value, index: number): Value | undefined {
+export function itemAt(value: Value, index: number, budget: Budget): Value | undefined {
   if (value instanceof Range) {
     const at = index < 0 ? index + value.length : index;
     return at >= 0 && at < value.length ? value.at(at) : undefined;
   }
-  const list = typeof value === 'string' ? [...value] : value instanceof Tuple ? value.items : value;
+  if (typeof value === 'string') {
+    budget.read(value);
+    if (!/[\ud800-\udfff]/.test(value)) return value.at(index);
+    budget.characters(value.length);
+    return [...value].at(index);
+  }
+  const list = value instanceof Tuple ? value.items : value;
   return Array.isArray(list) ? (list as readonly Value[]).at(index) : undefined;
 }
 

@@ -117,7 +117,18 @@ export type Statement =
       readonly body: readonly Statement[];
     };
 
+/** For each body with a scope of its own, the names that are undefined in it until it sets them; see hidden-names.ts. */
+export type HiddenNames = ReadonlyMap<readonly Statement[], readonly string[]>;
+
+/** A template that was read. */
+export interface Template {
+  readonly statements: readonly Statement[];
+  readonly hidden: HiddenNames;
+}
+
 export interface MacroSyntax {
   readonly parameters: readonly Parameter[];
+  /** Those of `caller`, `kwargs` and `varargs` that it uses. */
+  readonly extras: ReadonlySet<string>;
   readonly body: readonly Statement[];
 }

@@ -61,14 +61,16 @@ const tests: Readonly<Record<string, Test>> = {
   divisibleby: (value, by) => remainder(value, numeric(by) ?? 0) === 0,
   in: (value, container, budget) => contains(container, value, budget),
   eq: equal,
-  ne: (value, other) => !equal(value, other),
-  lt: (value, other) => order(value, other, '<') < 0,
-  le: (value, other) => order(value, other, '<=') <= 0,
-  gt: (value, other) => order(value, other, '>') > 0,
-  ge: (value, other) => order(value, other, '>=') >= 0,
+  ne: (value, other, budget) => !equal(value, other, budget),
+  lt: (value, other, budget) => order(value, other, budget, '<') < 0,
+  le: (value, other, budget) => order(value, other, budget, '<=') <= 0,
+  gt: (value, other, budget) => order(value, other, budget, '>') > 0,
+  ge: (value, other, budget) => order(value, other, budget, '>=') >= 0,
   sameas: same,
-  lower: (value) => hasCase(text(value), /\p{Lowercase}/u, /[\p{Uppercase}\p{Lt}]/u),
-  upper: (value) => hasCase(text(value), /\p{Uppercase}/u, /[\p{Lowercase}\p{Lt}]/u),
+  lower: (value, _argument, budget) =>
+    hasCase(text(value, budget), /\p{Lowercase}/u, /[\p{Uppercase}\p{Lt}]/u),
+  upper: (value, _argument, budget) =>
+    hasCase(text(value, budget), /\p{Uppercase}/u, /[\p{Lowercase}\p{Lt}]/u),
 };
 
 const synonyms: Readonly<Record<string, string>> = {
@@ -85,14 +87,19 @@ const synonyms: Readonly<Record<string, string>> = {
 
 const withArgument = new Set(['divisibleby', 'in', 'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'sameas']);
 
+/** Refuses a test when the template is read, as Jinja does. @throws JinjaError for one that there is not. */
+export function checkTest(name: string): void {
+  if (Object.hasOwn(tests, name) || Object.hasOwn(synonyms, name)) return;
+  if (name === 'escaped' || name === 'filter' || name === 'test') unsupported(`the test '${name}'`);
+  throw new JinjaError(`no test is named '${name}'`);
+}
+
 /** Runs a test by its name. @throws JinjaError for one that there is not, or wrong arguments. */
 export function runTest(name: string, value: Value, given: readonly Value[], budget: Budget): boolean {
-  const known = synonyms[name] ?? name;
-  const test = Object.hasOwn(tests, known) ? tests[known] : undefined;
-  if (test === undefined) {
-    if (name === 'escaped' || name === 'filter' || name === 'test') unsupported(`the test '${name}'`);
-    throw new JinjaError(`no test is named '${name}'`);
-  }
+  checkTest(name);
+  const known = Object.hasOwn(synonyms, name) ? synonyms[name]! : name;
+  const test = tests[known]!;
+  if (typeof value === 'string') budget.read(value);
   const wanted = withArgument.has(known) ? 1 : 0;
   if (given.length !== wanted) {
     throw new JinjaError(`the test '${name}' takes ${wanted} arguments, ${given.length} were given`);

@@ -25,8 +25,14 @@ export function strip(text: string, characters: Value | undefined, side: 'both' 
 
 /** First letter in upper case, the rest in lower case. */
 export function capitalize(text: string): string {
-  const [first = '', ...rest] = text;
-  return titleCase(first) + rest.join('').toLowerCase();
+  const [first = ''] = text;
+  refuseSigma('capitalize', text);
+  return titleCase(first) + text.slice(first.length).toLowerCase();
+}
+
+/** The small sigma is another at the end of a word, which only a whole text tells. */
+function refuseSigma(method: string, text: string): void {
+  if (text.includes('\u03a3')) unsupported(`${method} of a text with the letter \u03a3`);
 }
 
 /** Letters with a title case of their own: DŽ, LJ, NJ and DZ. */
@@ -41,6 +47,7 @@ export function titleCase(letter: string): string {
 
 /** `str.title`: a letter behind anything that has no case begins a word. */
 function title(text: string): string {
+  refuseSigma('title', text);
   let result = '';
   let inWord = false;
   for (const letter of text) {
@@ -65,25 +72,36 @@ export function splitLines(text: string, keepEnds = false): string[] {
   return lines;
 }
 
-function split(text: string, args: Arguments, fromEnd: boolean): string[] {
+function split(text: string, args: Arguments, fromEnd: boolean, budget: Budget): string[] {
   const given = byName('split()', args, ['sep', 'maxsplit']);
   const most = given.maxsplit === undefined ? -1 : integerArgument('maxsplit', given.maxsplit);
   const separator = given.sep ?? null;
-  if (separator === null) return fromEnd ? splitSpacesFromEnd(text, most) : splitSpaces(text, most);
+  if (separator === null)
+    return fromEnd ? splitSpacesFromEnd(text, most, budget) : splitSpaces(text, most, budget);
   const by = textArgument('the separator', separator);
   if (by === '') throw new JinjaError('empty separator');
+  if (fromEnd && mayOverlap(by)) unsupported('rsplit() at a separator that repeats itself');
   const parts = text.split(by);
+  budget.step(parts.length);
   if (most < 0 || parts.length <= most + 1) return parts;
   return fromEnd
     ? [parts.slice(0, parts.length - most).join(by), ...parts.slice(parts.length - most)]
     : [...parts.slice(0, most), parts.slice(most).join(by)];
 }
 
-function splitSpaces(text: string, most: number): string[] {
+/** Whether two of the separators may share characters, so that it matters from where one looks. */
+function mayOverlap(separator: string): boolean {
+  for (let shift = 1; shift < separator.length; shift++)
+    if (separator.startsWith(separator.slice(shift))) return true;
+  return false;
+}
+
+function splitSpaces(text: string, most: number, budget: Budget): string[] {
   const parts: string[] = [];
   let rest = stripStart(text);
   while (rest !== '' && (most < 0 || parts.length < most)) {
-    const end = rest.search(new RegExp(whitespace));
+    budget.step();
+    const end = rest.search(space);
     if (end === -1) break;
     parts.push(rest.slice(0, end));
     rest = stripStart(rest.slice(end));
@@ -91,17 +109,21 @@ function splitSpaces(text: string, most: number): string[] {
   return rest === '' ? parts : [...parts, parts.length === most ? rest : stripEnd(rest)];
 }
 
-function splitSpacesFromEnd(text: string, most: number): string[] {
-  if (most < 0) return splitSpaces(text, most);
+const space = new RegExp(whitespace);
+
+function splitSpacesFromEnd(text: string, most: number, budget: Budget): string[] {
+  if (most < 0) return splitSpaces(text, most, budget);
   const parts: string[] = [];
   let rest = stripEnd(text);
   while (rest !== '' && parts.length < most) {
-    const word = new RegExp(`[\\s\\S]*${whitespace}`).exec(rest)?.[0].length ?? -1;
-    if (word === -1) break;
-    parts.unshift(rest.slice(word));
+    budget.step();
+    let word = rest.length;
+    while (word > 0 && !space.test(rest[word - 1]!)) word--;
+    if (word === 0) break;
+    parts.push(rest.slice(word));
     rest = stripEnd(rest.slice(0, word));
   }
-  return rest === '' ? parts : [rest, ...parts];
+  return [...(rest === '' ? [] : [rest]), ...parts.reverse()];
 }
 
 function affixes(what: string, value: Value | undefined): readonly string[] {
@@ -179,8 +201,8 @@ export const textMethods: ReadonlyMap<string, TextMethod> = new Map<string, Text
   ['strip', (text, args) => strip(text, byName('strip()', args, ['chars']).chars, 'both')],
   ['lstrip', (text, args) => strip(text, byName('lstrip()', args, ['chars']).chars, 'start')],
   ['rstrip', (text, args) => strip(text, byName('rstrip()', args, ['chars']).chars, 'end')],
-  ['split', (text, args) => split(text, args, false)],
-  ['rsplit', (text, args) => split(text, args, true)],
+  ['split', (text, args, budget) => split(text, args, false, budget)],
+  ['rsplit', (text, args, budget) => split(text, args, true, budget)],
   [
     'splitlines',
     (text, args) => splitLines(text, truth(byName('splitlines()', args, ['keepends']).keepends ?? false)),

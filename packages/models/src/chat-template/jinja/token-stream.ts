@@ -9,6 +9,8 @@ export class TokenStream {
   readonly #tokens: readonly Token[];
   #at = 0;
   #depth = 0;
+  /** What break and continue would leave: a loop, something else inside one, or nothing. */
+  inside: 'loop' | 'block' | 'nothing' = 'nothing';
 
   constructor(tokens: readonly Token[]) {
     this.#tokens = tokens;
@@ -80,6 +82,15 @@ export class TokenStream {
       throw new JinjaLimitError(`${deepest} expressions or blocks inside each other`);
     const node = read();
     this.#depth--;
+    return node;
+  }
+
+  /** Reads with another answer to what break and continue would leave. */
+  within<Node>(inside: TokenStream['inside'], read: () => Node): Node {
+    const outer = this.inside;
+    this.inside = inside;
+    const node = read();
+    this.inside = outer;
     return node;
   }
 

@@ -1,4 +1,4 @@
-import { JinjaError } from './jinja-error.ts';
+import { JinjaError, unsupported } from './jinja-error.ts';
 
 /**
  * Python's values as a template sees them: None, bool, int and str are JavaScript's null, boolean, (integer) number and
@@ -103,15 +103,29 @@ export class Range {
 /** What filters such as `map` and `select` give: it has no length, and can be walked once. */
 export class Iterator {
   readonly #items: readonly Value[];
-  #used = false;
+  #taken = 0;
+  #left = false;
   constructor(items: readonly Value[]) {
     this.#items = items;
   }
 
+  /** A loop broke off: what Python's generator still holds then is not known here. */
+  leave(): void {
+    this.#left = true;
+  }
+
+  /** What was not taken yet. */
   take(): readonly Value[] {
-    const items = this.#used ? [] : this.#items;
-    this.#used = true;
-    return items;
+    if (this.#left) unsupported('a generator that a loop broke off');
+    const rest = this.#items.slice(this.#taken);
+    this.#taken = this.#items.length;
+    return rest;
+  }
+
+  /** The next item; undefined behind the last. */
+  next(): Value | undefined {
+    if (this.#left) unsupported('a generator that a loop broke off');
+    return this.#items[this.#taken++];
   }
 }
 
@@ -177,11 +191,23 @@ function hash(key: Value): string {
 
 /** Plain data (what JSON holds) as a template's value, copied. Numbers without a fraction are ints. */
 export function fromPlain(plain: unknown): Value {
-  if (plain === null || typeof plain === 'boolean' || typeof plain === 'string') return plain;
-  if (typeof plain === 'number') return Number.isSafeInteger(plain) ? plain : new Float(plain);
+  if (plain === null || typeof plain === 'boolean') return plain;
+  if (typeof plain === 'string') {
+    // Python counts halves of characters one by one, and cannot write them.
+    return /\p{Surrogate}/u.test(plain) ? unsupported('a text with half of a character') : plain;
+  }
+  if (typeof plain === 'number') {
+    if (!Number.isInteger(plain) || Object.is(plain, -0)) return new Float(plain);
+    return Number.isSafeInteger(plain)
+      ? plain
+      : unsupported(`the number ${plain}, an int or a float in JSON`);
+  }
   if (Array.isArray(plain)) return plain.map(fromPlain);
   if (typeof plain === 'object') {
     const given = Object.entries(plain).filter(([, value]) => value !== undefined);
+    // JavaScript puts such keys first: the order they were written in is lost.
+    const number = given.length > 1 ? given.find(([key]) => /^(0|[1-9]\d*)$/.test(key)) : undefined;
+    if (number !== undefined) unsupported(`the number '${number[0]}' as one of several keys`);
     return new Dict(given.map(([key, value]) => [key, fromPlain(value)]));
   }
   throw new JinjaError(`a ${typeof plain} cannot be given to a template`);
