@@ -81,6 +81,7 @@ export type { IntegerType } from './operations/quantized-lowering.ts';
 export * from './operations/reduce.ts';
 export * from './operations/shape.ts';
 export { swiglu } from './operations/swiglu.ts';
+export { currentProcess, isProcessAlive, type ProcessOwner } from './process-owner.ts';
 export type { RuntimeOptions } from './runtime.ts';
 export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
 export { contentHash } from './safetensors/content-hash.ts';

@@ -4,9 +4,9 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { currentProcess } from '@safetune/tensor';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { RunDirectoryError } from '../errors.ts';
-import { currentProcess } from './process-owner.ts';
 import { lockRunDirectory } from './run-lock.ts';
 
 let directory: string;

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { writeFileAtomically } from '@safetune/tensor';
+import { currentProcess, isProcessAlive, type ProcessOwner, writeFileAtomically } from '@safetune/tensor';
 import { RunDirectoryError } from '../errors.ts';
-import { currentProcess, isAlive, type ProcessOwner } from './process-owner.ts';
 
 interface Holder extends ProcessOwner {
   readonly since: string;
@@ -53,7 +52,7 @@ function standing(directory: string): Claim[] {
     const file = join(directory, name);
     const holder = readHolder(file);
     if (holder === undefined) continue;
-    if (isAlive(holder) === false) rmSync(file, { force: true });
+    if (isProcessAlive(holder) === false) rmSync(file, { force: true });
     else claims.push({ file, holder });
   }
   return claims;
@@ -88,7 +87,7 @@ function readHolder(file: string): Holder | undefined {
 
 function describe({ file, holder }: Claim): string {
   const { pid, host, since } = holder;
-  const known = isAlive(holder) !== undefined;
+  const known = isProcessAlive(holder) !== undefined;
   return (
     `is in use: process ${pid} on ${host} has been training into it since ${since}. Wait for it, or choose another ` +
     `directory.${known ? '' : ` It cannot be seen from here; if it is gone, delete ${file}.`}`

@@ -14,6 +14,7 @@ export interface ProcessOwner {
   readonly boot: string;
 }
 
+/** This process. */
 export function currentProcess(): ProcessOwner {
   const host = hostname();
   const container = attempt(() => readlinkSync('/proc/self/ns/pid'));
@@ -30,7 +31,7 @@ export function currentProcess(): ProcessOwner {
 }
 
 /** Whether a process lives; undefined when it is of another machine or container, where one cannot look. */
-export function isAlive(owner: ProcessOwner): boolean | undefined {
+export function isProcessAlive(owner: ProcessOwner): boolean | undefined {
   const here = currentProcess();
   if (owner.host === here.host && owner.boot !== here.boot) return false;
   if (owner.place !== here.place) return undefined;
