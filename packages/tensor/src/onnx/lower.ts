@@ -37,13 +37,14 @@ export interface LoweredGraph {
 export function lower(
   inputs: Readonly<Record<string, TensorType>>,
   outputs: Readonly<Record<string, Tensor>>,
+  options: { readonly streamWeights?: boolean } = {},
 ): LoweredGraph {
   const nodes = ancestors(
     Object.values(outputs).map((tensor) => tensor.node),
     readInputs,
   );
   const weights = externalWeights(nodes);
-  const graph = new GraphWriter(inputs, Object.keys(outputs));
+  const graph = new GraphWriter(inputs, Object.keys(outputs), options);
   const names = nameOutputs(outputs, inputs);
 
   for (const node of nodes) {
