@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Checkpoint, TensorRegion } from '@safetune/tensor';
 import type { ModelConfig } from './config.ts';
 import { CheckpointMismatchError, ModelFileError } from './errors.ts';
+import type { Architecture } from './families/family.ts';
 
 /**
  * Before anything is built by the number that config.json states.
@@ -20,7 +21,8 @@ export function requireLayers({ path, tensors, unsupported }: Checkpoint, { laye
 /**
  * Finds the region of every tensor of `shapes` in a checkpoint, which may be F32, F16 or BF16.
  *
- * Ignored are the `rotary_emb.inv_freq` buffers of old checkpoints, and a copy of the output layer where it is tied.
+ * Ignored are the `rotary_emb.inv_freq` buffers of old checkpoints and what the architecture knows to be `unused`, and a
+ * copy of the output layer where it is tied.
  *
  * @param shapes the tensors the architecture needs, and no others
  * @throws CheckpointMismatchError with every tensor that is missing, unexpected, of another shape or of another type.
@@ -28,6 +30,7 @@ export function requireLayers({ path, tensors, unsupported }: Checkpoint, { laye
 export function findWeights(
   checkpoint: Checkpoint,
   shapes: ReadonlyMap<string, readonly number[]>,
+  { head, unused }: Pick<Architecture, 'head' | 'unused'>,
 ): readonly TensorRegion[] {
   const { tensors, unsupported } = checkpoint;
   const missing: string[] = [];
@@ -43,8 +46,13 @@ export function findWeights(
     else if (actual.join() !== expected.join()) misshapen.push({ name, expected, actual });
     else regions.push(region);
   }
+  const isIgnored = (name: string) =>
+    name.endsWith('.rotary_emb.inv_freq') ||
+    name === head.name ||
+    name === head.formerName ||
+    unused?.test(name) === true;
   const unexpected = [...tensors.keys(), ...unsupported.keys()].filter(
-    (name) => !shapes.has(name) && !name.endsWith('.rotary_emb.inv_freq') && name !== 'lm_head.weight',
+    (name) => !shapes.has(name) && !isIgnored(name),
   );
   if (missing.length + misshapen.length + unusable.length + unexpected.length > 0) {
     throw new CheckpointMismatchError(checkpoint.path, { missing, unexpected, misshapen, unusable });

@@ -1,4 +1,4 @@
-export type { ExtendKeyValues, KeyValues } from './blocks/block-context.ts';
+export type { Attend, AttendOptions, AttentionBias, KeyValues } from './blocks/block-context.ts';
 export {
   type AttentionContext,
   type Backbone,
@@ -10,7 +10,7 @@ export {
 } from './causal-lm.ts';
 export type { ChatMessage, RenderChatOptions, TemplateArguments } from './chat-template/chat-template.ts';
 export type { RenderLimits } from './chat-template/jinja/budget.ts';
-export type { LinearBiases, ModelConfig } from './config.ts';
+export type { ModelConfig, RotaryChange } from './config.ts';
 export * from './errors.ts';
 export { type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
 export { createGenerator, type GeneratorOptions, type TokenGenerator } from './generate/generate.ts';
@@ -26,5 +26,4 @@ export {
 export type { Precision } from './precision.ts';
 export { describePrecision, measurePrecisions, type PrecisionTimes } from './precision-times.ts';
 export { readModelConfig } from './read-config.ts';
-export type { RotaryConfig } from './rotary-config.ts';
 export { type DecodeOptions, type LoadTokenizerOptions, loadTokenizer, type Tokenizer } from './tokenizer.ts';

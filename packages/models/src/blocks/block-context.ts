@@ -1,23 +1,29 @@
 import type { Tensor } from '@safetune/tensor';
-import type { ModelConfig } from '../config.ts';
-import type { LinearPlace } from '../families/layout.ts';
+import type { LinearPlace } from '../linear.ts';
+import type { RotaryConfig } from '../rotary-config.ts';
 import type { RotaryTables } from './rotary.ts';
 
-/** What every block of one traced forward pass shares. */
+/** What every module of one traced forward pass shares. */
 export interface BlockContext {
-  readonly config: ModelConfig;
   /** A tensor of the checkpoint by name. */
   weight(name: string): Tensor;
   /** A linear layer, adapted or plain: x [..., in] to [..., out]. */
   linear(x: Tensor, place: LinearPlace): Tensor;
-  readonly rotary: RotaryTables;
-  /** Additive bias on attention scores, broadcast to [batch, keyValueHeads, group, queries, keys]. */
-  readonly bias: Tensor;
-  /** Keys and values to attend to, given a layer's new ones; see {@link AttentionContext}. */
-  readonly extend: ExtendKeyValues | undefined;
+  /** The angles that queries and keys of this pass turn by. */
+  rotary(config: RotaryConfig): RotaryTables;
+  /** What attention sees; see {@link AttentionBias}. */
+  readonly bias: AttentionBias;
+  /** Attends otherwise than to the new tokens alone; see `AttentionContext`. */
+  readonly attend: Attend | undefined;
   /** Blocks of heads that attention is computed in. */
   readonly attentionBlocks: number;
 }
+
+/**
+ * The bias added to attention scores, broadcast to [batch, keyValueHeads, group, queries, keys]: 0 for the keys that a query
+ * sees, about -1e9 for others. With a `window`, a query sees at most so many keys: its own and those just before it.
+ */
+export type AttentionBias = (window?: number) => Tensor;
 
 /** A layer's keys and values, both [batch, keyValueHeads, keys, headSize], keys already rotated. */
 export interface KeyValues {
@@ -25,5 +31,18 @@ export interface KeyValues {
   readonly value: Tensor;
 }
 
-/** Given the keys and values of a layer's new tokens: those to attend to. */
-export type ExtendKeyValues = (layer: number, fresh: KeyValues) => KeyValues;
+/** How a layer's attention differs from the plain one. */
+export interface AttendOptions {
+  /** Factor on the scores. Default 1 / sqrt(headSize). */
+  readonly scale?: number;
+  /** Keys that a query sees: its own and those just before it. Default: all up to its own. */
+  readonly window?: number;
+  /** Scores s, scaled, become c tanh(s / c). Default: they do not. */
+  readonly softCap?: number;
+}
+
+/**
+ * Attention of a layer's new queries [batch, heads, seq, headSize], given the new keys and values, queries and keys already
+ * rotated: [batch, heads, seq, headSize]. Layers count from 0.
+ */
+export type Attend = (layer: number, query: Tensor, fresh: KeyValues, options: AttendOptions) => Tensor;

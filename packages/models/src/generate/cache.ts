@@ -1,6 +1,8 @@
 import {
+  attention,
   concatenate,
   contiguousData,
+  greater,
   greaterOrEqual,
   type HostArray,
   hostArray,
@@ -104,27 +106,34 @@ export function traceCache(inputs: Readonly<Record<string, Tensor>>, padding: Te
   const slots = range('seq', 'past');
   const first = reshape(padding, ['batch', 1]);
   const next: Record<string, Tensor> = {};
+  const biases = new Map<number | undefined, Tensor>();
   return {
     next,
     attention: {
       positions: maximum(subtract(slots, first), 0),
-      bias: visibleBias(slots, padding),
-      extend: (layer, fresh) => {
+      attend: (layer, query, fresh, { window, ...scores }) => {
         const { key, value } = cacheNames(layer);
         next[key.next] = concatenate([inputs[key.past]!, fresh.key], 2);
         next[value.next] = concatenate([inputs[value.past]!, fresh.value], 2);
-        return { key: next[key.next]!, value: next[value.next]! };
+        const bias = biases.get(window) ?? visibleBias(slots, padding, window);
+        biases.set(window, bias);
+        return attention(query, next[key.next]!, next[value.next]!, { bias, ...scores });
       },
     },
   };
 }
 
-/** 0 where the key's slot is neither padding nor after the query's, else -1e9: [batch, 1, 1, seq, past + seq]. */
-function visibleBias(slots: Tensor, padding: Tensor): Tensor {
+/**
+ * 0 where the key's slot is neither padding nor after the query's nor out of its window, else -1e9: [batch, 1, 1, seq, past +
+ * seq].
+ */
+function visibleBias(slots: Tensor, padding: Tensor, window: number | undefined): Tensor {
   const keys = range('past+seq');
-  const causal = lessOrEqual(keys, reshape(slots, ['seq', 1]));
+  const queries = reshape(slots, ['seq', 1]);
+  const causal = lessOrEqual(keys, queries);
+  const near = window === undefined ? causal : logicalAnd(causal, greater(keys, subtract(queries, window)));
   const real = greaterOrEqual(keys, reshape(padding, ['batch', 1, 1, 1, 1]));
-  return where(logicalAnd(causal, real), 0, -1e9);
+  return where(logicalAnd(near, real), 0, -1e9);
 }
 
 function layers(config: ModelConfig): number[] {

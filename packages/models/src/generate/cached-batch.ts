@@ -44,8 +44,11 @@ export async function startBatch(
   };
 
   let logits: Float32Array[] = [];
-  for (let start = 0; start < width; start += pieceTokens) {
-    const end = Math.min(width, start + pieceTokens);
+  // Where positions depend on the whole prompt's length, it is taken as a whole.
+  const whole = config.rotaryChange !== undefined && width > config.rotaryChange.beyond;
+  const piece = whole ? width : pieceTokens;
+  for (let start = 0; start < width; start += piece) {
+    const end = Math.min(width, start + piece);
     logits = await run(prompts.map((prompt, row) => slotTokens(prompt, padding[row]!, start, end)));
   }
   const batch: CachedBatch = {

@@ -6,6 +6,7 @@ import type { LinearAdapter } from '../linear.ts';
 import { type CachedBatchOptions, startBatch } from './cached-batch.ts';
 import { compileGenerator } from './executable.ts';
 import { checkGeneration, type GenerateOptions } from './options.ts';
+import { outgrowsCache, rowBatches } from './row-batches.ts';
 import { indexOfLargest, sampleToken, seededDraws } from './sampling.ts';
 
 /** Options of {@link createGenerator}. */
@@ -111,10 +112,7 @@ async function generate(
     await setImmediate();
     signal?.throwIfAborted();
   };
-  // Prompts of like length together need the least padding.
-  const longestFirst = rows.toSorted((a, b) => b.prompt.length - a.prompt.length);
-  for (let start = 0; start < rows.length; start += batchSize) {
-    const together = longestFirst.slice(start, start + batchSize);
+  for (const together of rowBatches(rows, batchSize, options.maxNewTokens, batchOptions.config)) {
     await generateTogether(together, choose, report, { ...batchOptions, beforeRun });
   }
   return rows.map(({ produced }) => produced);
@@ -128,8 +126,7 @@ async function generateTogether(
   options: CachedBatchOptions,
 ): Promise<void> {
   const prompts = rows.map(({ prompt }) => prompt);
-  const { batch, logits: first } = await startBatch(prompts, options);
-  let logits = first;
+  let { batch, logits } = await startBatch(prompts, options);
   for (let going = rows; ; ) {
     going.forEach((row, index) => {
       choose(row, logits[index]!);
@@ -141,7 +138,10 @@ async function generateTogether(
       await batch.keep(kept);
       going = kept.map((index) => going[index]!);
     }
-    logits = await batch.step(going.map(({ produced }) => produced.at(-1)!));
+    if (going.some((row) => outgrowsCache(row, options.config))) {
+      const texts = going.map(({ prompt, produced }) => [...prompt, ...produced]);
+      ({ batch, logits } = await startBatch(texts, options));
+    } else logits = await batch.step(going.map(({ produced }) => produced.at(-1)!));
   }
 }
 
