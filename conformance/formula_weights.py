@@ -1,6 +1,6 @@
 """Weights that a formula gives, so that a model of any family need not be committed: the tests have the same formula.
 
-Entry i of the tensor called NAME is a number of [-1, 1), hashed from both (packages/models/src/__fixtures__/formula-weights.ts).
+Entry i of the tensor called NAME is a number of [-1, 1), hashed from both (formula-weights.ts).
 """
 
 import zlib

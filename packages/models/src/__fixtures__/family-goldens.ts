@@ -2,8 +2,8 @@ import { readdirSync } from 'node:fs';
 import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type HostArray, openSafetensors, readTensor, writeSafetensors } from '@safetune/tensor';
-import { formulaWeight } from './formula-weights.ts';
+import { type HostArray, hostArray, openSafetensors, readTensor, writeSafetensors } from '@safetune/tensor';
+import { type FormulaModel, formulaWeight } from '../../../../conformance/formula-weights.ts';
 
 const root = fileURLToPath(new URL('../../../../conformance/goldens/families/', import.meta.url));
 
@@ -11,9 +11,7 @@ const root = fileURLToPath(new URL('../../../../conformance/goldens/families/', 
 export const familyGoldenNames = readdirSync(root).sort();
 
 /** What expected.json of a family's golden holds. */
-export interface FamilyExpectations {
-  readonly salt: string;
-  readonly normsAround: number;
+export interface FamilyExpectations extends FormulaModel {
   /** Shape of every tensor of the checkpoint, by name. */
   readonly tensors: Readonly<Record<string, readonly number[]>>;
   readonly prompts: readonly (readonly number[])[];
@@ -42,7 +40,7 @@ export async function writeFamilyModel(
   await mkdir(directory, { recursive: true });
   await copyFile(join(root, name, configFile), join(directory, 'config.json'));
   const tensors = Object.entries(expected.tensors).map(
-    ([key, shape]) => [key, formulaWeight(key, shape, expected)] as const,
+    ([key, shape]) => [key, hostArray(formulaWeight(key, shape, expected), shape)] as const,
   );
   await writeSafetensors(join(directory, 'model.safetensors'), Object.fromEntries(tensors));
   return directory;

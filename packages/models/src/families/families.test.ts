@@ -22,13 +22,13 @@ import {
   where,
 } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
+import { noise } from '../../../../conformance/formula-weights.ts';
 import {
   familyExpectations,
   familyGoldenNames,
   familyTensors,
   writeFamilyModel,
 } from '../__fixtures__/family-goldens.ts';
-import { noise } from '../__fixtures__/formula-weights.ts';
 import { temporaryDirectory } from '../__fixtures__/goldens.ts';
 import { type AttentionContext, type CausalLm, loadModel } from '../causal-lm.ts';
 import { createGenerator } from '../generate/generate.ts';
@@ -171,13 +171,13 @@ async function parameterGradients(model: CausalLm, ids: HostArray, mask: HostArr
 }
 
 /** The norm, and the products with the two directions of conformance/make_families.py. */
-function projections(name: string, { data, shape }: HostArray): number[] {
+function projections(name: string, { data }: HostArray): number[] {
   const values = [...data].map(Number);
-  const product = (direction: HostArray) =>
-    values.reduce((sum, value, index) => sum + value * Number(direction.data[index]), 0);
+  const product = (direction: Float32Array) =>
+    values.reduce((sum, value, index) => sum + value * direction[index]!, 0);
   return [
     Math.hypot(...values),
-    ...[0, 1].map((index) => product(noise(`${name}/${index}`, shape))),
+    ...[0, 1].map((index) => product(noise(`${name}/${index}`, values.length))),
   ];
 }
 

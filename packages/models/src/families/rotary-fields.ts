@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ModelFileError, UnsupportedFeatureError } from '../errors.ts';
 import { checkContent } from '../json-file.ts';
 import type { RotaryConfig } from '../rotary-config.ts';
+import { rotaryTypes } from './rotary-types.ts';
 
 const settings = z.record(z.string(), z.unknown());
 const base = z.number().positive();
@@ -14,6 +15,8 @@ export const rotaryFields = {
   partial_rotary_factor: z.number().nullish(),
 };
 
+type Settings = z.output<typeof settings>;
+
 type RotaryFields = z.output<z.ZodObject<typeof rotaryFields>> & {
   readonly max_position_embeddings: number;
   readonly original_max_position_embeddings?: number | null | undefined;
@@ -24,48 +27,16 @@ export interface RotaryOptions {
   readonly headSize: number;
   /** `rope_theta` where the file has none. Default 10,000. */
   readonly base?: number;
-  /** Share of a head's features that turns where the file does not say; undefined when the family turns all or none. */
+  /** Share of a head's features that turns where the file does not say; undefined when the family always turns all. */
   readonly partialFactor?: number;
   /** Other names of rope_types, as old files of the family have them. */
   readonly aliases?: Readonly<Record<string, RotaryConfig['kind']>>;
 }
 
-const factor = z.number().min(1);
-const positive = z.number().positive();
-const original = z.number().int().positive().nullish();
-const factors = z.array(positive);
-const schemas = {
-  linear: z.looseObject({ factor }),
-  dynamic: z.looseObject({ factor }),
-  llama3: z.looseObject({
-    factor,
-    low_freq_factor: positive,
-    high_freq_factor: positive,
-    original_max_position_embeddings: original,
-  }),
-  yarn: z.looseObject({
-    factor: factor.nullish(),
-    original_max_position_embeddings: original,
-    attention_factor: positive.nullish(),
-    beta_fast: positive.nullish(),
-    beta_slow: positive.nullish(),
-    mscale: z.number().nullish(),
-    mscale_all_dim: z.number().nullish(),
-    truncate: z.boolean().nullish(),
-  }),
-  longrope: z.looseObject({
-    factor: factor.nullish(),
-    short_factor: factors,
-    long_factor: factors,
-    original_max_position_embeddings: original,
-    attention_factor: positive.nullish(),
-  }),
-};
-
 /** All keys there are among rotary settings; `finetuned` is of old files, and nothing reads it. */
 const knownKeys = new Set([
   ...['rope_type', 'type', 'rope_theta', 'partial_rotary_factor', 'finetuned'],
-  ...Object.values(schemas).flatMap(({ shape }) => Object.keys(shape)),
+  ...Object.values(rotaryTypes).flatMap(({ schema }) => Object.keys(schema.shape)),
 ]);
 
 /**
@@ -84,7 +55,7 @@ export function readRotaryConfig(fields: RotaryFields, options: RotaryOptions, f
 
 /** As {@link readRotaryConfig}, for settings that stand under `key`. */
 export function readRotarySettings(
-  given: z.output<typeof settings>,
+  given: Settings,
   key: string,
   fields: RotaryFields,
   options: RotaryOptions,
@@ -96,96 +67,25 @@ export function readRotarySettings(
   }
   const check = <Schema extends z.ZodType>(schema: Schema) =>
     checkContent(file, { [key]: given }, z.object({ [key]: schema }))[key] as z.output<Schema>;
-  const common = {
-    base:
-      check(z.looseObject({ rope_theta: base.nullish() })).rope_theta ??
-      fields.rope_theta ??
-      options.base ??
-      10_000,
-    features: turningFeatures(given, fields, options, file),
-  };
-  const originalOf = (inside: number | null | undefined) =>
-    fields.original_max_position_embeddings ?? inside ?? fields.max_position_embeddings;
+  const { rope_theta: theta } = check(z.looseObject({ rope_theta: base.nullish() }));
   const name = given.rope_type ?? given.type ?? 'default';
-  const type = options.aliases?.[String(name)] ?? name;
-  switch (type) {
-    case 'default':
-      return { kind: 'default', ...common };
-    case 'linear':
-      return { kind: 'linear', ...common, factor: check(schemas.linear).factor };
-    case 'dynamic':
-      if (common.features === 2) throw new ModelFileError(file, `${key}: dynamic needs heads of more than 2 features`);
-      return {
-        kind: 'dynamic',
-        ...common,
-        factor: check(schemas.dynamic).factor,
-        maximumPositions: fields.max_position_embeddings,
-      };
-    case 'llama3': {
-      const values = check(schemas.llama3);
-      return {
-        kind: 'llama3',
-        ...common,
-        factor: values.factor,
-        lowFrequencyFactor: values.low_freq_factor,
-        highFrequencyFactor: values.high_freq_factor,
-        originalMaximumPositions: originalOf(values.original_max_position_embeddings),
-      };
-    }
-    case 'yarn': {
-      const values = check(schemas.yarn);
-      const originalMaximumPositions = originalOf(values.original_max_position_embeddings);
-      const scale = values.factor ?? fields.max_position_embeddings / originalMaximumPositions;
-      return {
-        kind: 'yarn',
-        ...common,
-        factor: scale,
-        originalMaximumPositions,
-        // As in Python, 0 stands for none.
-        betaFast: values.beta_fast || 32,
-        betaSlow: values.beta_slow || 1,
-        truncate: values.truncate ?? true,
-        attentionFactor: values.attention_factor ?? yarnAttention(scale, values),
-      };
-    }
-    case 'longrope': {
-      const values = check(schemas.longrope);
-      const pairs = common.features / 2;
-      for (const list of ['short_factor', 'long_factor'] as const) {
-        if (values[list].length === pairs) continue;
-        throw new ModelFileError(file, `${key}.${list} has ${values[list].length} numbers for ${pairs} frequencies`);
-      }
-      const originalMaximumPositions = originalOf(values.original_max_position_embeddings);
-      const scale = values.factor ?? fields.max_position_embeddings / originalMaximumPositions;
-      const attention =
-        scale <= 1 ? 1 : Math.sqrt(1 + Math.log(scale) / Math.log(originalMaximumPositions));
-      return {
-        kind: 'longrope',
-        ...common,
-        shortFactors: values.short_factor,
-        longFactors: values.long_factor,
-        originalMaximumPositions,
-        attentionFactor: values.attention_factor ?? attention,
-      };
-    }
-    default:
-      throw new UnsupportedFeatureError(
-        file,
-        `${key}.rope_type`,
-        type,
-        ['default', ...Object.keys(schemas)].join(', '),
-      );
+  const kind = options.aliases?.[String(name)] ?? name;
+  const type = Object.entries(rotaryTypes).find(([known]) => known === kind)?.[1];
+  if (type === undefined) {
+    throw new UnsupportedFeatureError(file, `${key}.rope_type`, kind, Object.keys(rotaryTypes).join(', '));
   }
-}
-
-/** Peng et al. 2023, section 3.4; with `mscale` and `mscale_all_dim` as DeepSeek has it. */
-function yarnAttention(factor: number, { mscale, mscale_all_dim: all }: z.output<typeof schemas.yarn>): number {
-  const scaled = (weight: number) => (factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1);
-  return mscale && all ? scaled(mscale) / scaled(all) : scaled(1);
+  const config = type.read(check(type.schema), {
+    base: theta ?? fields.rope_theta ?? options.base ?? 10_000,
+    features: turningFeatures(given, fields, options, file),
+    maximumPositions: fields.max_position_embeddings,
+    originalPositions: fields.original_max_position_embeddings ?? undefined,
+  });
+  requireFittingFeatures(config, key, file);
+  return config;
 }
 
 function turningFeatures(
-  given: z.output<typeof settings>,
+  given: Settings,
   fields: RotaryFields,
   { headSize, partialFactor }: RotaryOptions,
   file: string,
@@ -201,4 +101,18 @@ function turningFeatures(
     file,
     `partial_rotary_factor ${JSON.stringify(share)} of heads of ${headSize} features must be an even number of them`,
   );
+}
+
+/** @throws ModelFileError */
+function requireFittingFeatures(config: RotaryConfig, key: string, file: string): void {
+  const pairs = config.features / 2;
+  if (config.kind === 'dynamic' && pairs === 1) {
+    throw new ModelFileError(file, `${key}: dynamic positions need more than 2 features that turn`);
+  }
+  if (config.kind !== 'longrope') return;
+  const lists = { short_factor: config.shortFactors, long_factor: config.longFactors };
+  for (const [name, list] of Object.entries(lists)) {
+    if (list.length === pairs) continue;
+    throw new ModelFileError(file, `${key}.${name} has ${list.length} numbers for ${pairs} frequencies`);
+  }
 }
