@@ -63,6 +63,7 @@ describe('readModelConfig', () => {
   it('says from where on positions turn otherwise', async () => {
     const dynamic = { rope_parameters: { rope_type: 'dynamic', factor: 2 } };
     expect(await configOf(await copy('llama-untied-float32', { config: dynamic }))).toMatchObject({
+      maximumPositions: 512,
       rotaryChange: { beyond: 256, recomputes: false },
     });
     const factors = { short_factor: [1, 1, 1, 1], long_factor: [2, 3, 4, 5] };

@@ -6,7 +6,10 @@ import type { ModuleTensors } from './module.ts';
 /** How attention gets its queries, keys and values. */
 export interface QueryKeyValue extends ModuleTensors {
   /** x [batch, seq, hidden] to three tensors [batch, seq, heads * headSize], head by head. */
-  trace(x: Tensor, context: BlockContext): { readonly query: Tensor; readonly key: Tensor; readonly value: Tensor };
+  trace(
+    x: Tensor,
+    context: BlockContext,
+  ): { readonly query: Tensor; readonly key: Tensor; readonly value: Tensor };
 }
 
 /** Three linear layers. */
@@ -23,7 +26,10 @@ export function separateQueryKeyValue(
 }
 
 /** One linear layer, whose features are those of all queries, then of all keys, then of all values: so many of each. */
-export function fusedQueryKeyValue(place: LinearPlace, extents: readonly [number, number, number]): QueryKeyValue {
+export function fusedQueryKeyValue(
+  place: LinearPlace,
+  extents: readonly [number, number, number],
+): QueryKeyValue {
   return {
     tensors: [],
     linears: [place],

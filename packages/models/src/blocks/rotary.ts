@@ -51,7 +51,6 @@ export function rotate(x: Tensor, { cosine, sine }: RotaryTables): Tensor {
   return concatenate([rotary(turning!, cosine, sine), still!], -1);
 }
 
-
 /** [features / 2] */
 function tracedFrequencies(positions: Tensor, config: RotaryConfig): Tensor {
   const vector = (values: Float32Array) => constant(hostArray(values, [values.length]));

@@ -37,7 +37,22 @@ export const decoderSchema = z.looseObject({
 /** The shared keys as they were read. */
 export type DecoderFields = z.output<typeof decoderSchema>;
 
-type SizeFields = Omit<DecoderFields, 'hidden_act' | 'rms_norm_eps'>;
+type SizeFields = Pick<
+  DecoderFields,
+  | 'model_type'
+  | 'vocab_size'
+  | 'hidden_size'
+  | 'intermediate_size'
+  | 'num_hidden_layers'
+  | 'num_attention_heads'
+  | 'num_key_value_heads'
+  | 'head_dim'
+  | 'max_position_embeddings'
+  | 'tie_word_embeddings'
+  | 'is_causal'
+  | 'quantization_config'
+  | 'compression_config'
+>;
 
 /**
  * The sizes of a decoder.
@@ -80,15 +95,21 @@ export function decoderConfig(fields: SizeFields, file: string): ArchitectureCon
   };
 }
 
-/** What the rotary positions add to the configuration. */
-export function rotaryChange(rotary: RotaryConfig): Pick<ArchitectureConfig, 'rotaryChange'> {
+/** A configuration with what its rotary positions say of sequences' lengths. */
+export function withRotary(config: ArchitectureConfig, rotary: RotaryConfig): ArchitectureConfig {
   if (rotary.kind === 'dynamic') {
-    return { rotaryChange: { beyond: rotary.maximumPositions, recomputes: false } };
+    // Beyond what it was first made for is what this kind is there for.
+    const maximumPositions = Math.floor(rotary.maximumPositions * rotary.factor);
+    return {
+      ...config,
+      maximumPositions,
+      rotaryChange: { beyond: rotary.maximumPositions, recomputes: false },
+    };
   }
   if (rotary.kind === 'longrope') {
-    return { rotaryChange: { beyond: rotary.originalMaximumPositions, recomputes: true } };
+    return { ...config, rotaryChange: { beyond: rotary.originalMaximumPositions, recomputes: true } };
   }
-  return {};
+  return config;
 }
 
 /** @throws UnsupportedFeatureError for an activation that there is not. */

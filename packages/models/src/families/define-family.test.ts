@@ -68,7 +68,11 @@ describe('a family', () => {
     ['gemma2', { sliding_window: null }, /layer 0 slides/],
     ['smollm3', { no_rope_layers: [1] }, /no_rope_layers names 1 layers/],
     ['phi3', { partial_rotary_factor: 0.4 }, /partial_rotary_factor 0.4 of heads of 8/],
-    ['phi3', { rope_scaling: { type: 'longrope', short_factor: [1], long_factor: [1] } }, /short_factor has 1/],
+    [
+      'phi3',
+      { rope_scaling: { type: 'longrope', short_factor: [1], long_factor: [1] } },
+      /short_factor has 1/,
+    ],
     ['granite', { residual_multiplier: '1' }, /residual_multiplier/],
   ])('%s refuses what contradicts itself: %j', (modelType, settings, message) => {
     const error = errorOf(() => read(modelType, settings).block(0));

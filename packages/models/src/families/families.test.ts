@@ -41,7 +41,9 @@ describe.each(familyGoldenNames)('%s', (name) => {
     const golden = await familyTensors(name);
     const model = await loadModel(await folderOf(name));
     const [ids, lengths] = [golden.input_ids!, [...golden.lengths!.data].map(Number)];
-    expect(largestDifference(await rightPadded(model, ids), golden.logits!, lengths, [0, 0])).toBeLessThan(1e-4);
+    expect(largestDifference(await rightPadded(model, ids), golden.logits!, lengths, [0, 0])).toBeLessThan(
+      1e-4,
+    );
     const width = ids.shape[1]!;
     const padding = lengths.map((length) => width - length);
     const moved = BigInt64Array.from(ids.data as BigInt64Array, (_, index) => {
@@ -70,7 +72,9 @@ describe.each(familyGoldenNames)('%s', (name) => {
   });
 });
 
-const withGradients = (await Promise.all(familyGoldenNames.map(async (name) => [name, await familyTensors(name)] as const)))
+const withGradients = (
+  await Promise.all(familyGoldenNames.map(async (name) => [name, await familyTensors(name)] as const))
+)
   .filter(([, golden]) => golden.cross_entropy !== undefined)
   .map(([name]) => name);
 
@@ -155,8 +159,7 @@ async function parameterGradients(model: CausalLm, ids: HostArray, mask: HostArr
       ...Object.fromEntries(names.map((key) => [key, tensorType('float32', values[key]!.shape)])),
     },
   );
-  const integers = (numbers: readonly bigint[]) =>
-    hostArray(BigInt64Array.from(numbers), [numbers.length]);
+  const integers = (numbers: readonly bigint[]) => hostArray(BigInt64Array.from(numbers), [numbers.length]);
   const results: Record<string, HostArray> = await executable.run({
     tokens: ids,
     rows: integers(targets.map((index) => BigInt(index - 1))),
@@ -175,10 +178,7 @@ function projections(name: string, { data }: HostArray): number[] {
   const values = [...data].map(Number);
   const product = (direction: Float32Array) =>
     values.reduce((sum, value, index) => sum + value * direction[index]!, 0);
-  return [
-    Math.hypot(...values),
-    ...[0, 1].map((index) => product(noise(`${name}/${index}`, values.length))),
-  ];
+  return [Math.hypot(...values), ...[0, 1].map((index) => product(noise(`${name}/${index}`, values.length)))];
 }
 
 /** Rows `starts[row]` to `starts[row] + lengths[row]` are those of `expected` from 0. */

@@ -49,7 +49,10 @@ export function registerFamily(family: Family): void {
   const present = known.get(family.modelType);
   if (present === family) return;
   if (present !== undefined) {
-    throw new FamilyError(family.modelType, `there is a family of that model_type already; give yours a name of its own`);
+    throw new FamilyError(
+      family.modelType,
+      `there is a family of that model_type already; give yours a name of its own`,
+    );
   }
   known.set(family.modelType, family);
 }

@@ -5,7 +5,7 @@ import { plainMlp } from '../blocks/mlp.ts';
 import { layerNorm } from '../blocks/norm.ts';
 import { interleavedQueryKeyValue } from '../blocks/query-key-value.ts';
 import type { LinearPlace } from '../linear.ts';
-import { decoderConfig, decoderSchema, readActivation, rotaryChange } from './decoder-fields.ts';
+import { decoderConfig, decoderSchema, readActivation, withRotary } from './decoder-fields.ts';
 import { defineFamily } from './define-family.ts';
 import { readRotaryConfig } from './rotary-fields.ts';
 
@@ -36,14 +36,19 @@ export const gptNeox = defineFamily({
     const activation = readActivation(fields.hidden_act, file);
     const norm = (name: string) => layerNorm(name, { size: hiddenSize, epsilon: fields.layer_norm_eps });
     return {
-      config: { ...config, ...rotaryChange(rotary) },
+      config: withRotary(config, rotary),
       embedding: { name: 'gpt_neox.embed_in.weight' },
       finalNorm: norm('gpt_neox.final_layer_norm'),
       head: { name: 'lm_head.weight', formerName: 'embed_out.weight' },
       unused: /\.attention\.(masked_)?bias$/,
       block(layer) {
         const inBlock = (name: string) => `gpt_neox.layers.${layer}.${name}`;
-        const linear = (name: string, inFeatures: number, outFeatures: number, bias: boolean): LinearPlace => ({
+        const linear = (
+          name: string,
+          inFeatures: number,
+          outFeatures: number,
+          bias: boolean,
+        ): LinearPlace => ({
           name: inBlock(name),
           inFeatures,
           outFeatures,

@@ -28,7 +28,7 @@ export {
   decoderConfig,
   decoderSchema,
   readActivation,
-  rotaryChange,
+  withRotary,
 } from './decoder-fields.ts';
 export { defineFamily, type FamilyDefinition } from './define-family.ts';
 export { knownModelTypes, registerFamily } from './families.ts';

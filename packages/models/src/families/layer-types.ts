@@ -53,7 +53,8 @@ export function windowsByLayer(
 ): (layer: number) => number | undefined {
   return (layer) => {
     if (!isSliding(layer)) return undefined;
-    if (window == null) throw new ModelFileError(file, `layer ${layer} slides, but there is no sliding_window`);
+    if (window == null)
+      throw new ModelFileError(file, `layer ${layer} slides, but there is no sliding_window`);
     return window;
   };
 }

@@ -1,4 +1,4 @@
-import { decoderConfig, decoderSchema, readActivation, rotaryChange } from './decoder-fields.ts';
+import { decoderConfig, decoderSchema, readActivation, withRotary } from './decoder-fields.ts';
 import { defineFamily } from './define-family.ts';
 import { llamaParts } from './llama-parts.ts';
 import { preNormBlock } from './norm-placement.ts';
@@ -18,7 +18,7 @@ export const qwen2 = defineFamily({
     const windowOf = qwenWindows(fields, file);
     const { ends, block } = llamaParts(config, { epsilon: fields.rms_norm_eps });
     return {
-      config: { ...config, ...rotaryChange(rotary) },
+      config: withRotary(config, rotary),
       ...ends,
       block(layer) {
         const parts = block(layer);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, decoderConfig, decoderSchema, readActivation, rotaryChange } from './decoder-fields.ts';
+import { count, decoderConfig, decoderSchema, readActivation, withRotary } from './decoder-fields.ts';
 import { defineFamily } from './define-family.ts';
 import { llamaParts } from './llama-parts.ts';
 import { preNormBlock } from './norm-placement.ts';
@@ -22,7 +22,7 @@ export const qwen3 = defineFamily({
     const { ends, block } = llamaParts(config, { epsilon: fields.rms_norm_eps });
     const bias = fields.attention_bias;
     return {
-      config: { ...config, ...rotaryChange(rotary) },
+      config: withRotary(config, rotary),
       ...ends,
       block(layer) {
         const parts = block(layer);

@@ -87,7 +87,8 @@ export const rotaryTypes: Readonly<Record<RotaryConfig['kind'], RotaryType<z.Zod
         betaFast: values.beta_fast || 32,
         betaSlow: values.beta_slow || 1,
         truncate: values.truncate ?? true,
-        attentionFactor: values.attention_factor ?? (mscale && all ? scaled(mscale) / scaled(all) : scaled(1)),
+        attentionFactor:
+          values.attention_factor ?? (mscale && all ? scaled(mscale) / scaled(all) : scaled(1)),
       };
     },
   ),
@@ -104,8 +105,7 @@ export const rotaryTypes: Readonly<Record<RotaryConfig['kind'], RotaryType<z.Zod
       const originalMaximumPositions = originalPositions(values, facts);
       const scale = values.factor ?? facts.maximumPositions / originalMaximumPositions;
       // Ding et al. 2024, as in Phi 3.
-      const attention =
-        scale <= 1 ? 1 : Math.sqrt(1 + Math.log(scale) / Math.log(originalMaximumPositions));
+      const attention = scale <= 1 ? 1 : Math.sqrt(1 + Math.log(scale) / Math.log(originalMaximumPositions));
       return {
         kind: 'longrope',
         ...common(facts),

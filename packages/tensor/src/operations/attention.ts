@@ -5,7 +5,7 @@ import { ShapeError } from '../errors.ts';
 import { keep } from '../keep.ts';
 import type { Tensor } from '../tensor.ts';
 import { sum, sumToShape } from './broadcast.ts';
-import { add, greater, logicalAnd, multiply, lessOrEqual, subtract, tanh, where } from './elementwise.ts';
+import { add, greater, lessOrEqual, logicalAnd, multiply, subtract, tanh, where } from './elementwise.ts';
 import { matmul } from './linalg.ts';
 import { softmax } from './nn.ts';
 import { concatenate, range, reshape, slice } from './shape.ts';
@@ -175,9 +175,6 @@ export function causalBias(length: Dimension, window?: number): Tensor {
   const positions = range(length);
   const query = reshape(positions, [length, 1]);
   if (window === undefined) return where(greater(positions, query), masked, 0);
-  const visible = logicalAnd(
-    lessOrEqual(positions, query),
-    greater(positions, subtract(query, window)),
-  );
+  const visible = logicalAnd(lessOrEqual(positions, query), greater(positions, subtract(query, window)));
   return where(visible, 0, masked);
 }

@@ -187,9 +187,7 @@ const layerNormOperation: Operation<{ epsilon: number }> = {
     const scaled = multiply(g, weight);
     const projection = multiply(normalised, mean(multiply(scaled, normalised), along));
     return [
-      wants(0)
-        ? multiply(subtract(subtract(scaled, mean(scaled, along)), projection), inverse)
-        : undefined,
+      wants(0) ? multiply(subtract(subtract(scaled, mean(scaled, along)), projection), inverse) : undefined,
       wants(1) ? sumToShape(multiply(g, normalised), weight.shape) : undefined,
       wants(2) ? sumToShape(g, bias.shape) : undefined,
     ];
