@@ -1,4 +1,4 @@
-import type { Tensor } from '@safetune/tensor';
+import type { CachedAttentionOptions, KeysAndValues, Tensor } from '@safetune/tensor';
 import type { LinearPlace } from '../linear.ts';
 import type { RotaryConfig } from '../rotary-config.ts';
 import type { RotaryTables } from './rotary.ts';
@@ -25,24 +25,13 @@ export interface BlockContext {
  */
 export type AttentionBias = (window?: number) => Tensor;
 
-/** A layer's keys and values, both [batch, keyValueHeads, keys, headSize], keys already rotated. */
-export interface KeyValues {
-  readonly key: Tensor;
-  readonly value: Tensor;
-}
-
-/** How a layer's attention differs from the plain one. */
-export interface AttendOptions {
-  /** Factor on the scores. Default 1 / sqrt(headSize). */
-  readonly scale?: number;
-  /** Keys that a query sees: its own and those just before it. Default: all up to its own. */
-  readonly window?: number;
-  /** Scores s, scaled, become c tanh(s / c). Default: they do not. */
-  readonly softCap?: number;
-}
-
 /**
- * Attention of a layer's new queries [batch, heads, seq, headSize], given the new keys and values, queries and keys already
- * rotated: [batch, heads, seq, headSize]. Layers count from 0.
+ * Attention of a layer's new queries [batch, heads, seq, headSize], given the new keys and values [batch, keyValueHeads,
+ * seq, headSize], queries and keys already rotated: [batch, heads, seq, headSize]. Layers count from 0.
  */
-export type Attend = (layer: number, query: Tensor, fresh: KeyValues, options: AttendOptions) => Tensor;
+export type Attend = (
+  layer: number,
+  query: Tensor,
+  fresh: KeysAndValues,
+  options: CachedAttentionOptions,
+) => Tensor;
