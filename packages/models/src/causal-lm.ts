@@ -1,4 +1,5 @@
 import {
+  type ConversionProgress,
   causalBias,
   defaultCacheDirectory,
   gather,
@@ -137,6 +138,8 @@ export interface LoadModelOptions {
   readonly integers?: IntegerType;
   /** Where weights that are not stored as they are used are converted, once. Default `~/.cache/safetune`. */
   readonly cacheDirectory?: string;
+  /** Hears while weights are converted; never when they are used as they are, or were converted before. */
+  readonly onConversion?: (progress: ConversionProgress) => void;
 }
 
 /**
@@ -159,7 +162,12 @@ export interface LoadModelOptions {
  */
 export async function loadModel(
   directory: string,
-  { precision = 'float32', integers, cacheDirectory = defaultCacheDirectory() }: LoadModelOptions = {},
+  {
+    precision = 'float32',
+    integers,
+    cacheDirectory = defaultCacheDirectory(),
+    onConversion,
+  }: LoadModelOptions = {},
 ): Promise<CausalLm> {
   checkPrecision(precision);
   const { config: described, architecture } = await readModelConfig(directory);
@@ -181,6 +189,7 @@ export async function loadModel(
   const weights = await usableWeights({ regions, multiplied, others }, precision, {
     integers,
     cacheDirectory,
+    onConversion,
   });
   return causalLm({ directory, cacheDirectory, config, precision, weights }, layout);
 }
