@@ -54,6 +54,7 @@ export {
 } from './layered.ts';
 export { estimateMemory, type GraphMemory } from './memory-estimate.ts';
 export type { GraphWriter } from './onnx/graph-writer.ts';
+export { type WriteOnnxOptions, writeOnnx } from './onnx/write-onnx.ts';
 export { applyOperation, applySingle } from './operation.ts';
 export * from './operations/attention.ts';
 export { crossEntropy } from './operations/cross-entropy.ts';
@@ -87,6 +88,7 @@ export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
 export { contentHash } from './safetensors/content-hash.ts';
 export { defaultCacheDirectory, floatCache } from './safetensors/convert.ts';
 export * from './safetensors/errors.ts';
+export { type HalfPrecision, narrow, widen } from './safetensors/half-precision.ts';
 export { type QuantizedRegions, type QuantizeOptions, quantizedCache } from './safetensors/quantize.ts';
 export * from './safetensors/read.ts';
 export {
