@@ -12,6 +12,14 @@ export type { ChatMessage, RenderChatOptions, TemplateArguments } from './chat-t
 export type { RenderLimits } from './chat-template/jinja/budget.ts';
 export type { LinearBiases, ModelConfig } from './config.ts';
 export * from './errors.ts';
+export {
+  type LowRankModule,
+  type WriteGgufAdapterOptions,
+  writeGgufAdapter,
+} from './gguf/write-adapter.ts';
+export { type WriteGgufModelOptions, type WrittenGguf, writeGgufModel } from './gguf/write-model.ts';
+export { type WriteModelfileOptions, type WrittenModelfile, writeModelfile } from './gguf/write-modelfile.ts';
+export type { GgufTensorType } from './gguf/write-tensor-bytes.ts';
 export { type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
 export { createGenerator, type GeneratorOptions, type TokenGenerator } from './generate/generate.ts';
 export type { GenerateOptions, GenerationProgress } from './generate/options.ts';
@@ -23,8 +31,10 @@ export {
   type LinearWeights,
   plainLinear,
 } from './linear.ts';
+export { type WriteOnnxModelOptions, writeOnnxModel } from './onnx/write-onnx-model.ts';
 export type { Precision } from './precision.ts';
 export { describePrecision, measurePrecisions, type PrecisionTimes } from './precision-times.ts';
 export { readModelConfig } from './read-config.ts';
 export type { RotaryConfig } from './rotary-config.ts';
+export type { ReplacedTensors } from './tensor-values.ts';
 export { type DecodeOptions, type LoadTokenizerOptions, loadTokenizer, type Tokenizer } from './tokenizer.ts';
