@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { AdapterMismatchError } from '../errors.ts';
 import { createLoraAdapter } from './adapter.ts';
-import { AdapterMismatchError } from './errors.ts';
 import { requireEveryModuleFits } from './fit.ts';
 
 const layers = ['q_proj', 'v_proj'].map((name) => ({

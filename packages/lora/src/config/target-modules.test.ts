@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { pythonWith } from '../../../conformance/python.ts';
+import { pythonWith } from '../../../../conformance/python.ts';
+import { LoraConfigError, NoTargetModulesError, UnmatchedPatternError } from '../errors.ts';
 import { type LoraConfig, loraConfig } from './config.ts';
-import { LoraConfigError, NoTargetModulesError, UnmatchedPatternError } from './errors.ts';
 import { requireEveryPatternMatches, targetModules } from './target-modules.ts';
 
 interface Table {
@@ -17,7 +17,7 @@ interface Table {
   }[];
 }
 
-const fixtures = join(import.meta.dirname, '__fixtures__');
+const fixtures = join(import.meta.dirname, '../__fixtures__');
 const table = JSON.parse(readFileSync(join(fixtures, 'target-modules.json'), 'utf8')) as Table;
 
 function layersOf(model: string) {

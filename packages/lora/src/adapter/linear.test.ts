@@ -15,14 +15,14 @@ import {
   tensorType,
 } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
-import { AdapterMismatchError } from './errors.ts';
+import { AdapterMismatchError } from '../errors.ts';
 import { baseLinear, type LinearLayer, lowRankLinear, nameOfA, nameOfB } from './linear.ts';
 
 const layer: LinearLayer = { name: 'block.0.q_proj', inFeatures: 6, outFeatures: 5 };
 const update = { name: layer.name, scale: 4 / Math.sqrt(3) };
 
 async function fixture(): Promise<(name: string) => HostArray> {
-  const file = await openSafetensors(join(import.meta.dirname, '__fixtures__/adapted-linear.safetensors'));
+  const file = await openSafetensors(join(import.meta.dirname, '../__fixtures__/adapted-linear.safetensors'));
   const arrays = new Map<string, HostArray>();
   for (const name of file.tensors.keys()) arrays.set(name, await readTensor(findTensor(file, name)));
   return (name) => arrays.get(name)!;

@@ -1,7 +1,7 @@
 import { contiguousData } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
+import { LoraConfigError, UnmatchedPatternError, UnsupportedLoraFeatureError } from '../errors.ts';
 import { copyLoraAdapter, createLoraAdapter } from './adapter.ts';
-import { LoraConfigError, UnmatchedPatternError, UnsupportedLoraFeatureError } from './errors.ts';
 import type { LinearLayer } from './linear.ts';
 
 const layers: LinearLayer[] = [0, 1, 2].flatMap((block) => [

@@ -15,7 +15,7 @@ import {
   writeFileAtomically,
   writeTensorStreams,
 } from '@safetune/tensor';
-import { MergeTargetError } from './errors.ts';
+import { MergeTargetError } from '../errors.ts';
 
 /** What {@link rewriteCheckpoint} does with the tensors of a checkpoint. */
 export interface CheckpointRewrite {

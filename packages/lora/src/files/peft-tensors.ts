@@ -1,8 +1,8 @@
 import type { SafetensorsFile, TensorRegion } from '@safetune/tensor';
-import type { LoraConfig } from './config.ts';
-import { AdapterFileError } from './errors.ts';
-import type { LinearLayer } from './linear.ts';
-import { type TargetModule, targetModules } from './target-modules.ts';
+import type { LinearLayer } from '../adapter/linear.ts';
+import type { LoraConfig } from '../config/config.ts';
+import { type TargetModule, targetModules } from '../config/target-modules.ts';
+import { AdapterFileError } from '../errors.ts';
 
 /** The two factors of a module as a file holds them. */
 export interface StoredFactors {

@@ -2,19 +2,19 @@ import { copyFile, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { contiguousData, findTensor, openCheckpoint, readTensor, readTensorBytes } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
-import { pythonWith, runPython } from '../../../conformance/python.ts';
+import { pythonWith, runPython } from '../../../../conformance/python.ts';
 import {
   goldenAdapter,
   goldenCheckpoint,
   linearLayersOf,
   namesIn,
   useTemporaryDirectory,
-} from './__fixtures__/folders.ts';
-import { createLoraAdapter } from './adapter.ts';
-import { AdapterMismatchError, MergeTargetError } from './errors.ts';
+} from '../__fixtures__/folders.ts';
+import { createLoraAdapter } from '../adapter/adapter.ts';
+import { AdapterMismatchError, MergeTargetError } from '../errors.ts';
+import { loadLoraAdapter } from '../files/peft-files.ts';
 import { mergedWeight } from './merge.ts';
 import { writeMergedCheckpoint } from './merge-checkpoint.ts';
-import { loadLoraAdapter } from './peft-files.ts';
 
 const temporaryDirectory = useTemporaryDirectory();
 

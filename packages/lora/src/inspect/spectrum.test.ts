@@ -1,9 +1,9 @@
 import { contiguousData, hostArray, singularValues } from '@safetune/tensor';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createLoraAdapter } from './adapter.ts';
-import { weightUpdate } from './merge.ts';
-import type { LoraModule } from './module.ts';
+import { createLoraAdapter } from '../adapter/adapter.ts';
+import type { LoraModule } from '../adapter/module.ts';
+import { weightUpdate } from '../merge/merge.ts';
 import { effectiveRank, moduleSpectrum, stableRank } from './spectrum.ts';
 
 function moduleOf(a: readonly number[][], b: readonly number[][], scale: number): LoraModule {

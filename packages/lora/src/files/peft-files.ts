@@ -13,10 +13,10 @@ import {
   type WritableTensor,
   writeSafetensors,
 } from '@safetune/tensor';
-import { adapterOver, type LoraAdapter } from './adapter.ts';
-import { type LoraConfig, parsePeftConfig } from './config.ts';
-import { AdapterFileError, type AdapterFileProblem } from './errors.ts';
-import type { LinearLayer } from './linear.ts';
+import { adapterOver, type LoraAdapter } from '../adapter/adapter.ts';
+import type { LinearLayer } from '../adapter/linear.ts';
+import { type LoraConfig, parsePeftConfig } from '../config/config.ts';
+import { AdapterFileError, type AdapterFileProblem } from '../errors.ts';
 import { factorRegions, fitToModel, modulesOfFile } from './peft-tensors.ts';
 
 /** Name of PEFT's configuration file in an adapter's folder. */

@@ -1,10 +1,10 @@
 import { type HostArray, hostArray, printable } from '@safetune/tensor';
-import { type LoraConfig, loraConfig, requireTrainable } from './config.ts';
-import { LoraConfigError } from './errors.ts';
+import { type LoraConfig, loraConfig, requireTrainable } from '../config/config.ts';
+import { requireEveryPatternMatches, type TargetModule, targetModules } from '../config/target-modules.ts';
+import { LoraConfigError } from '../errors.ts';
 import { initializeFactors } from './initialize.ts';
 import { type LinearAdapter, type LinearLayer, lowRankLinear, nameOfA, nameOfB } from './linear.ts';
 import type { LoraModule } from './module.ts';
-import { requireEveryPatternMatches, type TargetModule, targetModules } from './target-modules.ts';
 
 /** A LoRA adapter in host memory. Writing to `parameters`, or to a view of it, changes the adapter. */
 export interface LoraAdapter extends LinearAdapter {

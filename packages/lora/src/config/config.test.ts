@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { LoraConfigError, UnsupportedLoraFeatureError } from '../errors.ts';
 import { allProjections, loraConfig, parsePeftConfig, requireTrainable } from './config.ts';
-import { LoraConfigError, UnsupportedLoraFeatureError } from './errors.ts';
 
 const peftFile = { peft_type: 'LORA', task_type: 'CAUSAL_LM', target_modules: ['q_proj'] };
 

@@ -1,5 +1,5 @@
 import type { HostArray } from '@safetune/tensor';
-import type { TargetModule } from './target-modules.ts';
+import type { TargetModule } from '../config/target-modules.ts';
 
 /** One adapted layer: its weight W [out, in] acts as W + scale B A. */
 export interface LoraModule extends TargetModule {

@@ -1,6 +1,6 @@
 import { contiguousData, type HostArray, hostArray } from '@safetune/tensor';
-import { AdapterMismatchError } from './errors.ts';
-import type { LoraModule } from './module.ts';
+import type { LoraModule } from '../adapter/module.ts';
+import { AdapterMismatchError } from '../errors.ts';
 
 /**
  * The weight that acts as the adapted layer does: W + scale B A, summed in float64 and rounded once.

@@ -12,10 +12,10 @@ import {
   type WritableTensor,
   writeSafetensors,
 } from '@safetune/tensor';
-import type { LoraAdapter } from './adapter.ts';
-import { AdapterMismatchError } from './errors.ts';
+import type { LoraAdapter } from '../adapter/adapter.ts';
+import type { LoraModule } from '../adapter/module.ts';
+import { AdapterMismatchError } from '../errors.ts';
 import { mergedWeight } from './merge.ts';
-import type { LoraModule } from './module.ts';
 import { rewriteCheckpoint } from './rewrite-checkpoint.ts';
 
 /** Options of {@link writeMergedCheckpoint}. */

@@ -1,4 +1,4 @@
-import { AdapterMismatchError } from './errors.ts';
+import { AdapterMismatchError } from '../errors.ts';
 import type { LinearLayer } from './linear.ts';
 
 /**

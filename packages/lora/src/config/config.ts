@@ -1,6 +1,6 @@
 import { printable } from '@safetune/tensor';
 import { z } from 'zod';
-import { LoraConfigError, UnsupportedLoraFeatureError } from './errors.ts';
+import { LoraConfigError, UnsupportedLoraFeatureError } from '../errors.ts';
 import { nearestName } from './nearest-name.ts';
 import { isParameterOfPeft, refuseUnsupported } from './peft-features.ts';
 

@@ -1,9 +1,9 @@
 import { compile, contiguousData, hostArray, tensorType } from '@safetune/tensor';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createLoraAdapter, type LoraAdapter } from './adapter.ts';
-import { AdapterMismatchError } from './errors.ts';
-import { baseLinear, nameOfA, nameOfB } from './linear.ts';
+import { createLoraAdapter, type LoraAdapter } from '../adapter/adapter.ts';
+import { baseLinear, nameOfA, nameOfB } from '../adapter/linear.ts';
+import { AdapterMismatchError } from '../errors.ts';
 import { mergedWeight, weightUpdate } from './merge.ts';
 
 function adapterOf(inFeatures: number, outFeatures: number, rank: number, seed: number): LoraAdapter {

@@ -12,22 +12,22 @@ import {
   writeSafetensors,
 } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
-import { pythonWith, runPython } from '../../../conformance/python.ts';
+import { pythonWith, runPython } from '../../../../conformance/python.ts';
 import {
   goldenAdapter,
   goldenCheckpoint,
   linearLayersOf,
   namesIn,
   useTemporaryDirectory,
-} from './__fixtures__/folders.ts';
-import { createLoraAdapter } from './adapter.ts';
+} from '../__fixtures__/folders.ts';
+import { createLoraAdapter } from '../adapter/adapter.ts';
+import type { LinearLayer } from '../adapter/linear.ts';
 import {
   AdapterFileError,
   type AdapterFileProblem,
   NoTargetModulesError,
   UnsupportedLoraFeatureError,
-} from './errors.ts';
-import type { LinearLayer } from './linear.ts';
+} from '../errors.ts';
 import { adapterConfigFile, adapterWeightsFile, loadLoraAdapter, saveLoraAdapter } from './peft-files.ts';
 
 const temporaryDirectory = useTemporaryDirectory();

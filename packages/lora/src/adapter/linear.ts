@@ -1,5 +1,5 @@
 import { add, type HostArray, matmul, type Tensor } from '@safetune/tensor';
-import { AdapterMismatchError } from './errors.ts';
+import { AdapterMismatchError } from '../errors.ts';
 import { addLowRankUpdate } from './low-rank-update.ts';
 
 /** A linear layer of a model, by its name in the checkpoint without `.weight`. */

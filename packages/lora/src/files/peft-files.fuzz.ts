@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, it } from 'vitest';
-import { fuzz, mutatedBytes, mutatedJson } from '../../../conformance/fuzz.ts';
+import { fuzz, mutatedBytes, mutatedJson } from '../../../../conformance/fuzz.ts';
 import { loadLoraAdapter } from './peft-files.ts';
 
 const golden = new URL(
-  '../../../conformance/goldens/adapters/qwen2-rslora-all-projections/',
+  '../../../../conformance/goldens/adapters/qwen2-rslora-all-projections/',
   import.meta.url,
 );
 

@@ -1,7 +1,7 @@
 import { printable } from '@safetune/tensor';
+import type { LinearLayer } from '../adapter/linear.ts';
+import { LoraConfigError, NoTargetModulesError, UnmatchedPatternError } from '../errors.ts';
 import type { LoraConfig } from './config.ts';
-import { LoraConfigError, NoTargetModulesError, UnmatchedPatternError } from './errors.ts';
-import type { LinearLayer } from './linear.ts';
 import { fullMatch, matchWithin, type PythonPattern } from './python-pattern.ts';
 
 /** A layer that a configuration adapts. */

@@ -1,4 +1,4 @@
-import { LoraConfigError, UnsupportedLoraFeatureError } from './errors.ts';
+import { LoraConfigError, UnsupportedLoraFeatureError } from '../errors.ts';
 
 /** What PEFT has and this package has not: which values of a parameter are harmless, and what to do about others. */
 interface Refusal {

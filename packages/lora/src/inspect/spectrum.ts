@@ -1,5 +1,5 @@
 import { lowRankSingularValues } from '@safetune/tensor';
-import type { LoraModule } from './module.ts';
+import type { LoraModule } from '../adapter/module.ts';
 
 /** What one adapted layer's update D = scale B A looks like. */
 export interface ModuleSpectrum {
