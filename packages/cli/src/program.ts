@@ -2,8 +2,10 @@
 import type { Command } from './command.ts';
 import { didYouMean } from './command.ts';
 import { evaluateCommand } from './commands/eval.ts';
+import { exportCommand } from './commands/export.ts';
 import { generateCommand } from './commands/generate.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { mergeCommand } from './commands/merge.ts';
 import { projectCommand } from './commands/project.ts';
 import { selectCommand } from './commands/select.ts';
 import { trainCommand } from './commands/train.ts';
@@ -20,6 +22,8 @@ const commands = [
   selectCommand,
   projectCommand,
   inspectCommand,
+  mergeCommand,
+  exportCommand,
 ];
 
 const isHelp = (argument: string | undefined) =>
