@@ -16,10 +16,10 @@ export {
   type LowRankModule,
   type WriteGgufAdapterOptions,
   writeGgufAdapter,
-} from './gguf/write-adapter.ts';
-export { type WriteGgufModelOptions, type WrittenGguf, writeGgufModel } from './gguf/write-model.ts';
-export { type WriteModelfileOptions, type WrittenModelfile, writeModelfile } from './gguf/write-modelfile.ts';
-export type { GgufTensorType } from './gguf/write-tensor-bytes.ts';
+} from './gguf/write/adapter.ts';
+export { type WriteGgufModelOptions, type WrittenGguf, writeGgufModel } from './gguf/write/model.ts';
+export { type WriteModelfileOptions, type WrittenModelfile, writeModelfile } from './gguf/write/modelfile.ts';
+export type { GgufTensorType } from './gguf/write/tensor-bytes.ts';
 export { type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
 export { createGenerator, type GeneratorOptions, type TokenGenerator } from './generate/generate.ts';
 export type { GenerateOptions, GenerationProgress } from './generate/options.ts';

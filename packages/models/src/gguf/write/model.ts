@@ -1,11 +1,11 @@
 import { basename, resolve } from 'node:path';
 import type { TensorRegion } from '@safetune/tensor';
-import { openStoredModel } from '../stored-model.ts';
-import { allValues, type ReplacedTensors, tensorValues } from '../tensor-values.ts';
-import { architectureMetadata, architectureOf, interleaveHeads, placeOf, ropeFactors } from './write-architecture.ts';
-import { type GgufMetadata, type GgufTensor, writeGguf } from './write-gguf.ts';
-import { type GgufTensorType, tensorTypeLayouts } from './write-tensor-bytes.ts';
-import { ggufVocabulary } from './write-vocabulary.ts';
+import { openStoredModel } from '../../stored-model.ts';
+import { allValues, type ReplacedTensors, tensorValues } from '../../tensor-values.ts';
+import { architectureMetadata, architectureOf, interleaveHeads, placeOf, ropeFactors } from './architecture.ts';
+import { type GgufMetadata, type GgufTensor, writeGguf } from './file.ts';
+import { type GgufTensorType, tensorTypeLayouts } from './tensor-bytes.ts';
+import { ggufVocabulary } from './vocabulary.ts';
 
 /** Options of {@link writeGgufModel}. */
 export interface WriteGgufModelOptions {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ExportError } from '../errors.ts';
+import { ExportError } from '../../errors.ts';
 
 /** llama.cpp's kinds of tokens. */
 const tokenTypes = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;

@@ -1,9 +1,9 @@
 import { writeFileAtomically } from '@safetune/tensor';
-import { readModelConfig } from '../read-config.ts';
-import { readTokenizerConfig } from '../special-tokens.ts';
-import { loadTokenizer } from '../tokenizer.ts';
+import { readModelConfig } from '../../read-config.ts';
+import { readTokenizerConfig } from '../../special-tokens.ts';
+import { loadTokenizer } from '../../tokenizer.ts';
 import { type ConversationFormat, conversationFormat } from './conversation-format.ts';
-import { ggufVocabulary } from './write-vocabulary.ts';
+import { ggufVocabulary } from './vocabulary.ts';
 
 /** Options of {@link writeModelfile}. */
 export interface WriteModelfileOptions {

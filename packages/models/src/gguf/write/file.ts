@@ -1,6 +1,6 @@
 import { writeFileAtomically } from '@safetune/tensor';
-import { ExportError } from '../errors.ts';
-import { encodeValues, type GgufTensorType, tensorTypeLayouts } from './write-tensor-bytes.ts';
+import { ExportError } from '../../errors.ts';
+import { encodeValues, type GgufTensorType, tensorTypeLayouts } from './tensor-bytes.ts';
 
 /** A metadata value with the type that GGUF stores it in. */
 export type GgufValue =

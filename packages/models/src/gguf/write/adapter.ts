@@ -1,13 +1,13 @@
 import { basename, resolve } from 'node:path';
 import { contiguousData, type HostArray } from '@safetune/tensor';
-import { linearPlaces } from '../families/layout.ts';
-import type { LinearLayer } from '../linear.ts';
-import { ExportError } from '../errors.ts';
-import { openStoredModel } from '../stored-model.ts';
-import { architectureOf, interleaveHeads, placeOf } from './write-architecture.ts';
-import { type GgufMetadata, type GgufTensor, writeGguf } from './write-gguf.ts';
-import { tensorType, type WrittenGguf } from './write-model.ts';
-import type { GgufTensorType } from './write-tensor-bytes.ts';
+import { linearPlaces } from '../../families/layout.ts';
+import type { LinearLayer } from '../../linear.ts';
+import { ExportError } from '../../errors.ts';
+import { openStoredModel } from '../../stored-model.ts';
+import { architectureOf, interleaveHeads, placeOf } from './architecture.ts';
+import { type GgufMetadata, type GgufTensor, writeGguf } from './file.ts';
+import { tensorType, type WrittenGguf } from './model.ts';
+import type { GgufTensorType } from './tensor-bytes.ts';
 
 /** A low-rank update of a linear layer: its weight W [out, in] acts as W + scale B A. */
 export interface LowRankModule extends LinearLayer {

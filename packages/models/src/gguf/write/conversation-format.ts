@@ -1,4 +1,4 @@
-import type { ChatMessage, RenderChatOptions } from '../chat-template/chat-template.ts';
+import type { ChatMessage, RenderChatOptions } from '../../chat-template/chat-template.ts';
 
 /** What stands before and after a message. */
 interface Frame {

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readChatTemplates } from '../chat-template/template-files.ts';
-import type { ModelConfig } from '../config.ts';
-import { ExportError } from '../errors.ts';
-import { checkContent, readJson, readOptionalJson } from '../json-file.ts';
-import { readTokenizerConfig } from '../special-tokens.ts';
-import { loadTokenizer } from '../tokenizer.ts';
-import type { GgufMetadata, GgufValue } from './write-gguf.ts';
-import { preTokenizerName } from './write-pre-tokenizer.ts';
-import { mergeText, scores, type TokenizerFile, tokenizerFile, tokenTable } from './write-token-table.ts';
+import { readChatTemplates } from '../../chat-template/template-files.ts';
+import type { ModelConfig } from '../../config.ts';
+import { ExportError } from '../../errors.ts';
+import { checkContent, readJson, readOptionalJson } from '../../json-file.ts';
+import { readTokenizerConfig } from '../../special-tokens.ts';
+import { loadTokenizer } from '../../tokenizer.ts';
+import type { GgufMetadata, GgufValue } from './file.ts';
+import { preTokenizerName } from './pre-tokenizer.ts';
+import { mergeText, scores, type TokenizerFile, tokenizerFile, tokenTable } from './token-table.ts';
 
 /** A tokenizer as GGUF metadata, and what llama.cpp will do otherwise than Python with it. */
 export interface GgufVocabulary {

@@ -1,7 +1,7 @@
-import type { ModelConfig } from '../config.ts';
-import { ExportError } from '../errors.ts';
-import { inverseFrequencies } from '../blocks/rotary.ts';
-import type { GgufMetadata } from './write-gguf.ts';
+import type { ModelConfig } from '../../config.ts';
+import { ExportError } from '../../errors.ts';
+import { inverseFrequencies } from '../../blocks/rotary.ts';
+import type { GgufMetadata } from './file.ts';
 
 /** How llama.cpp runs a family of models. */
 export interface GgufArchitecture {
