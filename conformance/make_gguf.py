@@ -1,7 +1,7 @@
 """What llama.cpp's own Python package (gguf) makes of the small checkpoints and adapters.
 
 goldens/gguf/container.gguf is a file that `GGUFWriter` wrote, with a value of every kind; values.safetensors has numbers and their
-bytes in each type, by `gguf.quants`; files.json says for each case the metadata and the tensors of a GGUF file, as llama.cpp's
+bytes in each type, by `gguf.quants`; expected.json says for each case the metadata and the tensors of a GGUF file, as llama.cpp's
 convert_hf_to_gguf.py and convert_lora_to_gguf.py make them: names by gguf's `TensorNameMap`, special tokens by its `SpecialVocab`, the
 rest as those scripts do (they are not in the package). Long values are given by their SHA-256.
 """
@@ -252,6 +252,6 @@ if __name__ == "__main__":
         model("qwen2-untied-float32-sharded", "bf16"),
     ]
     adapters = [adapter("qwen2-rslora-all-projections", "f32"), adapter("llama-lora-query-value", "f16")]
-    write_json(FOLDER / "files.json", {"models": models, "adapters": adapters})
+    write_json(FOLDER / "expected.json", {"models": models, "adapters": adapters})
     require_small_files(FOLDER)
     print(json.dumps({"models": len(models), "adapters": len(adapters)}))

@@ -21,7 +21,7 @@ interface Expected {
 }
 
 const { adapters }: { adapters: Expected[] } = JSON.parse(
-  await readFile(join(goldens, 'gguf', 'files.json'), 'utf8'),
+  await readFile(join(goldens, 'gguf', 'expected.json'), 'utf8'),
 );
 
 /** The modules of an adapter that peft saved. */

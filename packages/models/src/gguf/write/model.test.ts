@@ -13,7 +13,7 @@ import type { GgufTensorType } from './tensor-bytes.ts';
 
 const directory = temporaryDirectory();
 const copy = checkpointCopies();
-const goldens = fileURLToPath(new URL('../../../../../conformance/goldens/gguf/files.json', import.meta.url));
+const goldens = fileURLToPath(new URL('../../../../../conformance/goldens/gguf/expected.json', import.meta.url));
 
 interface Expected {
   readonly checkpoint: GoldenName;
