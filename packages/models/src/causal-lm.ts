@@ -5,7 +5,6 @@ import {
   gather,
   type IntegerType,
   keep,
-  openCheckpoint,
   type RuntimeOptions,
   range,
   type Shape,
@@ -14,15 +13,13 @@ import {
   weight,
 } from '@safetune/tensor';
 import { selfAttention } from './blocks/attention.ts';
-import type { BlockContext, ExtendKeyValues } from './blocks/block-context.ts';
+import type { Attend, BlockContext } from './blocks/block-context.ts';
 import { mlp } from './blocks/mlp.ts';
 import { norm } from './blocks/norm.ts';
 import { rotaryTables } from './blocks/rotary.ts';
-import { findWeights, requireLayers } from './checkpoint.ts';
 import type { ModelConfig } from './config.ts';
-import { type BlockLayout, linearPlaces, type ModelLayout, parameterShapes } from './families/layout.ts';
+import { type BlockLayout, linearPlaces, type ModelLayout } from './families/layout.ts';
 import { type LinearFunction, type LinearLayer, linearProduct, plainLinear } from './linear.ts';
-import { withOutputLayer } from './output-layer.ts';
 import {
   checkPrecision,
   type Precision,
@@ -30,7 +27,7 @@ import {
   traceLinearWeight,
   usableWeights,
 } from './precision.ts';
-import { readModelConfig } from './read-config.ts';
+import { openStoredModel } from './stored-model.ts';
 
 /** What a traced forward pass does differently; the default is the checkpoint as it is. */
 export interface ForwardOptions {
@@ -67,10 +64,13 @@ export type BlockOptions = Pick<ForwardOptions, 'linear' | 'weight' | 'attention
 export interface AttentionContext {
   /** Position of each token, int64 [seq] or [batch, seq]. */
   readonly positions: Tensor;
-  /** Added to the attention scores, broadcast to [batch, keyValueHeads, group, queries, keys]: about -1e9 hides a key. */
-  readonly bias: Tensor;
-  /** Keys and values to attend to, given those of the new tokens. Default: those. */
-  readonly extend?: ExtendKeyValues;
+  /**
+   * Added to the attention scores, broadcast to [batch, keyValueHeads, group, queries, keys]: about -1e9 hides a key. Default:
+   * causal.
+   */
+  readonly bias?: Tensor;
+  /** Computes attention otherwise, for example over a cache; the bias is then not read. */
+  readonly attend?: Attend;
 }
 
 /** What a forward pass gives. */
@@ -156,15 +156,10 @@ export async function loadModel(
   { precision = 'float32', integers, cacheDirectory = defaultCacheDirectory() }: LoadModelOptions = {},
 ): Promise<CausalLm> {
   checkPrecision(precision);
-  const { config: described, family } = await readModelConfig(directory);
-  const checkpoint = await openCheckpoint(directory);
-  requireLayers(checkpoint, described);
-  const { config, layout } = await withOutputLayer(checkpoint, described, family);
-  const shapes = parameterShapes(layout, config);
-  const regions = findWeights(checkpoint, shapes);
+  const { config, layout, regions } = await openStoredModel(directory);
   const multiplied = new Set([...linearPlaces(layout).map(({ name }) => `${name}.weight`), layout.head]);
   const others = new Set(
-    [...shapes.keys()].filter((name) => !multiplied.has(name) || name === layout.embedding),
+    regions.map(({ name }) => name).filter((name) => !multiplied.has(name) || name === layout.embedding),
   );
   const weights = await usableWeights({ regions, multiplied, others }, precision, {
     integers,
@@ -242,10 +237,11 @@ function blockContext(
   options: BlockOptions & WeightSource,
 ): BlockContext {
   const { weight, precision, linear = plainLinear } = options;
-  const { positions, bias, extend } = options.attention ?? {
-    positions: range(length!),
-    bias: causalBias(length!),
-  };
+  const {
+    positions,
+    bias = causalBias(length!),
+    attend,
+  } = options.attention ?? { positions: range(length!) };
   return {
     config,
     weight,
@@ -258,7 +254,7 @@ function blockContext(
       ),
     rotary: rotaryTables(positions, batch!, config.headSize, config.rotary),
     bias,
-    extend,
+    attend,
     attentionBlocks: options.attentionBlocks ?? 1,
   };
 }

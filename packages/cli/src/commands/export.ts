@@ -9,6 +9,7 @@ import {
   writeOnnxModel,
 } from '@safetune/models';
 import { strictCommand } from '../command.ts';
+import { adapterDescription, adapterFolder, modelDescription, modelFolder } from '../hub-names.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
 import { note, print } from '../terminal/output.ts';
 import { UsageError } from '../usage-error.ts';
@@ -29,13 +30,13 @@ export const exportCommand = strictCommand({
       path: 'input',
       required: true,
       valueHint: 'DIR',
-      description: 'Hugging Face checkpoint folder',
+      description: modelDescription,
     },
     adapter: {
       type: 'string',
       path: 'input',
       valueHint: 'DIR',
-      description: 'LoRA adapter folder: merged into the model, or (gguf-lora) written by itself',
+      description: `${adapterDescription}; merged into the model, or (gguf-lora) written by itself`,
     },
     format: {
       type: 'string',
@@ -46,7 +47,8 @@ export const exportCommand = strictCommand({
     type: {
       type: 'string',
       valueHint: 'NAME',
-      description: 'of GGUF, how matrices are stored: f16 (default), q8_0, bf16 or f32 (default of gguf-lora)',
+      description:
+        'of GGUF, how matrices are stored: f16 (default), q8_0, bf16 or f32 (default of gguf-lora)',
     },
     out: {
       type: 'string',
@@ -64,7 +66,8 @@ export const exportCommand = strictCommand({
     from: {
       type: 'string',
       valueHint: 'NAME',
-      description: "with gguf-lora and --modelfile: the model in Ollama, or its GGUF file, which the adapter is for",
+      description:
+        'with gguf-lora and --modelfile: the model in Ollama, or its GGUF file, which the adapter is for',
     },
     force: { type: 'boolean', description: 'write over what is in the place of --out and --modelfile' },
   },
@@ -74,25 +77,29 @@ export const exportCommand = strictCommand({
     const main = request.format === 'onnx' ? join(args.out, 'onnx', 'model.onnx') : args.out;
     await refuseToOverwrite(main, { force, holds: 'a file' });
     if (args.modelfile !== undefined) await refuseToOverwrite(args.modelfile, { force, holds: 'a file' });
-    const adapter = args.adapter === undefined ? undefined : await loadLoraAdapter(args.adapter);
-    const replaced = adapter === undefined ? undefined : await mergedTensors(args.model, adapter);
+    const model = await modelFolder(args.model);
+    const adapter =
+      args.adapter === undefined ? undefined : await loadLoraAdapter(await adapterFolder(args.adapter));
+    const replaced = adapter === undefined ? undefined : await mergedTensors(model, adapter);
     if (request.format === 'onnx') {
-      const files = await writeOnnxModel(args.model, args.out, replaced === undefined ? {} : { replaced });
-      print(`${files.join(' and ')} written, ${await megabytes(files)}; inputs and outputs as Optimum names them\n`);
+      const files = await writeOnnxModel(model, args.out, replaced === undefined ? {} : { replaced });
+      print(
+        `${files.join(' and ')} written, ${await megabytes(files)}; inputs and outputs as Optimum names them\n`,
+      );
       return;
     }
     const { type } = request;
     const written =
       request.format === 'gguf-lora'
-        ? await writeGgufAdapter(args.model, adapter!.modules, args.out, { type })
-        : await writeGgufModel(args.model, args.out, { type, ...(replaced === undefined ? {} : { replaced }) });
+        ? await writeGgufAdapter(model, adapter!.modules, args.out, { type })
+        : await writeGgufModel(model, args.out, { type, ...(replaced === undefined ? {} : { replaced }) });
     for (const difference of written.differences) note(`${difference}\n`);
     const facts = `${written.architecture}, ${written.tensors} tensors, ${type}, ${await megabytes([args.out])}`;
     print(`${args.out} written: ${facts}\n`);
     if (args.modelfile !== undefined) {
       const gguf = pathFrom(args.modelfile, args.out);
       const { hasTemplate } = await writeModelfile(
-        args.model,
+        model,
         args.modelfile,
         request.format === 'gguf-lora' ? { from: args.from!, adapter: gguf } : { from: gguf },
       );
@@ -124,7 +131,9 @@ function requestOf({ adapter, format: name, type: typeName, modelfile, from }: R
   }
   const needsFrom = format === 'gguf-lora' && modelfile !== undefined;
   if (needsFrom && from === undefined) {
-    throw new UsageError('--modelfile of an adapter needs --from NAME: the model in Ollama, or its GGUF file');
+    throw new UsageError(
+      '--modelfile of an adapter needs --from NAME: the model in Ollama, or its GGUF file',
+    );
   }
   if (!needsFrom && from !== undefined) {
     throw new UsageError('--from belongs to --format gguf-lora with --modelfile');

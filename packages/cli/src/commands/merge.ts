@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { loadLoraAdapter, type MergeOptions, writeMergedCheckpoint } from '@safetune/lora';
 import { strictCommand } from '../command.ts';
+import { adapterDescription, adapterFolder, modelDescription, modelFolder } from '../hub-names.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
 import { print } from '../terminal/output.ts';
 import { UsageError } from '../usage-error.ts';
@@ -19,14 +20,14 @@ export const mergeCommand = strictCommand({
       path: 'input',
       required: true,
       valueHint: 'DIR',
-      description: 'Hugging Face checkpoint folder',
+      description: modelDescription,
     },
     adapter: {
       type: 'string',
       path: 'input',
       required: true,
       valueHint: 'DIR',
-      description: 'LoRA adapter folder',
+      description: adapterDescription,
     },
     dtype: {
       type: 'string',
@@ -48,8 +49,9 @@ export const mergeCommand = strictCommand({
     const force = args.force === true;
     const dtype = dtypeOption(args.dtype);
     await refuseToOverwrite(join(args.out, 'config.json'), { force, holds: 'a model' });
-    const adapter = await loadLoraAdapter(args.adapter);
-    await writeMergedCheckpoint(args.model, adapter, args.out, { dtype, replace: force });
+    const model = await modelFolder(args.model);
+    const adapter = await loadLoraAdapter(await adapterFolder(args.adapter));
+    await writeMergedCheckpoint(model, adapter, args.out, { dtype, replace: force });
     print(`${adapter.modules.length} modules merged and read back; model in ${args.out}\n`);
   },
 });

@@ -143,7 +143,9 @@ describe('writeMergedCheckpoint', () => {
     const target = join(temporaryDirectory(), 'merged');
     await cp(goldenCheckpoint('qwen2-untied-float32-sharded'), target, { recursive: true });
     await writeMergedCheckpoint(source, adapter, target, { replace: true });
-    expect(await namesIn(target)).toEqual((await namesIn(source)).filter((name) => !/^expected.*s$/.test(name)));
+    expect(await namesIn(target)).toEqual(
+      (await namesIn(source)).filter((name) => !/^expected.*s$/.test(name)),
+    );
     for (const foreign of ['notes.docx', 'adapter_config.json']) {
       await writeFile(join(target, foreign), '{}');
       const replacing = writeMergedCheckpoint(source, adapter, target, { replace: true });

@@ -67,7 +67,11 @@ export async function rewriteCheckpoint(
       return [replacement === 'copy' ? copied(region) : replacement];
     });
     const digests = new Map<string, string>();
-    await writeShards(checkpoint, streams.map((stream) => digested(stream, digests)), temporary);
+    await writeShards(
+      checkpoint,
+      streams.map((stream) => digested(stream, digests)),
+      temporary,
+    );
     await copyCompanions(checkpoint.path, temporary, target, rewrite.dtype);
     await requireAsWritten(temporary, target, digests);
     await writing(target, () => putInPlace(temporary, target));
@@ -107,7 +111,10 @@ async function requireAsWritten(
     const region = tensors.get(name);
     if (region !== undefined) for await (const chunk of tensorChunks(region)) hash.update(chunk);
     if (region !== undefined && hash.digest('hex') === digest) continue;
-    throw new FileWriteError(target, new Error(`tensor '${name}' was read back otherwise than it was written`));
+    throw new FileWriteError(
+      target,
+      new Error(`tensor '${name}' was read back otherwise than it was written`),
+    );
   }
 }
 
@@ -201,7 +208,10 @@ async function requirePlace(directory: string, replace: boolean): Promise<void> 
   const foreign = entries.filter((name) => !checkpointFiles.test(name));
   if (replace && foreign.length > 0) {
     const named = someNames(foreign);
-    throw new MergeTargetError(directory, `holds ${named}, which no checkpoint does; name another folder, or empty it`);
+    throw new MergeTargetError(
+      directory,
+      `holds ${named}, which no checkpoint does; name another folder, or empty it`,
+    );
   }
   if (!replace && entries.length > 0) {
     throw new MergeTargetError(
@@ -212,7 +222,8 @@ async function requirePlace(directory: string, replace: boolean): Promise<void> 
 }
 
 /** What this package writes, and what checkpoints on the hub have besides. */
-const checkpointFiles = /^(?!adapter_).*\.(safetensors|json|jinja|txt|model|md)$|^(LICENSE|LICENCE|NOTICE)\b|^\.gitattributes$/i;
+const checkpointFiles =
+  /^(?!adapter_).*\.(safetensors|json|jinja|txt|model|md)$|^(LICENSE|LICENCE|NOTICE)\b|^\.gitattributes$/i;
 
 async function writing<Result>(path: string, action: () => Promise<Result>): Promise<Result> {
   try {

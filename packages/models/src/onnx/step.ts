@@ -1,4 +1,5 @@
 import {
+  attention,
   concatenate,
   greaterOrEqual,
   lessOrEqual,
@@ -29,7 +30,9 @@ export function onnxSignature(config: ModelConfig): Readonly<Record<string, Tens
     input_ids: tensorType('int64', [batch, sequence]),
     attention_mask: tensorType('int64', [batch, total]),
     position_ids: tensorType('int64', [batch, sequence]),
-    ...Object.fromEntries(layers.flatMap(({ key, value }) => [[key, cache] as const, [value, cache] as const])),
+    ...Object.fromEntries(
+      layers.flatMap(({ key, value }) => [[key, cache] as const, [value, cache] as const]),
+    ),
   };
 }
 
@@ -39,17 +42,17 @@ export function traceOnnxStep(
   inputs: Readonly<Record<string, Tensor>>,
 ): Readonly<Record<string, Tensor>> {
   const present: Record<string, Tensor> = {};
+  const bias = visibleBias(inputs.attention_mask!);
   const { output } = model.forward(inputs.input_ids!, {
     attention: {
       positions: inputs.position_ids!,
-      bias: visibleBias(inputs.attention_mask!),
-      extend: (layer, fresh) => {
+      attend: (layer, query, fresh) => {
         const names = pastNames(layer);
         const key = concatenate([inputs[names.key]!, fresh.key], 2);
         const value = concatenate([inputs[names.value]!, fresh.value], 2);
         present[`present.${layer}.key`] = key;
         present[`present.${layer}.value`] = value;
-        return { key, value };
+        return attention(query, key, value, { bias });
       },
     },
   });
@@ -58,8 +61,7 @@ export function traceOnnxStep(
 
 /** 0 where a key is neither masked nor after the query, else -1e9: [batch, 1, 1, sequence, past + sequence]. */
 function visibleBias(mask: Tensor): Tensor {
-  const keys = range(total);
-  const causal = lessOrEqual(keys, reshape(range(sequence, past), [sequence, 1]));
+  const causal = lessOrEqual(range(total), reshape(range(sequence, past), [sequence, 1]));
   const real = greaterOrEqual(reshape(mask, [batch, 1, 1, 1, total]), 1);
   return where(logicalAnd(causal, real), 0, -1e9);
 }

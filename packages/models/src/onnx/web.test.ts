@@ -14,7 +14,11 @@ it.each([
   ['qwen2-tied-bfloat16', true],
 ] as const)("%s gives transformers' logits in onnxruntime-web", async (name, external) => {
   const folder = join(directory, name);
-  const [model, data] = await writeOnnxModel(goldenDirectory(name), folder, external ? { maximumInlineBytes: 0 } : {});
+  const [model, data] = await writeOnnxModel(
+    goldenDirectory(name),
+    folder,
+    external ? { maximumInlineBytes: 0 } : {},
+  );
   // As a browser has them: bytes, with no file system.
   const externalData = data === undefined ? [] : [{ path: 'model.onnx_data', data: await readFile(data) }];
   ort.env.wasm.numThreads = 1;
@@ -41,7 +45,10 @@ it.each([
   const runtime = ort as unknown as Parameters<typeof runStep>[0];
   const first = await runStep(runtime, session as unknown as Session, config, step(0, length - 2));
   compare(logitsOf(first), 0, length - 2);
-  const second = await runStep(runtime, session as unknown as Session, config, { ...step(length - 2, length), before: first });
+  const second = await runStep(runtime, session as unknown as Session, config, {
+    ...step(length - 2, length),
+    before: first,
+  });
   compare(logitsOf(second), length - 2, length);
   await session.release();
 });

@@ -66,7 +66,10 @@ function asFloat32(region: TensorRegion): TensorRegion {
   return { ...region, dtype: 'float32', byteLength: elements * 4 };
 }
 
-async function* float32Bytes(region: TensorRegion, replaced: ReplacedTensors | undefined): AsyncGenerator<Uint8Array> {
+async function* float32Bytes(
+  region: TensorRegion,
+  replaced: ReplacedTensors | undefined,
+): AsyncGenerator<Uint8Array> {
   for await (const { buffer, byteOffset, byteLength } of tensorValues(region, replaced)) {
     yield new Uint8Array(buffer, byteOffset, byteLength);
   }
@@ -90,7 +93,7 @@ async function copyCompanions(source: string, target: string, hasDataFile: boole
   const file = join(target, 'config.json');
   const config = (await readSmallJson(file)) as Record<string, unknown>;
   // Readers of the type that a configuration names would look for 16-bit weights.
-  const { torch_dtype: _old, ...kept } = { ...config, dtype: 'float32' };
+  const { torch_dtype: _former, ...kept } = config;
   const settings = hasDataFile ? { 'transformers.js_config': { use_external_data_format: true } } : {};
-  await writeFileAtomically(file, `${JSON.stringify({ ...kept, ...settings }, null, 2)}\n`);
+  await writeFileAtomically(file, `${JSON.stringify({ ...kept, dtype: 'float32', ...settings }, null, 2)}\n`);
 }

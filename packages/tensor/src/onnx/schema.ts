@@ -218,7 +218,10 @@ export function modelParts(graph: OnnxGraph, options: ValueOptions = {}): readon
   const heads = streamed.map((initializer) => initializerHead(initializer));
   const start = new BinaryWriter();
   writeModelStart(start);
-  const length = heads.reduce((sum, { head, streamedBytes }) => sum + head.length + streamedBytes, body.length);
+  const length = heads.reduce(
+    (sum, { head, streamedBytes }) => sum + head.length + streamedBytes,
+    body.length,
+  );
   start.tag(7, wire.bytes).uint32(length);
   const end = new BinaryWriter();
   writeOperatorSets(end);

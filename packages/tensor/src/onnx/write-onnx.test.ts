@@ -72,17 +72,20 @@ describe('writeOnnx', () => {
     expect(await run(path)).toEqual([3, 3, 3, 3, 3, 3]);
   });
 
-  it.each([2e9, 0])('refuses weights cut short, and leaves nothing behind (%d)', async (maximumInlineBytes) => {
-    const { fn, signature } = await affine();
-    const path = join(directory, 'short.onnx');
-    const writing = writeOnnx(path, fn, signature, {
-      async *bytesOf() {
-        yield new Uint8Array(4);
-      },
-      maximumInlineBytes,
-    });
-    await expect(writing).rejects.toSatisfy(CompileError.isInstance);
-    await expect(writing).rejects.toThrow("weight 'a' came in 4 bytes");
-    expect((await readdir(directory)).filter((name) => name.startsWith('short'))).toEqual([]);
-  });
+  it.each([2e9, 0])(
+    'refuses weights cut short, and leaves nothing behind (%d)',
+    async (maximumInlineBytes) => {
+      const { fn, signature } = await affine();
+      const path = join(directory, 'short.onnx');
+      const writing = writeOnnx(path, fn, signature, {
+        async *bytesOf() {
+          yield new Uint8Array(4);
+        },
+        maximumInlineBytes,
+      });
+      await expect(writing).rejects.toSatisfy(CompileError.isInstance);
+      await expect(writing).rejects.toThrow("weight 'a' came in 4 bytes");
+      expect((await readdir(directory)).filter((name) => name.startsWith('short'))).toEqual([]);
+    },
+  );
 });

@@ -1,9 +1,10 @@
 import { basename } from 'node:path';
 import { stageFile, writeFileAtomically } from '../atomic-file.ts';
+import type { Named } from '../compile.ts';
 import { CompileError } from '../errors.ts';
 import { input, type WeightRegion } from '../operations/leaf.ts';
-import { tensorChunks, type TensorRegion } from '../safetensors/read.ts';
-import type { Named, Signature } from '../signature.ts';
+import { type TensorRegion, tensorChunks } from '../safetensors/read.ts';
+import type { Signature } from '../signature.ts';
 import type { Tensor } from '../tensor.ts';
 import { lowerNodes, nodesBehind } from './lower.ts';
 import { encodeModel, type ModelPart, modelParts, type OnnxGraph } from './schema.ts';
@@ -27,16 +28,18 @@ export interface WriteOnnxOptions {
  * @example
  * await writeOnnx('double.onnx', ({ x }) => ({ y: add(x, x) }), { x: tensorType('float32', ['n']) });
  */
-export async function writeOnnx<
-  Inputs extends Signature,
-  Outputs extends Readonly<Record<string, Tensor>>,
->(
+export async function writeOnnx<Inputs extends Signature, Outputs extends Readonly<Record<string, Tensor>>>(
   path: string,
   fn: (inputs: Named<keyof Inputs, Tensor>) => Outputs,
   signature: Inputs,
-  { bytesOf = (region) => tensorChunks(region as TensorRegion), maximumInlineBytes = 1.9e9 }: WriteOnnxOptions = {},
+  {
+    bytesOf = (region) => tensorChunks(region as TensorRegion),
+    maximumInlineBytes = 1.9e9,
+  }: WriteOnnxOptions = {},
 ): Promise<readonly string[]> {
-  const traced = Object.fromEntries(Object.entries(signature).map(([name, type]) => [name, input(name, type)]));
+  const traced = Object.fromEntries(
+    Object.entries(signature).map(([name, type]) => [name, input(name, type)]),
+  );
   const outputs = fn(traced as Named<keyof Inputs, Tensor>);
   const weights: WeightRegion[] = [];
   const { graph } = lowerNodes(nodesBehind(outputs), traced, outputs, (region) => {
@@ -85,7 +88,10 @@ async function* inlineContent(
 /** Weights begin at multiples of a page, so that they can be mapped. */
 const alignment = 4096;
 
-async function* externalContent(weights: readonly WeightRegion[], bytesOf: BytesOf): AsyncGenerator<Uint8Array> {
+async function* externalContent(
+  weights: readonly WeightRegion[],
+  bytesOf: BytesOf,
+): AsyncGenerator<Uint8Array> {
   for (const region of weights) {
     yield* checkedBytes(region, bytesOf);
     yield new Uint8Array(padded(region.byteLength) - region.byteLength);
@@ -116,5 +122,7 @@ async function* checkedBytes(region: WeightRegion, bytesOf: BytesOf): AsyncGener
     yield chunk;
   }
   if (count === region.byteLength) return;
-  throw new CompileError(`weight '${region.name}' came in ${count} bytes, its region has ${region.byteLength}`);
+  throw new CompileError(
+    `weight '${region.name}' came in ${count} bytes, its region has ${region.byteLength}`,
+  );
 }

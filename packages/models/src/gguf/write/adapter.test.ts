@@ -86,7 +86,7 @@ describe('writeGgufAdapter', () => {
       for (let row = 0; row < outFeatures; row++) {
         for (let column = 0; column < rank; column++) {
           const effective = (alpha / rank) * written[rowOf(row) * rank + column]!;
-          expect(effective).toBeCloseTo(scale * b.get(row, column), 5);
+          expect(effective).toBeCloseTo(scale * Number(b.get(row, column)), 5);
         }
       }
     }

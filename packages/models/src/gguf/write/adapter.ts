@@ -1,12 +1,14 @@
 import { basename, resolve } from 'node:path';
 import { contiguousData, type HostArray } from '@safetune/tensor';
+import { ExportError } from '../../errors.ts';
 import { linearPlaces } from '../../families/layout.ts';
 import type { LinearLayer } from '../../linear.ts';
-import { ExportError } from '../../errors.ts';
+
 import { openStoredModel } from '../../stored-model.ts';
-import { architectureOf, interleaveHeads, placeOf } from './architecture.ts';
+import { architectureOf } from './architectures/architectures.ts';
 import { type GgufMetadata, type GgufTensor, writeGguf } from './file.ts';
 import { tensorType, type WrittenGguf } from './model.ts';
+import { interleaveHeads, placeOf } from './places.ts';
 import type { GgufTensorType } from './tensor-bytes.ts';
 
 /** A low-rank update of a linear layer: its weight W [out, in] acts as W + scale B A. */
@@ -75,7 +77,11 @@ export async function writeGgufAdapter(
   return { architecture: architecture.name, tensors: tensors.length, differences: [] };
 }
 
-function requireLayers(modules: readonly LowRankModule[], layers: readonly LinearLayer[], file: string): void {
+function requireLayers(
+  modules: readonly LowRankModule[],
+  layers: readonly LinearLayer[],
+  file: string,
+): void {
   if (modules.length === 0) throw new ExportError(file, 'the adapter changes no linear layer');
   for (const { name, inFeatures, outFeatures } of modules) {
     const layer = layers.find((each) => each.name === name);

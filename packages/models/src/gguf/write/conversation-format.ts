@@ -24,12 +24,20 @@ export interface ConversationFormat {
 }
 
 /** A system message has a turn of its own, or stands in the first user's, before what is said there. */
-export type SystemFormat = { readonly kind: 'turn'; readonly frame: Frame } | { readonly kind: 'in-user'; readonly after: string };
+export type SystemFormat =
+  | { readonly kind: 'turn'; readonly frame: Frame }
+  | { readonly kind: 'in-user'; readonly after: string };
 
 type Render = (messages: readonly ChatMessage[], options?: RenderChatOptions) => string;
 
 /** Contents that occur in no template. */
-const contents = { system: 'Sy5tem', user: 'U5er', user2: 'U5er2nd', assistant: 'An5wer', assistant2: 'An5wer2nd' };
+const contents = {
+  system: 'Sy5tem',
+  user: 'U5er',
+  user2: 'U5er2nd',
+  assistant: 'An5wer',
+  assistant2: 'An5wer2nd',
+};
 const system: ChatMessage = { role: 'system', content: contents.system };
 const user: ChatMessage = { role: 'user', content: contents.user };
 const user2: ChatMessage = { role: 'user', content: contents.user2 };
@@ -58,7 +66,8 @@ function readFormat(render: Render): ConversationFormat | undefined {
   const turns = render([user, assistant, user2]);
   const beforeAssistant = between(turns, contents.user, contents.assistant, afterUser);
   const beforeUser = between(turns, contents.assistant, contents.user2, afterAssistant);
-  if (beforeAssistant === undefined || beforeUser === undefined || !head.endsWith(beforeUser)) return undefined;
+  if (beforeAssistant === undefined || beforeUser === undefined || !head.endsWith(beforeUser))
+    return undefined;
   const prompt = render([user], { addGenerationPrompt: true });
   if (!prompt.startsWith(alone)) return undefined;
   const first = head.slice(0, head.length - beforeUser.length);
@@ -143,7 +152,12 @@ export function writeConversation(
 }
 
 function agrees(format: ConversationFormat, render: Render): boolean {
-  const conversations = [[user], [user, assistant], [user, assistant, user2], [user, assistant, user2, assistant2]];
+  const conversations = [
+    [user],
+    [user, assistant],
+    [user, assistant, user2],
+    [user, assistant, user2, assistant2],
+  ];
   const withSystem = conversations.map((messages) => [system, ...messages]);
   const checked = format.system === undefined ? conversations : [...conversations, ...withSystem];
   return checked.every((messages) =>
@@ -152,7 +166,8 @@ function agrees(format: ConversationFormat, render: Render): boolean {
       .filter((ask) => !ask || messages.at(-1)!.role === 'user')
       .every(
         (addGenerationPrompt) =>
-          writeConversation(format, messages, { addGenerationPrompt }) === render(messages, { addGenerationPrompt }),
+          writeConversation(format, messages, { addGenerationPrompt }) ===
+          render(messages, { addGenerationPrompt }),
       ),
   );
 }

@@ -17,7 +17,10 @@ const refuse = (index: number): never => {
 
 describe('writeGguf', () => {
   it("writes the bytes that gguf-py's GGUFWriter writes", async () => {
-    const values = Float32Array.from({ length: 3 * 64 }, (_, index) => Math.fround(index - 90) / Math.fround(7));
+    const values = Float32Array.from(
+      { length: 3 * 64 },
+      (_, index) => Math.fround(index - 90) / Math.fround(7),
+    );
     const metadata: GgufMetadata = {
       'general.architecture': { type: 'string', value: 'llama' },
       'a.count': { type: 'uint32', value: 7 },
@@ -90,8 +93,10 @@ describe('encodeValues', () => {
     for (const type of types) expect(() => encodeValues(type, values, refuse)).toThrow('value 40');
     values[40] = 1e38;
     // A float16 scale reaches 127 times as far as a float16.
-    for (const type of ['f16', 'q8_0'] as const) expect(() => encodeValues(type, values, refuse)).toThrow('value 40');
-    for (const type of ['f32', 'bf16'] as const) expect(() => encodeValues(type, values, refuse)).not.toThrow();
+    for (const type of ['f16', 'q8_0'] as const)
+      expect(() => encodeValues(type, values, refuse)).toThrow('value 40');
+    for (const type of ['f32', 'bf16'] as const)
+      expect(() => encodeValues(type, values, refuse)).not.toThrow();
   });
 
   it('gives the values of a block whose scale rounds to zero as zeros', () => {

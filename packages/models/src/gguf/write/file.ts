@@ -79,7 +79,10 @@ async function* tensorBytes(path: string, tensor: GgufTensor): AsyncGenerator<Ui
   }
   const expected = byteLength(path, tensor);
   if (bytes !== expected) {
-    throw new ExportError(path, `tensor '${tensor.name}' gave ${bytes} bytes where its shape takes ${expected}`);
+    throw new ExportError(
+      path,
+      `tensor '${tensor.name}' gave ${bytes} bytes where its shape takes ${expected}`,
+    );
   }
   yield new Uint8Array(padded(bytes) - bytes);
 }
@@ -139,7 +142,10 @@ class ByteWriter {
 
   string(text: string): void {
     if (!text.isWellFormed()) {
-      throw new ExportError(this.#path, `GGUF cannot hold the text ${JSON.stringify(text)}: half of a character`);
+      throw new ExportError(
+        this.#path,
+        `GGUF cannot hold the text ${JSON.stringify(text)}: half of a character`,
+      );
     }
     const bytes = Buffer.from(text);
     this.uint64(bytes.length);
@@ -150,10 +156,12 @@ class ByteWriter {
     switch (value.type) {
       case 'bool':
         this.uint32(valueTypes.bool);
-        return this.raw(Uint8Array.of(value.value ? 1 : 0));
+        this.raw(Uint8Array.of(value.value ? 1 : 0));
+        return;
       case 'string':
         this.uint32(valueTypes.string);
-        return this.string(value.value);
+        this.string(value.value);
+        return;
       case 'strings':
         this.#arrayStart('string', value.value.length);
         for (const text of value.value) this.string(text);
@@ -163,7 +171,8 @@ class ByteWriter {
       case 'float32s': {
         const type = value.type.slice(0, -1) as 'int32' | 'uint32' | 'float32';
         this.#arrayStart(type, value.value.length);
-        return this.raw(numberBytes(type, value.value));
+        this.raw(numberBytes(type, value.value));
+        return;
       }
       default:
         this.uint32(valueTypes[value.type]);

@@ -4,16 +4,23 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hostArray, openCheckpoint, readTensor } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
-import { checkpointCopies, type GoldenName, goldenDirectory, temporaryDirectory } from '../../__fixtures__/goldens.ts';
+import {
+  checkpointCopies,
+  type GoldenName,
+  goldenDirectory,
+  temporaryDirectory,
+} from '../../__fixtures__/goldens.ts';
 import { ExportError } from '../../errors.ts';
 import { parseGguf } from './__fixtures__/parse-gguf.ts';
-import { interleaveHeads } from './architecture.ts';
 import { writeGgufModel } from './model.ts';
+import { interleaveHeads } from './places.ts';
 import type { GgufTensorType } from './tensor-bytes.ts';
 
 const directory = temporaryDirectory();
 const copy = checkpointCopies();
-const goldens = fileURLToPath(new URL('../../../../../conformance/goldens/gguf/expected.json', import.meta.url));
+const goldens = fileURLToPath(
+  new URL('../../../../../conformance/goldens/gguf/expected.json', import.meta.url),
+);
 
 interface Expected {
   readonly checkpoint: GoldenName;
@@ -79,7 +86,11 @@ describe('writeGgufModel', () => {
   });
 
   it.each([
-    ['a tokenizer without merges', { tokenizer: { model: { type: 'WordLevel', vocab: {}, unk_token: '?' } } }, 'WordLevel'],
+    [
+      'a tokenizer without merges',
+      { tokenizer: { model: { type: 'WordLevel', vocab: {}, unk_token: '?' } } },
+      'WordLevel',
+    ],
     [
       'words split in a way of its own',
       { tokenizer: { pre_tokenizer: { type: 'Punctuation', behavior: 'Isolated' } } },

@@ -2,8 +2,9 @@ import { basename, resolve } from 'node:path';
 import type { TensorRegion } from '@safetune/tensor';
 import { openStoredModel } from '../../stored-model.ts';
 import { allValues, type ReplacedTensors, tensorValues } from '../../tensor-values.ts';
-import { architectureMetadata, architectureOf, interleaveHeads, placeOf, ropeFactors } from './architecture.ts';
+import { architectureOf, architectureSettings } from './architectures/architectures.ts';
 import { type GgufMetadata, type GgufTensor, writeGguf } from './file.ts';
+import { type GgufPlace, interleaveHeads, placeOf } from './places.ts';
 import { type GgufTensorType, tensorTypeLayouts } from './tensor-bytes.ts';
 import { ggufVocabulary } from './vocabulary.ts';
 
@@ -51,6 +52,7 @@ export async function writeGgufModel(
   const { type = 'f16', replaced, name = basename(resolve(directory)) } = options;
   const { config, regions } = await openStoredModel(directory);
   const architecture = architectureOf(config, file);
+  const settings = architectureSettings(architecture, config, file);
   const vocabulary = await ggufVocabulary(directory, config, file);
   const metadata: GgufMetadata = {
     'general.architecture': { type: 'string', value: architecture.name },
@@ -58,10 +60,10 @@ export async function writeGgufModel(
     'general.name': { type: 'string', value: name },
     'general.file_type': { type: 'uint32', value: fileTypes[type] },
     'general.quantization_version': { type: 'uint32', value: 2 },
-    ...architectureMetadata(architecture, config, file),
+    ...settings.metadata,
     ...vocabulary.metadata,
   };
-  const factors = ropeFactors(config);
+  const { ropeFactors: factors } = settings;
   const tensors = [
     ...(factors === undefined ? [] : [vector('rope_freqs.weight', factors)]),
     ...regions.map((region): GgufTensor => {
@@ -70,7 +72,7 @@ export async function writeGgufModel(
         name: place.name,
         shape: region.shape,
         type: tensorType(region, type),
-        chunks: () => orderedValues(region, place.heads, replaced),
+        chunks: () => placedValues(region, place, replaced),
       };
     }),
   ];
@@ -88,9 +90,10 @@ export function tensorType({ shape }: Pick<TensorRegion, 'shape'>, type: GgufTen
   return shape.at(-1)! % tensorTypeLayouts[type].blockElements === 0 ? type : 'f16';
 }
 
-async function* orderedValues(
+/** A tensor's values as they stand in its place. */
+async function* placedValues(
   region: TensorRegion,
-  heads: number | undefined,
+  { heads }: GgufPlace,
   replaced: ReplacedTensors | undefined,
 ): AsyncGenerator<Float32Array> {
   if (heads === undefined) yield* tensorValues(region, replaced);

@@ -44,8 +44,8 @@ describe('conversationFormat', () => {
   });
 
   it.each([
-    ['counts its messages', "{% for m in messages %}{{ loop.index }}{{ m.content }}{% endfor %}"],
-    ['leaves out what was said before', "{{ messages[-1].content }}"],
+    ['counts its messages', '{% for m in messages %}{{ loop.index }}{{ m.content }}{% endfor %}'],
+    ['leaves out what was said before', '{{ messages[-1].content }}'],
     ['changes contents', '{% for m in messages %}<{{ m.role }}>{{ m.content | upper }}{% endfor %}'],
     ['refuses every conversation', "{{ raise_exception('no') }}"],
     [
@@ -65,7 +65,9 @@ describe('writeModelfile', () => {
   };
 
   it('has the conversation format, the default system message and the end of a turn', async () => {
-    const { text, hasTemplate } = await write(goldenDirectory('qwen2-tied-bfloat16'), { from: './model.gguf' });
+    const { text, hasTemplate } = await write(goldenDirectory('qwen2-tied-bfloat16'), {
+      from: './model.gguf',
+    });
     expect(hasTemplate).toBe(true);
     expect(text).toBe(`FROM ./model.gguf
 TEMPLATE """{{ range $index, $message := .Messages }}{{ if eq $message.Role "system" }}<|im_start|>system
@@ -82,13 +84,18 @@ PARAMETER stop "<|im_end|>"
   });
 
   it('leaves out the token that llama.cpp puts before a prompt, and names the adapter', async () => {
-    const { text } = await write(goldenDirectory('llama-untied-float32'), { from: 'llama3.2', adapter: './a.gguf' });
+    const { text } = await write(goldenDirectory('llama-untied-float32'), {
+      from: 'llama3.2',
+      adapter: './a.gguf',
+    });
     expect(text).toMatch(/^FROM llama3\.2\nADAPTER \.\/a\.gguf\nTEMPLATE """\{\{ range/);
     expect(text).toContain('PARAMETER stop "<|eot_id|>"');
   });
 
   it('says that it has no template where the model has none that can be written', async () => {
-    const folder = await copy('llama-untied-float16', { files: { 'chat_template.jinja': '{{ messages | length }}' } });
+    const folder = await copy('llama-untied-float16', {
+      files: { 'chat_template.jinja': '{{ messages | length }}' },
+    });
     const { text, hasTemplate } = await write(folder, { from: './model.gguf' });
     expect(hasTemplate).toBe(false);
     expect(text).toMatch(/^FROM \.\/model\.gguf\n# No TEMPLATE/);

@@ -46,8 +46,9 @@ export async function writeModelfile(
     `FROM ${from}`,
     ...(adapter === undefined ? [] : [`ADAPTER ${adapter}`]),
     ...(template === undefined
-      ? ['# No TEMPLATE: the chat template of the model cannot be written as one of Ollama. Write it here, if Ollama']
-          .concat('# does not recognise the one in the GGUF file.')
+      ? [
+          '# No TEMPLATE: the chat template of the model cannot be written as one of Ollama. Write it here, if Ollama',
+        ].concat('# does not recognise the one in the GGUF file.')
       : [`TEMPLATE """${template}"""`]),
     ...(system === undefined ? [] : [`SYSTEM """${system}"""`]),
     ...stops.map((text) => `PARAMETER stop ${JSON.stringify(text)}`),
@@ -73,15 +74,31 @@ async function withoutAddedStart(
 }
 
 /** The format in Go's template language, or undefined when a text in it cannot stand in a Modelfile. */
-function goTemplate({ start, system, user, assistant, generation, defaultSystem }: ConversationFormat): string | undefined {
+function goTemplate({
+  start,
+  system,
+  user,
+  assistant,
+  generation,
+  defaultSystem,
+}: ConversationFormat): string | undefined {
   const frames = [user, assistant, ...(system?.kind === 'turn' ? [system.frame] : [])];
-  const texts = [start, generation, defaultSystem ?? '', ...frames.flatMap(({ before, after }) => [before, after])];
+  const texts = [
+    start,
+    generation,
+    defaultSystem ?? '',
+    ...frames.flatMap(({ before, after }) => [before, after]),
+  ];
   if (texts.some((text) => /"""|\{\{|\}\}/.test(text))) return undefined;
   const inUser =
-    system?.kind === 'in-user' ? `{{ if and $.System (eq $index 1) }}{{ $.System }}${system.after}{{ end }}` : '';
+    system?.kind === 'in-user'
+      ? `{{ if and $.System (eq $index 1) }}{{ $.System }}${system.after}{{ end }}`
+      : '';
   const roles = [
     ...(system?.kind === 'turn'
-      ? [`{{ if eq $message.Role "system" }}${system.frame.before}{{ $message.Content }}${system.frame.after}{{ end }}`]
+      ? [
+          `{{ if eq $message.Role "system" }}${system.frame.before}{{ $message.Content }}${system.frame.after}{{ end }}`,
+        ]
       : []),
     `{{ if eq $message.Role "user" }}${user.before}${inUser}{{ $message.Content }}${user.after}{{ end }}`,
     `{{ if eq $message.Role "assistant" }}${assistant.before}{{ $message.Content }}${assistant.after}{{ end }}`,

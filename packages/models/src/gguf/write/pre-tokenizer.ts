@@ -28,9 +28,14 @@ const preTokenizers: readonly {
   { name: 'llama-bpe', splits: [cl100k(`${digit}{1,3}`)], ignoreMerges: true },
   { name: 'smaug-bpe', splits: [cl100k(`${digit}{1,3}`)], ignoreMerges: false },
   { name: 'tekken', splits: [o200k('', digit)], ignoreMerges: true },
+  { name: 'gpt-4o', splits: [o200k("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", `${digit}{1,3}`)], ignoreMerges: false },
   {
-    name: 'gpt-4o',
-    splits: [o200k("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", `${digit}{1,3}`)],
+    name: 'deepseek-v3',
+    splits: [
+      `${digit}{1,3}`,
+      '[一-龥぀-ゟ゠-ヿ]+',
+      '[!"#$%&\'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+',
+    ],
     ignoreMerges: false,
   },
 ];
@@ -50,17 +55,23 @@ const step = z.discriminatedUnion('type', [
   }),
 ]);
 
+/** A pre-tokenizer as llama.cpp knows it. */
+export interface KnownPreTokenizer {
+  readonly name: string;
+  /** Whether it also heeds merges as the tokenizer does; it has no setting for that. */
+  readonly mergesAlike: boolean;
+}
+
 /**
- * llama.cpp's name for the pre-tokenizer of a byte-level tokenizer, by what it splits at: llama.cpp knows a fixed list.
+ * llama.cpp's pre-tokenizer that splits as that of a byte-level tokenizer does: it has a fixed list.
  *
- * @returns undefined when there is none that does the same.
+ * @returns undefined when there is none.
  */
-export function preTokenizerName(content: unknown, ignoreMerges: boolean): string | undefined {
-  const splits = splitsOf(content);
-  if (splits === undefined) return undefined;
-  return preTokenizers.find(
-    (known) => known.ignoreMerges === ignoreMerges && known.splits.join('\n') === splits.join('\n'),
-  )?.name;
+export function knownPreTokenizer(content: unknown, ignoreMerges: boolean): KnownPreTokenizer | undefined {
+  const splits = splitsOf(content)?.join('\n');
+  const alike = preTokenizers.filter((known) => known.splits.join('\n') === splits);
+  const found = alike.find((known) => known.ignoreMerges === ignoreMerges) ?? alike[0];
+  return found && { name: found.name, mergesAlike: found.ignoreMerges === ignoreMerges };
 }
 
 function splitsOf(content: unknown): Splits | undefined {

@@ -47,7 +47,8 @@ export interface TokenTable {
  */
 export function tokenTable(content: TokenizerFile, rows: number, target: string): TokenTable {
   const vocabulary = z.record(z.string(), z.number().int().nonnegative()).safeParse(content.model.vocab);
-  if (!vocabulary.success) throw new ExportError(target, 'model.vocab of tokenizer.json is no map of tokens to ids');
+  if (!vocabulary.success)
+    throw new ExportError(target, 'model.vocab of tokenizer.json is no map of tokens to ids');
   const ids = new Map(Object.entries(vocabulary.data));
   const added = content.added_tokens ?? [];
   const beyond = [...ids.values(), ...added.map(({ id }) => id)].find((id) => id >= rows);
@@ -75,7 +76,13 @@ export function tokenTable(content: TokenizerFile, rows: number, target: string)
   const differences = strange.map(
     ({ content: token }) => `llama.cpp does not heed lstrip, rstrip and single_word of the token '${token}'.`,
   );
-  return { tokens, types, added: new Set(added.map(({ id }) => id)), differences, idOf: (token) => ids.get(token) };
+  return {
+    tokens,
+    types,
+    added: new Set(added.map(({ id }) => id)),
+    differences,
+    idOf: (token) => ids.get(token),
+  };
 }
 
 /** Tokens that some tokenizers forget to mark as special: the rule of llama.cpp's converter. */
@@ -107,4 +114,3 @@ function pairOf(merge: string | readonly [string, string]): readonly string[] {
 export function mergeText(merge: string | readonly [string, string]): string {
   return typeof merge === 'string' ? merge : merge.map((part) => part.replaceAll(' ', 'Ġ')).join(' ');
 }
-

@@ -7,7 +7,7 @@ import { checkContent, readJson, readOptionalJson } from '../../json-file.ts';
 import { readTokenizerConfig } from '../../special-tokens.ts';
 import { loadTokenizer } from '../../tokenizer.ts';
 import type { GgufMetadata, GgufValue } from './file.ts';
-import { preTokenizerName } from './pre-tokenizer.ts';
+import { knownPreTokenizer } from './pre-tokenizer.ts';
 import { mergeText, scores, type TokenizerFile, tokenizerFile, tokenTable } from './token-table.ts';
 
 /** A tokenizer as GGUF metadata, and what llama.cpp will do otherwise than Python with it. */
@@ -32,7 +32,10 @@ export async function ggufVocabulary(
   const file = join(directory, 'tokenizer.json');
   const content = checkContent(file, await readJson(file), tokenizerFile);
   if (content.model.type !== undefined && content.model.type !== 'BPE') {
-    throw new ExportError(target, `llama.cpp has no ${content.model.type} tokenizer for language models, only BPE`);
+    throw new ExportError(
+      target,
+      `llama.cpp has no ${content.model.type} tokenizer for language models, only BPE`,
+    );
   }
   const kind = tokenizerKind(content, target);
   const table = tokenTable(content, config.vocabularySize, target);
@@ -51,7 +54,10 @@ export async function ggufVocabulary(
         ? { 'tokenizer.ggml.merges': { type: 'strings', value: (content.model.merges ?? []).map(mergeText) } }
         : { 'tokenizer.ggml.add_space_prefix': { type: 'bool', value: kind.prefix } }),
       ...Object.fromEntries(
-        Object.entries(ids).map(([role, value]) => [`tokenizer.ggml.${role}_token_id`, { type: 'uint32', value }]),
+        Object.entries(ids).map(([role, value]) => [
+          `tokenizer.ggml.${role}_token_id`,
+          { type: 'uint32', value },
+        ]),
       ),
       ...addedEnds(content, tokenizerConfig.content, ids),
       ...chatTemplates(await readChatTemplates(directory, tokenizerConfig.chatTemplate)),
@@ -76,21 +82,30 @@ interface TokenizerKind {
 function tokenizerKind(content: TokenizerFile, target: string): TokenizerKind {
   const { normalizer, pre_tokenizer: preTokenizer, model } = content;
   if (model.byte_fallback === true) return sentencePieceKind(content, target);
-  const pre = preTokenizerName(preTokenizer, model.ignore_merges === true);
-  if (pre === undefined) {
+  const known = knownPreTokenizer(preTokenizer, model.ignore_merges === true);
+  if (known === undefined) {
     throw new ExportError(
       target,
       'llama.cpp knows no pre-tokenizer that splits words as tokenizer.json does, and would tokenize otherwise',
     );
   }
-  const composes = JSON.stringify(normalizer) === '{"type":"NFC"}';
-  if (normalizer != null && !composes) {
-    throw new ExportError(target, `llama.cpp does not normalise text as tokenizer.json does (${named(normalizer)})`);
+  const steps = sequenceOf(normalizer, 'normalizers');
+  const composes = JSON.stringify(steps) === '[{"type":"NFC"}]';
+  if (steps.length > 0 && !composes) {
+    throw new ExportError(
+      target,
+      `llama.cpp does not normalise text as tokenizer.json does (${named(normalizer)})`,
+    );
   }
-  const differences = composes
-    ? ['Python composes characters (NFC) before it tokenizes, llama.cpp does not: give it composed text.']
-    : [];
-  return { model: 'gpt2', pre, prefix: false, differences };
+  const differences = [
+    ...(composes
+      ? ['Python composes characters (NFC) before it tokenizes, llama.cpp does not: give it composed text.']
+      : []),
+    ...(known.mergesAlike
+      ? []
+      : ['Where a word is a token by itself, llama.cpp may split it otherwise than Python (ignore_merges).']),
+  ];
+  return { model: 'gpt2', pre: known.name, prefix: false, differences };
 }
 
 /** How SentencePiece models are written in tokenizer.json: spaces become U+2581, by a normaliser or by Metaspace. */
@@ -110,7 +125,8 @@ function sentencePieceKind({ normalizer, pre_tokenizer: pre }: TokenizerFile, ta
   const splitsNothing = z
     .object({ type: z.literal('Split'), pattern: z.object({ String: z.literal(' ') }) })
     .safeParse(pre).success;
-  const replaces = steps.at(-1) === replace && (steps.length === 1 || (steps.length === 2 && steps[0] === prepend));
+  const replaces =
+    steps.at(-1) === replace && (steps.length === 1 || (steps.length === 2 && steps[0] === prepend));
   const normal = { model: 'llama', pre: 'default' } as const;
   if (replaces && (pre == null || splitsNothing)) {
     return { ...normal, prefix: steps.length === 2, differences: [] };
@@ -131,7 +147,9 @@ function sentencePieceKind({ normalizer, pre_tokenizer: pre }: TokenizerFile, ta
 
 function sequenceOf(content: unknown, key: string): readonly unknown[] {
   if (content == null) return [];
-  const sequence = z.looseObject({ type: z.literal('Sequence'), [key]: z.array(z.unknown()) }).safeParse(content);
+  const sequence = z
+    .looseObject({ type: z.literal('Sequence'), [key]: z.array(z.unknown()) })
+    .safeParse(content);
   return sequence.success ? (sequence.data[key] as unknown[]) : [content];
 }
 
@@ -161,7 +179,9 @@ async function specialIds(
     padding: byText(special.pad_token) ?? config.padTokenId,
     eot: eot === eos ? undefined : eot,
   };
-  return Object.fromEntries(Object.entries(found).filter(([, id]) => id !== undefined && id < config.vocabularySize));
+  return Object.fromEntries(
+    Object.entries(found).filter(([, id]) => id !== undefined && id < config.vocabularySize),
+  );
 }
 
 /** Whether a text gets a token at its start or end: said by the post-processor, else by tokenizer_config.json. */
@@ -198,7 +218,9 @@ function chatTemplates(templates: ReadonlyMap<string, string>): GgufMetadata {
     ...(named.length === 0
       ? {}
       : { 'tokenizer.chat_templates': { type: 'strings', value: named.map(([name]) => name) } }),
-    ...Object.fromEntries(named.map(([name, template]) => [`tokenizer.chat_template.${name}`, text(template)])),
+    ...Object.fromEntries(
+      named.map(([name, template]) => [`tokenizer.chat_template.${name}`, text(template)]),
+    ),
     ...(main === undefined ? {} : { 'tokenizer.chat_template': text(main) }),
   };
 }

@@ -3,7 +3,11 @@ import type { ModelConfig } from '../../config.ts';
 
 /** What both onnxruntime-node and onnxruntime-web have. */
 export interface OnnxRuntime {
-  readonly Tensor: new (type: 'int64' | 'float32', data: BigInt64Array | Float32Array, dims: readonly number[]) => unknown;
+  readonly Tensor: new (
+    type: 'int64' | 'float32',
+    data: BigInt64Array | Float32Array,
+    dims: readonly number[],
+  ) => unknown;
 }
 
 export type Session = Pick<InferenceSession, 'run' | 'inputNames' | 'outputNames'>;
@@ -26,7 +30,12 @@ export async function runStep(
 ): Promise<Readonly<Record<string, Tensor>>> {
   const integers = (rows: readonly (readonly number[])[]) =>
     new runtime.Tensor('int64', BigInt64Array.from(rows.flat(), BigInt), [rows.length, rows[0]!.length]);
-  const empty = new runtime.Tensor('float32', new Float32Array(), [tokens.length, keyValueHeadCount, 0, headSize]);
+  const empty = new runtime.Tensor('float32', new Float32Array(), [
+    tokens.length,
+    keyValueHeadCount,
+    0,
+    headSize,
+  ]);
   const past = Array.from({ length: layerCount }, (_, layer) =>
     ['key', 'value'].map((part) => [
       `past_key_values.${layer}.${part}`,
@@ -42,7 +51,9 @@ export async function runStep(
 }
 
 /** Logits of a step, by row and position. */
-export function logitsOf(outputs: Readonly<Record<string, Tensor>>): (row: number, position: number) => Float32Array {
+export function logitsOf(
+  outputs: Readonly<Record<string, Tensor>>,
+): (row: number, position: number) => Float32Array {
   const { data, dims } = outputs.logits as TypedTensor<'float32'>;
   const [, length, vocabulary] = dims as [number, number, number];
   return (row, position) => {
