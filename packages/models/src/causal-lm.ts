@@ -6,7 +6,6 @@ import {
   type IntegerType,
   keep,
   multiply,
-  openCheckpoint,
   type RuntimeOptions,
   range,
   type Shape,
@@ -18,7 +17,6 @@ import {
 import type { Attend, AttentionBias, BlockContext } from './blocks/block-context.ts';
 import type { Module } from './blocks/module.ts';
 import { type RotaryTables, rotaryTables } from './blocks/rotary.ts';
-import { findWeights, requireLayers } from './checkpoint.ts';
 import type { ModelConfig } from './config.ts';
 import {
   type LinearFunction,
@@ -27,8 +25,7 @@ import {
   linearProduct,
   plainLinear,
 } from './linear.ts';
-import { linearPlaces, type ModelLayout, parameterShapes } from './model-layout.ts';
-import { withOutputLayer } from './output-layer.ts';
+import { linearPlaces, type ModelLayout } from './model-layout.ts';
 import {
   checkPrecision,
   type Precision,
@@ -36,8 +33,8 @@ import {
   traceLinearWeight,
   usableWeights,
 } from './precision.ts';
-import { readModelConfig } from './read-config.ts';
 import type { RotaryConfig } from './rotary-config.ts';
+import { openStoredModel } from './stored-model.ts';
 
 /** What a traced forward pass does differently; the default is the checkpoint as it is. */
 export interface ForwardOptions {
@@ -170,21 +167,10 @@ export async function loadModel(
   }: LoadModelOptions = {},
 ): Promise<CausalLm> {
   checkPrecision(precision);
-  const { config: described, architecture } = await readModelConfig(directory);
-  const checkpoint = await openCheckpoint(directory);
-  requireLayers(checkpoint, described);
-  const { config, embedding, head } = await withOutputLayer(checkpoint, described, architecture);
-  const layout: ModelLayout = {
-    embedding,
-    blocks: Array.from({ length: config.layerCount }, (_, layer) => architecture.block(layer)),
-    finalNorm: architecture.finalNorm,
-    head,
-  };
-  const shapes = parameterShapes(layout, config);
-  const regions = findWeights(checkpoint, shapes, architecture);
-  const multiplied = new Set([...linearPlaces(layout).map(({ name }) => `${name}.weight`), head.name]);
+  const { config, layout, regions } = await openStoredModel(directory);
+  const multiplied = new Set([...linearPlaces(layout).map(({ name }) => `${name}.weight`), layout.head.name]);
   const others = new Set(
-    [...shapes.keys()].filter((name) => !multiplied.has(name) || name === embedding.name),
+    regions.map(({ name }) => name).filter((name) => !multiplied.has(name) || name === layout.embedding.name),
   );
   const weights = await usableWeights({ regions, multiplied, others }, precision, {
     integers,
@@ -194,7 +180,8 @@ export async function loadModel(
   return causalLm({ directory, cacheDirectory, config, precision, weights }, layout);
 }
 
-function causalLm(
+/** A model over weights wherever they lie. */
+export function causalLm(
   facts: Pick<CausalLm, 'directory' | 'cacheDirectory' | 'config' | 'precision' | 'weights'>,
   layout: ModelLayout,
 ): CausalLm {

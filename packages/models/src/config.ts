@@ -1,3 +1,6 @@
+import type { Activation } from './blocks/activations.ts';
+import type { RotaryConfig } from './rotary-config.ts';
+
 /** What a model is like, for whoever uses it; the same facts for all families. */
 export interface ModelConfig {
   /** `model_type` of config.json. */
@@ -15,6 +18,14 @@ export interface ModelConfig {
   readonly maximumPositions: number;
   /** The embedding is the output layer too. */
   readonly tieWordEmbeddings: boolean;
+  /** Epsilon of the normalisations. */
+  readonly normEpsilon: number;
+  /** Activation of the MLPs, by its name in config.json. */
+  readonly activation: Activation;
+  /** How queries and keys turn with their positions: in layers that attend to all tokens, where others turn otherwise. */
+  readonly rotary: RotaryConfig;
+  /** Keys that a query sees in the layers that slide; undefined where none does. */
+  readonly slidingWindow?: number;
   /** Set where long sequences turn queries and keys by other frequencies than short ones. */
   readonly rotaryChange?: RotaryChange;
   /** Tokens that end a text: of generation_config.json, else of config.json. Often more than one. */

@@ -49,9 +49,16 @@ type SizeFields = Pick<
   | 'head_dim'
   | 'max_position_embeddings'
   | 'tie_word_embeddings'
+  | 'rms_norm_eps'
   | 'is_causal'
   | 'quantization_config'
   | 'compression_config'
+>;
+
+/** What {@link decoderConfig} reads; {@link architectureConfig} adds the rest. */
+export type DecoderSizes = Omit<
+  ArchitectureConfig,
+  'activation' | 'rotary' | 'rotaryChange' | 'slidingWindow'
 >;
 
 /**
@@ -59,7 +66,7 @@ type SizeFields = Pick<
  *
  * @throws ModelFileError when they contradict each other, UnsupportedFeatureError for what no family has.
  */
-export function decoderConfig(fields: SizeFields, file: string): ArchitectureConfig {
+export function decoderConfig(fields: SizeFields, file: string): DecoderSizes {
   const heads = fields.num_attention_heads;
   const keyValueHeads = fields.num_key_value_heads ?? heads;
   const headSize = fields.head_dim ?? fields.hidden_size / heads;
@@ -92,19 +99,29 @@ export function decoderConfig(fields: SizeFields, file: string): ArchitectureCon
     headSize,
     maximumPositions: fields.max_position_embeddings,
     tieWordEmbeddings: fields.tie_word_embeddings,
+    normEpsilon: fields.rms_norm_eps,
   };
 }
 
-/** A configuration with what its rotary positions say of sequences' lengths. */
-export function withRotary(config: ArchitectureConfig, rotary: RotaryConfig): ArchitectureConfig {
+/** What the layers of a model have in common beside their sizes. */
+export interface LayerFacts {
+  readonly activation: Activation;
+  readonly rotary: RotaryConfig;
+  /** Keys that a query sees in the layers that slide. Default: none does. */
+  readonly window?: number | null | undefined;
+}
+
+/** The whole configuration; what rotary positions say of sequences' lengths is put in. */
+export function architectureConfig(
+  sizes: DecoderSizes,
+  { activation, rotary, window }: LayerFacts,
+): ArchitectureConfig {
+  const config = { ...sizes, activation, rotary, ...(window == null ? {} : { slidingWindow: window }) };
   if (rotary.kind === 'dynamic') {
     // Beyond what it was first made for is what this kind is there for.
     const maximumPositions = Math.floor(rotary.maximumPositions * rotary.factor);
-    return {
-      ...config,
-      maximumPositions,
-      rotaryChange: { beyond: rotary.maximumPositions, recomputes: false },
-    };
+    const rotaryChange = { beyond: rotary.maximumPositions, recomputes: false };
+    return { ...config, maximumPositions, rotaryChange };
   }
   if (rotary.kind === 'longrope') {
     return { ...config, rotaryChange: { beyond: rotary.originalMaximumPositions, recomputes: true } };
@@ -114,7 +131,9 @@ export function withRotary(config: ArchitectureConfig, rotary: RotaryConfig): Ar
 
 /** @throws UnsupportedFeatureError for an activation that there is not. */
 export function readActivation(name: string, file: string, key = 'hidden_act'): Activation {
-  const known = activationNames.find((candidate) => candidate === name);
-  if (known === undefined) throw new UnsupportedFeatureError(file, key, name, activationNames.join(', '));
+  const known = activationNames.get(name);
+  if (known === undefined) {
+    throw new UnsupportedFeatureError(file, key, name, [...activationNames.keys()].join(', '));
+  }
   return known;
 }

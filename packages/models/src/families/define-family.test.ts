@@ -8,6 +8,7 @@ import { loadModel } from '../causal-lm.ts';
 import { FamilyError, ModelFileError, UnsupportedFeatureError } from '../errors.ts';
 import { familyOf, knownModelTypes, registerFamily } from './families.ts';
 import {
+  architectureConfig,
   decoderConfig,
   decoderSchema,
   defineFamily,
@@ -126,7 +127,7 @@ describe('registerFamily', () => {
       const activation = readActivation(fields.hidden_act, file);
       const { ends, block } = llamaParts(config, { epsilon: fields.rms_norm_eps });
       return {
-        config,
+        config: architectureConfig(config, { activation, rotary }),
         ...ends,
         block(layer) {
           const parts = block(layer);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { decoderConfig, readActivation, withRotary } from './decoder-fields.ts';
+import { architectureConfig, decoderConfig, readActivation } from './decoder-fields.ts';
 import { defineFamily } from './define-family.ts';
 import { gemmaEmbeddingScale, gemmaIgnored, gemmaSchema } from './gemma-fields.ts';
 import { slidingLayers, windowsByLayer } from './layer-types.ts';
@@ -33,7 +33,7 @@ export const gemma2 = defineFamily({
     const { ends, block } = llamaParts(config, { epsilon: fields.rms_norm_eps, offset: 1 });
     const bias = fields.attention_bias;
     return {
-      config: withRotary(config, rotary),
+      config: architectureConfig(config, { activation, rotary, window: fields.sliding_window }),
       embedding: { ...ends.embedding, scale: gemmaEmbeddingScale(config) },
       finalNorm: ends.finalNorm,
       head: { ...ends.head, softCap: fields.final_logit_softcapping ?? undefined },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { UnsupportedFeatureError } from '../errors.ts';
 import { checkContent } from '../json-file.ts';
 import type { RotaryConfig } from '../rotary-config.ts';
-import { count, decoderConfig, readActivation, withRotary } from './decoder-fields.ts';
+import { architectureConfig, count, decoderConfig, readActivation } from './decoder-fields.ts';
 import { defineFamily } from './define-family.ts';
 import { gemmaEmbeddingScale, gemmaIgnored, gemmaSchema } from './gemma-fields.ts';
 import { slidingLayers, windowsByLayer } from './layer-types.ts';
@@ -43,7 +43,7 @@ export const gemma3 = defineFamily({
     const { ends, block } = llamaParts(config, { epsilon: fields.rms_norm_eps, offset: 1 });
     const bias = fields.attention_bias;
     return {
-      config: withRotary(config, rotary.full),
+      config: architectureConfig(config, { activation, rotary: rotary.full, window: fields.sliding_window }),
       embedding: { ...ends.embedding, scale: gemmaEmbeddingScale(config) },
       finalNorm: ends.finalNorm,
       head: { ...ends.head, softCap: fields.final_logit_softcapping ?? undefined },

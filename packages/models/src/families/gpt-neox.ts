@@ -5,7 +5,7 @@ import { plainMlp } from '../blocks/mlp.ts';
 import { layerNorm } from '../blocks/norm.ts';
 import { interleavedQueryKeyValue } from '../blocks/query-key-value.ts';
 import type { LinearPlace } from '../linear.ts';
-import { decoderConfig, decoderSchema, readActivation, withRotary } from './decoder-fields.ts';
+import { architectureConfig, decoderConfig, decoderSchema, readActivation } from './decoder-fields.ts';
 import { defineFamily } from './define-family.ts';
 import { readRotaryConfig } from './rotary-fields.ts';
 
@@ -26,7 +26,7 @@ export const gptNeox = defineFamily({
       rotary_emb_base: z.number().positive().default(10_000),
     }),
   architecture(fields, file) {
-    const config = decoderConfig(fields, file);
+    const config = decoderConfig({ ...fields, rms_norm_eps: fields.layer_norm_eps }, file);
     const { hiddenSize, intermediateSize, headCount, headSize } = config;
     const rotary = readRotaryConfig(
       fields,
@@ -36,7 +36,7 @@ export const gptNeox = defineFamily({
     const activation = readActivation(fields.hidden_act, file);
     const norm = (name: string) => layerNorm(name, { size: hiddenSize, epsilon: fields.layer_norm_eps });
     return {
-      config: withRotary(config, rotary),
+      config: architectureConfig(config, { activation, rotary }),
       embedding: { name: 'gpt_neox.embed_in.weight' },
       finalNorm: norm('gpt_neox.final_layer_norm'),
       head: { name: 'lm_head.weight', formerName: 'embed_out.weight' },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { decoderConfig, decoderSchema, readActivation, withRotary } from './decoder-fields.ts';
+import { architectureConfig, decoderConfig, decoderSchema, readActivation } from './decoder-fields.ts';
 import { defineFamily } from './define-family.ts';
 import { requireFullAttention } from './layer-types.ts';
 import { llamaParts } from './llama-parts.ts';
@@ -27,7 +27,7 @@ export const granite = defineFamily({
     const { ends, block } = llamaParts(config, { epsilon: fields.rms_norm_eps });
     const bias = fields.attention_bias;
     return {
-      config: withRotary(config, rotary),
+      config: architectureConfig(config, { activation, rotary }),
       embedding: { ...ends.embedding, scale: fields.embedding_multiplier },
       finalNorm: ends.finalNorm,
       head: { ...ends.head, divisor: fields.logits_scaling },

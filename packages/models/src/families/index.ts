@@ -23,12 +23,14 @@ export type { RotaryTables } from '../blocks/rotary.ts';
 export type { LinearPlace } from '../linear.ts';
 export type { RotaryConfig } from '../rotary-config.ts';
 export {
+  architectureConfig,
   count,
   type DecoderFields,
+  type DecoderSizes,
   decoderConfig,
   decoderSchema,
+  type LayerFacts,
   readActivation,
-  withRotary,
 } from './decoder-fields.ts';
 export { defineFamily, type FamilyDefinition } from './define-family.ts';
 export { knownModelTypes, registerFamily } from './families.ts';

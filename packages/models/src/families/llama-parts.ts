@@ -5,7 +5,8 @@ import type { Module } from '../blocks/module.ts';
 import { rmsNorm } from '../blocks/norm.ts';
 import { separateQueryKeyValue } from '../blocks/query-key-value.ts';
 import type { LinearPlace } from '../linear.ts';
-import type { Architecture, ArchitectureConfig } from './family.ts';
+import type { DecoderSizes } from './decoder-fields.ts';
+import type { Architecture } from './family.ts';
 
 /** What a family says of its attention; sizes and names are those of Llama's checkpoints. */
 export interface LlamaAttentionOptions
@@ -42,7 +43,7 @@ export interface LlamaPartsOptions {
 }
 
 /** The parts of a model of such sizes. */
-export function llamaParts(config: ArchitectureConfig, options: LlamaPartsOptions): LlamaParts {
+export function llamaParts(config: DecoderSizes, options: LlamaPartsOptions): LlamaParts {
   const { hiddenSize, intermediateSize, headCount, keyValueHeadCount, headSize } = config;
   return {
     ends: {

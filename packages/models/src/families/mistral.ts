@@ -1,4 +1,4 @@
-import { count, decoderConfig, decoderSchema, readActivation, withRotary } from './decoder-fields.ts';
+import { architectureConfig, count, decoderConfig, decoderSchema, readActivation } from './decoder-fields.ts';
 import { defineFamily } from './define-family.ts';
 import { llamaParts } from './llama-parts.ts';
 import { preNormBlock } from './norm-placement.ts';
@@ -18,7 +18,7 @@ export const mistral = defineFamily({
     const window = fields.sliding_window ?? undefined;
     const { ends, block } = llamaParts(config, { epsilon: fields.rms_norm_eps });
     return {
-      config: withRotary(config, rotary),
+      config: architectureConfig(config, { activation, rotary, window }),
       ...ends,
       block(layer) {
         const parts = block(layer);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { decoderConfig, decoderSchema, readActivation, withRotary } from './decoder-fields.ts';
+import { architectureConfig, decoderConfig, decoderSchema, readActivation } from './decoder-fields.ts';
 import { defineFamily } from './define-family.ts';
 import { requireFullAttention } from './layer-types.ts';
 import { llamaParts } from './llama-parts.ts';
@@ -24,7 +24,7 @@ export const olmo2 = defineFamily({
     const { ends, block } = llamaParts(config, { epsilon: fields.rms_norm_eps });
     const bias = fields.attention_bias;
     return {
-      config: withRotary(config, rotary),
+      config: architectureConfig(config, { activation, rotary }),
       ...ends,
       block(layer) {
         const parts = block(layer);

@@ -3,7 +3,7 @@ import { selfAttention } from '../blocks/attention.ts';
 import { fusedGatedMlp } from '../blocks/mlp.ts';
 import { fusedQueryKeyValue } from '../blocks/query-key-value.ts';
 import { UnsupportedFeatureError } from '../errors.ts';
-import { count, decoderConfig, decoderSchema, readActivation, withRotary } from './decoder-fields.ts';
+import { architectureConfig, count, decoderConfig, decoderSchema, readActivation } from './decoder-fields.ts';
 import { defineFamily } from './define-family.ts';
 import { llamaParts } from './llama-parts.ts';
 import { preNormBlock } from './norm-placement.ts';
@@ -35,7 +35,7 @@ export const phi3 = defineFamily({
     const { ends, block } = llamaParts(config, { epsilon: fields.rms_norm_eps });
     const [attentionSize, keyValueSize] = [headCount * headSize, keyValueHeadCount * headSize];
     return {
-      config: withRotary(config, rotary),
+      config: architectureConfig(config, { activation, rotary, window: fields.sliding_window }),
       ...ends,
       block(layer) {
         const parts = block(layer);

@@ -1,8 +1,8 @@
-import { decoderConfig, decoderSchema, readActivation, withRotary } from './decoder-fields.ts';
+import { architectureConfig, decoderConfig, decoderSchema, readActivation } from './decoder-fields.ts';
 import { defineFamily } from './define-family.ts';
 import { llamaParts } from './llama-parts.ts';
 import { preNormBlock } from './norm-placement.ts';
-import { qwenWindowFields, qwenWindows } from './qwen-windows.ts';
+import { qwenWindow, qwenWindowFields, qwenWindows } from './qwen-windows.ts';
 import { readRotaryConfig } from './rotary-fields.ts';
 
 /** Qwen 2 and 2.5 (`Qwen2ForCausalLM`; Yang et al. 2024): Llama's blocks with biases on queries, keys and values. */
@@ -18,7 +18,7 @@ export const qwen2 = defineFamily({
     const windowOf = qwenWindows(fields, file);
     const { ends, block } = llamaParts(config, { epsilon: fields.rms_norm_eps });
     return {
-      config: withRotary(config, rotary),
+      config: architectureConfig(config, { activation, rotary, window: qwenWindow(fields) }),
       ...ends,
       block(layer) {
         const parts = block(layer);

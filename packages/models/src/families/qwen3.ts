@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { count, decoderConfig, decoderSchema, readActivation, withRotary } from './decoder-fields.ts';
+import { architectureConfig, count, decoderConfig, decoderSchema, readActivation } from './decoder-fields.ts';
 import { defineFamily } from './define-family.ts';
 import { llamaParts } from './llama-parts.ts';
 import { preNormBlock } from './norm-placement.ts';
-import { qwenWindowFields, qwenWindows } from './qwen-windows.ts';
+import { qwenWindow, qwenWindowFields, qwenWindows } from './qwen-windows.ts';
 import { readRotaryConfig } from './rotary-fields.ts';
 
 /** Qwen 3 (`Qwen3ForCausalLM`; Yang et al. 2025): Llama's blocks with normalised queries and keys, head by head. */
@@ -22,7 +22,7 @@ export const qwen3 = defineFamily({
     const { ends, block } = llamaParts(config, { epsilon: fields.rms_norm_eps });
     const bias = fields.attention_bias;
     return {
-      config: withRotary(config, rotary),
+      config: architectureConfig(config, { activation, rotary, window: qwenWindow(fields) }),
       ...ends,
       block(layer) {
         const parts = block(layer);

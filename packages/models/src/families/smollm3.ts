@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ModelFileError } from '../errors.ts';
-import { count, decoderConfig, decoderSchema, readActivation, withRotary } from './decoder-fields.ts';
+import { architectureConfig, count, decoderConfig, decoderSchema, readActivation } from './decoder-fields.ts';
 import { defineFamily } from './define-family.ts';
 import { slidingLayers, windowsByLayer } from './layer-types.ts';
 import { llamaParts } from './llama-parts.ts';
@@ -42,7 +42,7 @@ export const smollm3 = defineFamily({
     const { ends, block } = llamaParts(config, { epsilon: fields.rms_norm_eps });
     const bias = fields.attention_bias;
     return {
-      config: withRotary(config, rotary),
+      config: architectureConfig(config, { activation, rotary, window }),
       ...ends,
       block(layer) {
         const parts = block(layer);
