@@ -1,5 +1,6 @@
 import {
   add,
+  type ConversionProgress,
   causalBias,
   defaultCacheDirectory,
   gather,
@@ -14,7 +15,7 @@ import {
   weight,
 } from '@safetune/tensor';
 import { selfAttention } from './blocks/attention.ts';
-import type { BlockContext, ExtendKeyValues } from './blocks/block-context.ts';
+import type { Attend, BlockContext } from './blocks/block-context.ts';
 import { mlp } from './blocks/mlp.ts';
 import { norm } from './blocks/norm.ts';
 import { rotaryTables } from './blocks/rotary.ts';
@@ -67,10 +68,13 @@ export type BlockOptions = Pick<ForwardOptions, 'linear' | 'weight' | 'attention
 export interface AttentionContext {
   /** Position of each token, int64 [seq] or [batch, seq]. */
   readonly positions: Tensor;
-  /** Added to the attention scores, broadcast to [batch, keyValueHeads, group, queries, keys]: about -1e9 hides a key. */
-  readonly bias: Tensor;
-  /** Keys and values to attend to, given those of the new tokens. Default: those. */
-  readonly extend?: ExtendKeyValues;
+  /**
+   * Added to the attention scores, broadcast to [batch, keyValueHeads, group, queries, keys]: about -1e9 hides a key. Default:
+   * causal.
+   */
+  readonly bias?: Tensor;
+  /** Computes attention otherwise, for example over a cache; the bias is then not read. */
+  readonly attend?: Attend;
 }
 
 /** What a forward pass gives. */
@@ -131,6 +135,8 @@ export interface LoadModelOptions {
   readonly integers?: IntegerType;
   /** Where weights that are not stored as they are used are converted, once. Default `~/.cache/safetune`. */
   readonly cacheDirectory?: string;
+  /** Hears while weights are converted; never when they are used as they are, or were converted before. */
+  readonly onConversion?: (progress: ConversionProgress) => void;
 }
 
 /**
@@ -153,7 +159,12 @@ export interface LoadModelOptions {
  */
 export async function loadModel(
   directory: string,
-  { precision = 'float32', integers, cacheDirectory = defaultCacheDirectory() }: LoadModelOptions = {},
+  {
+    precision = 'float32',
+    integers,
+    cacheDirectory = defaultCacheDirectory(),
+    onConversion,
+  }: LoadModelOptions = {},
 ): Promise<CausalLm> {
   checkPrecision(precision);
   const { config: described, family } = await readModelConfig(directory);
@@ -169,6 +180,7 @@ export async function loadModel(
   const weights = await usableWeights({ regions, multiplied, others }, precision, {
     integers,
     cacheDirectory,
+    onConversion,
   });
   return causalLm({ directory, cacheDirectory, config, precision, weights }, layout);
 }
@@ -241,10 +253,11 @@ function blockContext(
   options: BlockOptions & WeightSource,
 ): BlockContext {
   const { weight, precision, linear = plainLinear } = options;
-  const { positions, bias, extend } = options.attention ?? {
-    positions: range(length!),
-    bias: causalBias(length!),
-  };
+  const {
+    positions,
+    bias = causalBias(length!),
+    attend,
+  } = options.attention ?? { positions: range(length!) };
   return {
     config,
     weight,
@@ -257,7 +270,7 @@ function blockContext(
       ),
     rotary: rotaryTables(positions, batch!, config.headSize, config.rotary),
     bias,
-    extend,
+    attend,
     attentionBlocks: options.attentionBlocks ?? 1,
   };
 }
