@@ -13,6 +13,8 @@ import {
 import type { LaneMessage, LaneWork } from './lanes.ts';
 
 const { defenses, seeds, directory, cache, finished } = workerData as LaneWork;
+const stopping = new AbortController();
+parentPort!.once('message', () => stopping.abort(new Error('stopped')));
 const report = (message: LaneMessage) => parentPort!.postMessage(message);
 
 // It was grown before: this opens it.
@@ -28,6 +30,7 @@ const plan = {
 const runs = new Map(finished.map((run) => [run.key, run]));
 await runExperiment(organism, plan, {
   directory,
+  signal: stopping.signal,
   journal: {
     find: (key) => runs.get(key),
     runs: () => [...runs.values()],
@@ -38,3 +41,5 @@ await runExperiment(organism, plan, {
   },
   onProgress: (progress) => report({ progress }),
 });
+// An open port would keep the thread.
+parentPort!.close();

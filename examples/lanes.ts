@@ -35,6 +35,7 @@ export async function runInLanes(
   plan: ExperimentPlan,
   { directory, cache, signal, onProgress }: LanesOptions,
 ): Promise<FinishedRun[]> {
+  signal.throwIfAborted();
   const journal = openRunJournal(join(directory, 'runs.jsonl'));
   const finished = journal.runs();
   const finishedOf = new Map<Worker, number>();
@@ -50,23 +51,30 @@ export async function runInLanes(
     return new Worker(new URL('lane.ts', import.meta.url), { workerData: work });
   });
   const total = plan.defenses.length * plan.tasks.length * plan.seeds.length;
-  try {
-    await Promise.all(
-      lanes.map((lane) => {
-        lane.on('message', (message: LaneMessage) => {
-          if ('run' in message) journal.record(message.run);
-          else {
-            finishedOf.set(lane, message.progress.finished);
-            const sum = [...finishedOf.values()].reduce((all, count) => all + count, 0);
-            onProgress({ ...message.progress, finished: sum, total });
-          }
-        });
-        return ended(lane, signal);
-      }),
-    );
-  } finally {
-    await Promise.all(lanes.map((lane) => lane.terminate()));
-  }
+  // Asked, not ended: a thread that is ended inside ONNX Runtime takes the process with it.
+  const stop = () => {
+    for (const lane of lanes) lane.postMessage('stop');
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  const ends = await Promise.allSettled(
+    lanes.map((lane) => {
+      lane.on('message', (message: LaneMessage) => {
+        if ('run' in message) journal.record(message.run);
+        else {
+          finishedOf.set(lane, message.progress.finished);
+          const sum = [...finishedOf.values()].reduce((all, count) => all + count, 0);
+          onProgress({ ...message.progress, finished: sum, total });
+        }
+      });
+      return ended(lane).catch((error) => {
+        stop();
+        throw error;
+      });
+    }),
+  );
+  signal.removeEventListener('abort', stop);
+  signal.throwIfAborted();
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   // Nothing is left to do; what the lanes found is put in the plan's order.
   return runExperiment(organism, plan, { directory, journal });
 }
@@ -76,10 +84,9 @@ function share<Element>(elements: readonly Element[], count: number): Element[][
   return Array.from({ length: count }, (_, lane) => elements.filter((_, index) => index % count === lane));
 }
 
-/** Settles when the thread has ended, or is to be ended. */
-function ended(lane: Worker, signal: AbortSignal): Promise<void> {
+/** Settles when the thread has ended; rejects with what it threw. */
+function ended(lane: Worker): Promise<void> {
   return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
     lane.once('error', reject);
     lane.once('exit', () => resolve());
   });
