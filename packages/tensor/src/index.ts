@@ -25,7 +25,7 @@ export * from './errors.ts';
 export { FileReadError, type FileReadProblem } from './files/errors.ts';
 export { fileDigest } from './files/file-digest.ts';
 export { folderMistake } from './files/folder-kind.ts';
-export type { OpenFileOptions } from './files/open-file.ts';
+export { type OpenedFile, type OpenFileOptions, openRegularFile } from './files/open-file.ts';
 export { printable, printableMessage, someNames } from './files/printable.ts';
 export {
   type ReadSmallFileOptions,
@@ -86,7 +86,9 @@ export type { RuntimeOptions } from './runtime.ts';
 export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
 export { contentHash } from './safetensors/content-hash.ts';
 export { defaultCacheDirectory, floatCache } from './safetensors/convert.ts';
+export type { EncodedRegion, WeightSource } from './safetensors/encoded.ts';
 export * from './safetensors/errors.ts';
+export { widen } from './safetensors/half-precision.ts';
 export { type QuantizedRegions, type QuantizeOptions, quantizedCache } from './safetensors/quantize.ts';
 export * from './safetensors/read.ts';
 export {
