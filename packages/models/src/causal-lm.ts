@@ -5,7 +5,6 @@ import {
   gather,
   type IntegerType,
   keep,
-  openCheckpoint,
   type RuntimeOptions,
   range,
   type Shape,
@@ -18,9 +17,10 @@ import type { BlockContext, ExtendKeyValues } from './blocks/block-context.ts';
 import { mlp } from './blocks/mlp.ts';
 import { norm } from './blocks/norm.ts';
 import { rotaryTables } from './blocks/rotary.ts';
-import { findWeights, requireLayers } from './checkpoint.ts';
+import { findWeights, openWeights, requireLayers } from './checkpoint.ts';
 import type { ModelConfig } from './config.ts';
 import { type BlockLayout, linearPlaces, type ModelLayout, parameterShapes } from './families/layout.ts';
+import { modelPath } from './gguf/ollama.ts';
 import { type LinearFunction, type LinearLayer, linearProduct, plainLinear } from './linear.ts';
 import { withOutputLayer } from './output-layer.ts';
 import {
@@ -134,8 +134,12 @@ export interface LoadModelOptions {
 }
 
 /**
- * Opens a model folder in the Hugging Face layout. Reads and checks `config.json` and the headers of the weights; no
- * weight is read into memory. 16-bit and quantised weights are converted into a cache file, when it is not there yet.
+ * Opens a model folder in the Hugging Face layout, or a GGUF file. Reads and checks `config.json` (of a GGUF file, the
+ * metadata) and the headers of the weights; no weight is read into memory. 16-bit and quantised weights are converted into a
+ * cache file, when it is not there yet.
+ *
+ * @param model the folder, the file (called `.gguf`, or beginning as one), or `ollama:<name>[:<tag>]` for a model that Ollama
+ * has fetched.
  *
  * @example
  * const model = await loadModel('Qwen2.5-0.5B-Instruct');
@@ -147,17 +151,18 @@ export interface LoadModelOptions {
  * `lm_head.weight` that differs from the embedding does not tie.
  *
  * @throws ModelFileError, UnsupportedModelError, UnsupportedFeatureError for config.json; CheckpointMismatchError when the
- * tensors are not those it describes; CheckpointError, SafetensorsError, FileWriteError and (when
+ * tensors are not those it describes; CheckpointError, SafetensorsError, GgufError, FileWriteError and (when
  * quantising) NonFiniteError for weights that are not finite and InexactIntegersError of the tensor package; PrecisionError
  * for an unknown precision.
  */
 export async function loadModel(
-  directory: string,
+  model: string,
   { precision = 'float32', integers, cacheDirectory = defaultCacheDirectory() }: LoadModelOptions = {},
 ): Promise<CausalLm> {
   checkPrecision(precision);
+  const directory = await modelPath(model);
   const { config: described, family } = await readModelConfig(directory);
-  const checkpoint = await openCheckpoint(directory);
+  const checkpoint = await openWeights(directory);
   requireLayers(checkpoint, described);
   const { config, layout } = await withOutputLayer(checkpoint, described, family);
   const shapes = parameterShapes(layout, config);

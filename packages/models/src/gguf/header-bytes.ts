@@ -58,18 +58,22 @@ export class HeaderBytes {
   }
 
   /** A length or a number of things. @throws GgufError (`limit`) when it is larger than `most`. */
-  count(most: number, what: string): number {
-    const count = this.uint64(what);
-    if (count > BigInt(most)) {
-      const message = `declares ${count} ${what}; no model has more than ${most}: it is damaged, or no GGUF file`;
+  count(most: number, what: string, unit = ''): number {
+    const bytes = this.take(8, what);
+    const count = bytes.readUInt32LE(0) + bytes.readUInt32LE(4) * 2 ** 32;
+    if (count > most) {
+      const message = `declares ${count} ${unit}${what}; no model has more than ${most}: it is damaged, or no GGUF file`;
       throw new GgufError('limit', this.file, undefined, message);
     }
-    return Number(count);
+    return count;
   }
 
   /** @throws GgufError (`text`) for what is not UTF-8. */
   text(most: number, what: string): string {
-    const bytes = this.take(this.count(most, `bytes of ${what}`), what);
+    const bytes = this.take(this.count(most, what, 'bytes of '), what);
+    const text = bytes.toString('utf8');
+    // It stands for what is not UTF-8, or for itself; the exact look takes longer.
+    if (!text.includes('\ufffd')) return text;
     try {
       return utf8.decode(bytes);
     } catch {

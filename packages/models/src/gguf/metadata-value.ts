@@ -80,7 +80,8 @@ function readTexts(reader: HeaderBytes, key: string, count: number): readonly st
   }
   reader.requireInFile(count * 8, `'${key}'`);
   const texts: string[] = [];
-  for (let index = 0; index < count; index++) texts.push(reader.text(longestText, `a text of '${key}'`));
+  const what = `a text of '${key}'`;
+  for (let index = 0; index < count; index++) texts.push(reader.text(longestText, what));
   return texts;
 }
 

@@ -54,7 +54,8 @@ function defined(values: Readonly<Record<string, number | undefined>>): Record<s
 }
 
 /** Settings of Llama 3.1 and later, of which GGUF keeps only the outcome. */
-const llama3 = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
+const llama3 = { low_freq_factor: 1, high_freq_factor: 4 };
+const llama3Original = 8192;
 
 /**
  * Llama 3's scaling of frequencies is in GGUF as what each is divided by (`rope_freqs.weight`). The settings are found by
@@ -67,20 +68,20 @@ function llama3Scaling(
   headSize: number,
 ): Record<string, unknown> {
   keys.requireOneOf('rope.scaling.type', ['none']);
-  keys.count('rope.scaling.original_context_length');
+  const original = keys.count('rope.scaling.original_context_length') ?? llama3Original;
   const factor = factors.reduce((largest, value) => Math.max(largest, value), 0);
-  const expected = Array.from({ length: headSize / 2 }, (_, pair) => divisor(base ** ((-2 * pair) / headSize), factor));
+  const expected = Array.from({ length: headSize / 2 }, (_, pair) => divisor(base ** ((-2 * pair) / headSize), factor, original));
   const alike =
     factors.length === expected.length &&
     expected.every((value, pair) => Math.abs(value - factors[pair]!) <= 1e-4 * value);
-  if (alike) return { rope_type: 'llama3', factor, ...llama3 };
+  if (alike) return { rope_type: 'llama3', factor, ...llama3, original_max_position_embeddings: original };
   throw keys.metadata.fail('rope_freqs.weight', 'holds factors of rotary frequencies that are not those of Llama 3, which are not supported');
 }
 
 /** By what a frequency, in radians a position, is divided: as in transformers' `_compute_llama3_parameters`. */
-function divisor(frequency: number, factor: number): number {
+function divisor(frequency: number, factor: number, original: number): number {
   const wavelength = (2 * Math.PI) / frequency;
-  const { low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: original } = llama3;
+  const { low_freq_factor: low, high_freq_factor: high } = llama3;
   if (wavelength < original / high) return 1;
   if (wavelength > original / low) return factor;
   const smooth = (original / wavelength - low) / (high - low);
