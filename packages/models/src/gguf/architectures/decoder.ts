@@ -1,5 +1,5 @@
 import type { ArchitectureSource } from './architecture.ts';
-import { readRopeSettings } from './rope-settings.ts';
+import { type RopeFacts, readRopeSettings } from './rope-settings.ts';
 
 /** The blocks of Llama and most others. */
 export const decoderBlocks = {
@@ -14,9 +14,31 @@ export const decoderBlocks = {
   ffn_down: 'mlp.down_proj',
 } as const;
 
-/** The part of config.json that the families share. */
-export async function decoderConfig(source: ArchitectureSource): Promise<Record<string, unknown>> {
-  const { keys, tensors } = source;
+/** The sizes that the families share, and what they are called in config.json. */
+export interface DecoderSizes {
+  readonly hidden_size: number;
+  readonly num_hidden_layers: number;
+  readonly num_attention_heads: number;
+  readonly head_dim: number;
+  readonly max_position_embeddings: number;
+  readonly [key: string]: unknown;
+}
+
+/** The part of config.json that the families share, with rotary positions that all layers share. */
+export async function decoderConfig(
+  source: ArchitectureSource,
+  { base }: Omit<RopeFacts, 'headSize'> = {},
+): Promise<DecoderSizes> {
+  const sizes = decoderSizes(source);
+  const rope = await readRopeSettings(source, {
+    headSize: sizes.head_dim,
+    ...(base === undefined ? {} : { base }),
+  });
+  return { ...sizes, ...rope };
+}
+
+/** As {@link decoderConfig}, without rotary positions. */
+export function decoderSizes({ keys, tensors }: ArchitectureSource): DecoderSizes {
   const hiddenSize = keys.requiredCount('embedding_length');
   const heads = keys.metadata.required(`${keys.architecture}.attention.head_count`, keys.sharedCount('attention.head_count'));
   const headSize = keys.count('attention.key_length') ?? hiddenSize / Math.max(1, heads);
@@ -48,6 +70,5 @@ export async function decoderConfig(source: ArchitectureSource): Promise<Record<
     ),
     // llama.cpp takes the embedding where there is no output layer.
     tie_word_embeddings: !tensors.has('output.weight'),
-    ...(await readRopeSettings(source, headSize)),
   };
 }

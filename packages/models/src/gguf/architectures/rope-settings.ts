@@ -1,6 +1,13 @@
 import type { ArchitectureSource } from './architecture.ts';
 import type { ArchitectureKeys } from './architecture-keys.ts';
 
+/** What is known of rotary positions before. */
+export interface RopeFacts {
+  readonly headSize: number;
+  /** Of the frequencies, where the file does not say. Default 10,000. */
+  readonly base?: number;
+}
+
 /**
  * What config.json says of rotary positions, in transformers 4's spelling, which all versions read: `rope_theta` and
  * `rope_scaling`.
@@ -9,11 +16,11 @@ import type { ArchitectureKeys } from './architecture-keys.ts';
  */
 export async function readRopeSettings(
   source: ArchitectureSource,
-  headSize: number,
+  { headSize, base: usual = 10_000 }: RopeFacts,
 ): Promise<Record<string, unknown>> {
   const { keys } = source;
   keys.requireOneOf('rope.dimension_count', [headSize]);
-  const base = keys.number('rope.freq_base') ?? 10_000;
+  const base = keys.number('rope.freq_base') ?? usual;
   const factors = await source.readShortTensor('rope_freqs.weight');
   const scaling = factors === undefined ? namedScaling(keys) : llama3Scaling(keys, factors, base, headSize);
   return { rope_theta: base, rope_scaling: scaling ?? null };
