@@ -16,6 +16,7 @@ export { type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
 export { createGenerator, type GeneratorOptions, type TokenGenerator } from './generate/generate.ts';
 export type { GenerateOptions, GenerationProgress } from './generate/options.ts';
 export type { SamplingOptions } from './generate/sampling.ts';
+export { withCheckpointFolder } from './gguf/checkpoint-folder.ts';
 export { modelPath } from './gguf/ollama.ts';
 export { type WriteModelFolderOptions, writeModelFolder } from './gguf/write-model-folder.ts';
 export {
