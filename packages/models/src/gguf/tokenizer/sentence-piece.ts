@@ -58,8 +58,9 @@ function respelled({ text, kind }: ListedToken): string {
 
 function mergesOf(metadata: Metadata, tokens: readonly ListedToken[], byId: boolean) {
   const scores = metadata.numbers('tokenizer.ggml.scores');
-  const ranks = tokens.map(({ text, id }) => {
-    const rank = byId ? -id : scores?.[id];
+  const ranks = tokens.map(({ text, id, kind }) => {
+    // SentencePiece takes these whole before it merges anything, whatever their scores.
+    const rank = kind === tokenKinds.userDefined ? Number.MAX_VALUE : byId ? -id : scores?.[id];
     if (rank === undefined || Number.isNaN(rank)) {
       throw metadata.fail('tokenizer.ggml.scores', 'lacks the scores of some tokens, by which text is split');
     }
