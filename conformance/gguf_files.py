@@ -114,14 +114,18 @@ def add_tokenizer(writer: gguf.GGUFWriter, folder: Path, pre: str, rows: int) ->
     writer.add_token_types(kinds)
     writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in tokenizer["model"]["merges"]])
     text_of = lambda value: value["content"] if isinstance(value, dict) else value
+    config = read_json(folder, "config.json")
     for role, add in (
         ("bos_token", writer.add_bos_token_id),
         ("eos_token", writer.add_eos_token_id),
         ("unk_token", writer.add_unk_token_id),
         ("pad_token", writer.add_pad_token_id),
     ):
+        # As gguf.SpecialVocab: the tokenizer's own word first.
         if settings.get(role) is not None:
             add(ids[text_of(settings[role])])
+        elif isinstance(config.get(f"{role}_id"), int):
+            add(config[f"{role}_id"])
     writer.add_add_bos_token(bool(settings.get("add_bos_token", False)))
     template = folder / "chat_template.jinja"
     text = template.read_text(encoding="utf-8") if template.exists() else settings.get("chat_template")

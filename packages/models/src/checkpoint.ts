@@ -25,7 +25,10 @@ export async function openWeights(path: string): Promise<StoredCheckpoint> {
  *
  * @throws ModelFileError
  */
-export function requireLayers({ path, tensors, unsupported }: StoredCheckpoint, { layerCount }: ModelConfig): void {
+export function requireLayers(
+  { path, tensors, unsupported }: StoredCheckpoint,
+  { layerCount }: ModelConfig,
+): void {
   const count = tensors.size + unsupported.size;
   if (layerCount <= count) return;
   throw new ModelFileError(

@@ -70,10 +70,7 @@ export interface LoadTokenizerOptions {
  * @throws UnsupportedTokenizerError that names a setting of tokenizer.json, or of tokenizer_config.json, which is not
  * supported: none is skipped in silence. ModelFileError when tokenizer.json is missing, or a file is not valid; GgufError.
  */
-export async function loadTokenizer(
-  model: string,
-  options: LoadTokenizerOptions = {},
-): Promise<Tokenizer> {
+export async function loadTokenizer(model: string, options: LoadTokenizerOptions = {}): Promise<Tokenizer> {
   const directory = await modelPath(model);
   const { chatTemplate = 'default', now = () => new Date() } = options;
   const file = join(directory, 'tokenizer.json');

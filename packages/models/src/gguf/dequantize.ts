@@ -28,7 +28,8 @@ type DecodeBlock = (bytes: Uint8Array, at: number, values: Float32Array, to: num
 
 function blocks(blockBytes: number, blockSize: number, decode: DecodeBlock): Dequantize {
   return (bytes, values) => {
-    for (let at = 0, to = 0; at < bytes.length; at += blockBytes, to += blockSize) decode(bytes, at, values, to);
+    for (let at = 0, to = 0; at < bytes.length; at += blockBytes, to += blockSize)
+      decode(bytes, at, values, to);
   };
 }
 
@@ -43,7 +44,11 @@ let halves: Float32Array | undefined;
 function half(bytes: Uint8Array, at: number): number {
   if (halves === undefined) {
     halves = new Float32Array(0x10000);
-    widen('float16', Uint16Array.from(halves, (_, pattern) => pattern), halves);
+    widen(
+      'float16',
+      Uint16Array.from(halves, (_, pattern) => pattern),
+      halves,
+    );
   }
   return halves[bytes[at]! | (bytes[at + 1]! << 8)]!;
 }
@@ -129,7 +134,11 @@ function decodeQ5_K(bytes: Uint8Array, at: number, values: Float32Array, to: num
 /** Scale and minimum of one of the 8 groups of a Q4_K or Q5_K block (`get_scale_min_k4`), rounded to float32 as there. */
 function groupScale(bytes: Uint8Array, at: number, group: number): readonly [scale: number, least: number] {
   const packed = at + 4;
-  const [one, other, third] = [bytes[packed + (group & 3)]!, bytes[packed + 4 + (group & 3)]!, bytes[packed + 8 + (group & 3)]!];
+  const [one, other, third] = [
+    bytes[packed + (group & 3)]!,
+    bytes[packed + 4 + (group & 3)]!,
+    bytes[packed + 8 + (group & 3)]!,
+  ];
   const scale = group < 4 ? one & 63 : (third & 15) | ((one >> 6) << 4);
   const least = group < 4 ? other & 63 : (third >> 4) | ((other >> 6) << 4);
   return [Math.fround(half(bytes, at) * scale), Math.fround(half(bytes, at + 2) * least)];
@@ -146,7 +155,8 @@ function decodeQ6_K(bytes: Uint8Array, at: number, values: Float32Array, to: num
     const highShift = 2 * (part & 3);
     for (let index = 0; index < 32; index++) {
       const scale = Math.fround(scaleOfScales * signed(bytes[at + 192 + 2 * part + (index >> 4)]!));
-      const element = ((bytes[low + index]! >> lowShift) & 15) | (((bytes[high + index]! >> highShift) & 3) << 4);
+      const element =
+        ((bytes[low + index]! >> lowShift) & 15) | (((bytes[high + index]! >> highShift) & 3) << 4);
       values[to + 32 * part + index] = scale * (element - 32);
     }
   }

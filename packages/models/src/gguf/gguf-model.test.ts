@@ -13,7 +13,13 @@ import {
 import { type CausalLm, loadModel } from '../causal-lm.ts';
 import { CheckpointMismatchError, GgufError } from '../errors.ts';
 import { loadTokenizer } from '../tokenizer.ts';
-import { type GgufTensorContent, ggufBytes, textType, tinyMetadata, tinyTensors } from './__fixtures__/gguf-bytes.ts';
+import {
+  type GgufTensorContent,
+  ggufBytes,
+  textType,
+  tinyMetadata,
+  tinyTensors,
+} from './__fixtures__/gguf-bytes.ts';
 import { ggufModel } from './gguf-model.ts';
 
 const directory = temporaryDirectory();
@@ -62,14 +68,20 @@ describe.each(goldens)('%s as %s GGUF, written by gguf-py', (name, type) => {
     const logits = await logitsOf(gguf, ids!);
     const [, width, vocabulary] = expected!.shape as [number, number, number];
     const differences = Array.from(expected!.data as Float32Array, (value, index) => {
-      const isPadding = Math.floor(index / vocabulary) % width >= Number(lengths!.get(Math.floor(index / vocabulary / width)));
+      const isPadding =
+        Math.floor(index / vocabulary) % width >=
+        Number(lengths!.get(Math.floor(index / vocabulary / width)));
       return isPadding ? 0 : Math.abs(value - Number(logits.data[index]));
     });
     expect(Math.max(...differences)).toBeLessThan(1e-5);
   });
 
-  it('is quantised to 8 bits as the folder is', async () => {
-    const options = { precision: 'int8x3', integers: 'int8', cacheDirectory } as const;
+  it.skipIf(type === 'f16')('is quantised to 8 bits as the folder is', async () => {
+    const options = {
+      precision: name.startsWith('llama') ? 'int8x3' : 'int8',
+      integers: 'int8',
+      cacheDirectory,
+    } as const;
     const [folder, gguf] = [await loadModel(goldenDirectory(name), options), await loadModel(file, options)];
     expect(await weightValues(gguf)).toEqual(await weightValues(folder));
   });
@@ -86,9 +98,13 @@ describe.each(goldens)('%s as %s GGUF, written by gguf-py', (name, type) => {
       expect(tokenizer.encode(rendered)).toEqual(ids);
     }
     expect(tokenizer.endOfTurnTokenIds).toEqual(expect.arrayContaining(own.endOfTurnTokenIds.slice(0, 1)));
-    expect(Object.keys(tokenizer.identity).sort()).toEqual(
-      ['config.json', 'generation_config.json', 'options', 'tokenizer.json', 'tokenizer_config.json'],
-    );
+    expect(Object.keys(tokenizer.identity).sort()).toEqual([
+      'config.json',
+      'generation_config.json',
+      'options',
+      'tokenizer.json',
+      'tokenizer_config.json',
+    ]);
   });
 });
 
@@ -109,7 +125,12 @@ describe('a GGUF file', () => {
     const nameless = join(directory, `sha256-${'0'.repeat(64)}`);
     await rename(path, nameless);
     const model = await loadModel(nameless, { cacheDirectory });
-    expect(model.config).toMatchObject({ layerCount: 1, headSize: 4, keyValueHeadCount: 1, tieWordEmbeddings: true });
+    expect(model.config).toMatchObject({
+      layerCount: 1,
+      headSize: 4,
+      keyValueHeadCount: 1,
+      tieWordEmbeddings: true,
+    });
     const logits = await logitsOf(model, hostArray(BigInt64Array.of(1n, 2n), [1, 2]));
     expect(logits.shape).toEqual([1, 2, 262]);
     const tokenizer = await loadTokenizer(nameless);
@@ -149,20 +170,68 @@ describe('a GGUF file', () => {
 
   const embedding = tinyTensors()[0]!;
   it.each<[string, RegExp, Parameters<typeof tinyMetadata>[0], (readonly GgufTensorContent[])?]>([
-    ['another architecture', /general.architecture' is "mamba"; supported are llama, qwen2/, { 'general.architecture': [textType, 'mamba'] }],
+    [
+      'another architecture',
+      /general.architecture' is "mamba"; supported are llama, qwen2/,
+      { 'general.architecture': [textType, 'mamba'] },
+    ],
     ['no architecture', /general.architecture' is missing/, { 'general.architecture': null }],
-    ['an adapter', /general.type' is 'adapter', not a language model; give the base model/, { 'general.type': [textType, 'adapter'] }],
+    [
+      'an adapter',
+      /general.type' is 'adapter', not a language model; give the base model/,
+      { 'general.type': [textType, 'adapter'] },
+    ],
     ['one part of several', /one of 3 files of a model; .* --merge/, { 'split.count': [4, 3] }],
-    ['a setting that is not known', /llama.logit_scale' is a setting that is not known/, { 'llama.logit_scale': [6, 2] }],
-    ['a mixture of experts', /llama.expert_count' is 8, which is not supported/, { 'llama.expert_count': [4, 8] }],
-    ['layers of several sizes', /llama.feed_forward_length' differs from layer to layer/, { 'llama.feed_forward_length': [9, [4, [16, 8]]] }],
-    ['partial rotation', /rope.dimension_count' is 2, which is not supported; supported: 4/, { 'llama.rope.dimension_count': [4, 2] }],
-    ['a scaling that is not known', /rope.scaling.type' is "spiral"/, { 'llama.rope.scaling.type': [textType, 'spiral'] }],
+    [
+      'a setting that is not known',
+      /llama.logit_scale' is a setting that is not known/,
+      { 'llama.logit_scale': [6, 2] },
+    ],
+    [
+      'a mixture of experts',
+      /llama.expert_count' is 8, which is not supported/,
+      { 'llama.expert_count': [4, 8] },
+    ],
+    [
+      'layers of several sizes',
+      /llama.feed_forward_length' differs from layer to layer/,
+      { 'llama.feed_forward_length': [9, [4, [16, 8]]] },
+    ],
+    [
+      'partial rotation',
+      /rope.dimension_count' is 2, which is not supported; supported: 4/,
+      { 'llama.rope.dimension_count': [4, 2] },
+    ],
+    [
+      'a scaling that is not known',
+      /rope.scaling.type' is "spiral"/,
+      { 'llama.rope.scaling.type': [textType, 'spiral'] },
+    ],
     ['no size', /llama.embedding_length' is missing/, { 'llama.embedding_length': null }],
-    ['a size that is a text', /llama.block_count' must be an integer/, { 'llama.block_count': [textType, '1'] }],
+    [
+      'a size that is a text',
+      /llama.block_count' must be an integer/,
+      { 'llama.block_count': [textType, '1'] },
+    ],
     ['no embedding', /token_embd.weight' is missing/, {}, tinyTensors().slice(1)],
-    ['a tensor of a type that is not decoded', /token_embd.weight' is stored as Q2_K, which is not decoded/, {}, [{ ...embedding, extents: [256, 262], type: 10, data: new Uint8Array(262 * 84) }, ...tinyTensors().slice(1)]],
-    ['rotary factors of another model', /rope_freqs.weight' holds factors/, {}, [...tinyTensors(), { name: 'rope_freqs.weight', extents: [2], data: new Uint8Array(Float32Array.of(3, 8).buffer) }]],
+    [
+      'a tensor of a type that is not decoded',
+      /token_embd.weight' is stored as Q2_K, which is not decoded/,
+      {},
+      [
+        { ...embedding, extents: [256, 262], type: 10, data: new Uint8Array(262 * 84) },
+        ...tinyTensors().slice(1),
+      ],
+    ],
+    [
+      'rotary factors of another model',
+      /rope_freqs.weight' holds factors/,
+      {},
+      [
+        ...tinyTensors(),
+        { name: 'rope_freqs.weight', extents: [2], data: new Uint8Array(Float32Array.of(3, 8).buffer) },
+      ],
+    ],
   ])('with %s is refused by name', async (_, message, changes, tensors) => {
     const path = await fileOf(changes, tensors);
     const error: unknown = await loadModel(path, { cacheDirectory }).catch((thrown: unknown) => thrown);
@@ -172,12 +241,36 @@ describe('a GGUF file', () => {
   });
 
   it.each<[string, RegExp, Parameters<typeof tinyMetadata>[0]]>([
-    ['another kind of tokenizer', /tokenizer.ggml.model' is "bert"; supported are gpt2/, { 'tokenizer.ggml.model': [textType, 'bert'] }],
-    ['no pre-tokenizer', /tokenizer.ggml.pre' does not say how text is split/, { 'tokenizer.ggml.pre': null }],
-    ['another pre-tokenizer', /tokenizer.ggml.pre' is "kimi-k2", which is not supported/, { 'tokenizer.ggml.pre': [textType, 'kimi-k2'] }],
-    ['a token twice', /has the token "a" twice/, { 'tokenizer.ggml.tokens': [9, [textType, ['a', 'a']]] }],
-    ['a special token that there is not', /tokenizer.ggml.eos_token_id' is 9999, the vocabulary has 262/, { 'tokenizer.ggml.eos_token_id': [4, 9999] }],
-    ['merges that are no pairs', /has "hell", which is no pair/, { 'tokenizer.ggml.merges': [9, [textType, ['hell']]] }],
+    [
+      'another kind of tokenizer',
+      /tokenizer.ggml.model' is "bert"; supported are gpt2/,
+      { 'tokenizer.ggml.model': [textType, 'bert'] },
+    ],
+    [
+      'no pre-tokenizer',
+      /tokenizer.ggml.pre' does not say how text is split/,
+      { 'tokenizer.ggml.pre': null },
+    ],
+    [
+      'another pre-tokenizer',
+      /tokenizer.ggml.pre' is "kimi-k2", which is not supported/,
+      { 'tokenizer.ggml.pre': [textType, 'kimi-k2'] },
+    ],
+    [
+      'a token twice',
+      /has the token "a" twice/,
+      { 'tokenizer.ggml.tokens': [9, [textType, [...'a'.repeat(262)]]] },
+    ],
+    [
+      'a special token that there is not',
+      /tokenizer.ggml.eos_token_id' is 9999, the vocabulary has 262/,
+      { 'tokenizer.ggml.eos_token_id': [4, 9999] },
+    ],
+    [
+      'merges that are no pairs',
+      /has "hell", which is no pair/,
+      { 'tokenizer.ggml.merges': [9, [textType, ['hell']]] },
+    ],
     ['no merges', /tokenizer.ggml.merges' is missing/, { 'tokenizer.ggml.merges': null }],
   ])('with %s is refused by name', async (_, message, changes) => {
     const error: unknown = await loadTokenizer(await fileOf(changes)).catch((thrown: unknown) => thrown);
@@ -187,7 +280,10 @@ describe('a GGUF file', () => {
 
   it('whose tensors are not those of its architecture names them', async () => {
     const error: unknown = await loadModel(
-      await fileOf({}, [...tinyTensors().slice(0, -1), { name: 'blk.0.attn_sinks.weight', extents: [2], data: new Uint8Array(8) }]),
+      await fileOf({}, [
+        ...tinyTensors().slice(0, -1),
+        { name: 'blk.0.attn_sinks.weight', extents: [2], data: new Uint8Array(8) },
+      ]),
       { cacheDirectory },
     ).catch((thrown: unknown) => thrown);
     if (!CheckpointMismatchError.isInstance(error)) throw error;
@@ -196,7 +292,9 @@ describe('a GGUF file', () => {
   });
 
   it('keeps a token that is called as a property of every object', async () => {
-    const tokens = [...(tinyMetadata()!.find(([key]) => key === 'tokenizer.ggml.tokens')![2] as [number, string[]])[1]];
+    const tokens = [
+      ...(tinyMetadata()!.find(([key]) => key === 'tokenizer.ggml.tokens')![2] as [number, string[]])[1],
+    ];
     tokens[258] = '__proto__';
     const path = await fileOf({
       'tokenizer.ggml.tokens': [9, [textType, tokens]],
@@ -209,7 +307,9 @@ describe('a GGUF file', () => {
 describe('a SentencePiece vocabulary', () => {
   it('gives the ids of sentencepiece, and its texts', async () => {
     const tokenizer = await loadTokenizer(goldenGguf('sentence-piece'));
-    const answers = JSON.parse(await readFile(goldenGguf('sentence-piece').replace(/gguf$/, 'json'), 'utf8')) as {
+    const answers = JSON.parse(
+      await readFile(goldenGguf('sentence-piece').replace(/gguf$/, 'json'), 'utf8'),
+    ) as {
       text: string;
       ids: number[];
       decoded: string;

@@ -98,7 +98,8 @@ function requireWholeModel({ path, metadata }: GgufFile): void {
   }
   const kind = metadata.text('general.type') ?? 'model';
   if (kind === 'model') return;
-  const advice = kind === 'adapter' ? '; give the base model as the model, and the adapter as PEFT folder' : '';
+  const advice =
+    kind === 'adapter' ? '; give the base model as the model, and the adapter as PEFT folder' : '';
   throw new GgufError('unsupported', path, 'general.type', `is '${kind}', not a language model${advice}`);
 }
 
@@ -130,7 +131,12 @@ async function readShortTensor(file: GgufFile, name: string): Promise<Float32Arr
   if (tensor === undefined) return undefined;
   const { shape, type, offset, byteLength } = tensor;
   if (type.name !== 'F32' || shape.length !== 1 || shape[0]! > longestShortTensor) {
-    throw new GgufError('shape', file.path, name, `is ${type.name} [${shape.join(', ')}], not a short list of F32`);
+    throw new GgufError(
+      'shape',
+      file.path,
+      name,
+      `is ${type.name} [${shape.join(', ')}], not a short list of F32`,
+    );
   }
   const region: TensorRegion = { name, dtype: 'float32', shape, file: file.realPath, offset, byteLength };
   return (await readTensor(region)).data as Float32Array;

@@ -64,7 +64,8 @@ export function parseHeader(file: string, bytes: Buffer, fileBytes: number): Hea
 
 function requireMagic(file: string, reader: HeaderBytes): void {
   const magic = reader.take(4, 'its first four bytes').toString('latin1');
-  if (magic !== 'GGUF') throw new GgufError('magic', file, undefined, "this is no GGUF file: it does not begin with 'GGUF'");
+  if (magic !== 'GGUF')
+    throw new GgufError('magic', file, undefined, "this is no GGUF file: it does not begin with 'GGUF'");
   const version = reader.uint32('its version');
   if (version === 2 || version === 3) return;
   // Versions are small: in the other byte order they are large.
@@ -80,7 +81,12 @@ function describeTensor(reader: HeaderBytes): Omit<HeaderTensor, 'offset'> & { r
   const name = reader.text(limits.nameBytes, "a tensor's name");
   const dimensions = reader.uint32('a shape');
   if (dimensions === 0 || dimensions > limits.dimensions) {
-    throw new GgufError('shape', file, name, `has ${dimensions} dimensions; 1 to ${limits.dimensions} are possible`);
+    throw new GgufError(
+      'shape',
+      file,
+      name,
+      `has ${dimensions} dimensions; 1 to ${limits.dimensions} are possible`,
+    );
   }
   const extents = Array.from({ length: dimensions }, () => reader.uint64('a shape'));
   const elements = extents.reduce((product, extent) => product * extent, 1n);
@@ -90,15 +96,30 @@ function describeTensor(reader: HeaderBytes): Omit<HeaderTensor, 'offset'> & { r
   const number = reader.uint32('a type');
   const type = tensorTypes.get(number);
   if (type === undefined) {
-    throw new GgufError('type', file, name, `is of type ${number}, which is not known; it may be newer than this package`);
+    throw new GgufError(
+      'type',
+      file,
+      name,
+      `is of type ${number}, which is not known; it may be newer than this package`,
+    );
   }
   const shape = extents.map(Number).reverse();
   if (shape.at(-1)! % type.blockSize !== 0) {
-    throw new GgufError('shape', file, name, `has rows of ${shape.at(-1)}, ${type.name} stores blocks of ${type.blockSize}`);
+    throw new GgufError(
+      'shape',
+      file,
+      name,
+      `has rows of ${shape.at(-1)}, ${type.name} stores blocks of ${type.blockSize}`,
+    );
   }
   const begin = reader.uint64('an offset');
   if (begin > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new GgufError('truncated', file, name, `begins at byte ${begin} of the data, behind the end of the file`);
+    throw new GgufError(
+      'truncated',
+      file,
+      name,
+      `begins at byte ${begin} of the data, behind the end of the file`,
+    );
   }
   const byteLength = (Number(elements) / type.blockSize) * type.blockBytes;
   return { name, shape, type, begin: Number(begin), byteLength };
@@ -107,9 +128,17 @@ function describeTensor(reader: HeaderBytes): Omit<HeaderTensor, 'offset'> & { r
 function alignmentOf(file: string, metadata: Header['metadata']): number {
   const alignment = metadata.get('general.alignment') ?? defaultAlignment;
   const valid =
-    typeof alignment === 'number' && alignment >= 1 && alignment <= largestAlignment && Number.isInteger(Math.log2(alignment));
+    typeof alignment === 'number' &&
+    alignment >= 1 &&
+    alignment <= largestAlignment &&
+    Number.isInteger(Math.log2(alignment));
   if (valid) return alignment;
-  throw new GgufError('metadata', file, 'general.alignment', `must be a power of two up to ${largestAlignment}`);
+  throw new GgufError(
+    'metadata',
+    file,
+    'general.alignment',
+    `must be a power of two up to ${largestAlignment}`,
+  );
 }
 
 function checkNames(file: string, tensors: readonly HeaderTensor[]): void {
@@ -128,9 +157,15 @@ function checkPlaces(
 ): void {
   let [end, expected] = [dataStart, dataStart];
   for (const { name, offset, byteLength } of tensors) {
-    if (offset < end) throw new GgufError('overlap', file, name, `begins at byte ${offset}, inside the tensor before it`);
+    if (offset < end)
+      throw new GgufError('overlap', file, name, `begins at byte ${offset}, inside the tensor before it`);
     if (offset !== expected) {
-      throw new GgufError('offset', file, name, `begins at byte ${offset}; after the tensor before it comes byte ${expected}`);
+      throw new GgufError(
+        'offset',
+        file,
+        name,
+        `begins at byte ${offset}; after the tensor before it comes byte ${expected}`,
+      );
     }
     end = offset + byteLength;
     expected = aligned(end, alignment);

@@ -28,19 +28,21 @@ export type NumberList =
 const types = { float32: 6, bool: 7, text: 8, list: 9 };
 
 /** How numbers of a type are read, by the format's number of the type. */
-const numbers: ReadonlyMap<number, { readonly list: new (buffer: ArrayBuffer) => NumberList; readonly bytes: number }> =
-  new Map([
-    [0, { list: Uint8Array, bytes: 1 }],
-    [1, { list: Int8Array, bytes: 1 }],
-    [2, { list: Uint16Array, bytes: 2 }],
-    [3, { list: Int16Array, bytes: 2 }],
-    [4, { list: Uint32Array, bytes: 4 }],
-    [5, { list: Int32Array, bytes: 4 }],
-    [6, { list: Float32Array, bytes: 4 }],
-    [10, { list: BigUint64Array, bytes: 8 }],
-    [11, { list: BigInt64Array, bytes: 8 }],
-    [12, { list: Float64Array, bytes: 8 }],
-  ]);
+const numbers: ReadonlyMap<
+  number,
+  { readonly list: new (buffer: ArrayBuffer) => NumberList; readonly bytes: number }
+> = new Map([
+  [0, { list: Uint8Array, bytes: 1 }],
+  [1, { list: Int8Array, bytes: 1 }],
+  [2, { list: Uint16Array, bytes: 2 }],
+  [3, { list: Int16Array, bytes: 2 }],
+  [4, { list: Uint32Array, bytes: 4 }],
+  [5, { list: Int32Array, bytes: 4 }],
+  [6, { list: Float32Array, bytes: 4 }],
+  [10, { list: BigUint64Array, bytes: 8 }],
+  [11, { list: BigInt64Array, bytes: 8 }],
+  [12, { list: Float64Array, bytes: 8 }],
+]);
 
 /** Vocabularies and merges have up to 500,000 entries. */
 const mostTexts = 2 ** 22;
@@ -54,7 +56,8 @@ export function readMetadataValue(reader: HeaderBytes, key: string): MetadataVal
   const element = reader.uint32('a metadata type');
   const count = reader.count(Number.MAX_SAFE_INTEGER, `elements of '${key}'`);
   if (element === types.text) return readTexts(reader, key, count);
-  if (element === types.bool) return Array.from(takeList(reader, key, count, 1), (byte) => toBoolean(reader, key, byte));
+  if (element === types.bool)
+    return Array.from(takeList(reader, key, count, 1), (byte) => toBoolean(reader, key, byte));
   const numeric = numbers.get(element);
   // llama.cpp has no lists of lists either.
   if (numeric === undefined) throw unknownType(reader, key, `a list of type ${element}`);

@@ -22,7 +22,11 @@ async function keep(place: string[], layers: readonly object[]): Promise<void> {
 }
 
 const weights = { mediaType: 'application/vnd.ollama.image.model', digest: `sha256:${digest}`, size: 1 };
-const template = { mediaType: 'application/vnd.ollama.image.template', digest: `sha256:${'0'.repeat(64)}`, size: 1 };
+const template = {
+  mediaType: 'application/vnd.ollama.image.template',
+  digest: `sha256:${'0'.repeat(64)}`,
+  size: 1,
+};
 
 async function problemOf(model: string): Promise<GgufError> {
   const error: unknown = await modelPath(model).then(
@@ -59,7 +63,14 @@ it('leaves paths alone', async () => {
 it('refuses names that Ollama does not have, or that lead elsewhere', async () => {
   vi.stubEnv('OLLAMA_MODELS', models);
   expect((await problemOf('ollama:absent:1b')).message).toMatch(/no such model in .*`ollama pull absent:1b`/);
-  for (const name of ['ollama:', 'ollama:../../etc/passwd', 'ollama:a/b/c/d', 'ollama:..', 'ollama:a:..', 'ollama:a b']) {
+  for (const name of [
+    'ollama:',
+    'ollama:../../etc/passwd',
+    'ollama:a/b/c/d',
+    'ollama:..',
+    'ollama:a:..',
+    'ollama:a b',
+  ]) {
     expect((await problemOf(name)).message, name).toMatch(/no name of Ollama's/);
   }
 });

@@ -41,14 +41,18 @@ export async function modelPath(model: string): Promise<string> {
     throw fail('missing', message);
   });
   const layers = manifestSchema.safeParse(content).data?.layers ?? [];
-  const ofKind = (kind: string) => layers.filter(({ mediaType }) => mediaType === `application/vnd.ollama.image.${kind}`);
+  const ofKind = (kind: string) =>
+    layers.filter(({ mediaType }) => mediaType === `application/vnd.ollama.image.${kind}`);
   const [weights, ...others] = ofKind('model');
   const digest = /^sha256:([0-9a-f]{64})$/.exec(weights?.digest ?? '')?.[1];
   if (digest === undefined || others.length > 0) {
     throw fail('unsupported', `Ollama's ${file} names no single file of weights`);
   }
   if (ofKind('adapter').length > 0) {
-    throw fail('unsupported', 'is a model with an adapter on top, which would be left out; give its base model');
+    throw fail(
+      'unsupported',
+      'is a model with an adapter on top, which would be left out; give its base model',
+    );
   }
   return join(models, 'blobs', `sha256-${digest}`);
 }

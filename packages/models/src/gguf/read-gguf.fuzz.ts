@@ -16,7 +16,10 @@ afterAll(() => rm(directory, { recursive: true }));
 
 const sentencePiece = {
   'tokenizer.ggml.model': [textType, 'llama'],
-  'tokenizer.ggml.tokens': [listType, [textType, ['<unk>', '<s>', '</s>', '\u2581', 'a', 'b', 'ab', '\u2581ab', '<0x0A>']]],
+  'tokenizer.ggml.tokens': [
+    listType,
+    [textType, ['<unk>', '<s>', '</s>', '\u2581', 'a', 'b', 'ab', '\u2581ab', '<0x0A>']],
+  ],
   'tokenizer.ggml.scores': [listType, [6, [0, 0, 0, -3, -4, -5, -1, -2, 0]]],
   'tokenizer.ggml.token_type': [listType, [5, [2, 3, 3, 1, 1, 1, 1, 1, 6]]],
   'tokenizer.ggml.merges': null,
@@ -31,7 +34,14 @@ it('a damaged GGUF header is refused, or read', async () => {
     tries: 5000,
     inputs: mutatedBytes([
       ggufBytes({ metadata: tinyMetadata(sentencePiece)!, tensors }),
-      ggufBytes({ metadata: [['general.alignment', 4, 64], ['x', listType, [6, [1, 2, 3]]]], tensors, alignment: 64 }),
+      ggufBytes({
+        metadata: [
+          ['general.alignment', 4, 64],
+          ['x', listType, [6, [1, 2, 3]]],
+        ],
+        tensors,
+        alignment: 64,
+      }),
     ]),
     async enter(bytes) {
       await writeFile(path, bytes);
@@ -43,14 +53,19 @@ it('a damaged GGUF header is refused, or read', async () => {
 it("a stranger's GGUF model is refused, or loaded with its tokenizer", async () => {
   const path = join(directory, 'model.gguf');
   // Few merges and no bytes, so that changes fall on the settings too.
-  const small = { 'tokenizer.ggml.tokens': [listType, [textType, ['h', 'e', 'he']]], 'tokenizer.ggml.token_type': null } as const;
+  const small = {
+    'tokenizer.ggml.tokens': [listType, [textType, ['h', 'e', 'he']]],
+    'tokenizer.ggml.token_type': null,
+  } as const;
   await fuzz({
     name: 'GGUF models',
     tries: 1500,
     inputs: mutatedBytes(
-      [tinyMetadata(), tinyMetadata(sentencePiece), tinyMetadata({ ...small, 'tokenizer.ggml.merges': [listType, [textType, ['h e']]] })].map(
-        (metadata) => ggufBytes({ metadata: metadata!, tensors: tinyTensors() }),
-      ),
+      [
+        tinyMetadata(),
+        tinyMetadata(sentencePiece),
+        tinyMetadata({ ...small, 'tokenizer.ggml.merges': [listType, [textType, ['h e']]] }),
+      ].map((metadata) => ggufBytes({ metadata: metadata!, tensors: tinyTensors() })),
     ),
     async enter(bytes) {
       await writeFile(path, bytes);

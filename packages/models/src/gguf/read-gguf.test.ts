@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../__fixtures__/goldens.ts';
 import { GgufError, type GgufProblem } from '../errors.ts';
-import { type GgufContent, type GgufTensorContent, ggufBytes, listType, textType } from './__fixtures__/gguf-bytes.ts';
+import {
+  type GgufContent,
+  type GgufTensorContent,
+  ggufBytes,
+  listType,
+  textType,
+} from './__fixtures__/gguf-bytes.ts';
 import { type GgufFile, readGguf } from './read-gguf.ts';
 
 const directory = temporaryDirectory();
@@ -50,7 +56,11 @@ describe('readGguf', () => {
       ],
       alignment: 64,
     });
-    expect([metadata.text('text'), metadata.boolean('yes'), metadata.number('negative')]).toEqual(['grüße', true, -3]);
+    expect([metadata.text('text'), metadata.boolean('yes'), metadata.number('negative')]).toEqual([
+      'grüße',
+      true,
+      -3,
+    ]);
     expect([metadata.number('eps'), metadata.count('large')]).toEqual([1e-5, 2 ** 40]);
     expect(metadata.texts('texts')).toEqual(['', 'a b']);
     expect([metadata.numbers('floats'), metadata.numbers('integers')]).toEqual([
@@ -70,7 +80,7 @@ describe('readGguf', () => {
   });
 
   it('reads headers longer than its first read', async () => {
-    const texts = Array.from({ length: 300_000 }, (_, index) => `token ${index}`);
+    const texts = Array.from({ length: 100_000 }, (_, index) => `token ${index}`);
     const { metadata } = await read({ metadata: [['texts', listType, [textType, texts]]], tensors: two });
     expect(metadata.texts('texts')).toEqual(texts);
   });
@@ -81,29 +91,109 @@ describe('readGguf', () => {
     ['version 1', 'version', /version 1; 2 and 3 are read/, { version: 1 }],
     ['another byte order', 'version', /big-endian/, { version: 0x03000000 }],
     ['nothing', 'truncated', /cut short/, Buffer.alloc(0)],
-    ['tensors without number', 'limit', /4611686018427387904 tensors|declares 4611686018427388000 tensors/, { tensorCount: huge }],
+    [
+      'tensors without number',
+      'limit',
+      /4611686018427387904 tensors|declares 4611686018427388000 tensors/,
+      { tensorCount: huge },
+    ],
     ['keys without number', 'limit', /metadata keys/, { keyCount: huge }],
     ['more tensors than fit', 'truncated', /its header/, { tensorCount: 99_999n }],
-    ['a text that is longer than the file', 'limit', /bytes of the text of 'x'/, { metadata: [['x', textType, Buffer.alloc(8, 0x7f)]] }],
-    ['a list that is longer than the file', 'truncated', /within 'x'/, { metadata: [['x', listType, Buffer.from('0400000000ffffffff000000', 'hex')]] }],
-    ['a list of more texts than fit', 'truncated', /within 'x'/, { metadata: [['x', listType, Buffer.from('080000000000100000000000', 'hex')]] }],
-    ['a list of lists', 'value', /a list of type 9/, { metadata: [['x', listType, Buffer.from('090000000000000000000000', 'hex')]] }],
+    [
+      'a text that is longer than the file',
+      'limit',
+      /bytes of the text of 'x'/,
+      { metadata: [['x', textType, Buffer.alloc(8, 0x7f)]] },
+    ],
+    [
+      'a list that is longer than the file',
+      'truncated',
+      /within 'x'/,
+      { metadata: [['x', listType, Buffer.from('0400000000ffffffff000000', 'hex')]] },
+    ],
+    [
+      'a list of more texts than fit',
+      'truncated',
+      /within 'x'/,
+      { metadata: [['x', listType, Buffer.from('080000000000100000000000', 'hex')]] },
+    ],
+    [
+      'a list of lists',
+      'value',
+      /a list of type 9/,
+      { metadata: [['x', listType, Buffer.from('090000000000000000000000', 'hex')]] },
+    ],
     ['a type of value that there is not', 'value', /of type 13/, { metadata: [['x', 13, Buffer.alloc(4)]] }],
     ['a boolean of 2', 'value', /holds 2/, { metadata: [['x', 7, Buffer.of(2)]] }],
-    ['text that is not UTF-8', 'text', /not UTF-8/, { metadata: [['x', textType, Buffer.from('0100000000000000ff', 'hex')]] }],
-    ['a key twice', 'duplicate', /'x' stands in the metadata twice/, { metadata: [['x', 7, true], ['x', 7, true]] }],
+    [
+      'text that is not UTF-8',
+      'text',
+      /not UTF-8/,
+      { metadata: [['x', textType, Buffer.from('0100000000000000ff', 'hex')]] },
+    ],
+    [
+      'a key twice',
+      'duplicate',
+      /'x' stands in the metadata twice/,
+      {
+        metadata: [
+          ['x', 7, true],
+          ['x', 7, true],
+        ],
+      },
+    ],
     ['a tensor twice', 'duplicate', /two tensors/, { tensors: [two[0]!, two[0]!] }],
     ['an alignment of 0', 'metadata', /power of two/, { metadata: [['general.alignment', 4, 0]] }],
-    ['an alignment that is a text', 'metadata', /power of two/, { metadata: [['general.alignment', textType, '32']] }],
-    ['five dimensions', 'shape', /5 dimensions/, { tensors: [{ name: 'a', extents: [1, 1, 1, 1, 1], data: eight }] }],
+    [
+      'an alignment that is a text',
+      'metadata',
+      /power of two/,
+      { metadata: [['general.alignment', textType, '32']] },
+    ],
+    [
+      'five dimensions',
+      'shape',
+      /5 dimensions/,
+      { tensors: [{ name: 'a', extents: [1, 1, 1, 1, 1], data: eight }] },
+    ],
     ['no dimension', 'shape', /0 dimensions/, { tensors: [{ name: 'a', extents: [], data: eight }] }],
     ['a tensor of nothing', 'shape', /cannot be/, { tensors: [{ name: 'a', extents: [0, 2], data: eight }] }],
-    ['more elements than can be counted', 'shape', /cannot be/, { tensors: [{ name: 'a', extents: [huge, 4n], data: eight }] }],
-    ['rows that are no whole blocks', 'shape', /blocks of 256/, { tensors: [{ name: 'a', extents: [32], type: 12, data: eight }] }],
-    ['a type that is not known', 'type', /type 77/, { tensors: [{ name: 'a', extents: [2], type: 77, data: eight }] }],
-    ['a tensor behind the end', 'truncated', /behind the end/, { tensors: [{ ...two[0]!, offset: 2n ** 60n }] }],
-    ['a tensor longer than the file', 'truncated', /the file has/, { tensors: [{ name: 'a', extents: [200], data: eight }] }],
-    ['tensors that overlap', 'overlap', /inside the tensor before/, { tensors: [two[0]!, { ...two[1]!, offset: 4n }] }],
+    [
+      'more elements than can be counted',
+      'shape',
+      /cannot be/,
+      { tensors: [{ name: 'a', extents: [huge, 4n], data: eight }] },
+    ],
+    [
+      'rows that are no whole blocks',
+      'shape',
+      /blocks of 256/,
+      { tensors: [{ name: 'a', extents: [32], type: 12, data: eight }] },
+    ],
+    [
+      'a type that is not known',
+      'type',
+      /type 77/,
+      { tensors: [{ name: 'a', extents: [2], type: 77, data: eight }] },
+    ],
+    [
+      'a tensor behind the end',
+      'truncated',
+      /behind the end/,
+      { tensors: [{ ...two[0]!, offset: 2n ** 60n }] },
+    ],
+    [
+      'a tensor longer than the file',
+      'truncated',
+      /the file has/,
+      { tensors: [{ name: 'a', extents: [200], data: eight }] },
+    ],
+    [
+      'tensors that overlap',
+      'overlap',
+      /inside the tensor before/,
+      { tensors: [two[0]!, { ...two[1]!, offset: 4n }] },
+    ],
     ['a gap between tensors', 'offset', /comes byte/, { tensors: [two[0]!, { ...two[1]!, offset: 64n }] }],
     ['a gap before tensors', 'offset', /comes byte/, { tensors: [{ ...two[0]!, offset: 32n }] }],
   ])('refuses %s', async (_, problem, message, content) => {
@@ -113,7 +203,13 @@ describe('readGguf', () => {
   });
 
   it('refuses every file that was cut short', async () => {
-    const whole = ggufBytes({ metadata: [['text', textType, 'x'], ['list', listType, [6, [1, 2]]]], tensors: two });
+    const whole = ggufBytes({
+      metadata: [
+        ['text', textType, 'x'],
+        ['list', listType, [6, [1, 2]]],
+      ],
+      tensors: two,
+    });
     for (let length = 0; length < whole.length; length++) {
       expect((await problemOf(whole.subarray(0, length))).problem, `${length} bytes`).toBe('truncated');
     }

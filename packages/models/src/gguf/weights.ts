@@ -42,7 +42,8 @@ export function ggufWeights(
           : blockModule(layer, ownValue(architecture.blocks, module));
     const name = place === undefined ? tensor.name : `${place}.${part}`;
     const change = place === undefined ? undefined : architecture.change?.(module!, config);
-    if (weights.has(name)) throw new GgufError('duplicate', file.path, tensor.name, 'stands in the file under two names');
+    if (weights.has(name))
+      throw new GgufError('duplicate', file.path, tensor.name, 'stands in the file under two names');
     weights.set(name, weightSource(file, tensor, name, change));
   }
   return weights;
@@ -72,7 +73,12 @@ function weightSource(
   if (dtype !== undefined && change === undefined) return { name, dtype, shape, ...place };
   const [rows] = shape as readonly [number];
   if (shape.length === 1 && type.blockSize > 1) {
-    throw new GgufError('type', path, stored, `is a list in ${type.name}; lists are stored as F32, F16 or BF16`);
+    throw new GgufError(
+      'type',
+      path,
+      stored,
+      `is a list in ${type.name}; lists are stored as F32, F16 or BF16`,
+    );
   }
   const described = [type.name, stored, name, ...(change === undefined ? [] : Object.values(change))];
   const encoded = {
@@ -89,9 +95,18 @@ function weightSource(
     case 'interleaved heads': {
       const headSize = rows / change.heads;
       if (!Number.isInteger(headSize) || headSize % 2 !== 0) {
-        throw new GgufError('shape', path, stored, `has ${rows} rows, which ${change.heads} heads cannot share evenly`);
+        throw new GgufError(
+          'shape',
+          path,
+          stored,
+          `has ${rows} rows, which ${change.heads} heads cannot share evenly`,
+        );
       }
-      return { ...encoded, rowsTogether: headSize, decode: deinterleaved(dequantize, headSize, byteLength / rows) };
+      return {
+        ...encoded,
+        rowsTogether: headSize,
+        decode: deinterleaved(dequantize, headSize, byteLength / rows),
+      };
     }
   }
 }

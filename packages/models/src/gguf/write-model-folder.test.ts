@@ -12,22 +12,30 @@ import { writeModelFolder } from './write-model-folder.ts';
 const directory = temporaryDirectory();
 const cacheDirectory = temporaryDirectory();
 const name = 'llama-tied-bfloat16-rope-scaled';
-const gguf = fileURLToPath(new URL(`../../../../conformance/goldens/gguf/${name}.bf16.gguf`, import.meta.url));
+const gguf = fileURLToPath(
+  new URL(`../../../../conformance/goldens/gguf/${name}.bf16.gguf`, import.meta.url),
+);
 
 it('makes a folder that is the model: its configuration, weights, tokenizer and chats', async () => {
   const folder = join(directory, 'folder');
   await writeModelFolder(gguf, folder, { cacheDirectory });
-  const [made, file] = [await loadModel(folder, { cacheDirectory }), await loadModel(gguf, { cacheDirectory })];
+  const [made, file] = [
+    await loadModel(folder, { cacheDirectory }),
+    await loadModel(gguf, { cacheDirectory }),
+  ];
   expect(made.config).toEqual(file.config);
   const [written, original] = [await openCheckpoint(folder), await openCheckpoint(goldenDirectory(name))];
   expect([...written.tensors.keys()].sort()).toEqual([...original.tensors.keys()].sort());
   for (const [tensor, region] of written.tensors) {
     expect(region.dtype).toBe('float32');
-    expect((await readTensor(region)).data, tensor).toEqual((await readTensor(original.tensors.get(tensor)!)).data);
+    expect((await readTensor(region)).data, tensor).toEqual(
+      (await readTensor(original.tensors.get(tensor)!)).data,
+    );
   }
   const tokenizer = await loadTokenizer(folder);
   const { texts, chats } = await goldenExpectations(name);
-  for (const { text, idsWithoutSpecialTokens } of texts) expect(tokenizer.encode(text)).toEqual(idsWithoutSpecialTokens);
+  for (const { text, idsWithoutSpecialTokens } of texts)
+    expect(tokenizer.encode(text)).toEqual(idsWithoutSpecialTokens);
   for (const { messages, addGenerationPrompt, rendered } of chats) {
     expect(tokenizer.renderChat(messages, { addGenerationPrompt })).toBe(rendered);
   }
@@ -39,11 +47,15 @@ it('writes over nothing, and takes GGUF files only', async () => {
   await mkdir(full);
   await writeFile(join(full, 'mine'), '');
   await expect(writeModelFolder(gguf, full, { cacheDirectory })).rejects.toThrow(/holds 1 files/);
-  await expect(writeModelFolder(goldenDirectory(name), join(directory, 'x'))).rejects.toThrow(/is no GGUF file/);
+  await expect(writeModelFolder(goldenDirectory(name), join(directory, 'x'))).rejects.toThrow(
+    /is no GGUF file/,
+  );
 });
 
 it('lends a folder for the time, where the model is a file', async () => {
-  expect(await withCheckpointFolder(goldenDirectory(name), async (folder) => folder)).toBe(goldenDirectory(name));
+  expect(await withCheckpointFolder(goldenDirectory(name), async (folder) => folder)).toBe(
+    goldenDirectory(name),
+  );
   const lent = await withCheckpointFolder(
     gguf,
     async (folder) => {

@@ -37,14 +37,17 @@ export async function writeModelFolder(
 ): Promise<void> {
   const path = await modelPath(model);
   const gguf = await ggufModel(path);
-  if (gguf === undefined) throw new GgufError('magic', path, undefined, 'is no GGUF file; a folder is one already');
+  if (gguf === undefined)
+    throw new GgufError('magic', path, undefined, 'is no GGUF file; a folder is one already');
   await requireEmpty(directory);
   const temporary = temporaryPath(resolve(directory));
   try {
     await writing(directory, () => mkdir(temporary, { recursive: true }));
     await writeCompanions(gguf, temporary);
     const regions = await floatCache([...(await gguf.weights()).values()], cacheDirectory);
-    await writeTensorStreams(join(temporary, 'model.safetensors'), regions.map(copied), { metadata: { format: 'pt' } });
+    await writeTensorStreams(join(temporary, 'model.safetensors'), regions.map(copied), {
+      metadata: { format: 'pt' },
+    });
     await writing(directory, async () => {
       await rmdir(directory).catch(ignoreMissing);
       await rename(temporary, directory);
@@ -66,7 +69,10 @@ async function writeCompanions(gguf: GgufModel, directory: string): Promise<void
     await write('tokenizer_config.json', settings);
     await writeFileAtomically(join(directory, 'chat_template.jinja'), template);
   } else {
-    await write('tokenizer_config.json', { ...settings, ...(template === undefined ? {} : { chat_template: template }) });
+    await write('tokenizer_config.json', {
+      ...settings,
+      ...(template === undefined ? {} : { chat_template: template }),
+    });
   }
 }
 
@@ -80,7 +86,10 @@ async function requireEmpty(directory: string): Promise<void> {
     throw new FileWriteError(directory, error);
   });
   if (entries.length === 0) return;
-  throw new FileWriteError(directory, new Error(`it holds ${entries.length} files; name a folder that is empty or not there`));
+  throw new FileWriteError(
+    directory,
+    new Error(`it holds ${entries.length} files; name a folder that is empty or not there`),
+  );
 }
 
 async function writing(path: string, action: () => Promise<unknown>): Promise<void> {

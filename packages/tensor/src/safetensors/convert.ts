@@ -27,7 +27,7 @@ export async function floatCache(
   cacheDirectory: string = defaultCacheDirectory(),
 ): Promise<readonly TensorRegion[]> {
   const converted = regions.filter(isConverted);
-  if (converted.length === 0) return regions.filter((region) => !isEncoded(region));
+  if (converted.length === 0) return regions as readonly TensorRegion[];
   const conversion = {
     sources: converted.map(storedRegion),
     kind: 'float32',

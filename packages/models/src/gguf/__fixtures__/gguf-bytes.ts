@@ -36,7 +36,12 @@ export function ggufBytes(content: GgufContent): Buffer {
   for (const [key, type, value] of metadata) parts.push(text(key), uint32(type), valueBytes(type, value));
   let next = 0;
   for (const { name, extents, type = 0, offset, data } of tensors) {
-    parts.push(text(name), uint32(extents.length), ...extents.map((extent) => uint64(BigInt(extent))), uint32(type));
+    parts.push(
+      text(name),
+      uint32(extents.length),
+      ...extents.map((extent) => uint64(BigInt(extent))),
+      uint32(type),
+    );
     parts.push(uint64(offset ?? BigInt(next)));
     next = Math.ceil((next + data.length) / alignment) * alignment;
   }
@@ -103,7 +108,9 @@ function uint64(value: bigint): Buffer {
 }
 
 /** Metadata of a byte-level tokenizer: the 256 bytes, a few merges and special tokens. */
-export function tinyMetadata(changes: Readonly<Record<string, readonly [number, unknown] | null>> = {}): GgufContent['metadata'] {
+export function tinyMetadata(
+  changes: Readonly<Record<string, readonly [number, unknown] | null>> = {},
+): GgufContent['metadata'] {
   const letters = Array.from({ length: 256 }, (_, byte) => alphabet(byte));
   const tokens = [...letters, 'he', 'll', 'hell', '<|end|>', '<think>', '[PAD261]'];
   const entries: Record<string, readonly [number, unknown] | null> = {
@@ -123,7 +130,9 @@ export function tinyMetadata(changes: Readonly<Record<string, readonly [number, 
     'tokenizer.ggml.eos_token_id': [4, 259],
     ...changes,
   };
-  return Object.entries(entries).flatMap(([key, entry]) => (entry === null ? [] : [[key, ...entry] as const]));
+  return Object.entries(entries).flatMap(([key, entry]) =>
+    entry === null ? [] : [[key, ...entry] as const],
+  );
 }
 
 /** The character by which byte-level tokenizers write a byte. */

@@ -62,7 +62,10 @@ export class ArchitectureKeys {
     const prefix = `${this.architecture}.`;
     const left = [...this.metadata.keys()].find((key) => key.startsWith(prefix) && !this.#heeded.has(key));
     if (left === undefined) return;
-    throw this.refuse(left.slice(prefix.length), 'is a setting that is not known here; it may change what the model computes');
+    throw this.refuse(
+      left.slice(prefix.length),
+      'is a setting that is not known here; it may change what the model computes',
+    );
   }
 
   #heed(name: string): string {

@@ -40,7 +40,10 @@ export async function decoderConfig(
 /** As {@link decoderConfig}, without rotary positions. */
 export function decoderSizes({ keys, tensors }: ArchitectureSource): DecoderSizes {
   const hiddenSize = keys.requiredCount('embedding_length');
-  const heads = keys.metadata.required(`${keys.architecture}.attention.head_count`, keys.sharedCount('attention.head_count'));
+  const heads = keys.metadata.required(
+    `${keys.architecture}.attention.head_count`,
+    keys.sharedCount('attention.head_count'),
+  );
   const headSize = keys.count('attention.key_length') ?? hiddenSize / Math.max(1, heads);
   keys.requireOneOf('attention.value_length', [headSize]);
   // For what it is worth: the embedding itself says how many rows it has.

@@ -40,7 +40,10 @@ async function ropeSettings(
   // It follows from the lengths of the contexts, as transformers computes it too.
   keys.number('rope.scaling.attn_factor');
   const turning = keys.count('rope.dimension_count') ?? headSize;
-  const [long, short] = [await source.readShortTensor(longFactors), await source.readShortTensor(shortFactors)];
+  const [long, short] = [
+    await source.readShortTensor(longFactors),
+    await source.readShortTensor(shortFactors),
+  ];
   return {
     rope_theta: keys.number('rope.freq_base') ?? 10_000,
     partial_rotary_factor: turning / headSize,

@@ -77,12 +77,17 @@ function llama3Scaling(
   keys.requireOneOf('rope.scaling.type', ['none']);
   const original = keys.count('rope.scaling.original_context_length') ?? llama3Original;
   const factor = factors.reduce((largest, value) => Math.max(largest, value), 0);
-  const expected = Array.from({ length: headSize / 2 }, (_, pair) => divisor(base ** ((-2 * pair) / headSize), factor, original));
+  const expected = Array.from({ length: headSize / 2 }, (_, pair) =>
+    divisor(base ** ((-2 * pair) / headSize), factor, original),
+  );
   const alike =
     factors.length === expected.length &&
     expected.every((value, pair) => Math.abs(value - factors[pair]!) <= 1e-4 * value);
   if (alike) return { rope_type: 'llama3', factor, ...llama3, original_max_position_embeddings: original };
-  throw keys.metadata.fail('rope_freqs.weight', 'holds factors of rotary frequencies that are not those of Llama 3, which are not supported');
+  throw keys.metadata.fail(
+    'rope_freqs.weight',
+    'holds factors of rotary frequencies that are not those of Llama 3, which are not supported',
+  );
 }
 
 /** By what a frequency, in radians a position, is divided: as in transformers' `_compute_llama3_parameters`. */

@@ -17,7 +17,10 @@ export function preTokenizerSettings(metadata: Metadata): PreTokenizerSettings {
 }
 
 /** tokenizer.json of a byte-level BPE (`tokenizer.ggml.model` 'gpt2'). @throws GgufError */
-export function byteLevelTokenizer(metadata: Metadata, special: ReadonlySet<number>): Record<string, unknown> {
+export function byteLevelTokenizer(
+  metadata: Metadata,
+  special: ReadonlySet<number>,
+): Record<string, unknown> {
   const { splits, normalizer, ignoreMerges } = preTokenizerSettings(metadata);
   const tokens = readTokens(metadata, ({ text }) => text);
   return {

@@ -19,15 +19,24 @@ export function deriveMerges(
   ranks: ReadonlyMap<string, number>,
 ): readonly (readonly [string, string])[] {
   let work = 0;
-  const merges: { readonly pair: readonly [string, string]; readonly rank: number; readonly lengths: readonly [number, number] }[] =
-    [];
+  const merges: {
+    readonly pair: readonly [string, string];
+    readonly rank: number;
+    readonly lengths: readonly [number, number];
+  }[] = [];
   for (const [token, rank] of ranks) {
     work += token.length * token.length;
     if (token.length > longestToken || work > mostWork) {
-      throw new GgufError('limit', file, 'tokenizer.ggml.tokens', `has tokens longer than those of any vocabulary`);
+      throw new GgufError(
+        'limit',
+        file,
+        'tokenizer.ggml.tokens',
+        `has tokens longer than those of any vocabulary`,
+      );
     }
     const characters = Array.from(token);
-    const splits: { pair: readonly [string, string]; order: readonly [number, number]; length: number }[] = [];
+    const splits: { pair: readonly [string, string]; order: readonly [number, number]; length: number }[] =
+      [];
     let left = '';
     for (let length = 1; length < characters.length; length++) {
       left += characters[length - 1];
@@ -38,7 +47,8 @@ export function deriveMerges(
       if (rightId !== undefined) splits.push({ pair: [left, right], order: [leftId, rightId], length });
     }
     splits.sort((one, other) => one.order[0] - other.order[0] || one.order[1] - other.order[1]);
-    for (const { pair, length } of splits) merges.push({ pair, rank, lengths: [length, characters.length - length] });
+    for (const { pair, length } of splits)
+      merges.push({ pair, rank, lengths: [length, characters.length - length] });
   }
   return merges
     .sort(

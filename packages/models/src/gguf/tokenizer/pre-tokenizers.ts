@@ -22,7 +22,12 @@ const o200k = (numbers: string, ending: string) =>
 
 const digit = '\\p{N}';
 const threeDigits = '\\p{N}{1,3}';
-const split = (pattern: string) => ({ type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false });
+const split = (pattern: string) => ({
+  type: 'Split',
+  pattern: { Regex: pattern },
+  behavior: 'Isolated',
+  invert: false,
+});
 const eachDigit = { type: 'Digits', individual_digits: true };
 /** GPT-2's own words. */
 const gpt2Words = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
@@ -33,10 +38,18 @@ const nfc = { type: 'NFC' };
 
 const gpt2: PreTokenizerSettings = { ...plain, splits: [gpt2Words] };
 const digits: PreTokenizerSettings = { ...plain, splits: [eachDigit, gpt2Words] };
-const llama3: PreTokenizerSettings = { ...plain, splits: [split(cl100k(threeDigits)), bytes], ignoreMerges: true, addBos: true };
+const llama3: PreTokenizerSettings = {
+  ...plain,
+  splits: [split(cl100k(threeDigits)), bytes],
+  ignoreMerges: true,
+  addBos: true,
+};
 const cl100kWords: PreTokenizerSettings = { ...plain, splits: [split(cl100k(threeDigits)), bytes] };
 const qwen2: PreTokenizerSettings = { ...plain, splits: [split(cl100k(digit)), bytes] };
-const gpt4o: PreTokenizerSettings = { ...plain, splits: [split(o200k(threeDigits, `${contractions}?`)), bytes] };
+const gpt4o: PreTokenizerSettings = {
+  ...plain,
+  splits: [split(o200k(threeDigits, `${contractions}?`)), bytes],
+};
 
 /** DeepSeek V3's three steps. */
 const deepseek3: PreTokenizerSettings = {
@@ -56,14 +69,28 @@ const deepseek3: PreTokenizerSettings = {
  * that the names were given to. Others are refused: what they split by is written into llama.cpp alone.
  */
 export const preTokenizers: ReadonlyMap<string, PreTokenizerSettings> = new Map([
-  ...named(gpt2, 'gpt-2', 'phi-2', 'olmo', 'mpt', 'exaone4', 'a.x-4.0', 'mellum', 'trillion', 'granite-docling'),
+  ...named(
+    gpt2,
+    'gpt-2',
+    'phi-2',
+    'olmo',
+    'mpt',
+    'exaone4',
+    'a.x-4.0',
+    'mellum',
+    'trillion',
+    'granite-docling',
+  ),
   ...named(digits, 'smollm', 'starcoder', 'refact', 'command-r', 'codeshell', 'exaone', 'minerva-7b'),
   ...named(llama3, 'llama-bpe', 'llama3', 'llama-v3', 'falcon3', 'pixtral', 'midm-2.0', 'lfm2'),
   ...named(cl100kWords, 'dbrx', 'smaug-bpe', 'glm4', 'chatglm-bpe'),
   ...named({ ...qwen2, normalizer: nfc }, 'qwen2', 'stablelm2'),
   ...named(qwen2, 'deepseek-r1-qwen', 'megrez', 'hunyuan'),
   ...named({ ...plain, normalizer: nfc, splits: [split(cl100k(digit, '\\p{L}\\p{M}')), bytes] }, 'qwen35'),
-  ...named({ ...plain, splits: [split(o200k(digit, '')), bytes], ignoreMerges: true, addBos: true }, 'tekken'),
+  ...named(
+    { ...plain, splits: [split(o200k(digit, '')), bytes], ignoreMerges: true, addBos: true },
+    'tekken',
+  ),
   ...named(gpt4o, 'gpt-4o', 'llama4', 'kanana2'),
   ...named(deepseek3, 'deepseek-v3', 'hunyuan-dense'),
 ]);

@@ -1,6 +1,13 @@
 import type { Metadata } from '../metadata.ts';
 import { deriveMerges } from './derived-merges.ts';
-import { addedTokens, type ListedToken, readMerges, readTokens, tokenKinds, vocabularyOf } from './token-list.ts';
+import {
+  addedTokens,
+  type ListedToken,
+  readMerges,
+  readTokens,
+  tokenKinds,
+  vocabularyOf,
+} from './token-list.ts';
 
 /** What SentencePiece writes for a space. */
 const blank = '\u2581';

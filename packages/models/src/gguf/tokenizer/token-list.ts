@@ -20,12 +20,18 @@ const placeholder = /^\[PAD\d+\]$/;
  *
  * @throws GgufError for a vocabulary that is missing, or has a token twice.
  */
-export function readTokens(metadata: Metadata, respell: (token: ListedToken) => string): readonly ListedToken[] {
+export function readTokens(
+  metadata: Metadata,
+  respell: (token: ListedToken) => string,
+): readonly ListedToken[] {
   const key = 'tokenizer.ggml.tokens';
   const texts = metadata.required(key, metadata.texts(key));
   const kinds = metadata.numbers('tokenizer.ggml.token_type') ?? [];
   if (kinds.length > 0 && kinds.length < texts.length) {
-    throw metadata.fail('tokenizer.ggml.token_type', `has ${kinds.length} entries for ${texts.length} tokens`);
+    throw metadata.fail(
+      'tokenizer.ggml.token_type',
+      `has ${kinds.length} entries for ${texts.length} tokens`,
+    );
   }
   const seen = new Set<string>();
   const tokens: ListedToken[] = [];
@@ -43,9 +49,14 @@ export function readTokens(metadata: Metadata, respell: (token: ListedToken) => 
 }
 
 /** The tokens that are found in text before the model sees it, as tokenizer.json lists them. */
-export function addedTokens(tokens: readonly ListedToken[], special: ReadonlySet<number>): readonly unknown[] {
+export function addedTokens(
+  tokens: readonly ListedToken[],
+  special: ReadonlySet<number>,
+): readonly unknown[] {
   return tokens
-    .filter(({ id, kind }) => kind === tokenKinds.control || kind === tokenKinds.userDefined || special.has(id))
+    .filter(
+      ({ id, kind }) => kind === tokenKinds.control || kind === tokenKinds.userDefined || special.has(id),
+    )
     .map(({ id, text, kind }) => ({
       id,
       content: text,
