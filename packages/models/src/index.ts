@@ -1,4 +1,4 @@
-export type { ExtendKeyValues, KeyValues } from './blocks/block-context.ts';
+export type { Attend } from './blocks/block-context.ts';
 export {
   type AttentionContext,
   type Backbone,
