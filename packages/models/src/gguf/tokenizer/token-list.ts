@@ -48,15 +48,16 @@ export function readTokens(
   return tokens;
 }
 
+/** As llama.cpp (`cache_special_tokens`). */
+const wholeKinds: readonly number[] = [tokenKinds.unknown, tokenKinds.control, tokenKinds.userDefined];
+
 /** The tokens that are found in text before the model sees it, as tokenizer.json lists them. */
 export function addedTokens(
   tokens: readonly ListedToken[],
   special: ReadonlySet<number>,
 ): readonly unknown[] {
   return tokens
-    .filter(
-      ({ id, kind }) => kind === tokenKinds.control || kind === tokenKinds.userDefined || special.has(id),
-    )
+    .filter(({ id, kind }) => wholeKinds.includes(kind) || special.has(id))
     .map(({ id, text, kind }) => ({
       id,
       content: text,
