@@ -474,7 +474,7 @@ describe('safetune project', () => {
 });
 
 describe('safetune', () => {
-  it.each([[], ['train'], ['generate'], ['eval'], ['select'], ['project'], ['inspect']])(
+  it.each([[], ['train'], ['generate'], ['eval'], ['select'], ['project'], ['inspect'], ['merge']])(
     '%s --help says what it takes',
     async (...command) => {
       const { code, stdout } = await runCli(...command, '--help');

@@ -4,6 +4,7 @@ import { didYouMean } from './command.ts';
 import { evaluateCommand } from './commands/eval.ts';
 import { generateCommand } from './commands/generate.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { mergeCommand } from './commands/merge.ts';
 import { projectCommand } from './commands/project.ts';
 import { selectCommand } from './commands/select.ts';
 import { trainCommand } from './commands/train.ts';
@@ -20,6 +21,7 @@ const commands = [
   selectCommand,
   projectCommand,
   inspectCommand,
+  mergeCommand,
 ];
 
 const isHelp = (argument: string | undefined) =>

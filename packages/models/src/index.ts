@@ -19,6 +19,13 @@ export type { SamplingOptions } from './generate/sampling.ts';
 export { withCheckpointFolder } from './gguf/checkpoint-folder.ts';
 export { modelPath } from './gguf/ollama.ts';
 export { type WriteModelFolderOptions, writeModelFolder } from './gguf/write-model-folder.ts';
+export { HubError, type HubProblem } from './hub/errors.ts';
+export { type HubName, type HubRepository, parseHubName, type RepositoryType } from './hub/hub-name.ts';
+export type { DownloadProgress } from './hub/progress.ts';
+export type { FileHash, HubFile } from './hub/repository-files.ts';
+export { type ResolvedFolder, resolveAdapter, resolveModel } from './hub/resolve-model.ts';
+export type { HubOptions } from './hub/settings.ts';
+export { type HubDownloadOptions, type HubSnapshot, openHubSnapshot } from './hub/snapshot.ts';
 export {
   type LinearAdapter,
   type LinearFunction,

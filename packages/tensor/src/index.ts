@@ -106,6 +106,6 @@ export {
 } from './safetensors/write.ts';
 export * from './safetensors/write-sharded.ts';
 export { tensorsBehind } from './substitute.ts';
-export { removeAbandonedTemporaries, temporaryPath } from './temporary-path.ts';
+export { adoptAbandonedTemporary, removeAbandonedTemporaries, temporaryPath } from './temporary-path.ts';
 export { type GradientSite, type LoweringSite, type Operation, Tensor, type TraceNode } from './tensor.ts';
 export type { TensorType } from './tensor-type.ts';
