@@ -4,6 +4,7 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { temporaryDirectory } from '../__fixtures__/goldens.ts';
 import { loadModel } from '../causal-lm.ts';
 import { GgufError } from '../errors.ts';
+import { resolveModel } from '../hub/resolve-model.ts';
 import { loadTokenizer } from '../tokenizer.ts';
 import { ggufBytes, tinyMetadata, tinyTensors } from './__fixtures__/gguf-bytes.ts';
 import { modelPath } from './ollama.ts';
@@ -52,6 +53,11 @@ it('knows owners, registries and the tag latest', async () => {
   expect(await modelPath('ollama:somebody/model')).toBe(blob);
   await keep(['hf.co', 'owner', 'Model-GGUF', 'Q4_K_M'], [weights]);
   expect(await modelPath('ollama:hf.co/owner/Model-GGUF:Q4_K_M')).toBe(blob);
+});
+
+it('is what resolveModel gives, too', async () => {
+  await keep(['registry.ollama.ai', 'somebody', 'model', 'latest'], [weights]);
+  expect(await resolveModel('ollama:somebody/model')).toEqual({ path: blob, hub: undefined });
 });
 
 it('leaves paths alone', async () => {
