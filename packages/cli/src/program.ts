@@ -1,6 +1,7 @@
 /** The program, in the thread that `supervise.ts` starts: finds the command, or helps. */
 import type { Command } from './command.ts';
 import { didYouMean } from './command.ts';
+import { chatCommand } from './commands/chat.ts';
 import { evaluateCommand } from './commands/eval.ts';
 import { generateCommand } from './commands/generate.ts';
 import { inspectCommand } from './commands/inspect.ts';
@@ -17,6 +18,7 @@ import { version } from './version.ts';
 const commands = [
   trainCommand,
   generateCommand,
+  chatCommand,
   evaluateCommand,
   selectCommand,
   projectCommand,

@@ -1,5 +1,6 @@
 import {
   add,
+  type ConversionProgress,
   causalBias,
   defaultCacheDirectory,
   gather,
@@ -134,6 +135,8 @@ export interface LoadModelOptions {
   readonly integers?: IntegerType;
   /** Where weights that are not stored as they are used are converted, once. Default `~/.cache/safetune`. */
   readonly cacheDirectory?: string;
+  /** Hears while weights are converted; never when they are used as they are, or were converted before. */
+  readonly onConversion?: (progress: ConversionProgress) => void;
 }
 
 /**
@@ -160,7 +163,12 @@ export interface LoadModelOptions {
  */
 export async function loadModel(
   model: string,
-  { precision = 'float32', integers, cacheDirectory = defaultCacheDirectory() }: LoadModelOptions = {},
+  {
+    precision = 'float32',
+    integers,
+    cacheDirectory = defaultCacheDirectory(),
+    onConversion,
+  }: LoadModelOptions = {},
 ): Promise<CausalLm> {
   checkPrecision(precision);
   const directory = await modelPath(model);
@@ -177,6 +185,7 @@ export async function loadModel(
   const weights = await usableWeights({ regions, multiplied, others }, precision, {
     integers,
     cacheDirectory,
+    onConversion,
   });
   return causalLm({ directory, cacheDirectory, config, precision, weights }, layout);
 }

@@ -13,9 +13,25 @@ export type { RenderLimits } from './chat-template/jinja/budget.ts';
 export type { LinearBiases, ModelConfig } from './config.ts';
 export * from './errors.ts';
 export { type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
-export { createGenerator, type GeneratorOptions, type TokenGenerator } from './generate/generate.ts';
-export type { GenerateOptions, GenerationProgress } from './generate/options.ts';
-export type { SamplingOptions } from './generate/sampling.ts';
+export { createGenerator, type TokenGenerator } from './generate/generate.ts';
+export type {
+  FinishReason,
+  GeneratedToken,
+  GenerateOptions,
+  GenerationProgress,
+  GeneratorOptions,
+  StopTokenizer,
+} from './generate/options.ts';
+export { checkSamplingOptions, type SamplingOptions } from './generate/sampling.ts';
+export {
+  type AnswerScore,
+  type AnswerScorer,
+  createScorer,
+  type ScoreOptions,
+  type TokenAnswer,
+} from './generate/score.ts';
+export { type ChatAnswer, type ScoreAnswersOptions, scoreAnswers } from './generate/score-answers.ts';
+export { type StreamedAnswer, streamAnswer } from './generate/stream-answer.ts';
 export { withCheckpointFolder } from './gguf/checkpoint-folder.ts';
 export { modelPath } from './gguf/ollama.ts';
 export { type WriteModelFolderOptions, writeModelFolder } from './gguf/write-model-folder.ts';

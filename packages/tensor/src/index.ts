@@ -53,6 +53,7 @@ export {
   type LayerFunction,
 } from './layered.ts';
 export { estimateMemory, type GraphMemory } from './memory-estimate.ts';
+export { nearestName, unknownOption } from './nearest-name.ts';
 export type { GraphWriter } from './onnx/graph-writer.ts';
 export { applyOperation, applySingle } from './operation.ts';
 export * from './operations/attention.ts';
@@ -91,6 +92,7 @@ export { currentProcess, isProcessAlive, type ProcessOwner } from './process-own
 export type { RuntimeOptions } from './runtime.ts';
 export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
 export { contentHash } from './safetensors/content-hash.ts';
+export type { ConversionProgress } from './safetensors/conversion-progress.ts';
 export { defaultCacheDirectory, floatCache } from './safetensors/convert.ts';
 export type { EncodedRegion, WeightSource } from './safetensors/encoded.ts';
 export * from './safetensors/errors.ts';

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { convertOnce } from './conversion-cache.ts';
+import type { OnConversion } from './conversion-progress.ts';
 import { decodedRows, type EncodedRegion, isEncoded, storedRegion, type WeightSource } from './encoded.ts';
 import type { HalfPrecision } from './half-precision.ts';
 import { widen } from './half-precision.ts';
@@ -19,12 +20,14 @@ export function defaultCacheDirectory(): string {
  *
  * @param regions - with distinct names.
  * @param cacheDirectory - made when missing; default {@link defaultCacheDirectory}.
+ * @param onProgress - hears while something is converted.
  * @returns regions in the order given.
  * @throws SafetensorsError when a source file vanished or shrank, FileWriteError when the cache cannot be written.
  */
 export async function floatCache(
   regions: readonly WeightSource[],
   cacheDirectory: string = defaultCacheDirectory(),
+  onProgress?: OnConversion,
 ): Promise<readonly TensorRegion[]> {
   const converted = regions.filter(isConverted);
   if (converted.length === 0) return regions as readonly TensorRegion[];
@@ -32,6 +35,7 @@ export async function floatCache(
     sources: converted.map(storedRegion),
     kind: 'float32',
     results: converted.map((region) => (isEncoded(region) ? decoded(region) : widened(region))),
+    onProgress,
   };
   const cached = await convertOnce(conversion, cacheDirectory);
   return regions.map((region) => (isConverted(region) ? cached.get(region.name)! : region));
