@@ -18,12 +18,10 @@ import type { Attend, BlockContext } from './blocks/block-context.ts';
 import { mlp } from './blocks/mlp.ts';
 import { norm } from './blocks/norm.ts';
 import { rotaryTables } from './blocks/rotary.ts';
-import { findWeights, openWeights, requireLayers } from './checkpoint.ts';
 import type { ModelConfig } from './config.ts';
-import { type BlockLayout, linearPlaces, type ModelLayout, parameterShapes } from './families/layout.ts';
-import { modelPath } from './gguf/ollama.ts';
+import { type BlockLayout, linearPlaces, type ModelLayout } from './families/layout.ts';
+import { modelPath } from './gguf/read/ollama.ts';
 import { type LinearFunction, type LinearLayer, linearProduct, plainLinear } from './linear.ts';
-import { withOutputLayer } from './output-layer.ts';
 import {
   checkPrecision,
   type Precision,
@@ -31,7 +29,7 @@ import {
   traceLinearWeight,
   usableWeights,
 } from './precision.ts';
-import { readModelConfig } from './read-config.ts';
+import { openStoredModel } from './stored-model.ts';
 
 /** What a traced forward pass does differently; the default is the checkpoint as it is. */
 export interface ForwardOptions {
@@ -172,15 +170,10 @@ export async function loadModel(
 ): Promise<CausalLm> {
   checkPrecision(precision);
   const directory = await modelPath(model);
-  const { config: described, family } = await readModelConfig(directory);
-  const checkpoint = await openWeights(directory);
-  requireLayers(checkpoint, described);
-  const { config, layout } = await withOutputLayer(checkpoint, described, family);
-  const shapes = parameterShapes(layout, config);
-  const regions = findWeights(checkpoint, shapes);
+  const { config, layout, regions } = await openStoredModel(directory);
   const multiplied = new Set([...linearPlaces(layout).map(({ name }) => `${name}.weight`), layout.head]);
   const others = new Set(
-    [...shapes.keys()].filter((name) => !multiplied.has(name) || name === layout.embedding),
+    regions.map(({ name }) => name).filter((name) => !multiplied.has(name) || name === layout.embedding),
   );
   const weights = await usableWeights({ regions, multiplied, others }, precision, {
     integers,
@@ -190,7 +183,8 @@ export async function loadModel(
   return causalLm({ directory, cacheDirectory, config, precision, weights }, layout);
 }
 
-function causalLm(
+/** A model over weights wherever they lie. */
+export function causalLm(
   facts: Pick<CausalLm, 'directory' | 'cacheDirectory' | 'config' | 'precision' | 'weights'>,
   layout: ModelLayout,
 ): CausalLm {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { openCheckpoint, type TensorDirectory, type WeightSource } from '@safetune/tensor';
 import type { ModelConfig } from './config.ts';
 import { CheckpointMismatchError, ModelFileError } from './errors.ts';
-import { ggufModel } from './gguf/gguf-model.ts';
+import { ggufModel } from './gguf/read/gguf-model.ts';
 
 /** The tensors of a model as its files store them. */
 export interface StoredCheckpoint extends Pick<TensorDirectory, 'path' | 'unsupported'> {

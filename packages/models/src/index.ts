@@ -32,9 +32,17 @@ export {
 } from './generate/score.ts';
 export { type ChatAnswer, type ScoreAnswersOptions, scoreAnswers } from './generate/score-answers.ts';
 export { type StreamedAnswer, streamAnswer } from './generate/stream-answer.ts';
-export { withCheckpointFolder } from './gguf/checkpoint-folder.ts';
-export { modelPath } from './gguf/ollama.ts';
-export { type WriteModelFolderOptions, writeModelFolder } from './gguf/write-model-folder.ts';
+export { withCheckpointFolder } from './gguf/read/checkpoint-folder.ts';
+export { modelPath } from './gguf/read/ollama.ts';
+export { type WriteModelFolderOptions, writeModelFolder } from './gguf/read/write-model-folder.ts';
+export {
+  type LowRankModule,
+  type WriteGgufAdapterOptions,
+  writeGgufAdapter,
+} from './gguf/write/adapter.ts';
+export { type WriteGgufModelOptions, type WrittenGguf, writeGgufModel } from './gguf/write/model.ts';
+export { type WriteModelfileOptions, type WrittenModelfile, writeModelfile } from './gguf/write/modelfile.ts';
+export type { GgufTensorType } from './gguf/write/tensor-bytes.ts';
 export { HubError, type HubProblem } from './hub/errors.ts';
 export { type HubName, type HubRepository, parseHubName, type RepositoryType } from './hub/hub-name.ts';
 export type { DownloadProgress } from './hub/progress.ts';
@@ -49,8 +57,10 @@ export {
   type LinearWeights,
   plainLinear,
 } from './linear.ts';
+export { type WriteOnnxModelOptions, writeOnnxModel } from './onnx/write-onnx-model.ts';
 export type { Precision } from './precision.ts';
 export { describePrecision, measurePrecisions, type PrecisionTimes } from './precision-times.ts';
 export { readModelConfig } from './read-config.ts';
 export type { RotaryConfig } from './rotary-config.ts';
+export type { ReplacedTensors } from './tensor-values.ts';
 export { type DecodeOptions, type LoadTokenizerOptions, loadTokenizer, type Tokenizer } from './tokenizer.ts';

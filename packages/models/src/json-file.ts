@@ -2,7 +2,7 @@ import { basename, dirname, relative } from 'node:path';
 import { FileReadError, folderMistake, readSmallJson, readSmallText } from '@safetune/tensor';
 import type { z } from 'zod';
 import { ModelFileError } from './errors.ts';
-import { ggufModel } from './gguf/gguf-model.ts';
+import { ggufModel } from './gguf/read/gguf-model.ts';
 
 /**
  * The contents of a JSON file, unchecked. As all files of a model folder, it must be a regular file inside it, of bounded

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileDigest } from '@safetune/tensor';
-import { ggufModel } from './gguf/gguf-model.ts';
+import { ggufModel } from './gguf/read/gguf-model.ts';
 
 /** The files of a model folder that decide how texts become tokens, and conversations texts. */
 const files = [

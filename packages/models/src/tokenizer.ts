@@ -7,7 +7,7 @@ import {
 } from './chat-template/chat-template.ts';
 import type { RenderLimits } from './chat-template/jinja/budget.ts';
 import { readChatTemplates } from './chat-template/template-files.ts';
-import { modelPath } from './gguf/ollama.ts';
+import { modelPath } from './gguf/read/ollama.ts';
 import { readJson, readOptionalJson } from './json-file.ts';
 import { readTokenizerConfig } from './special-tokens.ts';
 import { specialTokenIds } from './token-ids.ts';

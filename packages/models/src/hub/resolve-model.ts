@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { FileReadError } from '@safetune/tensor';
 import { ZodError } from 'zod';
-import { modelPath } from '../gguf/ollama.ts';
+import { modelPath } from '../gguf/read/ollama.ts';
 import { readModelConfig } from '../read-config.ts';
 import { CachedRepository } from './cache-layout.ts';
 import { HubError } from './errors.ts';
