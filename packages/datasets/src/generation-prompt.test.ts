@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type FakeTokenizer, templateTokenizer } from './__fixtures__/chat-tokenizers.ts';
 import { ChatTemplateError } from './errors.ts';
-import type { ChatMessage } from './example.ts';
+import type { ChatMessage } from './message.ts';
 import { tokenizeChat } from './response-mask.ts';
 import type { ChatTokenizer } from './tokenizer.ts';
 

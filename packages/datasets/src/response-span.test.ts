@@ -9,7 +9,8 @@ import {
 } from './__fixtures__/chat-tokenizers.ts';
 import { responseSpan } from './__fixtures__/response-span-by-prefixes.ts';
 import { ChatTemplateError } from './errors.ts';
-import type { ChatExample, ChatMessage } from './example.ts';
+import type { ChatExample } from './example.ts';
+import type { ChatMessage } from './message.ts';
 import { renderWhole } from './rendering.ts';
 import { responseSpans } from './response-span.ts';
 import type { ChatTokenizer } from './tokenizer.ts';

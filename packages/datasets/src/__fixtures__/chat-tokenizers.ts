@@ -1,4 +1,4 @@
-import type { ChatMessage } from '../example.ts';
+import type { ChatMessage } from '../message.ts';
 import type { ChatTokenizer } from '../tokenizer.ts';
 
 /** A tokenizer for tests that can also show what its ids stand for. */

@@ -1,0 +1,71 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { pythonWith, runPython } from '../../../conformance/python.ts';
+import {
+  familyTemplates,
+  markedTemplates,
+  type NamedTemplate,
+  namedConversations,
+  plainTemplates,
+  templateTokenizer,
+  trainedTexts,
+} from '../../../conformance/template-tokenizer.ts';
+import { ChatTemplateError } from './errors.ts';
+import { type TokenizeOptions, tokenizeChat } from './response-mask.ts';
+
+/** What Python's transformers marks as the assistant's, or that it refuses. */
+interface Marked {
+  readonly template: string;
+  readonly conversation: string;
+  readonly text?: string;
+  readonly generated?: readonly string[];
+  readonly error?: string;
+}
+
+const goldens = JSON.parse(
+  readFileSync(new URL('../../../conformance/goldens/masks.json', import.meta.url), 'utf8'),
+) as Marked[];
+const conversations = new Map(namedConversations().map(({ name, ...example }) => [name, example]));
+
+/** What is asked here is where responses stand, not whether all is shown. */
+const allowHidden: TokenizeOptions['allowHidden'] = [
+  'tools',
+  'chat_template_kwargs',
+  'messages',
+  'tool_calls',
+  'reasoning_content',
+];
+
+/** The text and what of it is trained; or the error. */
+function masked(template: NamedTemplate, conversation: string, options: TokenizeOptions = { allowHidden }) {
+  const tokenizer = templateTokenizer(template);
+  try {
+    const tokenized = tokenizeChat(conversations.get(conversation)!, tokenizer, options);
+    return {
+      text: tokenizer.decode([...tokenized.tokenIds]),
+      generated: trainedTexts(tokenized, tokenizer),
+    };
+  } catch (error) {
+    return { error: (error as Error).message };
+  }
+}
+
+const expectedOf = (name: string) => goldens.filter(({ template }) => template === name);
+
+describe.each([
+  ['by their marks', markedTemplates()],
+  ['without marks', plainTemplates()],
+])('templates of models that think and call tools, %s', (_how, templates) => {
+  it.each(templates.map((template) => [template.name, template] as const))('%s', (name, template) => {
+    let compared = 0;
+    for (const { conversation, text, generated, error } of expectedOf(name)) {
+      const ours = masked(template, conversation);
+      if (error !== undefined) expect(ours, conversation).toHaveProperty('error');
+      else {
+        expect(ours, conversation).toEqual({ text, generated });
+        compared += 1;
+      }
+    }
+    expect(compared).toBeGreaterThan(6);
+  });
+});
