@@ -47,7 +47,8 @@ function cell(template: NamedTemplate, conversation: NamedConversation): readonl
   }
 }
 
-const templates = files.length > 0 ? files.flatMap(givenTemplates) : [...familyTemplates(), ...plainTemplates()];
+const templates =
+  files.length > 0 ? files.flatMap(givenTemplates) : [...familyTemplates(), ...plainTemplates()];
 const conversations = namedConversations();
 const counts = { masked: 0, refused: 0 };
 for (const template of templates) {

@@ -1,7 +1,12 @@
 /** Chat templates as tokenizers of one token a character, and what their masks train: for the tests and for mask-table.ts. */
 
 import { readdirSync, readFileSync } from 'node:fs';
-import type { ChatExample, ChatMessage, ChatTokenizer, TokenizedExample } from '../packages/datasets/src/index.ts';
+import type {
+  ChatExample,
+  ChatMessage,
+  ChatTokenizer,
+  TokenizedExample,
+} from '../packages/datasets/src/index.ts';
 import { chatRenderer } from '../packages/models/src/chat-template/chat-template.ts';
 
 /** A conversation of templates/conversations.json. */

@@ -47,7 +47,12 @@ describe('a conversation with tools and reasoning', () => {
 
   it('is taken whole', () => {
     const row = { messages: conversation, tools, documents, chat_template_kwargs: { enable_thinking: true } };
-    const expected = { messages: conversation, tools, documents, templateArguments: { enable_thinking: true } };
+    const expected = {
+      messages: conversation,
+      tools,
+      documents,
+      templateArguments: { enable_thinking: true },
+    };
     expect(parseChatExample(row, origin)).toEqual({ ...expected, origin });
     expect(() => requireSupportedKeys(expected as ChatExample)).not.toThrow();
   });

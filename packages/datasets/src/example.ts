@@ -83,7 +83,10 @@ function formatProblem(value: unknown): string | undefined {
     return `messages: must be a list, but is ${describeValue(messages)}${otherFormat(value)}`;
   if (messages.length === 0) return 'messages: the list of messages is empty';
   const { chat_template_kwargs: templateArguments, ...row } = value;
-  const problem = shapeProblem({ ...row, templateArguments } as unknown as ChatExample, 'chat_template_kwargs');
+  const problem = shapeProblem(
+    { ...row, templateArguments } as unknown as ChatExample,
+    'chat_template_kwargs',
+  );
   if (problem !== undefined) return problem;
   if (!messages.some((message) => message.role === 'assistant')) {
     return 'messages: there is no assistant message, so there is nothing to learn';

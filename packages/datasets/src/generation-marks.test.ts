@@ -27,10 +27,9 @@ const block = '{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}';
 
 it('trains what the marks say, be it less or more than the response', () => {
   expect(trained(block)).toEqual(['two<|im_end|>', 'four<|im_end|>']);
-  expect(trained("{{ m.content[0] }}{% generation %}{{ m.content[1:] }}<|im_end|>{% endgeneration %}")).toEqual([
-    'wo<|im_end|>',
-    'our<|im_end|>',
-  ]);
+  expect(
+    trained('{{ m.content[0] }}{% generation %}{{ m.content[1:] }}<|im_end|>{% endgeneration %}'),
+  ).toEqual(['wo<|im_end|>', 'our<|im_end|>']);
 });
 
 it('trains the end of the turn that stands right behind a mark', () => {
@@ -44,12 +43,13 @@ it('trains the end of the turn that stands right behind a mark', () => {
 it('knows whose a mark is', () => {
   expect(trained(block, { supervise: 'last-response' })).toEqual(['four<|im_end|>']);
   expect(trained(block, {}, weighed)).toEqual(['four<|im_end|>']);
-  const twice = '{% generation %}{{ m.content }}{% endgeneration %}-{% generation %}.<|im_end|>{% endgeneration %}';
+  const twice =
+    '{% generation %}{{ m.content }}{% endgeneration %}-{% generation %}.<|im_end|>{% endgeneration %}';
   expect(trained(twice, {}, weighed)).toEqual(['four', '.<|im_end|>']);
 });
 
 it('refuses weights where that is unknown', () => {
-  const further = "{% if messages|length == 4 %}{% generation %}x{% endgeneration %}{% endif %}";
+  const further = '{% if messages|length == 4 %}{% generation %}x{% endgeneration %}{% endif %}';
   const late = `{% if loop.last %}${block}${further}${further}{% endif %}`;
   expect(trained(late)).toEqual(['four<|im_end|>xx']);
   let error: unknown;

@@ -45,14 +45,14 @@ function ownersOf(example: ChatExample, whole: RenderedChat, tokenizer: ChatToke
   const responses = [...messages.keys()].filter((index) => messages[index]?.role === 'assistant');
   if (responses.length === count) return responses;
   const owners: number[] = [];
-  for (const index of responses) {
+  const isKnown = responses.every((index) => {
     const { generated = [] } = renderMarked(example, tokenizer, messages.slice(0, index + 1));
-    const isSame = generated.every(
+    while (owners.length < generated.length) owners.push(index);
+    return generated.every(
       ({ start, end }, place) => blocks[place]?.start === start && blocks[place]?.end === end,
     );
-    while (isSame && owners.length < generated.length) owners.push(index);
-  }
-  if (owners.length === count) return owners;
+  });
+  if (isKnown && owners.length === count) return owners;
   throw failure(
     example,
     responses.at(-1) ?? 0,

@@ -90,7 +90,9 @@ export function headerEnd(
   const prompt = tryRender(example, tokenizer, before, true) ?? generationPrompt(example, tokenizer);
   const header = prompt.slice(sharedLength(prompt, tryRender(example, tokenizer, before, false) ?? ''));
   for (const length of openings(header)) {
-    const known = prompt.slice(0, prompt.length - header.length + length).slice(-Math.max(length, leastContext));
+    const known = prompt
+      .slice(0, prompt.length - header.length + length)
+      .slice(-Math.max(length, leastContext));
     const at = known === '' ? -1 : text.lastIndexOf(known, to - known.length);
     if (at !== -1 && at + known.length >= from) return at + known.length;
   }
@@ -142,7 +144,16 @@ function contentStart(
   { text }: RenderedChat,
   tokenizer: ChatTokenizer,
 ): number {
-  const { messages, pattern } = markTexts(example.messages, (_, index) => index === messageIndex, text);
+  const { messages, texts, pattern } = markTexts(
+    example.messages,
+    (_, index) => index === messageIndex,
+    text,
+  );
+  const message = example.messages[messageIndex];
+  if (texts.length === 0 && message !== undefined) {
+    const other = example.messages.with(messageIndex, { ...message, content: 'Qz' });
+    return sharedLength(text, render(example, tokenizer, other, false));
+  }
   const marked = render(example, tokenizer, messages, false);
   const [first] = marked.matchAll(pattern);
   return sharedLength(text, marked.slice(0, first?.index));

@@ -9,10 +9,15 @@ const bare =
 const showing =
   "{{ tools|tojson if tools }}{{ documents|tojson if documents }}{{ '/no_think' if not thinking|default(true) }}" +
   '{% for m in messages %}<|{{ m.role }}|>{{ m.name }}{{ m.reasoning_content if loop.last }}' +
-  '{{ m.tool_calls|tojson if m.tool_calls }}{{ m.content }}</s>{% endfor %}';
+  '{{ m.tool_calls|tojson if m.tool_calls }}{{ m.content }}</s>{% endfor %}' +
+  '{% if add_generation_prompt %}<|assistant|>{% endif %}';
 const user = { role: 'user', content: 'hi' };
 const assistant = { role: 'assistant', content: 'yo' };
-const call = { role: 'assistant', content: '', tool_calls: [{ function: { name: 'add', arguments: { a: 'x' } } }] };
+const call = {
+  role: 'assistant',
+  content: '',
+  tool_calls: [{ function: { name: 'add', arguments: { a: 'x' } } }],
+};
 
 const examples: [string, string, ChatExample][] = [
   ['tools', 'does not show the tools', { messages: [user, assistant], tools: [{ name: 'add' }] }],
@@ -23,8 +28,16 @@ const examples: [string, string, ChatExample][] = [
     { messages: [user, assistant], templateArguments: { thinking: false } },
   ],
   ['messages', 'messages[0]', { messages: [{ role: 'developer', content: 'be kind' }, user, assistant] }],
-  ['name', 'messages[0]: the chat template does not show the key "name"', { messages: [{ ...user, name: 'Ann' }, assistant] }],
-  ['tool_calls', 'messages[1]: the chat template does not show the tool calls', { messages: [user, call, user, assistant] }],
+  [
+    'name',
+    'messages[0]: the chat template does not show the key "name"',
+    { messages: [{ ...user, name: 'Ann' }, assistant] },
+  ],
+  [
+    'tool_calls',
+    'messages[1]: the chat template does not show the tool calls',
+    { messages: [user, call, user, assistant] },
+  ],
   [
     'reasoning_content',
     'messages[1]: the chat template does not show the reasoning',

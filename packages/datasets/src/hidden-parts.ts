@@ -1,7 +1,7 @@
 import { ChatTemplateError } from './errors.ts';
 import { type ChatExample, describeExample } from './example.ts';
 import { markTexts } from './marked-texts.ts';
-import { callsTools, type ChatMessage, messageReasoning, messageText } from './message.ts';
+import { type ChatMessage, callsTools, messageReasoning, messageText } from './message.ts';
 import { nearestName } from './nearest-name.ts';
 import { quoted } from './printable.ts';
 import { type RenderedChat, templateText, tryRender } from './rendering.ts';
@@ -73,7 +73,10 @@ function hiddenList(
     : undefined;
 }
 
-function hiddenArgument({ templateArguments = {} }: ChatExample, tokenizer: ChatTokenizer): string | undefined {
+function hiddenArgument(
+  { templateArguments = {} }: ChatExample,
+  tokenizer: ChatTokenizer,
+): string | undefined {
   const known = tokenizer.templateVariables;
   const unknown = known && Object.keys(templateArguments).find((name) => !known.has(name));
   if (known === undefined || unknown === undefined) return undefined;
@@ -85,11 +88,7 @@ function hiddenArgument({ templateArguments = {} }: ChatExample, tokenizer: Chat
 }
 
 /** Questions, system prompts and results of tools. */
-function hiddenMessage(
-  example: ChatExample,
-  text: string,
-  tokenizer: ChatTokenizer,
-): string | undefined {
+function hiddenMessage(example: ChatExample, text: string, tokenizer: ChatTokenizer): string | undefined {
   let from = 0;
   for (const [index, message] of example.messages.entries()) {
     const said = messageText(message).trim();
@@ -103,35 +102,24 @@ function hiddenMessage(
 }
 
 /** Whether the conversation reads the same with other texts in a message. */
-function isUnseen(
-  example: ChatExample,
-  index: number,
-  text: string,
-  tokenizer: ChatTokenizer,
-): boolean {
+function isUnseen(example: ChatExample, index: number, text: string, tokenizer: ChatTokenizer): boolean {
   const { messages } = markTexts(example.messages, (_, at) => at === index, text);
   return tryRender(example, tokenizer, messages, false) === text;
 }
 
-function hiddenName(
-  example: ChatExample,
-  text: string,
-  tokenizer: ChatTokenizer,
-): string | undefined {
+function hiddenName(example: ChatExample, text: string, tokenizer: ChatTokenizer): string | undefined {
   const isNamed = ({ name, role }: ChatMessage) => role !== 'tool' && name !== undefined && name !== '';
   const index = example.messages.findIndex(isNamed);
   if (index === -1) return undefined;
-  const renamed = example.messages.map((message) => (isNamed(message) ? { ...message, name: 'Qz' } : message));
+  const renamed = example.messages.map((message) =>
+    isNamed(message) ? { ...message, name: 'Qz' } : message,
+  );
   return tryRender(example, tokenizer, renamed, false) === text
     ? `messages[${index}]: the chat template does not show the key "name"`
     : undefined;
 }
 
-function hiddenCall(
-  example: ChatExample,
-  text: string,
-  tokenizer: ChatTokenizer,
-): string | undefined {
+function hiddenCall(example: ChatExample, text: string, tokenizer: ChatTokenizer): string | undefined {
   for (const [index, message] of example.messages.entries()) {
     if (!callsTools(message)) continue;
     const called = (message.tool_calls ?? []).map((call) => ('function' in call ? call.function : call));
@@ -153,7 +141,10 @@ function hiddenReasoning(
   if (!messages.some((message) => messageReasoning(message)?.trim())) return undefined;
   const hidden = new SubstitutedTexts(example, whole, tokenizer)
     .hidden()
-    .filter(({ part, message }) => part === 'reasoning' && messageReasoning(messages[message] as ChatMessage)?.trim());
+    .filter(
+      ({ part, message }) =>
+        part === 'reasoning' && messageReasoning(messages[message] as ChatMessage)?.trim(),
+    );
   // Thoughts of different kinds of turns may fare differently; the first and the last stand for the others.
   for (const index of new Set([hidden[0], hidden.at(-1)].flatMap((one) => one?.message ?? []))) {
     const through = { ...example, messages: messages.slice(0, index + 1) };
@@ -170,7 +161,12 @@ function isUnseenReasoning(
   text: string,
   tokenizer: ChatTokenizer,
 ): boolean {
-  const { reasoning: _one, thinking: _two, reasoning_content: _three, ...message } = example.messages[index] as ChatMessage;
+  const {
+    reasoning: _one,
+    thinking: _two,
+    reasoning_content: _three,
+    ...message
+  } = example.messages[index] as ChatMessage;
   const messages = example.messages.with(index, { ...message, reasoning_content: 'Qz' });
   return tryRender(example, tokenizer, messages, false) === text;
 }

@@ -1,5 +1,5 @@
 import { isObject } from './json.ts';
-import { callsTools, type ChatMessage, reasoningNames } from './message.ts';
+import { type ChatMessage, callsTools, reasoningNames } from './message.ts';
 
 /** A text that the author of a message gave, and that a mark stands in for. */
 export interface MarkedText {
@@ -43,7 +43,9 @@ export function markTexts(
       return `${given.slice(0, start)}Qz${nonce}x${texts.length - 1}y${given.slice(start + core.length)}`;
     };
     const replaced = withTexts(message, markOf);
-    return texts.length > before || !callsTools(message) ? replaced : withToolName(message, markOf('tool name'));
+    return texts.length > before || !callsTools(message)
+      ? replaced
+      : withToolName(message, markOf('tool name'));
   });
   return { messages: marked, texts, pattern: new RegExp(`Qz${nonce}x(\\d+)y`, 'g') };
 }
@@ -63,7 +65,10 @@ function withTexts(message: ChatMessage, replaceOf: (part: MarkedText['part']) =
     changed.content = content.map((part) => ({ ...part, text: replaceOf('content')(part.text) }));
   if (callsTools(message)) {
     changed.tool_calls = (calls ?? []).map((call) =>
-      mapCalled(call, (called) => ({ ...called, arguments: mapTexts(called.arguments, replaceOf('tool_calls')) })),
+      mapCalled(call, (called) => ({
+        ...called,
+        arguments: mapTexts(called.arguments, replaceOf('tool_calls')),
+      })),
     );
   }
   return { ...message, ...changed };

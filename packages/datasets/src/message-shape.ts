@@ -1,6 +1,6 @@
 import { refusedMessageKey } from './example-keys.ts';
 import { isObject } from './json.ts';
-import { callsTools, type ChatMessage, chatRoles, reasoningNames } from './message.ts';
+import { type ChatMessage, callsTools, chatRoles, reasoningNames } from './message.ts';
 import { describeValue, quoted } from './printable.ts';
 import { weightProblem } from './training-weight.ts';
 
@@ -45,15 +45,19 @@ function contentProblem(message: Readonly<Record<string, unknown>>): string | un
   const { content } = message;
   if (typeof content === 'string') return undefined;
   if (Array.isArray(content)) {
-    const bad = content.findIndex((part) => !isObject(part) || part.type !== 'text' || typeof part.text !== 'string');
+    const bad = content.findIndex(
+      (part) => !isObject(part) || part.type !== 'text' || typeof part.text !== 'string',
+    );
     if (bad === -1) return undefined;
     const part: unknown = content[bad];
-    const what = isObject(part) && typeof part.type === 'string' ? `of type ${quoted(part.type)}` : describeValue(part);
+    const what =
+      isObject(part) && typeof part.type === 'string' ? `of type ${quoted(part.type)}` : describeValue(part);
     return `.content[${bad}]: must be a part {"type": "text", "text": "..."}, but is ${what}; images and sound cannot be trained`;
   }
   const speaksOtherwise =
     message.role === 'assistant' &&
-    (callsTools(message as unknown as ChatMessage) || reasoningNames.some((name) => typeof message[name] === 'string'));
+    (callsTools(message as unknown as ChatMessage) ||
+      reasoningNames.some((name) => typeof message[name] === 'string'));
   if (content == null && speaksOtherwise) return undefined;
   // What stands in for the content says more than its absence.
   const refused = refusedMessageKey(message);
@@ -64,8 +68,15 @@ function contentProblem(message: Readonly<Record<string, unknown>>): string | un
 function textsProblem(message: Readonly<Record<string, unknown>>): string | undefined {
   for (const key of [...reasoningNames, 'name', 'tool_call_id']) {
     const value = message[key];
-    if (value != null && typeof value !== 'string') return `.${key}: must be a text, but is ${describeValue(value)}`;
-    if (value != null && value !== '' && key !== 'name' && key !== 'tool_call_id' && message.role !== 'assistant') {
+    if (value != null && typeof value !== 'string')
+      return `.${key}: must be a text, but is ${describeValue(value)}`;
+    if (
+      value != null &&
+      value !== '' &&
+      key !== 'name' &&
+      key !== 'tool_call_id' &&
+      message.role !== 'assistant'
+    ) {
       return `.${key}: only the assistant reasons, this message is of role ${quoted(String(message.role))}`;
     }
   }

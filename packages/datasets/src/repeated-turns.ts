@@ -94,7 +94,9 @@ export class RepeatedTurns {
 
 /** Whether all that a message says is its content. */
 function isPlain(message: ChatMessage): boolean {
-  return typeof message.content === 'string' && !callsTools(message) && messageReasoning(message) === undefined;
+  return (
+    typeof message.content === 'string' && !callsTools(message) && messageReasoning(message) === undefined
+  );
 }
 
 function keyOf({ closed }: TextSpan, messages: readonly ChatMessage[]): string {

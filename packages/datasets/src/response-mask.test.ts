@@ -17,7 +17,7 @@ import {
   TokenOutOfVocabularyError,
 } from './errors.ts';
 import type { ChatExample } from './example.ts';
-import type { ChatMessage } from './message.ts';
+import { type ChatMessage, messageText } from './message.ts';
 import { repeatEpochs } from './order.ts';
 import { type TokenizedExample, tokenizeChat, tokenizeChats } from './response-mask.ts';
 import { collect } from './stream.ts';
@@ -107,7 +107,8 @@ describe('tokenizeChat', () => {
   it('refuses templates that hide where the response is', () => {
     const upperCase = templateTokenizer((messages) =>
       messages
-        .map(({ content }, index) =>
+        .map(messageText)
+        .map((content, index) =>
           index < messages.length - 1 ? `${content.toUpperCase()}<|im_end|>` : `${content}<|im_end|>`,
         )
         .join(''),
@@ -292,7 +293,11 @@ describe('tokenizeChats', () => {
 
 describe('weights of messages', () => {
   const tokenizer = characterTokenizer();
-  const answer = (content: string, keys: Partial<ChatMessage>): ChatMessage => ({ role: 'assistant', content, ...keys });
+  const answer = (content: string, keys: Partial<ChatMessage>): ChatMessage => ({
+    role: 'assistant',
+    content,
+    ...keys,
+  });
   const messages = [
     { role: 'user', content: '1' },
     answer('ab', { weight: 0.25 }),
@@ -328,8 +333,12 @@ describe('weights of messages', () => {
   });
 
   it('of 0 everywhere leave nothing to learn', () => {
-    const none = messages.map((message) => (message.role === 'assistant' ? { ...message, weight: 0 } : message));
-    expect(NoSupervisedTokensError.isInstance(caught(() => tokenizeChat({ messages: none }, tokenizer)))).toBe(true);
+    const none = messages.map((message) =>
+      message.role === 'assistant' ? { ...message, weight: 0 } : message,
+    );
+    expect(
+      NoSupervisedTokensError.isInstance(caught(() => tokenizeChat({ messages: none }, tokenizer))),
+    ).toBe(true);
   });
 });
 
@@ -337,6 +346,6 @@ it('supervises the last response alone where it is asked to', () => {
   const tokenizer = characterTokenizer();
   const tokenized = tokenizeChat(chat('1', 'ab', '2', 'cd'), tokenizer, { supervise: 'last-response' });
   expect(targets(tokenized, tokenizer)).toEqual(['cd<|im_end|>']);
-  const cut = { supervise: 'last-response', maxLength: 40 } as const;
+  const cut = { supervise: 'last-response', maxLength: 70 } as const;
   expect(() => tokenizeChat(chat('1', 'ab', '2', 'x'.repeat(30)), tokenizer, cut)).not.toThrow();
 });

@@ -75,7 +75,8 @@ class ResponseSearch {
     for (const [index, { role }] of messages.entries()) {
       if (role !== 'assistant') continue;
       const between = previous && messages.slice(previous.index + 1, index + 1);
-      let expected = previous && spans.length >= rendered ? turns.predict(previous, between ?? []) : undefined;
+      let expected =
+        previous && spans.length >= rendered ? turns.predict(previous, between ?? []) : undefined;
       // An empty content is found anywhere; a turn must end behind it.
       if (expected && this.#tokenEnd(expected) === undefined) expected = undefined;
       const isChecked = expected === undefined || Number.isInteger(Math.log2(spans.length + 1));
@@ -117,8 +118,11 @@ class ResponseSearch {
     const start = promptEnd(this.#example, index, this.#whole, this.#tokenizer);
     const message = messages[index] ?? { role: 'assistant', content: '' };
     const isLast = index === messages.length - 1;
-    const through = isLast ? text : tryRender(this.#example, this.#tokenizer, messages.slice(0, index + 1), false);
-    if (through !== undefined && text.startsWith(through)) return { start, end: through.length, closed: true };
+    const through = isLast
+      ? text
+      : tryRender(this.#example, this.#tokenizer, messages.slice(0, index + 1), false);
+    if (through !== undefined && text.startsWith(through))
+      return { start, end: through.length, closed: true };
     // A tool call stands behind the content, and is no part of it.
     const content = callsTools(message) ? '' : messageText(message).trim();
     const kept = keptLength(content, text.slice(start, start + content.length));

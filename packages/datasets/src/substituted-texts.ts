@@ -25,7 +25,9 @@ export class SubstitutedTexts {
   readonly #whole: RenderedChat;
   readonly #tokenizer: ChatTokenizer;
   readonly #marked: MarkedMessages;
-  #found: { readonly shown: ReadonlySet<number>; readonly placed: readonly PlacedText[] | undefined } | undefined;
+  #found:
+    | { readonly shown: ReadonlySet<number>; readonly placed: readonly PlacedText[] | undefined }
+    | undefined;
 
   constructor(example: ChatExample, whole: RenderedChat, tokenizer: ChatTokenizer) {
     this.#example = example;

@@ -1,6 +1,6 @@
 import type { ChatExample } from './example.ts';
 import { markedSpans } from './generation-marks.ts';
-import { callsTools, type ChatMessage } from './message.ts';
+import { type ChatMessage, callsTools } from './message.ts';
 import { type RenderedChat, tryRender } from './rendering.ts';
 import { type ResponseSpan, responseSpans } from './response-span.ts';
 import type { ChatTokenizer } from './tokenizer.ts';
@@ -65,13 +65,29 @@ export function closedWhole(
 ): RenderedChat {
   const last = example.messages.at(-1);
   if (last?.role !== 'assistant' || whole.generated !== undefined || endsTurn(whole, tokenizer)) return whole;
-  const next: ChatMessage = { role: callsTools(last) ? 'tool' : 'user', content: 'Hello' };
-  const longer = tryRender(example, tokenizer, [...example.messages, next], false);
-  if (!longer?.startsWith(whole.text)) return whole;
-  const [token] = tokenizer.encode(longer.slice(whole.text.length));
+  const { reasoning_content: _one, thinking: _two, reasoning: _three, ...others } = last;
+  const plain = { ...others, content: 'Hello' };
+  const token =
+    tokenBehind(example, tokenizer, example.messages, whole.text) ??
+    // A template that shows the thoughts of the last turn alone.
+    tokenBehind(example, tokenizer, [{ role: 'user', content: 'Hello' }, plain]);
   if (token === undefined || !tokenizer.endOfTurnTokenIds.includes(token)) return whole;
   const appended = tokenizer.decode?.([token]) ?? '';
   return { ...whole, text: whole.text + appended, tokenIds: [...whole.tokenIds, token], appended };
+}
+
+/** The first token that the template writes behind messages, the last of them the assistant's, when they go on. */
+function tokenBehind(
+  example: ChatExample,
+  tokenizer: ChatTokenizer,
+  messages: readonly ChatMessage[],
+  text = tryRender(example, tokenizer, messages, false),
+): number | undefined {
+  const last = messages.at(-1);
+  const next: ChatMessage = { role: last && callsTools(last) ? 'tool' : 'user', content: 'Hello' };
+  const longer = tryRender(example, tokenizer, [...messages, next], false);
+  if (text === undefined || !longer?.startsWith(text)) return undefined;
+  return tokenizer.encode(longer.slice(text.length))[0];
 }
 
 /** Whether the end of a turn stands at the end of the whole; white space and one more token may follow it. */

@@ -23,11 +23,9 @@ export interface TokenBorders {
  *
  * A tokenizer that cannot tell the text of its end-of-turn tokens has the text encoded from its beginning each time.
  */
-export function tokenBorders(
-  { text, tokenIds }: RenderedChat,
-  tokenizer: ChatTokenizer,
-): TokenBorders {
-  const anchors = findAnchors({ text, tokenIds }, tokenizer);
+export function tokenBorders(whole: RenderedChat, tokenizer: ChatTokenizer): TokenBorders {
+  const { text, tokenIds } = whole;
+  const anchors = findAnchors(whole, tokenizer);
   const known = new Map<number, number>([[text.length, tokenIds.length]]);
   /** Places that a token lies across, with the anchor before each. */
   const cut = new Map<number, { readonly from: number; readonly index: number }>();

@@ -19,8 +19,7 @@ function render(template: string, options: Partial<ChatRendererOptions> = {}): s
     variables: {},
     now: () => new Date(2024, 6, 4, 9, 5),
   };
-  return chatRenderer(new Map([["default", template]]), { ...defaults, ...options })
-    .render(messages).text;
+  return chatRenderer(new Map([['default', template]]), { ...defaults, ...options }).render(messages).text;
 }
 
 // What each gives was computed by transformers' apply_chat_template.
@@ -168,8 +167,16 @@ function generated(template: string): readonly string[] | undefined {
 
 describe('what a template marks as generated', () => {
   it.each([
-    ['each message', '{% for m in messages %}-{% generation %}{{ m.content }}{% endgeneration %};{% endfor %}', ['Hi', 'Yes']],
-    ['with text and blocks in it', '{%- generation -%} a{% if true %}b{% endif %} {%- endgeneration -%} c', ['ab']],
+    [
+      'each message',
+      '{% for m in messages %}-{% generation %}{{ m.content }}{% endgeneration %};{% endfor %}',
+      ['Hi', 'Yes'],
+    ],
+    [
+      'with text and blocks in it',
+      '{%- generation -%} a{% if true %}b{% endif %} {%- endgeneration -%} c',
+      ['ab'],
+    ],
     ['nothing in it', 'a{% generation %}{% endgeneration %}b', ['']],
   ])('%s', (_what, template, expected) => {
     expect(generated(template)).toEqual(expected);
@@ -178,7 +185,10 @@ describe('what a template marks as generated', () => {
   it.each([
     ['without marks', 'a'],
     ['that are never reached', 'a{% if false %}{% generation %}b{% endgeneration %}{% endif %}'],
-    ['in a macro, whose text may end up anywhere', '{% macro m() %}{% generation %}b{% endgeneration %}{% endmacro %}{{ m() }}'],
+    [
+      'in a macro, whose text may end up anywhere',
+      '{% macro m() %}{% generation %}b{% endgeneration %}{% endmacro %}{{ m() }}',
+    ],
     ['in a variable', '{% set v %}{% generation %}b{% endgeneration %}{% endset %}a{{ v }}'],
   ])('is not known %s', (_what, template) => {
     expect(generated(template)).toBeUndefined();
@@ -199,11 +209,16 @@ describe('a rendering of its own', () => {
   const asked = [{ role: 'user', content: null, name: 'Ann' }];
 
   it('sees tools, documents and arguments, and messages with all their keys', () => {
-    const own = { tools: [{ name: 'add' }], documents: [{ text: 'x' }], templateArguments: { mode: 'other' } };
+    const own = {
+      tools: [{ name: 'add' }],
+      documents: [{ text: 'x' }],
+      templateArguments: { mode: 'other' },
+    };
     expect(renderer.render(asked, own).text).toBe(
       '[{"name": "add"}] [{"text": "x"}] other {"role": "user", "content": null, "name": "Ann"}',
     );
-    expect(renderer.render([{ role: 'user', content: 'a', reasoning: 'b' }]).text).toBe(
+    const thought = { role: 'user', content: 'a', reasoning: 'b' };
+    expect(renderer.render([thought]).text).toBe(
       'null null usual {"thinking": "b", "role": "user", "content": "a", "reasoning": "b", "reasoning_content": "b"}',
     );
   });

@@ -5,7 +5,12 @@ import { loadLoraAdapter } from '@safetune/lora';
 import { loadModel } from '@safetune/models';
 import { openSafetensors, readTensor } from '@safetune/tensor';
 import { expect, it } from 'vitest';
-import { adapterDirectory, checkpointDirectory, goldenBatch, relativeError } from '../__fixtures__/goldens.ts';
+import {
+  adapterDirectory,
+  checkpointDirectory,
+  goldenBatch,
+  relativeError,
+} from '../__fixtures__/goldens.ts';
 import { compileLayeredStep } from '../layered-step/layered-step.ts';
 import { compileTrainStep } from '../whole-step/whole-step.ts';
 import { trainAdapter } from './trainable.ts';
@@ -38,7 +43,11 @@ it.each([
   ['layered', compileLayeredStep],
 ])('weighs the loss of tokens as PyTorch does: %s', async (_name, compileStep) => {
   const { file, model, adapter, weighted } = await setUp();
-  const step = await compileStep({ model, trainable: trainAdapter(adapter), headPieces: { count: 3, rows: 5 } });
+  const step = await compileStep({
+    model,
+    trainable: trainAdapter(adapter),
+    headPieces: { count: 3, rows: 5 },
+  });
   const terms = await step.run(weighted, {});
   expect(terms.crossEntropy).toBeCloseTo(expected.crossEntropy, 4);
   for (const [name, view] of Object.entries(adapter.tensors)) {
