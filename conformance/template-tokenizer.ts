@@ -61,7 +61,8 @@ const furtherEnds: readonly (readonly [RegExp, readonly string[]])[] = [
   [/llama-?3|llama3/i, ['<|eot_id|>', '<|eom_id|>']],
 ];
 
-const special = /<\|[^|<>]*\|>|<｜[^｜<>]*｜>|<\/?think>|<\/?s>|\[\/?[A-Z_]+\]|<[a-z]+(?:_[a-z]+)*>/u;
+const special =
+  /<\|[^|<>]*\|?>|<[a-z_]+\|>|<｜[^｜<>]*｜>|<\/?think>|<\/?s>|\[\/?[A-Z_]+\]|\[\|\w+\|\]|<[a-z]+(?:_[a-z]+)*>/u;
 
 /** Special tokens are one token each, all else is characters. */
 export function templateTokenizer({ name, template }: NamedTemplate): TemplateTokenizer {
@@ -103,7 +104,7 @@ function endsOf(name: string, render: (messages: readonly ChatMessage[]) => stri
   } catch {
     // A template that takes other conversations.
   }
-  const [token] = behind.match(new RegExp(`^(?:${special.source}|\\[\\|\\w+\\|\\])`, 'u')) ?? [];
+  const [token] = behind.match(new RegExp(`^(?:${special.source})`, 'u')) ?? [];
   return [...new Set([...(token === undefined ? [] : [token]), ...further, '</s>'])];
 }
 

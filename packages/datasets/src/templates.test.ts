@@ -1,8 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { pythonWith, runPython } from '../../../conformance/python.ts';
 import {
-  familyTemplates,
   markedTemplates,
   type NamedTemplate,
   namedConversations,
@@ -83,5 +82,57 @@ describe.each([
       }
     }
     expect(compared).toBeGreaterThan(6);
+  });
+});
+
+const python = pythonWith('transformers', 'jinja2', 'trl');
+
+/** The templates of models, as trl has them, and what transformers marks in its variants of them that mark. */
+interface OfTrl {
+  readonly templates: Readonly<Record<string, string>>;
+  readonly answers: readonly Marked[];
+}
+
+describe.skipIf(python === undefined)("against the models' own templates, in trl (skipped without it)", async () => {
+  const { templates, answers } =
+    python === undefined ? ({ templates: {}, answers: [] } as OfTrl) : ((await runPython('make_masks.py', ['--trl'])) as OfTrl);
+  const named = (name: string) => ({ name, template: templates[name] ?? '' });
+
+  it("trains what its marks say, and the end of the turn behind them", () => {
+    let equal = 0;
+    for (const { template, conversation, text, generated = [], error } of answers) {
+      const ours = masked(named(template), conversation);
+      if (error !== undefined || 'error' in ours) continue;
+      expect(ours.text, `${template}: ${conversation}`).toBe(text);
+      const ends = (ours.generated ?? []).map((one, index) => one.slice(generated[index]?.length ?? 0));
+      expect(ours.generated, `${template}: ${conversation}`).toEqual(
+        generated.map((one, index) => one + (ends[index] ?? '')),
+      );
+      equal += 1;
+    }
+    console.log(`${equal} of ${answers.length} conversations by the marks of trl's templates`);
+    expect(equal).toBeGreaterThan(answers.length / 2);
+  });
+
+  it('finds the same without marks, but for headers and white space behind the turn', () => {
+    let equal = 0;
+    for (const { template, conversation, text, generated = [], error } of answers) {
+      const plain = template.replace('_training', '');
+      if (error !== undefined || templates[plain] === undefined) continue;
+      const ours = masked(named(plain), conversation);
+      // Its variants show thoughts that the models' templates do not: these are other texts.
+      if ('error' in ours || ours.text !== text) continue;
+      expect(ours.generated, `${plain}: ${conversation}`).toHaveLength(generated.length);
+      for (const [index, said] of (ours.generated ?? []).entries()) {
+        const marked = generated[index] ?? '';
+        const at = marked.lastIndexOf(said);
+        expect(at, `${plain}: ${conversation}: ${JSON.stringify([marked, said])}`).not.toBe(-1);
+        expect(marked.slice(at + said.length).trim()).toBe('');
+        expect(marked.slice(0, at)).toMatch(/^(<[^<>]*>(assistant|model|CHATBOT)?\s*|<think>\s*|<\/think>\s*)*$/);
+      }
+      equal += 1;
+    }
+    console.log(`${equal} conversations without marks as by the marks of trl's templates`);
+    expect(equal).toBeGreaterThan(100);
   });
 });

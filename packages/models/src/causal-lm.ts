@@ -14,7 +14,7 @@ import {
   weight,
 } from '@safetune/tensor';
 import { selfAttention } from './blocks/attention.ts';
-import type { BlockContext, ExtendKeyValues } from './blocks/block-context.ts';
+import type { Attend, BlockContext } from './blocks/block-context.ts';
 import { mlp } from './blocks/mlp.ts';
 import { norm } from './blocks/norm.ts';
 import { rotaryTables } from './blocks/rotary.ts';
@@ -67,10 +67,13 @@ export type BlockOptions = Pick<ForwardOptions, 'linear' | 'weight' | 'attention
 export interface AttentionContext {
   /** Position of each token, int64 [seq] or [batch, seq]. */
   readonly positions: Tensor;
-  /** Added to the attention scores, broadcast to [batch, keyValueHeads, group, queries, keys]: about -1e9 hides a key. */
-  readonly bias: Tensor;
-  /** Keys and values to attend to, given those of the new tokens. Default: those. */
-  readonly extend?: ExtendKeyValues;
+  /**
+   * Added to the attention scores, broadcast to [batch, keyValueHeads, group, queries, keys]: about -1e9 hides a key. Default:
+   * causal.
+   */
+  readonly bias?: Tensor;
+  /** Computes attention otherwise, for example over a cache; the bias is then not read. */
+  readonly attend?: Attend;
 }
 
 /** What a forward pass gives. */
@@ -241,10 +244,11 @@ function blockContext(
   options: BlockOptions & WeightSource,
 ): BlockContext {
   const { weight, precision, linear = plainLinear } = options;
-  const { positions, bias, extend } = options.attention ?? {
-    positions: range(length!),
-    bias: causalBias(length!),
-  };
+  const {
+    positions,
+    bias = causalBias(length!),
+    attend,
+  } = options.attention ?? { positions: range(length!) };
   return {
     config,
     weight,
@@ -257,7 +261,7 @@ function blockContext(
       ),
     rotary: rotaryTables(positions, batch!, config.headSize, config.rotary),
     bias,
-    extend,
+    attend,
     attentionBlocks: options.attentionBlocks ?? 1,
   };
 }

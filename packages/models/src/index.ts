@@ -1,4 +1,4 @@
-export type { ExtendKeyValues, KeyValues } from './blocks/block-context.ts';
+export type { Attend } from './blocks/block-context.ts';
 export {
   type AttentionContext,
   type Backbone,
@@ -17,6 +17,13 @@ export { type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
 export { createGenerator, type GeneratorOptions, type TokenGenerator } from './generate/generate.ts';
 export type { GenerateOptions, GenerationProgress } from './generate/options.ts';
 export type { SamplingOptions } from './generate/sampling.ts';
+export { HubError, type HubProblem } from './hub/errors.ts';
+export { type HubName, type HubRepository, parseHubName, type RepositoryType } from './hub/hub-name.ts';
+export type { DownloadProgress } from './hub/progress.ts';
+export type { FileHash, HubFile } from './hub/repository-files.ts';
+export { type ResolvedFolder, resolveAdapter, resolveModel } from './hub/resolve-model.ts';
+export type { HubOptions } from './hub/settings.ts';
+export { type HubDownloadOptions, type HubSnapshot, openHubSnapshot } from './hub/snapshot.ts';
 export {
   type LinearAdapter,
   type LinearFunction,

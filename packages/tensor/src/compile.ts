@@ -22,7 +22,7 @@ export interface CompileOptions extends RuntimeOptions {
 export interface RunOptions<Outputs extends string> {
   /**
    * Memory to write outputs into: row-major arrays of the right size, such as views of one flat gradient buffer.
-   * They must not overlap an input of the same run.
+   * They must not overlap an input of the same run, but for a cache that `cachedAttention` extends in place.
    */
   readonly into?: { readonly [Name in Outputs]?: HostArray };
 }

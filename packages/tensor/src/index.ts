@@ -56,6 +56,12 @@ export { estimateMemory, type GraphMemory } from './memory-estimate.ts';
 export type { GraphWriter } from './onnx/graph-writer.ts';
 export { applyOperation, applySingle } from './operation.ts';
 export * from './operations/attention.ts';
+export {
+  type CachedAttention,
+  type CachedAttentionOptions,
+  cachedAttention,
+  type KeysAndValues,
+} from './operations/cached-attention.ts';
 export { crossEntropy } from './operations/cross-entropy.ts';
 export * from './operations/elementwise.ts';
 export * from './operations/indexing.ts';
@@ -98,6 +104,6 @@ export {
 } from './safetensors/write.ts';
 export * from './safetensors/write-sharded.ts';
 export { tensorsBehind } from './substitute.ts';
-export { removeAbandonedTemporaries, temporaryPath } from './temporary-path.ts';
+export { adoptAbandonedTemporary, removeAbandonedTemporaries, temporaryPath } from './temporary-path.ts';
 export { type GradientSite, type LoweringSite, type Operation, Tensor, type TraceNode } from './tensor.ts';
 export type { TensorType } from './tensor-type.ts';

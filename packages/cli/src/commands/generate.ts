@@ -1,6 +1,7 @@
 import { loadLoraAdapter } from '@safetune/lora';
 import { answerChats, createGenerator, loadModel, loadTokenizer } from '@safetune/models';
 import { strictCommand } from '../command.ts';
+import { adapterDescription, adapterFolder, modelDescription, modelFolder } from '../hub-names.ts';
 import { integerOption, numberOption } from '../option-values.ts';
 import { modelOptions, precisionOption } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
@@ -19,12 +20,12 @@ export const generateCommand = strictCommand({
       path: 'input',
       required: true,
       valueHint: 'DIR',
-      description: 'Hugging Face checkpoint folder',
+      description: modelDescription,
     },
     precision: precisionOption,
     ...runtimeOptionDefinitions,
     ...templateOptionDefinitions,
-    adapter: { type: 'string', path: 'input', valueHint: 'DIR', description: 'LoRA adapter folder' },
+    adapter: { type: 'string', path: 'input', valueHint: 'DIR', description: adapterDescription },
     prompt: { type: 'string', required: true, valueHint: 'TEXT', description: "the user's message" },
     system: { type: 'string', valueHint: 'TEXT', description: 'a system message' },
     'max-tokens': { type: 'string', valueHint: 'N', description: 'longest answer, in tokens (default 256)' },
@@ -37,12 +38,13 @@ export const generateCommand = strictCommand({
   },
   async run({ args, rawArgs }) {
     const runtime = runtimeOptions(args);
-    const model = await loadModel(args.model, modelOptions(args.precision));
-    const tokenizer = await loadTokenizer(args.model, templateOptions(rawArgs));
+    const folder = await modelFolder(args.model);
+    const model = await loadModel(folder, modelOptions(args.precision));
+    const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
     const adapter =
       args.adapter === undefined
         ? undefined
-        : await loadLoraAdapter(args.adapter, { layers: model.linearLayers });
+        : await loadLoraAdapter(await adapterFolder(args.adapter), { layers: model.linearLayers });
     const generator = await createGenerator(model, {
       ...runtime,
       ...(adapter === undefined ? {} : { adapter }),

@@ -4,6 +4,7 @@ import { createLoraAdapter } from '@safetune/lora';
 import { loadModel, loadTokenizer } from '@safetune/models';
 import { type MemoryMode, RunDirectoryError, type StepEvent, trainIntoDirectory } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
+import { modelDescription, namedModel } from '../hub-names.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { choiceOption, integerOption, numberOption, repeatedOption } from '../option-values.ts';
 import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
@@ -29,7 +30,7 @@ export const trainCommand = strictCommand({
       path: 'input',
       required: true,
       valueHint: 'DIR',
-      description: 'Hugging Face checkpoint folder',
+      description: modelDescription,
     },
     precision: precisionOption,
     ...runtimeOptionDefinitions,
@@ -151,8 +152,9 @@ export const trainCommand = strictCommand({
       holds: "--out is a model's checkpoint folder",
     });
     const examples = await loadChatJsonl(args.data);
-    const tokenizer = await loadTokenizer(args.model, templateOptions(rawArgs));
-    const model = await loadModel(args.model, modelOptions(args.precision));
+    const { path: folder, hub } = await namedModel(args.model);
+    const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
+    const model = await loadModel(folder, modelOptions(args.precision));
     await tellPrecision(model, runtime);
     const adapter = createLoraAdapter(
       model.linearLayers,
@@ -161,7 +163,7 @@ export const trainCommand = strictCommand({
         ...(alpha === undefined ? {} : { lora_alpha: alpha }),
         use_rslora: !args['plain-lora'],
         target_modules: targetModules(args['target-modules']),
-        base_model_name_or_path: args.model,
+        base_model_name_or_path: hub?.name ?? args.model,
       },
       { seed },
     );

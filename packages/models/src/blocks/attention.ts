@@ -4,7 +4,7 @@ import type { BlockContext } from './block-context.ts';
 
 /** Multi-head self-attention with rotary positions and grouped queries; x and the result are [batch, seq, hidden]. */
 export function selfAttention(x: Tensor, layer: number, layout: BlockLayout, context: BlockContext): Tensor {
-  const { linear, config, bias, extend, attentionBlocks: blocks } = context;
+  const { linear, config, bias, attend, attentionBlocks: blocks } = context;
   const { cosine, sine } = context.rotary;
   const { headCount, keyValueHeadCount, headSize } = config;
   const query = rotary(splitHeads(linear(x, layout.query), headCount, headSize), cosine, sine);
@@ -12,8 +12,11 @@ export function selfAttention(x: Tensor, layer: number, layout: BlockLayout, con
     key: rotary(splitHeads(linear(x, layout.key), keyValueHeadCount, headSize), cosine, sine),
     value: splitHeads(linear(x, layout.value), keyValueHeadCount, headSize),
   };
-  const { key, value } = extend === undefined ? fresh : extend(layer, fresh);
-  return linear(joinHeads(attention(query, key, value, { bias, blocks })), layout.output);
+  const attended =
+    attend === undefined
+      ? attention(query, fresh.key, fresh.value, { bias, blocks })
+      : attend(layer, query, fresh, {});
+  return linear(joinHeads(attended), layout.output);
 }
 
 /** [batch, seq, heads * headSize] to [batch, heads, seq, headSize] */

@@ -1,4 +1,4 @@
-import type { Tensor } from '@safetune/tensor';
+import type { CachedAttentionOptions, KeysAndValues, Tensor } from '@safetune/tensor';
 import type { ModelConfig } from '../config.ts';
 import type { LinearPlace } from '../families/layout.ts';
 import type { RotaryTables } from './rotary.ts';
@@ -13,17 +13,19 @@ export interface BlockContext {
   readonly rotary: RotaryTables;
   /** Additive bias on attention scores, broadcast to [batch, keyValueHeads, group, queries, keys]. */
   readonly bias: Tensor;
-  /** Keys and values to attend to, given a layer's new ones; see {@link AttentionContext}. */
-  readonly extend: ExtendKeyValues | undefined;
+  /** Attends otherwise than to the new tokens alone; see {@link AttentionContext}. */
+  readonly attend: Attend | undefined;
   /** Blocks of heads that attention is computed in. */
   readonly attentionBlocks: number;
 }
 
-/** A layer's keys and values, both [batch, keyValueHeads, keys, headSize], keys already rotated. */
-export interface KeyValues {
-  readonly key: Tensor;
-  readonly value: Tensor;
-}
-
-/** Given the keys and values of a layer's new tokens: those to attend to. */
-export type ExtendKeyValues = (layer: number, fresh: KeyValues) => KeyValues;
+/**
+ * Attention of a layer's new queries [batch, heads, seq, headSize], given the new keys and values [batch, keyValueHeads,
+ * seq, headSize], queries and keys already rotated: [batch, heads, seq, headSize]. Layers count from 0.
+ */
+export type Attend = (
+  layer: number,
+  query: Tensor,
+  fresh: KeysAndValues,
+  options: CachedAttentionOptions,
+) => Tensor;

@@ -1,4 +1,5 @@
 import {
+  add,
   compile,
   type Executable,
   flattenLeading,
@@ -6,17 +7,17 @@ import {
   multiply,
   type RuntimeOptions,
   range,
-  subtract,
   type Tensor,
   tensorType,
 } from '@safetune/tensor';
 import type { CausalLm, ForwardOptions } from '../causal-lm.ts';
 import type { LinearAdapter } from '../linear.ts';
-import { cacheCarry, cacheSignature, traceCache } from './cache.ts';
+import { cacheSignature, traceCache } from './cache.ts';
 
 /**
- * Compiles the step of generation, which takes prompts and single tokens alike: inputs `tokenIds` [batch, seq],
- * `padding` [batch] and the cache, outputs `logits` [batch, vocabulary] of the last position and the longer cache.
+ * Compiles the step of generation, which takes prompts and single tokens alike: inputs `tokenIds` [batch, seq], `used`
+ * [batch] (slots of the cache that hold a token), `last` [batch] (index of each row's last token that is no padding) and
+ * the cache, outputs `logits` [batch, vocabulary] that follow these tokens, and the extended cache.
  */
 export async function compileGenerator(
   model: CausalLm,
@@ -29,28 +30,28 @@ export async function compileGenerator(
   );
   const signature = {
     tokenIds: tensorType('int64', ['batch', 'seq']),
-    padding: tensorType('int64', ['batch']),
+    used: tensorType('int64', ['batch']),
+    last: tensorType('int64', ['batch']),
     ...cacheSignature(model.config),
     ...Object.fromEntries(adapterTypes),
   };
   return compile(
     (inputs: Readonly<Record<string, Tensor>>) => {
-      const { attention, next } = traceCache(inputs, inputs.padding!);
+      const { attention, extended } = traceCache(inputs, inputs.used!);
       const { output } = model.forward(inputs.tokenIds!, {
         attention,
         ...(hidden === undefined ? {} : { hidden }),
         ...(adapter === undefined ? {} : { linear: adapter.linear(inputs) }),
       });
-      return { logits: model.head(lastPositions(output)), ...next };
+      return { logits: model.head(rowsAt(output, inputs.last!)), ...extended };
     },
     signature,
-    { ...runtime, carry: cacheCarry(model.config) },
+    runtime,
   );
 }
 
-/** [batch, seq, hidden] to [batch, hidden]: only the last position's logits are wanted. */
-function lastPositions(output: Tensor): Tensor {
-  const length = range(1, 'seq');
-  const rows = subtract(multiply(range('batch', 1), length), 1);
-  return gather(flattenLeading(output), rows);
+/** [batch, seq, hidden] to [batch, hidden]: one position of each row. */
+function rowsAt(output: Tensor, index: Tensor): Tensor {
+  const starts = multiply(range('batch'), range(1, 'seq'));
+  return gather(flattenLeading(output), add(starts, index));
 }

@@ -5,6 +5,7 @@ import { GenerationError } from '../errors.ts';
 import type { LinearAdapter } from '../linear.ts';
 import { type CachedBatchOptions, startBatch } from './cached-batch.ts';
 import { compileGenerator } from './executable.ts';
+import { GeneratorMemory } from './generator-memory.ts';
 import { checkGeneration, type GenerateOptions } from './options.ts';
 import { indexOfLargest, sampleToken, seededDraws } from './sampling.ts';
 
@@ -22,7 +23,8 @@ export interface TokenGenerator {
    * Continues each prompt until a stop token, `maxNewTokens` or the model's `maximumPositions`.
    *
    * What a prompt gets does not depend on the other prompts, nor on its place among them, but for the rounding of
-   * float32 sums: about 1e-6 of a logit.
+   * float32 sums: about 1e-6 of a logit. What prompts have in common with each other at their beginning, or with a text of
+   * an earlier call, such as a system prompt or a conversation so far, is computed once.
    *
    * @returns the new tokens of each prompt in the order given; a stop token, when reached, is the last of them.
    * @throws GenerationError for an option out of range, an empty prompt, one that fills the model's context or holds
@@ -34,7 +36,8 @@ export interface TokenGenerator {
 }
 
 /**
- * Compiles a model for generation: one session takes prompts and single tokens alike, with a carried key-value cache.
+ * Compiles a model for generation: one session takes prompts and single tokens alike, and extends a key-value cache in place.
+ * Between calls the generator keeps that of one text, for a next one that begins alike.
  *
  * @example
  * const generator = await createGenerator(model);
@@ -49,11 +52,16 @@ export async function createGenerator(
   const { adapter, hidden, ...runtime } = options;
   checkAdapter(adapter, model);
   const executable = await compileGenerator(model, adapter, hidden, { ...model.runtime, ...runtime });
-  const batchOptions = { executable, config: model.config, tensors: adapter?.tensors ?? {} };
+  const memory = new GeneratorMemory();
+  const batchOptions = { executable, config: model.config, tensors: adapter?.tensors ?? {}, memory };
   return {
     generate: async (prompts, generateOptions) => {
       checkGeneration(model, prompts, generateOptions);
-      return await generate(prompts, generateOptions, batchOptions);
+      try {
+        return await generate(prompts, generateOptions, batchOptions);
+      } finally {
+        memory.shrink(model.config);
+      }
     },
     release: () => executable.release(),
   };
@@ -83,7 +91,7 @@ interface Row {
 async function generate(
   prompts: readonly (readonly number[])[],
   options: GenerateOptions,
-  batchOptions: Omit<CachedBatchOptions, 'beforeRun'>,
+  batchOptions: Omit<CachedBatchOptions, 'beforeRun' | 'newTokens'>,
 ): Promise<number[][]> {
   const { seeds, batchSize = 16, onProgress, signal } = options;
   const { maximumPositions, eosTokenIds } = batchOptions.config;
@@ -115,7 +123,11 @@ async function generate(
   const longestFirst = rows.toSorted((a, b) => b.prompt.length - a.prompt.length);
   for (let start = 0; start < rows.length; start += batchSize) {
     const together = longestFirst.slice(start, start + batchSize);
-    await generateTogether(together, choose, report, { ...batchOptions, beforeRun });
+    await generateTogether(together, choose, report, {
+      ...batchOptions,
+      newTokens: options.maxNewTokens,
+      beforeRun,
+    });
   }
   return rows.map(({ produced }) => produced);
 }
@@ -138,7 +150,7 @@ async function generateTogether(
     const kept = [...going.keys()].filter((index) => !going[index]!.finished);
     if (kept.length === 0) return;
     if (kept.length < going.length) {
-      await batch.keep(kept);
+      batch.keep(kept);
       going = kept.map((index) => going[index]!);
     }
     logits = await batch.step(going.map(({ produced }) => produced.at(-1)!));

@@ -38,8 +38,8 @@ export async function folderMistake(
 function absent(path: string): string {
   if (!/^[\w.-]+\/[\w.-]+$/.test(path) || path.startsWith('.')) return 'does not exist';
   return (
-    'does not exist. It looks like a name on the Hugging Face hub, and nothing is downloaded here: fetch it ' +
-    `with \`hf download ${path} --local-dir FOLDER\` and give that folder`
+    'does not exist. It looks like a name on the Hugging Face hub: resolveModel and resolveAdapter of @safetune/models ' +
+    `fetch it; so does \`hf download ${path} --local-dir FOLDER\`, whose folder can be given`
   );
 }
 
