@@ -6,6 +6,7 @@ python3 make_masks.py --trl        prints it for the training templates of trl, 
 """
 
 import importlib.util
+import itertools
 import json
 import pathlib
 import sys
@@ -29,7 +30,11 @@ def marked(template, conversation):
         )
     except Exception as error:  # whatever Python refuses, and why, is the answer
         return {"error": f"{type(error).__name__}: {error}"}
-    return {"text": texts[0], "generated": [texts[0][start:end] for start, end in spans[0]]}
+    marks = [False] * len(texts[0])
+    for start, end in spans[0]:
+        marks[start:end] = [True] * (end - start)
+    runs = itertools.groupby(range(len(marks)), marks.__getitem__)
+    return {"text": texts[0], "generated": ["".join(texts[0][place] for place in places) for mark, places in runs if mark]}
 
 
 def answers(files):

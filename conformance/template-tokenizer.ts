@@ -70,7 +70,7 @@ export function templateTokenizer({ name, template }: NamedTemplate): TemplateTo
     directory: name,
     name: 'default',
     variables: { bos_token: '<s>', eos_token: '</s>' },
-    now: () => new Date(2024, 6, 26),
+    now: () => new Date(),
   });
   const pieces: string[] = ['<pad>'];
   const ids = new Map<string, number>();

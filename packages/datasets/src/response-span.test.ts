@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   characterTokenizer,
+  endOfTurnTokenId,
   type FakeTokenizer,
   mergingTokenizer,
   templateTokenizer,
@@ -46,9 +47,12 @@ function byTurns({ messages }: ChatExample, tokenizer: ChatTokenizer) {
   let position = 0;
   return thinkingTurns(messages).flatMap(({ role, content }) => {
     const start = position + tokenizer.encode(`<|im_start|>${role}\n`).length;
-    const end = start + tokenizer.encode(`${content}<|im_end|>`).length;
-    position = end + 1;
-    return role === 'assistant' ? [{ start, end }] : [];
+    const said = tokenizer.encode(`${content}<|im_end|>`);
+    position = start + said.length + 1;
+    // Of several ends of the turn in a row the first, be it one that the content writes.
+    let length = said.length;
+    while (length > 1 && said[length - 2] === endOfTurnTokenId) length -= 1;
+    return role === 'assistant' ? [{ start, end: start + length }] : [];
   });
 }
 
