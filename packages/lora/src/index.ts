@@ -3,11 +3,9 @@ export {
   copyLoraAdapter,
   createLoraAdapter,
   type LoraAdapter,
-} from './adapter.ts';
-export { allProjections, type LoraConfig, loraConfig, parsePeftConfig, requireTrainable } from './config.ts';
-export * from './errors.ts';
-export { requireEveryModuleFits } from './fit.ts';
-export { initializeFactors } from './initialize.ts';
+} from './adapter/adapter.ts';
+export { requireEveryModuleFits } from './adapter/fit.ts';
+export { initializeFactors } from './adapter/initialize.ts';
 export {
   baseLinear,
   type LinearAdapter,
@@ -18,10 +16,17 @@ export {
   lowRankLinear,
   nameOfA,
   nameOfB,
-} from './linear.ts';
-export { mergedWeight, weightUpdate } from './merge.ts';
-export { type MergeOptions, writeMergedCheckpoint } from './merge-checkpoint.ts';
-export type { LoraModule } from './module.ts';
+} from './adapter/linear.ts';
+export type { LoraModule } from './adapter/module.ts';
+export {
+  allProjections,
+  type LoraConfig,
+  loraConfig,
+  parsePeftConfig,
+  requireTrainable,
+} from './config/config.ts';
+export { requireEveryPatternMatches, type TargetModule, targetModules } from './config/target-modules.ts';
+export * from './errors.ts';
 export {
   adapterConfigFile,
   adapterWeightsFile,
@@ -29,7 +34,12 @@ export {
   loadLoraAdapter,
   type SaveLoraAdapterOptions,
   saveLoraAdapter,
-} from './peft-files.ts';
-export { type CheckpointRewrite, rewriteCheckpoint } from './rewrite-checkpoint.ts';
-export { effectiveRank, type ModuleSpectrum, moduleSpectrum, stableRank } from './spectrum.ts';
-export { requireEveryPatternMatches, type TargetModule, targetModules } from './target-modules.ts';
+} from './files/peft-files.ts';
+export { effectiveRank, type ModuleSpectrum, moduleSpectrum, stableRank } from './inspect/spectrum.ts';
+export { mergedWeight, weightUpdate } from './merge/merge.ts';
+export { type MergeOptions, mergedTensors, writeMergedCheckpoint } from './merge/merge-checkpoint.ts';
+export {
+  type CheckpointRewrite,
+  type CheckpointType,
+  rewriteCheckpoint,
+} from './merge/rewrite-checkpoint.ts';

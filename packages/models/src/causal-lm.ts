@@ -1,11 +1,11 @@
 import {
   add,
+  type ConversionProgress,
   causalBias,
   defaultCacheDirectory,
   gather,
   type IntegerType,
   keep,
-  openCheckpoint,
   type RuntimeOptions,
   range,
   type Shape,
@@ -18,11 +18,9 @@ import type { Attend, BlockContext } from './blocks/block-context.ts';
 import { mlp } from './blocks/mlp.ts';
 import { norm } from './blocks/norm.ts';
 import { rotaryTables } from './blocks/rotary.ts';
-import { findWeights, requireLayers } from './checkpoint.ts';
 import type { ModelConfig } from './config.ts';
-import { type BlockLayout, linearPlaces, type ModelLayout, parameterShapes } from './families/layout.ts';
+import { type BlockLayout, linearPlaces, type ModelLayout } from './families/layout.ts';
 import { type LinearFunction, type LinearLayer, linearProduct, plainLinear } from './linear.ts';
-import { withOutputLayer } from './output-layer.ts';
 import {
   checkPrecision,
   type Precision,
@@ -30,7 +28,7 @@ import {
   traceLinearWeight,
   usableWeights,
 } from './precision.ts';
-import { readModelConfig } from './read-config.ts';
+import { openStoredModel } from './stored-model.ts';
 
 /** What a traced forward pass does differently; the default is the checkpoint as it is. */
 export interface ForwardOptions {
@@ -134,6 +132,8 @@ export interface LoadModelOptions {
   readonly integers?: IntegerType;
   /** Where weights that are not stored as they are used are converted, once. Default `~/.cache/safetune`. */
   readonly cacheDirectory?: string;
+  /** Hears while weights are converted; never when they are used as they are, or were converted before. */
+  readonly onConversion?: (progress: ConversionProgress) => void;
 }
 
 /**
@@ -156,27 +156,29 @@ export interface LoadModelOptions {
  */
 export async function loadModel(
   directory: string,
-  { precision = 'float32', integers, cacheDirectory = defaultCacheDirectory() }: LoadModelOptions = {},
+  {
+    precision = 'float32',
+    integers,
+    cacheDirectory = defaultCacheDirectory(),
+    onConversion,
+  }: LoadModelOptions = {},
 ): Promise<CausalLm> {
   checkPrecision(precision);
-  const { config: described, family } = await readModelConfig(directory);
-  const checkpoint = await openCheckpoint(directory);
-  requireLayers(checkpoint, described);
-  const { config, layout } = await withOutputLayer(checkpoint, described, family);
-  const shapes = parameterShapes(layout, config);
-  const regions = findWeights(checkpoint, shapes);
+  const { config, layout, regions } = await openStoredModel(directory);
   const multiplied = new Set([...linearPlaces(layout).map(({ name }) => `${name}.weight`), layout.head]);
   const others = new Set(
-    [...shapes.keys()].filter((name) => !multiplied.has(name) || name === layout.embedding),
+    regions.map(({ name }) => name).filter((name) => !multiplied.has(name) || name === layout.embedding),
   );
   const weights = await usableWeights({ regions, multiplied, others }, precision, {
     integers,
     cacheDirectory,
+    onConversion,
   });
   return causalLm({ directory, cacheDirectory, config, precision, weights }, layout);
 }
 
-function causalLm(
+/** A model over weights wherever they lie. */
+export function causalLm(
   facts: Pick<CausalLm, 'directory' | 'cacheDirectory' | 'config' | 'precision' | 'weights'>,
   layout: ModelLayout,
 ): CausalLm {

@@ -284,3 +284,22 @@ export class TokenizationError extends Error {
     return carries(error, tokenizationMarker);
   }
 }
+
+const exportMarker = Symbol.for('safetune.ExportError');
+
+/** A model or adapter that the format asked for cannot hold as it is. */
+export class ExportError extends Error {
+  readonly [exportMarker] = true;
+  /** Path that was to be written. */
+  readonly path: string;
+
+  constructor(path: string, message: string, options?: ErrorOptions) {
+    super(printableMessage(`${path} is not written: ${message}`), options);
+    this.name = 'ExportError';
+    this.path = path;
+  }
+
+  static isInstance(error: unknown): error is ExportError {
+    return carries(error, exportMarker);
+  }
+}

@@ -14,9 +14,33 @@ export type { GeneratedSpan, RenderedTemplate } from './chat-template/jinja/rend
 export type { LinearBiases, ModelConfig } from './config.ts';
 export * from './errors.ts';
 export { type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
-export { createGenerator, type GeneratorOptions, type TokenGenerator } from './generate/generate.ts';
-export type { GenerateOptions, GenerationProgress } from './generate/options.ts';
-export type { SamplingOptions } from './generate/sampling.ts';
+export { createGenerator, type TokenGenerator } from './generate/generate.ts';
+export type {
+  FinishReason,
+  GeneratedToken,
+  GenerateOptions,
+  GenerationProgress,
+  GeneratorOptions,
+  StopTokenizer,
+} from './generate/options.ts';
+export { checkSamplingOptions, type SamplingOptions } from './generate/sampling.ts';
+export {
+  type AnswerScore,
+  type AnswerScorer,
+  createScorer,
+  type ScoreOptions,
+  type TokenAnswer,
+} from './generate/score.ts';
+export { type ChatAnswer, type ScoreAnswersOptions, scoreAnswers } from './generate/score-answers.ts';
+export { type StreamedAnswer, streamAnswer } from './generate/stream-answer.ts';
+export {
+  type LowRankModule,
+  type WriteGgufAdapterOptions,
+  writeGgufAdapter,
+} from './gguf/write/adapter.ts';
+export { type WriteGgufModelOptions, type WrittenGguf, writeGgufModel } from './gguf/write/model.ts';
+export { type WriteModelfileOptions, type WrittenModelfile, writeModelfile } from './gguf/write/modelfile.ts';
+export type { GgufTensorType } from './gguf/write/tensor-bytes.ts';
 export { HubError, type HubProblem } from './hub/errors.ts';
 export { type HubName, type HubRepository, parseHubName, type RepositoryType } from './hub/hub-name.ts';
 export type { DownloadProgress } from './hub/progress.ts';
@@ -31,8 +55,10 @@ export {
   type LinearWeights,
   plainLinear,
 } from './linear.ts';
+export { type WriteOnnxModelOptions, writeOnnxModel } from './onnx/write-onnx-model.ts';
 export type { Precision } from './precision.ts';
 export { describePrecision, measurePrecisions, type PrecisionTimes } from './precision-times.ts';
 export { readModelConfig } from './read-config.ts';
 export type { RotaryConfig } from './rotary-config.ts';
+export type { ReplacedTensors } from './tensor-values.ts';
 export { type DecodeOptions, type LoadTokenizerOptions, loadTokenizer, type Tokenizer } from './tokenizer.ts';

@@ -1,4 +1,5 @@
 import {
+  type ConversionProgress,
   dequantize,
   floatCache,
   type IntegerType,
@@ -55,6 +56,7 @@ export interface StoredWeights {
 export interface ConvertOptions {
   readonly integers?: IntegerType | undefined;
   readonly cacheDirectory?: string | undefined;
+  readonly onConversion?: ((progress: ConversionProgress) => void) | undefined;
 }
 
 /**
@@ -67,20 +69,22 @@ export interface ConvertOptions {
 export async function usableWeights(
   { regions, multiplied, others }: StoredWeights,
   precision: Precision,
-  { integers, cacheDirectory }: ConvertOptions = {},
+  { integers, cacheDirectory, onConversion }: ConvertOptions = {},
 ): Promise<ReadonlyMap<string, TensorRegion>> {
-  if (precision === 'float32') return byName(await floatCache(regions, cacheDirectory));
+  if (precision === 'float32') return byName(await floatCache(regions, cacheDirectory, onConversion));
   const quantized = await quantizedCache(
     regions.filter(({ name }) => multiplied.has(name)),
     {
       residual: precision === 'int8x3',
       integers,
+      onProgress: onConversion,
       ...(cacheDirectory === undefined ? {} : { cacheDirectory }),
     },
   );
   const floats = await floatCache(
     regions.filter(({ name }) => others.has(name)),
     cacheDirectory,
+    onConversion,
   );
   return byName([...floats, ...[...quantized.values()].flatMap((parts) => Object.values(parts))]);
 }

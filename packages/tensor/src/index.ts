@@ -53,7 +53,9 @@ export {
   type LayerFunction,
 } from './layered.ts';
 export { estimateMemory, type GraphMemory } from './memory-estimate.ts';
+export { nearestName, unknownOption } from './nearest-name.ts';
 export type { GraphWriter } from './onnx/graph-writer.ts';
+export { type WriteOnnxOptions, writeOnnx } from './onnx/write-onnx.ts';
 export { applyOperation, applySingle } from './operation.ts';
 export * from './operations/attention.ts';
 export {
@@ -91,8 +93,10 @@ export { currentProcess, isProcessAlive, type ProcessOwner } from './process-own
 export type { RuntimeOptions } from './runtime.ts';
 export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
 export { contentHash } from './safetensors/content-hash.ts';
+export type { ConversionProgress } from './safetensors/conversion-progress.ts';
 export { defaultCacheDirectory, floatCache } from './safetensors/convert.ts';
 export * from './safetensors/errors.ts';
+export { type HalfPrecision, narrow, widen } from './safetensors/half-precision.ts';
 export { type QuantizedRegions, type QuantizeOptions, quantizedCache } from './safetensors/quantize.ts';
 export * from './safetensors/read.ts';
 export {

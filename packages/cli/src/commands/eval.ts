@@ -23,7 +23,7 @@ import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts'
 import { exists, refuseToOverwrite } from '../separate-paths.ts';
 import { templateOptionDefinitions, templateOptions } from '../template-options.ts';
 import { formatDuration } from '../terminal/duration.ts';
-import { print } from '../terminal/output.ts';
+import { columnsOf, print } from '../terminal/output.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 
 /** `safetune eval`: answers of a model to a question file, judged by a language model, as a table and files. */
@@ -169,7 +169,7 @@ export const evaluateCommand = strictCommand({
     }).finally(() => line.end());
     await generator.release();
     await writeReport(args.out, result);
-    print(`${summaryTable([{ name: source.name, result }])}\n`);
+    print(`${summaryTable([{ name: source.name, result }], { columns: columnsOf('stdout') })}\n`);
     requireScores(result);
     // Answers the judge could not be asked about stay in the journal: the same command asks again.
     if (result.rows.every(({ error }) => error === undefined)) await rm(journal, { force: true });

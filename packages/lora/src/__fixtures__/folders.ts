@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openCheckpoint } from '@safetune/tensor';
 import { afterEach, beforeEach } from 'vitest';
-import type { LinearLayer } from '../linear.ts';
+import type { LinearLayer } from '../adapter/linear.ts';
 
 /** An empty folder for each test of the calling file, removed after it. */
 export function useTemporaryDirectory(): () => string {

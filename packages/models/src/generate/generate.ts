@@ -1,34 +1,35 @@
 import { setImmediate } from 'node:timers/promises';
-import type { RuntimeOptions } from '@safetune/tensor';
-import type { CausalLm, ForwardOptions } from '../causal-lm.ts';
+import type { CausalLm } from '../causal-lm.ts';
 import { GenerationError } from '../errors.ts';
-import type { LinearAdapter } from '../linear.ts';
+import { checkAdapter } from './adapter-fit.ts';
 import { type CachedBatchOptions, startBatch } from './cached-batch.ts';
 import { compileGenerator } from './executable.ts';
 import { GeneratorMemory } from './generator-memory.ts';
-import { checkGeneration, type GenerateOptions } from './options.ts';
+import {
+  checkGeneration,
+  checkOptionNames,
+  type FinishReason,
+  type GenerateOptions,
+  type GeneratorOptions,
+  generatorNames,
+} from './options.ts';
+import { penalizeRepetition } from './repetition.ts';
 import { indexOfLargest, sampleToken, seededDraws } from './sampling.ts';
-
-/** Options of {@link createGenerator}. */
-export interface GeneratorOptions extends RuntimeOptions {
-  /** Changes the linear layers, for example LoRA. Its values are read anew at every step. */
-  readonly adapter?: LinearAdapter;
-  /** Edits the residual stream; see {@link ForwardOptions.hidden}. */
-  readonly hidden?: NonNullable<ForwardOptions['hidden']>;
-}
+import { specialStopTokens, stopWatch } from './stop-watch.ts';
 
 /** Continues token sequences; made by {@link createGenerator}. */
 export interface TokenGenerator {
   /**
-   * Continues each prompt until a stop token, `maxNewTokens` or the model's `maximumPositions`.
+   * Continues each prompt until a stop token or stop string, `maxNewTokens` or the model's `maximumPositions`.
    *
    * What a prompt gets does not depend on the other prompts, nor on its place among them, but for the rounding of
    * float32 sums: about 1e-6 of a logit. What prompts have in common with each other at their beginning, or with a text of
    * an earlier call, such as a system prompt or a conversation so far, is computed once.
    *
-   * @returns the new tokens of each prompt in the order given; a stop token, when reached, is the last of them.
-   * @throws GenerationError for an option out of range, an empty prompt, one that fills the model's context or holds
-   * an unknown token, and for logits that are not finite.
+   * @returns the new tokens of each prompt in the order given; a stop token, or the one that completes a stop string, is the
+   * last of them when reached.
+   * @throws GenerationError for an option that there is not or out of range, an empty prompt, one that fills the model's
+   * context or holds an unknown token, and for logits that are not finite.
    */
   generate(prompts: readonly (readonly number[])[], options: GenerateOptions): Promise<number[][]>;
   /** Frees the session. */
@@ -43,12 +44,13 @@ export interface TokenGenerator {
  * const generator = await createGenerator(model);
  * const [answer] = await generator.generate([tokenizer.encode(prompt)], { maxNewTokens: 64 });
  *
- * @throws GenerationError for an adapter of another model; CompileError of the tensor package.
+ * @throws GenerationError for an option that there is not, or an adapter of another model; CompileError of the tensor package.
  */
 export async function createGenerator(
   model: CausalLm,
   options: GeneratorOptions = {},
 ): Promise<TokenGenerator> {
+  checkOptionNames('createGenerator', options, generatorNames);
   const { adapter, hidden, ...runtime } = options;
   checkAdapter(adapter, model);
   const executable = await compileGenerator(model, adapter, hidden, { ...model.runtime, ...runtime });
@@ -67,25 +69,17 @@ export async function createGenerator(
   };
 }
 
-/** A layer that the model lacks would be passed over, and the model would answer as if it had no adapter. */
-function checkAdapter(adapter: LinearAdapter | undefined, { linearLayers }: CausalLm): void {
-  for (const { name, inFeatures, outFeatures } of adapter?.modules ?? []) {
-    const layer = linearLayers.find((each) => each.name === name);
-    if (layer?.inFeatures === inFeatures && layer.outFeatures === outFeatures) continue;
-    throw new GenerationError(
-      `the adapter changes a layer '${name}' of ${inFeatures} inputs and ${outFeatures} outputs, which the model does not ` +
-        'have; is the adapter of another model?',
-    );
-  }
-}
-
 /** One prompt on its way. */
 interface Row {
   readonly index: number;
   readonly prompt: readonly number[];
   readonly draw: () => number;
+  /** The tokens of the prompt and those made. */
+  readonly seen: Set<number>;
+  /** Whether the token completes a stop string. */
+  readonly completesStop: (token: number) => boolean;
   readonly produced: number[];
-  finished: boolean;
+  finishReason: FinishReason | undefined;
 }
 
 async function generate(
@@ -93,24 +87,36 @@ async function generate(
   options: GenerateOptions,
   batchOptions: Omit<CachedBatchOptions, 'beforeRun' | 'newTokens'>,
 ): Promise<number[][]> {
-  const { seeds, batchSize = 16, onProgress, signal } = options;
+  const { seeds, batchSize = 16, onToken, onProgress, signal, repetitionPenalty = 1 } = options;
   const { maximumPositions, eosTokenIds } = batchOptions.config;
-  const stop = new Set(options.stopTokenIds ?? eosTokenIds);
+  const stop = new Set([...(options.stopTokenIds ?? eosTokenIds), ...specialStopTokens(options)]);
   const rows = prompts.map((prompt, index): Row => {
-    // Without seeds nothing is drawn: they are required above temperature 0.
-    return { index, prompt, draw: seededDraws(seeds?.[index] ?? 0), produced: [], finished: false };
+    return {
+      index,
+      prompt,
+      // Without seeds nothing is drawn: they are required above temperature 0.
+      draw: seededDraws(seeds?.[index] ?? 0),
+      seen: new Set(prompt),
+      completesStop: stopWatch(options),
+      produced: [],
+      finishReason: undefined,
+    };
   });
   const choose = (row: Row, logits: Float32Array) => {
     requireFinite(row, logits);
-    const token = sampleToken(logits, options, row.draw);
+    const penalized = penalizeRepetition(logits, row.seen, repetitionPenalty);
+    const token = sampleToken(penalized, options, row.draw);
     row.produced.push(token);
-    const length = row.prompt.length + row.produced.length;
-    row.finished =
-      stop.has(token) || row.produced.length >= options.maxNewTokens || length >= maximumPositions;
+    row.seen.add(token);
+    const { length } = row.produced;
+    const isFull = length >= options.maxNewTokens || row.prompt.length + length >= maximumPositions;
+    if (row.completesStop(token) || stop.has(token)) row.finishReason = 'stop';
+    else if (isFull) row.finishReason = 'length';
+    onToken?.({ prompt: row.index, token, finishReason: row.finishReason });
   };
   const report = () =>
     onProgress?.({
-      finished: rows.filter((row) => row.finished).length,
+      finished: rows.filter(({ finishReason }) => finishReason !== undefined).length,
       total: rows.length,
       tokens: rows.reduce((sum, { produced }) => sum + produced.length, 0),
     });
@@ -147,7 +153,7 @@ async function generateTogether(
       choose(row, logits[index]!);
     });
     report();
-    const kept = [...going.keys()].filter((index) => !going[index]!.finished);
+    const kept = [...going.keys()].filter((index) => going[index]!.finishReason === undefined);
     if (kept.length === 0) return;
     if (kept.length < going.length) {
       batch.keep(kept);

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GenerationError } from '../errors.ts';
+import { penalizeRepetition } from './repetition.ts';
 import {
   candidates,
   checkSamplingOptions,
@@ -14,6 +15,8 @@ import {
 /** Made by transformers; see __fixtures__/make.py. */
 interface Warpers {
   readonly logits: readonly number[];
+  /** Tokens that were there before, some twice. */
+  readonly seen: readonly number[];
   readonly cases: readonly {
     readonly settings: SamplingOptions;
     readonly tokens: readonly number[];
@@ -28,7 +31,9 @@ const logits = Float32Array.from(warpers.logits);
 
 describe('candidates', () => {
   it.each(warpers.cases)('are those of transformers for $settings', ({ settings, tokens, probabilities }) => {
-    const found = candidates(logits, settings);
+    const penalty = settings.repetitionPenalty ?? 1;
+    const penalized = penalizeRepetition(logits, new Set(warpers.seen), penalty);
+    const found = candidates(penalized, settings);
     expect([...found.tokens]).toEqual(tokens);
     const total = found.weights.reduce((sum, weight) => sum + weight, 0);
     found.weights.forEach((weight, index) => {
@@ -130,6 +135,8 @@ describe('checkSamplingOptions', () => {
     { topP: 1.1 },
     { minP: -0.1 },
     { minP: 2 },
+    { repetitionPenalty: 0 },
+    { repetitionPenalty: Number.POSITIVE_INFINITY },
   ])('refuses %j', (options) => {
     expect(() => checkSamplingOptions(options)).toThrow(GenerationError);
   });

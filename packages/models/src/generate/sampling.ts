@@ -2,8 +2,16 @@ import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { GenerationError } from '../errors.ts';
 
-/** How the next token is chosen from the logits. The filters are applied in this order, as in transformers. */
+/**
+ * How the next token is chosen from the logits. Applied in transformers' order: the repetition penalty, then temperature,
+ * top-k, top-p and min-p.
+ */
 export interface SamplingOptions {
+  /**
+   * Above 1, tokens of the prompt and of the text so far become less probable: positive logits are divided by it, negative
+   * ones multiplied. Acts at temperature 0 too. Default 1: none.
+   */
+  readonly repetitionPenalty?: number;
   /** Divides the logits before the softmax. Default 0: always the most probable token, the filters have no effect. */
   readonly temperature?: number;
   /** Keep the k most probable tokens, and those as probable as the last of them. Default: all. */
@@ -22,6 +30,7 @@ export interface Candidates {
 
 /** @throws GenerationError for an option out of its range. */
 export function checkSamplingOptions({
+  repetitionPenalty = 1,
   temperature = 0,
   topK = 1,
   topP = 1,
@@ -30,6 +39,8 @@ export function checkSamplingOptions({
   const require = (holds: boolean, text: string) => {
     if (!holds) throw new GenerationError(text);
   };
+  require(Number.isFinite(repetitionPenalty) &&
+    repetitionPenalty > 0, `repetitionPenalty must be above 0, is ${repetitionPenalty}`);
   require(Number.isFinite(temperature) &&
     temperature >= 0, `temperature must be 0 or more, is ${temperature}`);
   require(Number.isInteger(topK) && topK >= 1, `topK must be a whole number from 1, is ${topK}`);
@@ -38,7 +49,7 @@ export function checkSamplingOptions({
 }
 
 /**
- * The next token.
+ * The next token, by temperature and filters; the repetition penalty has been applied before.
  *
  * @param logits [vocabulary], finite
  * @param draw gives a number from 0 (included) to 1 (excluded); not called at temperature 0

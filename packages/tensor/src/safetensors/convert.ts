@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { convertOnce } from './conversion-cache.ts';
+import type { OnConversion } from './conversion-progress.ts';
 import type { HalfPrecision } from './half-precision.ts';
 import { widen } from './half-precision.ts';
 import { type TensorRegion, tensorChunks } from './read.ts';
@@ -18,16 +19,18 @@ export function defaultCacheDirectory(): string {
  *
  * @param regions - with distinct names.
  * @param cacheDirectory - made when missing; default {@link defaultCacheDirectory}.
+ * @param onProgress - hears while something is converted.
  * @returns regions in the order given.
  * @throws SafetensorsError when a source file vanished or shrank, FileWriteError when the cache cannot be written.
  */
 export async function floatCache(
   regions: readonly TensorRegion[],
   cacheDirectory: string = defaultCacheDirectory(),
+  onProgress?: OnConversion,
 ): Promise<readonly TensorRegion[]> {
   const halves = regions.filter(isHalf);
   if (halves.length === 0) return regions;
-  const conversion = { sources: halves, kind: 'float32', results: halves.map(widened) };
+  const conversion = { sources: halves, kind: 'float32', results: halves.map(widened), onProgress };
   const cached = await convertOnce(conversion, cacheDirectory);
   return regions.map((region) => (isHalf(region) ? cached.get(region.name)! : region));
 }

@@ -4,6 +4,7 @@ import { ShapeError } from '../errors.ts';
 import { bestIntegerType } from '../integer-products.ts';
 import { type IntegerType, zeroOf } from '../operations/quantized-lowering.ts';
 import { convertOnce } from './conversion-cache.ts';
+import type { OnConversion } from './conversion-progress.ts';
 import { defaultCacheDirectory } from './convert.ts';
 import { widen } from './half-precision.ts';
 import { type TensorRegion, tensorChunks } from './read.ts';
@@ -27,6 +28,8 @@ export interface QuantizeOptions {
   readonly integers?: IntegerType | undefined;
   /** Made when missing. Default `~/.cache/safetune`, or the environment's `SAFETUNE_CACHE`. */
   readonly cacheDirectory?: string;
+  /** Hears while something is quantised. */
+  readonly onProgress?: OnConversion | undefined;
 }
 
 /**
@@ -45,14 +48,14 @@ export interface QuantizeOptions {
  */
 export async function quantizedCache(
   regions: readonly TensorRegion[],
-  { residual = false, integers, cacheDirectory = defaultCacheDirectory() }: QuantizeOptions = {},
+  { residual = false, integers, cacheDirectory = defaultCacheDirectory(), onProgress }: QuantizeOptions = {},
 ): Promise<ReadonlyMap<string, QuantizedRegions>> {
   if (regions.length === 0) return new Map();
   const matrices = regions.map(matrixRegion);
   const type = integers ?? (await bestIntegerType());
   const results = matrices.flatMap((region) => quantizedStreams(region, type, residual));
   const kind = residual ? `${type}x3` : type;
-  const parts = await convertOnce({ sources: regions, kind, results }, cacheDirectory);
+  const parts = await convertOnce({ sources: regions, kind, results, onProgress }, cacheDirectory);
   return new Map(
     regions.map(({ name }) => {
       const names = partNames(name);

@@ -1,0 +1,52 @@
+import {
+  bytesPerElement,
+  contiguousData,
+  type HostArray,
+  type TensorRegion,
+  tensorChunks,
+  widen,
+} from '@safetune/tensor';
+
+/** Float32 arrays that take the place of stored tensors, by name, made when they are asked for. */
+export type ReplacedTensors = ReadonlyMap<string, () => Promise<HostArray>>;
+
+/**
+ * A tensor's values as float32, row-major, in chunks of a multiple of 2^21 elements (the last is shorter); one that is
+ * replaced comes whole. A chunk is overwritten by the next.
+ */
+export async function* tensorValues(
+  region: TensorRegion,
+  replaced?: ReplacedTensors,
+): AsyncGenerator<Float32Array> {
+  const replacement = replaced?.get(region.name);
+  if (replacement !== undefined) {
+    yield contiguousData(await replacement()) as Float32Array;
+    return;
+  }
+  const { dtype } = region;
+  if (dtype === 'float32') {
+    for await (const chunk of tensorChunks(region)) {
+      yield new Float32Array(chunk.buffer, chunk.byteOffset, chunk.length / 4);
+    }
+    return;
+  }
+  let values = new Float32Array();
+  for await (const chunk of tensorChunks(region)) {
+    const halves = new Uint16Array(chunk.buffer, chunk.byteOffset, chunk.length / bytesPerElement(dtype));
+    if (values.length < halves.length) values = new Float32Array(halves.length);
+    const target = values.subarray(0, halves.length);
+    widen(dtype as 'float16' | 'bfloat16', halves, target);
+    yield target;
+  }
+}
+
+/** A tensor's values in one array of its own. */
+export async function allValues(region: TensorRegion, replaced?: ReplacedTensors): Promise<Float32Array> {
+  const values = new Float32Array(region.shape.reduce((product, extent) => product * extent, 1));
+  let position = 0;
+  for await (const chunk of tensorValues(region, replaced)) {
+    values.set(chunk, position);
+    position += chunk.length;
+  }
+  return values;
+}
