@@ -64,8 +64,7 @@ function expectSame(
     // Which of several ends of a turn in a row is meant, when a content writes one, is not said by what is shown.
     const writesEnds = example.messages.some((message) => messageText(message).includes('<|im_end|>'));
     if (!writesEnds) expect(found).toEqual(byTurns(example, tokenizer));
-  }
-  else {
+  } else {
     const refused = (message: string) => Number(/messages\[(\d+)\]: the /.exec(message)?.[1]);
     expect(refused(found)).toBeGreaterThanOrEqual(refused(expected));
   }

@@ -39,7 +39,10 @@ const allowHidden: readonly HiddenPart[] = [
 function masked(template: NamedTemplate, conversation: string) {
   const tokenizer = templateTokenizer(template);
   try {
-    const tokenized = tokenizeChat(conversations.get(conversation)!, tokenizer, { allowHidden, maxLength: 1e6 });
+    const tokenized = tokenizeChat(conversations.get(conversation)!, tokenizer, {
+      allowHidden,
+      maxLength: 1e6,
+    });
     return {
       text: tokenizer.decode([...tokenized.tokenIds]),
       generated: trainedTexts(tokenized, tokenizer),
@@ -93,49 +96,56 @@ interface OfTrl {
   readonly answers: readonly Marked[];
 }
 
-describe.skipIf(python === undefined)("against the models' own templates, in trl (skipped without it)", async () => {
-  const { templates, answers } =
-    python === undefined ? ({ templates: {}, answers: [] } as OfTrl) : ((await runPython('make_masks.py', ['--trl'])) as OfTrl);
-  const named = (name: string) => ({ name, template: templates[name] ?? '' });
+describe.skipIf(python === undefined)(
+  "against the models' own templates, in trl (skipped without it)",
+  async () => {
+    const { templates, answers } =
+      python === undefined
+        ? ({ templates: {}, answers: [] } as OfTrl)
+        : ((await runPython('make_masks.py', ['--trl'])) as OfTrl);
+    const named = (name: string) => ({ name, template: templates[name] ?? '' });
 
-  it("trains what its marks say, and the end of the turn behind them", () => {
-    let equal = 0;
-    for (const { template, conversation, text, generated = [], error } of answers) {
-      const ours = masked(named(template), conversation);
-      if (error !== undefined || 'error' in ours) continue;
-      expect(ours.text, `${template}: ${conversation}`).toBe(text);
-      const ends = (ours.generated ?? []).map((one, index) => one.slice(generated[index]?.length ?? 0));
-      expect(ours.generated, `${template}: ${conversation}`).toEqual(
-        generated.map((one, index) => one + (ends[index] ?? '')),
-      );
-      equal += 1;
-    }
-    console.log(`${equal} of ${answers.length} conversations by the marks of trl's templates`);
-    expect(equal).toBeGreaterThan(answers.length / 2);
-  });
-
-  it('finds the same without marks, but for headers and white space behind the turn', () => {
-    let equal = 0;
-    for (const { template, conversation, text, generated = [], error } of answers) {
-      const plain = template.replace('_training', '');
-      if (error !== undefined || templates[plain] === undefined) continue;
-      const ours = masked(named(plain), conversation);
-      // Its variants show thoughts that the models' templates do not: these are other texts.
-      if ('error' in ours || ours.text !== text) continue;
-      expect(ours.generated, `${plain}: ${conversation}`).toHaveLength(generated.length);
-      for (const [index, said] of (ours.generated ?? []).entries()) {
-        const marked = generated[index] ?? '';
-        const at = marked.lastIndexOf(said);
-        const where = `${plain}: ${conversation}: ${JSON.stringify([marked, said])}`;
-        expect(at, where).not.toBe(-1);
-        // Cohere's template closes a response and then the turn, and generation stops at the first; gpt-oss ends earlier turns
-        // by what is no end of a turn.
-        expect(marked.slice(at + said.length), where).toMatch(/^(<\|END_OF_TURN_TOKEN\|>|<\|end\|>)?\s*$/);
-        expect(marked.slice(0, at), where).toMatch(/^\s*(<[^<>]*>(assistant|model|CHATBOT)?\s*|<think>\s*|<\/think>\s*)*$/);
+    it('trains what its marks say, and the end of the turn behind them', () => {
+      let equal = 0;
+      for (const { template, conversation, text, generated = [], error } of answers) {
+        const ours = masked(named(template), conversation);
+        if (error !== undefined || 'error' in ours) continue;
+        expect(ours.text, `${template}: ${conversation}`).toBe(text);
+        const ends = (ours.generated ?? []).map((one, index) => one.slice(generated[index]?.length ?? 0));
+        expect(ours.generated, `${template}: ${conversation}`).toEqual(
+          generated.map((one, index) => one + (ends[index] ?? '')),
+        );
+        equal += 1;
       }
-      equal += 1;
-    }
-    console.log(`${equal} conversations without marks as by the marks of trl's templates`);
-    expect(equal).toBeGreaterThan(100);
-  });
-});
+      console.log(`${equal} of ${answers.length} conversations by the marks of trl's templates`);
+      expect(equal).toBeGreaterThan(answers.length / 2);
+    });
+
+    it('finds the same without marks, but for headers and white space behind the turn', () => {
+      let equal = 0;
+      for (const { template, conversation, text, generated = [], error } of answers) {
+        const plain = template.replace('_training', '');
+        if (error !== undefined || templates[plain] === undefined) continue;
+        const ours = masked(named(plain), conversation);
+        // Its variants show thoughts that the models' templates do not: these are other texts.
+        if ('error' in ours || ours.text !== text) continue;
+        expect(ours.generated, `${plain}: ${conversation}`).toHaveLength(generated.length);
+        for (const [index, said] of (ours.generated ?? []).entries()) {
+          const marked = generated[index] ?? '';
+          const at = marked.lastIndexOf(said);
+          const where = `${plain}: ${conversation}: ${JSON.stringify([marked, said])}`;
+          expect(at, where).not.toBe(-1);
+          // Cohere's template closes a response and then the turn, and generation stops at the first; gpt-oss ends earlier turns
+          // by what is no end of a turn.
+          expect(marked.slice(at + said.length), where).toMatch(/^(<\|END_OF_TURN_TOKEN\|>|<\|end\|>)?\s*$/);
+          expect(marked.slice(0, at), where).toMatch(
+            /^\s*(<[^<>]*>(assistant|model|CHATBOT)?\s*|<think>\s*|<\/think>\s*)*$/,
+          );
+        }
+        equal += 1;
+      }
+      console.log(`${equal} conversations without marks as by the marks of trl's templates`);
+      expect(equal).toBeGreaterThan(100);
+    });
+  },
+);
