@@ -10,6 +10,7 @@ export {
 } from './causal-lm.ts';
 export type { ChatMessage, RenderChatOptions, TemplateArguments } from './chat-template/chat-template.ts';
 export type { RenderLimits } from './chat-template/jinja/budget.ts';
+export type { GeneratedSpan, RenderedTemplate } from './chat-template/jinja/render.ts';
 export type { LinearBiases, ModelConfig } from './config.ts';
 export * from './errors.ts';
 export { type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';

@@ -6,6 +6,7 @@ import {
   type TemplateArguments,
 } from './chat-template/chat-template.ts';
 import type { RenderLimits } from './chat-template/jinja/budget.ts';
+import type { RenderedTemplate } from './chat-template/jinja/render.ts';
 import { readChatTemplates } from './chat-template/template-files.ts';
 import { modelPath } from './gguf/read/ollama.ts';
 import { readJson, readOptionalJson } from './json-file.ts';
@@ -25,6 +26,13 @@ export interface Tokenizer {
    * conversation, for example roles that do not alternate, or uses what is not supported; ChatTemplateLimitError.
    */
   renderChat(messages: readonly ChatMessage[], options?: RenderChatOptions): string;
+  /**
+   * {@link renderChat}, and what stands in the template's `{% generation %}` blocks, by which it marks what the assistant
+   * says: transformers' `return_assistant_tokens_mask`.
+   */
+  renderMarkedChat(messages: readonly ChatMessage[], options?: RenderChatOptions): RenderedTemplate;
+  /** Names of variables in the chat template, its own among them; undefined without a template that can be read. */
+  readonly templateVariables: ReadonlySet<string> | undefined;
   /** Token ids of a text. Adds no special tokens of its own; those written in the text become their ids. */
   encode(text: string): number[];
   /** Text of token ids; ids beyond the vocabulary (embeddings are often padded) have no text. */
@@ -82,7 +90,7 @@ export async function loadTokenizer(model: string, options: LoadTokenizerOptions
 
   const encode = (text: string) => tokenizer.encode(text);
   const tokenId = (token: string) => tokenizer.added.tokenId(token);
-  const renderChat = chatRenderer(await readChatTemplates(directory, config.chatTemplate), {
+  const renderer = chatRenderer(await readChatTemplates(directory, config.chatTemplate), {
     directory,
     name: chatTemplate,
     variables: config.templateVariables,
@@ -90,6 +98,8 @@ export async function loadTokenizer(model: string, options: LoadTokenizerOptions
     templateArguments: options.templateArguments,
     limits: options.renderLimits,
   });
+  const renderChat: Tokenizer['renderChat'] = (messages, chatOptions) =>
+    renderer.render(messages, chatOptions).text;
   const ids = specialTokenIds({
     files: [
       await readOptionalJson(join(directory, 'generation_config.json')),
@@ -101,6 +111,10 @@ export async function loadTokenizer(model: string, options: LoadTokenizerOptions
   });
   return {
     renderChat,
+    renderMarkedChat: (messages, chatOptions) => renderer.render(messages, chatOptions),
+    get templateVariables() {
+      return renderer.variables;
+    },
     encode,
     decode(tokenIds, { skipSpecialTokens = false } = {}) {
       const text = tokenizer.decode(tokenIds, skipSpecialTokens);
