@@ -1,4 +1,5 @@
-import { type Checkpoint, type TensorRegion, tensorChunks } from '@safetune/tensor';
+import { tensorChunks, type WeightSource } from '@safetune/tensor';
+import type { StoredCheckpoint } from './checkpoint.ts';
 import type { ModelConfig } from './config.ts';
 import type { Family } from './families/family.ts';
 import type { ModelLayout } from './families/layout.ts';
@@ -9,7 +10,7 @@ import type { ModelLayout } from './families/layout.ts';
  * then serving as both; where they differ, both are used. One that does not tie is believed.
  */
 export async function withOutputLayer(
-  checkpoint: Checkpoint,
+  checkpoint: StoredCheckpoint,
   config: ModelConfig,
   family: Family,
 ): Promise<{ readonly config: ModelConfig; readonly layout: ModelLayout }> {
@@ -24,8 +25,10 @@ export async function withOutputLayer(
   return equal ? { config, layout: { ...layout, head: embedding } } : { config: untied, layout };
 }
 
-async function areEqual(one: TensorRegion | undefined, other: TensorRegion | undefined): Promise<boolean> {
+async function areEqual(one: WeightSource | undefined, other: WeightSource | undefined): Promise<boolean> {
   if (one === undefined || other === undefined) return false;
+  // A GGUF file says by what it holds whether they are one.
+  if ('stored' in one || 'stored' in other) return false;
   if (one.dtype !== other.dtype || one.shape.join() !== other.shape.join()) return false;
   const chunks = tensorChunks(other);
   try {
