@@ -18,6 +18,7 @@ import type { Attend, AttentionBias, BlockContext } from './blocks/block-context
 import type { Module } from './blocks/module.ts';
 import { type RotaryTables, rotaryTables } from './blocks/rotary.ts';
 import type { ModelConfig } from './config.ts';
+import { modelPath } from './gguf/read/ollama.ts';
 import {
   type LinearFunction,
   type LinearLayer,
@@ -140,8 +141,12 @@ export interface LoadModelOptions {
 }
 
 /**
- * Opens a model folder in the Hugging Face layout. Reads and checks `config.json` and the headers of the weights; no
- * weight is read into memory. 16-bit and quantised weights are converted into a cache file, when it is not there yet.
+ * Opens a model folder in the Hugging Face layout, or a GGUF file. Reads and checks `config.json` (of a GGUF file, the
+ * metadata) and the headers of the weights; no weight is read into memory. 16-bit and quantised weights are converted into a
+ * cache file, when it is not there yet.
+ *
+ * @param model the folder, the file (called `.gguf`, or beginning as one), or `ollama:<name>[:<tag>]` for a model that Ollama
+ * has fetched.
  *
  * @example
  * const model = await loadModel('Qwen2.5-0.5B-Instruct');
@@ -153,12 +158,12 @@ export interface LoadModelOptions {
  * `lm_head.weight` that differs from the embedding does not tie.
  *
  * @throws ModelFileError, UnsupportedModelError, UnsupportedFeatureError for config.json; CheckpointMismatchError when the
- * tensors are not those it describes; CheckpointError, SafetensorsError, FileWriteError and (when
+ * tensors are not those it describes; CheckpointError, SafetensorsError, GgufError, FileWriteError and (when
  * quantising) NonFiniteError for weights that are not finite and InexactIntegersError of the tensor package; PrecisionError
  * for an unknown precision.
  */
 export async function loadModel(
-  directory: string,
+  model: string,
   {
     precision = 'float32',
     integers,
@@ -167,6 +172,7 @@ export async function loadModel(
   }: LoadModelOptions = {},
 ): Promise<CausalLm> {
   checkPrecision(precision);
+  const directory = await modelPath(model);
   const { config, layout, regions } = await openStoredModel(directory);
   const multiplied = new Set([...linearPlaces(layout).map(({ name }) => `${name}.weight`), layout.head.name]);
   const others = new Set(

@@ -15,7 +15,8 @@ import {
 } from './options.ts';
 import { penalizeRepetition } from './repetition.ts';
 import { outgrowsCache, rowBatches } from './row-batches.ts';
-import { indexOfLargest, sampleToken, seededDraws } from './sampling.ts';
+import { indexOfLargest, sampleToken } from './sampling.ts';
+import { seededDraws } from './seeded-draws.ts';
 import { specialStopTokens, stopWatch } from './stop-watch.ts';
 
 /** Continues token sequences; made by {@link createGenerator}. */
