@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { openCheckpoint, type TensorDirectory, type WeightSource } from '@safetune/tensor';
 import type { ModelConfig } from './config.ts';
 import { CheckpointMismatchError, ModelFileError } from './errors.ts';
+import type { Architecture } from './families/family.ts';
 import { ggufModel } from './gguf/read/gguf-model.ts';
 
 /** The tensors of a model as its files store them. */
@@ -40,7 +41,8 @@ export function requireLayers(
 /**
  * Finds every tensor of `shapes` in a checkpoint, which may be F32, F16 or BF16, or of a type of GGUF.
  *
- * Ignored are the `rotary_emb.inv_freq` buffers of old checkpoints, and a copy of the output layer where it is tied.
+ * Ignored are the `rotary_emb.inv_freq` buffers of old checkpoints and what the architecture knows to be `unused`, and a
+ * copy of the output layer where it is tied.
  *
  * @param shapes the tensors the architecture needs, and no others
  * @throws CheckpointMismatchError with every tensor that is missing, unexpected, of another shape or of another type.
@@ -48,6 +50,7 @@ export function requireLayers(
 export function findWeights(
   checkpoint: StoredCheckpoint,
   shapes: ReadonlyMap<string, readonly number[]>,
+  { head, unused }: Pick<Architecture, 'head' | 'unused'>,
 ): readonly WeightSource[] {
   const { tensors, unsupported } = checkpoint;
   const missing: string[] = [];
@@ -63,8 +66,13 @@ export function findWeights(
     else if (actual.join() !== expected.join()) misshapen.push({ name, expected, actual });
     else regions.push(region);
   }
+  const isIgnored = (name: string) =>
+    name.endsWith('.rotary_emb.inv_freq') ||
+    name === head.name ||
+    name === head.formerName ||
+    unused?.test(name) === true;
   const unexpected = [...tensors.keys(), ...unsupported.keys()].filter(
-    (name) => !shapes.has(name) && !name.endsWith('.rotary_emb.inv_freq') && name !== 'lm_head.weight',
+    (name) => !shapes.has(name) && !isIgnored(name),
   );
   if (missing.length + misshapen.length + unusable.length + unexpected.length > 0) {
     throw new CheckpointMismatchError(checkpoint.path, { missing, unexpected, misshapen, unusable });

@@ -52,6 +52,24 @@ export class UnsupportedModelError extends Error {
   }
 }
 
+const familyMarker = Symbol.for('safetune.FamilyError');
+
+/** A family that cannot be registered. */
+export class FamilyError extends Error {
+  readonly [familyMarker] = true;
+  readonly modelType: string;
+
+  constructor(modelType: string, message: string) {
+    super(`family '${modelType}': ${message}`);
+    this.name = 'FamilyError';
+    this.modelType = modelType;
+  }
+
+  static isInstance(error: unknown): error is FamilyError {
+    return carries(error, familyMarker);
+  }
+}
+
 const unsupportedFeatureMarker = Symbol.for('safetune.UnsupportedFeatureError');
 
 /** A setting of a supported family that would change the result and is not implemented. */

@@ -1,4 +1,5 @@
-export type { Attend } from './blocks/block-context.ts';
+export type { Activation } from './blocks/activations.ts';
+export type { Attend, AttentionBias } from './blocks/block-context.ts';
 export {
   type AttentionContext,
   type Backbone,
@@ -11,7 +12,7 @@ export {
 export type { ChatMessage, RenderChatOptions, TemplateArguments } from './chat-template/chat-template.ts';
 export type { RenderLimits } from './chat-template/jinja/budget.ts';
 export type { GeneratedSpan, RenderedTemplate } from './chat-template/jinja/render.ts';
-export type { LinearBiases, ModelConfig } from './config.ts';
+export type { ModelConfig, RotaryChange } from './config.ts';
 export * from './errors.ts';
 export { type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
 export { createGenerator, type TokenGenerator } from './generate/generate.ts';

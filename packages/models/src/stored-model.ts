@@ -1,7 +1,7 @@
 import type { WeightSource } from '@safetune/tensor';
 import { findWeights, openWeights, requireLayers } from './checkpoint.ts';
 import type { ModelConfig } from './config.ts';
-import { type ModelLayout, parameterShapes } from './families/layout.ts';
+import { type ModelLayout, parameterShapes } from './model-layout.ts';
 import { withOutputLayer } from './output-layer.ts';
 import { readModelConfig } from './read-config.ts';
 
@@ -15,9 +15,15 @@ export interface StoredModel {
 
 /** Opens a model folder, or a GGUF file, without converting anything. @throws as `loadModel` does. */
 export async function openStoredModel(directory: string): Promise<StoredModel> {
-  const { config: described, family } = await readModelConfig(directory);
+  const { config: described, architecture } = await readModelConfig(directory);
   const checkpoint = await openWeights(directory);
   requireLayers(checkpoint, described);
-  const { config, layout } = await withOutputLayer(checkpoint, described, family);
-  return { config, layout, regions: findWeights(checkpoint, parameterShapes(layout, config)) };
+  const { config, embedding, head } = await withOutputLayer(checkpoint, described, architecture);
+  const layout: ModelLayout = {
+    embedding,
+    blocks: Array.from({ length: config.layerCount }, (_, layer) => architecture.block(layer)),
+    finalNorm: architecture.finalNorm,
+    head,
+  };
+  return { config, layout, regions: findWeights(checkpoint, parameterShapes(layout, config), architecture) };
 }

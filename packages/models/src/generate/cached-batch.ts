@@ -39,10 +39,11 @@ export async function startBatch(
   prompts: readonly (readonly number[])[],
   options: CachedBatchOptions,
 ): Promise<{ batch: CachedBatch; logits: Float32Array[] }> {
-  const { memory, tensors } = options;
+  const { memory, tensors, config } = options;
   const { known, adapter } = memory.recall(tensors);
   const batch = new RunningBatch(prompts, options);
-  const logits = await batch.takePrompts(prompts, known);
+  // Where positions depend on a text's length, keys of a longer or shorter one do not fit.
+  const logits = await batch.takePrompts(prompts, config.rotaryChange === undefined ? known : undefined);
   memory.remember(batch, adapter);
   return { batch, logits };
 }
@@ -143,8 +144,11 @@ class RunningBatch implements CachedBatch {
     const [only] = entries;
     let logits: Float32Array[] = [];
     if (entries.length > 1) return this.#run(entries);
-    for (let start = 0; start < only!.tokens.length; start += pieceTokens) {
-      const tokens = only!.tokens.slice(start, start + pieceTokens);
+    const change = this.#options.config.rotaryChange;
+    // A prompt that is longer than where positions change is taken as a whole.
+    const piece = change !== undefined && needed > change.beyond ? needed : pieceTokens;
+    for (let start = 0; start < only!.tokens.length; start += piece) {
+      const tokens = only!.tokens.slice(start, start + piece);
       logits = await this.#run([{ row: only!.row, tokens }]);
     }
     return logits;

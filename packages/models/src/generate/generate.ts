@@ -14,6 +14,7 @@ import {
   generatorNames,
 } from './options.ts';
 import { penalizeRepetition } from './repetition.ts';
+import { outgrowsCache, rowBatches } from './row-batches.ts';
 import { indexOfLargest, sampleToken } from './sampling.ts';
 import { seededDraws } from './seeded-draws.ts';
 import { specialStopTokens, stopWatch } from './stop-watch.ts';
@@ -126,10 +127,7 @@ async function generate(
     await setImmediate();
     signal?.throwIfAborted();
   };
-  // Prompts of like length together need the least padding.
-  const longestFirst = rows.toSorted((a, b) => b.prompt.length - a.prompt.length);
-  for (let start = 0; start < rows.length; start += batchSize) {
-    const together = longestFirst.slice(start, start + batchSize);
+  for (const together of rowBatches(rows, batchSize, options.maxNewTokens, batchOptions.config)) {
     await generateTogether(together, choose, report, {
       ...batchOptions,
       newTokens: options.maxNewTokens,
@@ -147,8 +145,7 @@ async function generateTogether(
   options: CachedBatchOptions,
 ): Promise<void> {
   const prompts = rows.map(({ prompt }) => prompt);
-  const { batch, logits: first } = await startBatch(prompts, options);
-  let logits = first;
+  let { batch, logits } = await startBatch(prompts, options);
   for (let going = rows; ; ) {
     going.forEach((row, index) => {
       choose(row, logits[index]!);
@@ -160,7 +157,10 @@ async function generateTogether(
       batch.keep(kept);
       going = kept.map((index) => going[index]!);
     }
-    logits = await batch.step(going.map(({ produced }) => produced.at(-1)!));
+    if (going.some((row) => outgrowsCache(row, options.config))) {
+      const texts = going.map(({ prompt, produced }) => [...prompt, ...produced]);
+      ({ batch, logits } = await startBatch(texts, options));
+    } else logits = await batch.step(going.map(({ produced }) => produced.at(-1)!));
   }
 }
 

@@ -11,9 +11,12 @@ import {
   log,
   multiply,
   negate,
+  reciprocal,
   sigmoid,
+  sqrt,
   stopGradient,
   subtract,
+  tanh,
 } from './elementwise.ts';
 import { countAlong, max, mean } from './reduce.ts';
 import { reshape, zeros } from './shape.ts';
@@ -27,6 +30,33 @@ export function silu(x: Tensor): Tensor {
 export function gelu(x: Tensor): Tensor {
   return multiply(multiply(x, 0.5), add(erf(multiply(x, Math.SQRT1_2)), 1));
 }
+
+/**
+ * x Phi(x) with Phi by a hyperbolic tangent (Hendrycks and Gimpel 2016, arXiv 1606.08415): x / 2 (1 + tanh(sqrt(2 / pi)
+ * (x + 0.044715 x^3))). transformers' `gelu_pytorch_tanh` and `gelu_new`.
+ */
+export function geluTanh(x: Tensor): Tensor {
+  return applySingle(geluTanhOperation, [x], null);
+}
+
+const geluTanhOperation: Operation<null> = {
+  name: 'geluTanh',
+  infer: ([x]) => {
+    requireDtype('geluTanh', [x!], 'float32');
+    return [x!];
+  },
+  gradient: ({ inputs, outputGradients }) => {
+    const x = inputs[0]!;
+    const slope = Math.sqrt(2 / Math.PI);
+    const cubic = 0.044715 * slope;
+    const squared = multiply(x, x);
+    const t = tanh(multiply(x, add(multiply(squared, cubic), slope)));
+    const ofInner = add(multiply(squared, 3 * cubic), slope);
+    const ofTanh = multiply(multiply(x, subtract(1, multiply(t, t))), ofInner);
+    return [multiply(outputGradients[0]!, multiply(add(add(t, 1), ofTanh), 0.5))];
+  },
+  lower: ({ graph, inputs, outputs }) => graph.node('FastGelu', inputs, outputs, {}, 'com.microsoft'),
+};
 
 /** e^x_i / sum_j e^x_j along `axis`. */
 export function softmax(x: Tensor, axis = -1): Tensor {
@@ -123,6 +153,47 @@ const rmsNormOperation: Operation<{ epsilon: number }> = {
       epsilon: { float: epsilon },
       stash_type: { int: 1 },
     }),
+};
+
+/**
+ * Layer normalisation over the last axis (Ba et al. 2016): weight * (x - mean(x)) / sqrt(var(x) + epsilon) + bias, the
+ * variance over n. `weight` and `bias` have the extent of the last axis.
+ */
+export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
+  return applyOperation(layerNormOperation, [x, weight, bias], { epsilon })[0]!;
+}
+
+const layerNormOperation: Operation<{ epsilon: number }> = {
+  name: 'layerNorm',
+  infer: ([x, weight, bias]) => {
+    requireDtype('layerNorm', [x!, weight!, bias!], 'float32');
+    const last = x!.shape[x!.shape.length - 1];
+    for (const vector of [weight!, bias!]) {
+      if (vector.shape.length === 1 && vector.shape[0] === last) continue;
+      throw new ShapeError(
+        'layerNorm',
+        `weight ${describeShape(weight!.shape)} and bias ${describeShape(bias!.shape)} do not both fit the last axis of ${describeShape(x!.shape)}`,
+      );
+    }
+    return [x!];
+  },
+  gradient: ({ inputs, outputGradients, wants, attributes: { epsilon } }) => {
+    const [x, weight, bias] = inputs as [Tensor, Tensor, Tensor];
+    const g = outputGradients[0]!;
+    const along = { axes: -1, keepDims: true };
+    const centred = subtract(x, mean(x, along));
+    const inverse = reciprocal(sqrt(add(mean(multiply(centred, centred), along), epsilon)));
+    const normalised = multiply(centred, inverse);
+    const scaled = multiply(g, weight);
+    const projection = multiply(normalised, mean(multiply(scaled, normalised), along));
+    return [
+      wants(0) ? multiply(subtract(subtract(scaled, mean(scaled, along)), projection), inverse) : undefined,
+      wants(1) ? sumToShape(multiply(g, normalised), weight.shape) : undefined,
+      wants(2) ? sumToShape(g, bias.shape) : undefined,
+    ];
+  },
+  lower: ({ graph, inputs, outputs, attributes: { epsilon } }) =>
+    graph.node('LayerNormalization', inputs, outputs, { axis: { int: -1 }, epsilon: { float: epsilon } }),
 };
 
 /**
