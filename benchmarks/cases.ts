@@ -1,4 +1,5 @@
 import type { ModelName } from './checkpoints.ts';
+import { fastestTorchPrecision } from './machine.ts';
 import type { TrainStepSettings } from './programs/compile-step.ts';
 
 /** A program to run as a process of its own, with its settings as JSON. */
@@ -140,6 +141,58 @@ const scalingCases: BenchmarkCase[] = [
   })),
 ];
 
+/** SmolLM2-135M answers: 32 tokens of prompt, 128 new ones, greedy. */
+const generation = {
+  model: 'smollm2-135m',
+  batch: 1,
+  promptTokens: 32,
+  newTokens: 128,
+  threads: 2,
+  precision: 'float32',
+  warmUp: 1,
+  steps: 3,
+} as const;
+type GenerationChanges = Partial<Record<'batch' | 'steps', number>> & { readonly precision?: string };
+const ourGeneration = (changes: GenerationChanges): Program => ({
+  file: 'programs/generate.ts',
+  settings: { ...generation, ...changes },
+});
+/** A fifth slower than llama.cpp is allowed. */
+const nearly: Bar = { measure: 'timeRatio', atMost: 1 / 0.8 };
+const generationCases: BenchmarkCase[] = [
+  ...[1, 16].map((batch) => ({
+    name: `generate-${batch}`,
+    title: `SmolLM2-135M, fp32, batch ${batch}: 128 tokens after 32`,
+    ours: ourGeneration({ batch }),
+    peer: {
+      name: 'transformers float32',
+      file: 'peers/transformers_generate.py',
+      settings: { ...generation, batch },
+    },
+    bars: [{ measure: 'timeRatio', atMost: 0.5 }] as const,
+    warmCache: true,
+    minutes: batch === 1 ? 2 : 4,
+  })),
+  ...(
+    [
+      ['f16', 'F16', 'float32'],
+      ['q8', 'Q8_0', 'int8'],
+    ] as const
+  ).map(([name, theirs, precision]) => ({
+    name: `generate-llama-${name}`,
+    title: `SmolLM2-135M, ${precision}, batch 1: 128 tokens after 32`,
+    ours: ourGeneration({ precision }),
+    peer: {
+      name: `llama.cpp ${theirs}`,
+      file: 'peers/llama_cpp.py',
+      settings: { ...generation, precision: theirs },
+    },
+    bars: [nearly],
+    warmCache: true,
+    minutes: 1,
+  })),
+];
+
 /** Every benchmark, in the order of the report. */
 export const cases: readonly BenchmarkCase[] = [
   ...[256, 512].map((tokens) => ({
@@ -163,21 +216,21 @@ export const cases: readonly BenchmarkCase[] = [
   {
     name: 'int8-512',
     title: 'int8, cross-entropy, T = 512',
-    ...againstTorch({ precision: 'int8', tokens: 512 }, 'bfloat16'),
+    ...againstTorch({ precision: 'int8', tokens: 512 }, fastestTorchPrecision()),
     bars: [{ measure: 'timeRatio', atMost: 0.9 }, sameLoss],
     minutes: 6,
   },
   {
     name: 'int8-kl-512',
     title: 'int8, cross-entropy + KL, T = 512',
-    ...againstTorch({ precision: 'int8', tokens: 512, kl: true }, 'bfloat16'),
+    ...againstTorch({ precision: 'int8', tokens: 512, kl: true }, fastestTorchPrecision()),
     bars: [{ measure: 'timeRatio', atMost: 0.6 }, sameLoss],
     minutes: 8,
   },
   {
     name: 'int8x3-512',
     title: 'int8x3, cross-entropy, T = 512',
-    ...againstTorch({ precision: 'int8x3', tokens: 512 }, 'bfloat16'),
+    ...againstTorch({ precision: 'int8x3', tokens: 512 }, fastestTorchPrecision()),
     bars: [{ measure: 'timeRatio', atMost: 1.4 }, sameLoss],
     minutes: 7,
   },
@@ -259,6 +312,7 @@ export const cases: readonly BenchmarkCase[] = [
     warmCache: true,
     minutes: 1,
   },
+  ...generationCases,
   ...javascriptCases,
   {
     name: 'leaks',

@@ -46,6 +46,18 @@ export const modelShapes = {
     tie_word_embeddings: false,
     torch_dtype: 'bfloat16',
   },
+  'smollm2-135m': {
+    model_type: 'llama',
+    hidden_size: 576,
+    num_hidden_layers: 30,
+    num_attention_heads: 9,
+    num_key_value_heads: 3,
+    intermediate_size: 1536,
+    vocab_size: 49_152,
+    tie_word_embeddings: true,
+    rope_theta: 1e5,
+    torch_dtype: 'bfloat16',
+  },
   organism: {
     model_type: 'llama',
     hidden_size: 64,
@@ -61,6 +73,17 @@ export const modelShapes = {
 } satisfies Record<string, ModelShape>;
 
 export type ModelName = keyof typeof modelShapes;
+
+/** Folders of real weights of some shapes, in that which the environment's SAFETUNE_REAL_MODELS names. */
+const realFolders: Readonly<Partial<Record<ModelName, string>>> = { 'smollm2-135m': 'smollm2-135m-instruct' };
+
+/** The folder of the real weights of this shape, where they are at hand, or of random ones: both take as long. */
+export async function checkpointFolder(cacheDirectory: string, name: ModelName): Promise<string> {
+  const [parent, folder] = [process.env.SAFETUNE_REAL_MODELS, realFolders[name]];
+  return parent === undefined || folder === undefined
+    ? randomCheckpoint(cacheDirectory, name)
+    : join(parent, folder);
+}
 
 /**
  * A checkpoint folder of this shape with random weights, made once: N(0, 0.02^2) as transformers initialises, norms 1.

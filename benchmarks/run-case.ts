@@ -1,6 +1,6 @@
 import { loadavg } from 'node:os';
 import type { Bar, BenchmarkCase, Measure, Program } from './cases.ts';
-import { randomCheckpoint } from './checkpoints.ts';
+import { checkpointFolder } from './checkpoints.ts';
 import { describeCommit } from './machine.ts';
 import { median, type Run, runProgram } from './run-program.ts';
 
@@ -83,7 +83,8 @@ export async function runCase(
 async function prepare(program: Program, quick: boolean, cacheDirectory: string): Promise<Program> {
   const { model, steps, ...settings } = program.settings;
   const fewer = quick ? Math.max(1, Math.round(steps / 5)) : steps;
-  const directory = model === undefined ? {} : { directory: await randomCheckpoint(cacheDirectory, model) };
+  const directory =
+    model === undefined ? {} : { directory: await checkpointFolder(cacheDirectory, model), cacheDirectory };
   return { ...program, settings: { ...settings, ...directory, steps: fewer } };
 }
 

@@ -5,6 +5,7 @@ import {
   measurePrecisions,
   type Precision,
 } from '@safetune/models';
+import { conversionLine } from './terminal/conversion-line.ts';
 import { note } from './terminal/output.ts';
 
 /** The option of every command that runs a model. */
@@ -16,9 +17,12 @@ export const precisionOption = {
     'faster on some processors only); what it costs on this machine is measured and told',
 } as const;
 
-/** What was given, for `loadModel`, which refuses what it does not know. */
+/** What was given, for `loadModel`, which refuses what it does not know; a conversion of weights is drawn on stderr. */
 export function modelOptions(precision: string | undefined): LoadModelOptions {
-  return precision === undefined ? {} : { precision: precision as Precision };
+  return {
+    onConversion: conversionLine(precision ?? 'float32'),
+    ...(precision === undefined ? {} : { precision: precision as Precision }),
+  };
 }
 
 /** Writes to stderr what a rounded precision costs and gives on this machine, which takes half a second to measure. */

@@ -6,14 +6,25 @@ export interface ProgramData {
     readonly rawArgs: readonly string[];
     /** See {@link sharedNumbers}. */
     readonly shared: SharedArrayBuffer;
-    readonly isTerminal: { readonly stdout: boolean; readonly stderr: boolean };
+    readonly isTerminal: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
   };
 }
 
-/** From the command's thread: something to write, or that its work can be stopped and saved from now on. */
+/**
+ * From the command's thread: something to write; that its work can be stopped and saved from now on; that it hears of each
+ * Ctrl-C itself; a line of stdin wanted, or none any more.
+ */
 export type ProgramMessage =
   | { readonly type: 'write'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
-  | { readonly type: 'can-stop' };
+  | { readonly type: 'can-stop' }
+  | { readonly type: 'hears-interrupts' }
+  | { readonly type: 'read-line'; readonly prompt: string };
+
+/** To the command's thread: stop; Ctrl-C was pressed; the line that was wanted, undefined at the end of stdin. */
+export type SupervisorMessage =
+  | { readonly type: 'stop' }
+  | { readonly type: 'interrupt' }
+  | { readonly type: 'line'; readonly text: string | undefined };
 
 /** Numbers that both threads see at once, also while one is busy. */
 export interface SharedNumbers {

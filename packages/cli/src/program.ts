@@ -1,9 +1,12 @@
 /** The program, in the thread that `supervise.ts` starts: finds the command, or helps. */
 import type { Command } from './command.ts';
 import { didYouMean } from './command.ts';
+import { chatCommand } from './commands/chat.ts';
 import { evaluateCommand } from './commands/eval.ts';
+import { exportCommand } from './commands/export.ts';
 import { generateCommand } from './commands/generate.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { mergeCommand } from './commands/merge.ts';
 import { projectCommand } from './commands/project.ts';
 import { selectCommand } from './commands/select.ts';
 import { trainCommand } from './commands/train.ts';
@@ -16,10 +19,13 @@ import { version } from './version.ts';
 const commands = [
   trainCommand,
   generateCommand,
+  chatCommand,
   evaluateCommand,
   selectCommand,
   projectCommand,
   inspectCommand,
+  mergeCommand,
+  exportCommand,
 ];
 
 const isHelp = (argument: string | undefined) =>

@@ -1,5 +1,12 @@
 import { SHARE_ENV, Worker } from 'node:worker_threads';
-import { graceSeconds, type ProgramData, type ProgramMessage, sharedNumbers } from './program-thread.ts';
+import {
+  graceSeconds,
+  type ProgramData,
+  type ProgramMessage,
+  type SupervisorMessage,
+  sharedNumbers,
+} from './program-thread.ts';
+import { stdinLines } from './stdin-lines.ts';
 import { printable } from './terminal/printable.ts';
 import { wrapLines } from './terminal/wrap.ts';
 
@@ -35,7 +42,11 @@ export function supervise(rawArgs: readonly string[], entry: URL = program): Pro
     safetune: {
       rawArgs,
       shared,
-      isTerminal: { stdout: stdout.isTTY === true, stderr: stderr.isTTY === true },
+      isTerminal: {
+        stdin: process.stdin.isTTY === true,
+        stdout: stdout.isTTY === true,
+        stderr: stderr.isTTY === true,
+      },
     },
   };
   // One environment for both threads: what a package sets before it loads a library must reach that library, such as the
@@ -46,21 +57,46 @@ export function supervise(rawArgs: readonly string[], entry: URL = program): Pro
     env: SHARE_ENV,
     ...(inSources ? { execArgv: ['--conditions=safetune-source'] } : {}),
   });
+  const tell = (message: SupervisorMessage) => worker.postMessage(message);
+  const input = stdinLines();
   let canStop = false;
+  let hearsInterrupts = false;
+  /** How often Ctrl-C was pressed since the last line of stdin. */
+  let interrupts = 0;
+  const interrupt = () => {
+    interrupts += 1;
+    if (interrupts === 1) return tell({ type: 'interrupt' });
+    input.close();
+    die('SIGINT');
+  };
+  const readLine = async (prompt: string) => {
+    const text = await input.read(prompt, interrupt);
+    if (text !== undefined) interrupts = 0;
+    tell({ type: 'line', text });
+  };
   worker.on('message', (message: ProgramMessage) => {
     if (message.type === 'can-stop') canStop = true;
-    else write(message.stream === 'stdout' ? stdout : stderr, message.text);
+    else if (message.type === 'hears-interrupts') hearsInterrupts = true;
+    else if (message.type === 'read-line') void readLine(message.prompt);
+    else {
+      write(message.stream === 'stdout' ? stdout : stderr, message.text);
+      input.redraw();
+    }
   });
 
   let isStopping = false;
   const onSignal = (signal: NodeJS.Signals) => {
-    if (isStopping || !canStop) return die(signal);
+    if (hearsInterrupts && signal === 'SIGINT') return interrupt();
+    if (isStopping || !canStop) {
+      input.close();
+      return die(signal);
+    }
     isStopping = true;
     const seconds = graceSeconds(numbers.slowestSeconds);
     note(
       `\nstopping after this step, in ${Math.ceil(seconds)} s at the latest; press Ctrl-C again to stop at once\n`,
     );
-    worker.postMessage('stop');
+    tell({ type: 'stop' });
     setTimeout(() => {
       note(
         `safetune: did not stop within ${Math.ceil(seconds)} s and was ended; the last checkpoint is kept\n`,
@@ -75,7 +111,10 @@ export function supervise(rawArgs: readonly string[], entry: URL = program): Pro
       note(`safetune: ${printable(describe(error))}\n`);
       resolve(1);
     });
-    worker.on('exit', (code) => resolve(code));
+    worker.on('exit', (code) => {
+      input.close();
+      resolve(code);
+    });
   });
 }
 

@@ -56,7 +56,14 @@ export { htmlPage } from './report/html.ts';
 export type { EvaluationReport } from './report/json.ts';
 export { evaluationReport } from './report/json.ts';
 export type { NamedRun } from './report/named-run.ts';
-export { percentText, questionTable, shareText, summaryTable, textTable } from './report/terminal.ts';
+export {
+  percentText,
+  questionTable,
+  shareText,
+  summaryTable,
+  type TableOptions,
+  textTable,
+} from './report/terminal.ts';
 export type { WrittenReport } from './report/write-report.ts';
 export { prepareReportDirectory, writeReport } from './report/write-report.ts';
 export { answerRequests, answerSeed } from './sources/answer-requests.ts';

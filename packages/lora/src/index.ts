@@ -37,5 +37,9 @@ export {
 } from './files/peft-files.ts';
 export { effectiveRank, type ModuleSpectrum, moduleSpectrum, stableRank } from './inspect/spectrum.ts';
 export { mergedWeight, weightUpdate } from './merge/merge.ts';
-export { type MergeOptions, writeMergedCheckpoint } from './merge/merge-checkpoint.ts';
-export { type CheckpointRewrite, rewriteCheckpoint } from './merge/rewrite-checkpoint.ts';
+export { type MergeOptions, mergedTensors, writeMergedCheckpoint } from './merge/merge-checkpoint.ts';
+export {
+  type CheckpointRewrite,
+  type CheckpointType,
+  rewriteCheckpoint,
+} from './merge/rewrite-checkpoint.ts';

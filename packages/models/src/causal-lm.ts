@@ -1,28 +1,32 @@
 import {
-  add,
+  type ConversionProgress,
   causalBias,
   defaultCacheDirectory,
   gather,
   type IntegerType,
   keep,
-  openCheckpoint,
+  multiply,
   type RuntimeOptions,
   range,
   type Shape,
   type Tensor,
   type TensorRegion,
+  tanh,
   weight,
 } from '@safetune/tensor';
-import { selfAttention } from './blocks/attention.ts';
-import type { BlockContext, ExtendKeyValues } from './blocks/block-context.ts';
-import { mlp } from './blocks/mlp.ts';
-import { norm } from './blocks/norm.ts';
-import { rotaryTables } from './blocks/rotary.ts';
-import { findWeights, requireLayers } from './checkpoint.ts';
+import type { Attend, AttentionBias, BlockContext } from './blocks/block-context.ts';
+import type { Module } from './blocks/module.ts';
+import { type RotaryTables, rotaryTables } from './blocks/rotary.ts';
 import type { ModelConfig } from './config.ts';
-import { type BlockLayout, linearPlaces, type ModelLayout, parameterShapes } from './families/layout.ts';
-import { type LinearFunction, type LinearLayer, linearProduct, plainLinear } from './linear.ts';
-import { withOutputLayer } from './output-layer.ts';
+import { modelPath } from './gguf/read/ollama.ts';
+import {
+  type LinearFunction,
+  type LinearLayer,
+  type LinearWeights,
+  linearProduct,
+  plainLinear,
+} from './linear.ts';
+import { linearPlaces, type ModelLayout } from './model-layout.ts';
 import {
   checkPrecision,
   type Precision,
@@ -30,7 +34,8 @@ import {
   traceLinearWeight,
   usableWeights,
 } from './precision.ts';
-import { readModelConfig } from './read-config.ts';
+import type { RotaryConfig } from './rotary-config.ts';
+import { openStoredModel } from './stored-model.ts';
 
 /** What a traced forward pass does differently; the default is the checkpoint as it is. */
 export interface ForwardOptions {
@@ -67,10 +72,10 @@ export type BlockOptions = Pick<ForwardOptions, 'linear' | 'weight' | 'attention
 export interface AttentionContext {
   /** Position of each token, int64 [seq] or [batch, seq]. */
   readonly positions: Tensor;
-  /** Added to the attention scores, broadcast to [batch, keyValueHeads, group, queries, keys]: about -1e9 hides a key. */
-  readonly bias: Tensor;
-  /** Keys and values to attend to, given those of the new tokens. Default: those. */
-  readonly extend?: ExtendKeyValues;
+  /** Added to the attention scores, by the layer's window. Default: causal. */
+  readonly bias?: AttentionBias;
+  /** Computes attention otherwise, for example over a cache; the bias is then not read. */
+  readonly attend?: Attend;
 }
 
 /** What a forward pass gives. */
@@ -131,11 +136,17 @@ export interface LoadModelOptions {
   readonly integers?: IntegerType;
   /** Where weights that are not stored as they are used are converted, once. Default `~/.cache/safetune`. */
   readonly cacheDirectory?: string;
+  /** Hears while weights are converted; never when they are used as they are, or were converted before. */
+  readonly onConversion?: (progress: ConversionProgress) => void;
 }
 
 /**
- * Opens a model folder in the Hugging Face layout. Reads and checks `config.json` and the headers of the weights; no
- * weight is read into memory. 16-bit and quantised weights are converted into a cache file, when it is not there yet.
+ * Opens a model folder in the Hugging Face layout, or a GGUF file. Reads and checks `config.json` (of a GGUF file, the
+ * metadata) and the headers of the weights; no weight is read into memory. 16-bit and quantised weights are converted into a
+ * cache file, when it is not there yet.
+ *
+ * @param model the folder, the file (called `.gguf`, or beginning as one), or `ollama:<name>[:<tag>]` for a model that Ollama
+ * has fetched.
  *
  * @example
  * const model = await loadModel('Qwen2.5-0.5B-Instruct');
@@ -147,37 +158,40 @@ export interface LoadModelOptions {
  * `lm_head.weight` that differs from the embedding does not tie.
  *
  * @throws ModelFileError, UnsupportedModelError, UnsupportedFeatureError for config.json; CheckpointMismatchError when the
- * tensors are not those it describes; CheckpointError, SafetensorsError, FileWriteError and (when
+ * tensors are not those it describes; CheckpointError, SafetensorsError, GgufError, FileWriteError and (when
  * quantising) NonFiniteError for weights that are not finite and InexactIntegersError of the tensor package; PrecisionError
  * for an unknown precision.
  */
 export async function loadModel(
-  directory: string,
-  { precision = 'float32', integers, cacheDirectory = defaultCacheDirectory() }: LoadModelOptions = {},
+  model: string,
+  {
+    precision = 'float32',
+    integers,
+    cacheDirectory = defaultCacheDirectory(),
+    onConversion,
+  }: LoadModelOptions = {},
 ): Promise<CausalLm> {
   checkPrecision(precision);
-  const { config: described, family } = await readModelConfig(directory);
-  const checkpoint = await openCheckpoint(directory);
-  requireLayers(checkpoint, described);
-  const { config, layout } = await withOutputLayer(checkpoint, described, family);
-  const shapes = parameterShapes(layout, config);
-  const regions = findWeights(checkpoint, shapes);
-  const multiplied = new Set([...linearPlaces(layout).map(({ name }) => `${name}.weight`), layout.head]);
+  const directory = await modelPath(model);
+  const { config, layout, regions } = await openStoredModel(directory);
+  const multiplied = new Set([...linearPlaces(layout).map(({ name }) => `${name}.weight`), layout.head.name]);
   const others = new Set(
-    [...shapes.keys()].filter((name) => !multiplied.has(name) || name === layout.embedding),
+    regions.map(({ name }) => name).filter((name) => !multiplied.has(name) || name === layout.embedding.name),
   );
   const weights = await usableWeights({ regions, multiplied, others }, precision, {
     integers,
     cacheDirectory,
+    onConversion,
   });
   return causalLm({ directory, cacheDirectory, config, precision, weights }, layout);
 }
 
-function causalLm(
+/** A model over weights wherever they lie. */
+export function causalLm(
   facts: Pick<CausalLm, 'directory' | 'cacheDirectory' | 'config' | 'precision' | 'weights'>,
   layout: ModelLayout,
 ): CausalLm {
-  const { config, precision, weights } = facts;
+  const { precision, weights } = facts;
   // One constant a tensor: a graph that runs the model twice (a reference beside it) names its weights once.
   const constants = new Map<string, Tensor>();
   const constantWeight = (name: string): Tensor => {
@@ -194,59 +208,74 @@ function causalLm(
       outFeatures,
     })),
     forward: (tokenIds, options = {}) =>
-      traceBackbone(tokenIds, config, layout, { weight: constantWeight, precision, ...options }),
-    embed: (tokenIds, { weight = constantWeight } = {}) => gather(weight(layout.embedding), tokenIds),
+      traceBackbone(tokenIds, layout, { weight: constantWeight, precision, ...options }),
+    embed: (tokenIds, { weight = constantWeight } = {}) => traceEmbedding(tokenIds, layout, weight),
     block(layer, state, options = {}) {
       const block = layout.blocks[layer - 1];
       if (block === undefined)
         throw new RangeError(`there is no block ${layer}, only 1 to ${layout.blocks.length}`);
-      const context = blockContext(state.shape, config, { weight: constantWeight, precision, ...options });
-      return traceBlock(state, layer - 1, block, context);
+      return block.trace(state, blockContext(state.shape, { weight: constantWeight, precision, ...options }));
     },
-    finalNorm: (state, { weight = constantWeight } = {}) => norm(state, layout.finalNorm, { weight, config }),
+    finalNorm: (state, options = {}) =>
+      layout.finalNorm.trace(
+        state,
+        blockContext(state.shape, { weight: constantWeight, precision, ...options }),
+      ),
     head: (hidden, { weight = constantWeight } = {}) =>
-      linearProduct(hidden, traceLinearWeight(layout.head, precision, weight)),
+      traceHead(hidden, layout, traceLinearWeight(layout.head.name, precision, weight)),
   };
 }
 
 function traceBackbone(
   tokenIds: Tensor,
-  config: ModelConfig,
   layout: ModelLayout,
   options: ForwardOptions & WeightSource,
 ): Backbone {
   const { weight, hidden = (state: Tensor) => state } = options;
   const arrangeBlock = options.block ?? ((trace, state) => trace(state));
-  const context = blockContext(tokenIds.shape, config, options);
-  let state = hidden(gather(weight(layout.embedding), tokenIds), 0);
+  const context = blockContext(tokenIds.shape, options);
+  let state = hidden(traceEmbedding(tokenIds, layout, weight), 0);
   const states = [state];
-  layout.blocks.forEach((block, index) => {
+  layout.blocks.forEach((block: Module, index) => {
     state = hidden(
-      arrangeBlock((before) => traceBlock(before, index, block, context), state),
+      arrangeBlock((before) => block.trace(before, context), state),
       index + 1,
     );
     states.push(state);
   });
-  return { output: norm(state, layout.finalNorm, context), states };
+  return { output: layout.finalNorm.trace(state, context), states };
+}
+
+function traceEmbedding(
+  tokenIds: Tensor,
+  { embedding: { name, scale = 1 } }: ModelLayout,
+  weight: (name: string) => Tensor,
+): Tensor {
+  const rows = gather(weight(name), tokenIds);
+  return scale === 1 ? rows : multiply(rows, scale);
+}
+
+/** Logits; what divides them divides the far fewer hidden features instead. */
+function traceHead(
+  hidden: Tensor,
+  { head: { divisor = 1, softCap } }: ModelLayout,
+  weights: Omit<LinearWeights, 'bias'>,
+): Tensor {
+  const factor = 1 / (divisor * (softCap ?? 1));
+  const logits = linearProduct(factor === 1 ? hidden : multiply(hidden, factor), weights);
+  return softCap === undefined ? logits : multiply(tanh(logits), softCap);
 }
 
 interface WeightSource extends Required<Pick<ForwardOptions, 'weight'>> {
   readonly precision: Precision;
 }
 
-/** What the blocks of a forward pass over [batch, seq, ...] share. */
-function blockContext(
-  [batch, length]: Shape,
-  config: ModelConfig,
-  options: BlockOptions & WeightSource,
-): BlockContext {
+/** What the modules of a forward pass over [batch, seq, ...] share. */
+function blockContext([batch, length]: Shape, options: BlockOptions & WeightSource): BlockContext {
   const { weight, precision, linear = plainLinear } = options;
-  const { positions, bias, extend } = options.attention ?? {
-    positions: range(length!),
-    bias: causalBias(length!),
-  };
+  const { positions, bias, attend } = options.attention ?? { positions: range(length!) };
+  const causal: AttentionBias = (window) => causalBias(length!, window);
   return {
-    config,
     weight,
     linear: (x, place) =>
       keep(
@@ -255,18 +284,21 @@ function blockContext(
           ...(place.bias ? { bias: weight(`${place.name}.bias`) } : {}),
         }),
       ),
-    rotary: rotaryTables(positions, batch!, config.headSize, config.rotary),
-    bias,
-    extend,
+    rotary: remembering((config: RotaryConfig): RotaryTables => rotaryTables(positions, batch!, config)),
+    bias: remembering(bias ?? causal),
+    attend,
     attentionBlocks: options.attentionBlocks ?? 1,
   };
 }
 
-/** One block of the pre-norm transformer: attention, then the MLP, each added to the stream; `index` counts from 0. */
-function traceBlock(before: Tensor, index: number, block: BlockLayout, context: BlockContext): Tensor {
-  const attended = add(
-    before,
-    selfAttention(norm(before, block.attentionNorm, context), index, block, context),
-  );
-  return add(attended, mlp(norm(attended, block.mlpNorm, context), block, context));
+/** Computes what a function gives for an argument once: all layers that need it share one tensor. */
+function remembering<Argument, Result>(fn: (argument: Argument) => Result): (argument: Argument) => Result;
+function remembering<Argument, Result>(fn: (argument?: Argument) => Result): (argument?: Argument) => Result;
+function remembering<Argument, Result>(fn: (argument: Argument) => Result) {
+  const known = new Map<Argument, Result>();
+  return (argument: Argument) => {
+    const result = known.get(argument) ?? fn(argument);
+    known.set(argument, result);
+    return result;
+  };
 }

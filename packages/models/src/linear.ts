@@ -8,6 +8,11 @@ export interface LinearLayer {
   readonly outFeatures: number;
 }
 
+/** A linear layer whose tensors are `<name>.weight` and, when `bias`, `<name>.bias`. */
+export interface LinearPlace extends LinearLayer {
+  readonly bias: boolean;
+}
+
 /** The traced weights of a linear layer. */
 export interface LinearWeights {
   /** [outFeatures, inFeatures] */

@@ -1,4 +1,5 @@
 import {
+  type ConversionProgress,
   dequantize,
   floatCache,
   type IntegerType,
@@ -8,6 +9,7 @@ import {
   type RuntimeOptions,
   type Tensor,
   type TensorRegion,
+  type WeightSource,
 } from '@safetune/tensor';
 import { PrecisionError } from './errors.ts';
 import type { LinearWeights } from './linear.ts';
@@ -44,7 +46,7 @@ export function preferredRuntime(precision: Precision): RuntimeOptions {
 
 /** A model's tensors, in the type that its checkpoint stores them in. */
 export interface StoredWeights {
-  readonly regions: readonly TensorRegion[];
+  readonly regions: readonly WeightSource[];
   /** Names of the matrices that are only multiplied with. */
   readonly multiplied: ReadonlySet<string>;
   /** Names of the tensors of which something else is needed as well; a tied embedding is in both. */
@@ -55,6 +57,7 @@ export interface StoredWeights {
 export interface ConvertOptions {
   readonly integers?: IntegerType | undefined;
   readonly cacheDirectory?: string | undefined;
+  readonly onConversion?: ((progress: ConversionProgress) => void) | undefined;
 }
 
 /**
@@ -67,20 +70,22 @@ export interface ConvertOptions {
 export async function usableWeights(
   { regions, multiplied, others }: StoredWeights,
   precision: Precision,
-  { integers, cacheDirectory }: ConvertOptions = {},
+  { integers, cacheDirectory, onConversion }: ConvertOptions = {},
 ): Promise<ReadonlyMap<string, TensorRegion>> {
-  if (precision === 'float32') return byName(await floatCache(regions, cacheDirectory));
+  if (precision === 'float32') return byName(await floatCache(regions, cacheDirectory, onConversion));
   const quantized = await quantizedCache(
     regions.filter(({ name }) => multiplied.has(name)),
     {
       residual: precision === 'int8x3',
       integers,
+      onProgress: onConversion,
       ...(cacheDirectory === undefined ? {} : { cacheDirectory }),
     },
   );
   const floats = await floatCache(
     regions.filter(({ name }) => others.has(name)),
     cacheDirectory,
+    onConversion,
   );
   return byName([...floats, ...[...quantized.values()].flatMap((parts) => Object.values(parts))]);
 }

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { writeFileAtomically } from './atomic-file.ts';
 import { useTemporaryDirectory } from './safetensors/__fixtures__/temporary-directory.ts';
-import { removeAbandonedTemporaries, temporaryPath } from './temporary-path.ts';
+import { adoptAbandonedTemporary, removeAbandonedTemporaries, temporaryPath } from './temporary-path.ts';
 
 const directory = useTemporaryDirectory();
 const longAgo = new Date(Date.now() - 7 * 86_400_000);
@@ -63,4 +63,18 @@ it('happens whenever a file is written there', async () => {
   await make(pathOwnedBy({ pid: endedProcess() }));
   await writeFileAtomically(join(directory(), 'other'), 'x');
   expect(await readdir(directory())).toEqual(['other']);
+});
+
+it('goes on with the largest that ended processes left of one path, and with none that lives', async () => {
+  const path = join(directory(), 'weights');
+  await make(temporaryPath(path));
+  await make(temporaryPath(join(directory(), 'weights.index')));
+  expect(await adoptAbandonedTemporary(path)).toBeUndefined();
+  await make(pathOwnedBy({ pid: endedProcess() }));
+  await writeFile(pathOwnedBy({ pid: endedProcess() }), 'nearly all');
+  const adopted = await adoptAbandonedTemporary(path);
+  expect(await readFile(adopted!, 'utf8')).toBe('nearly all');
+  expect(await readdir(directory())).toHaveLength(3);
+  expect(await adoptAbandonedTemporary(path)).toBeUndefined();
+  expect(await adoptAbandonedTemporary(join(directory(), 'absent', 'weights'))).toBeUndefined();
 });

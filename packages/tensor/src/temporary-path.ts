@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readdir, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { currentProcess, isProcessAlive, type ProcessOwner } from './process-owner.ts';
 
 /**
@@ -19,17 +19,37 @@ export function temporaryPath(path: string): string {
  * what has not been written to for a day goes.
  */
 export async function removeAbandonedTemporaries(directory: string): Promise<void> {
-  const here = currentProcess();
   for (const name of await readdir(directory)) {
-    const [, place, pid, start] = temporaryName.exec(name) ?? [];
-    if (place === undefined) continue;
-    const path = join(directory, name);
-    const abandoned =
-      place === placeOfProcesses(here)
-        ? isProcessAlive({ ...here, pid: Number(pid), start: start === unknownStart ? '' : start! }) === false
-        : await isOld(path, oneDayMilliseconds);
-    if (abandoned) await rm(path, { recursive: true, force: true });
+    if (await isAbandoned(directory, name)) await rm(join(directory, name), { recursive: true, force: true });
   }
+}
+
+/**
+ * Takes over a file that a killed process left of {@link temporaryPath} of `path`, the largest if there are several, to go on
+ * with it: gives the temporary path of this process that it has now, or undefined when there is none. The others are deleted.
+ */
+export async function adoptAbandonedTemporary(path: string): Promise<string | undefined> {
+  const directory = dirname(path);
+  const sizes = new Map<string, number>();
+  for (const name of await readdir(directory).catch(() => [])) {
+    if (!name.startsWith(`${basename(path)}.`) || !(await isAbandoned(directory, name))) continue;
+    const found = await stat(join(directory, name)).catch(() => undefined);
+    if (found?.isFile()) sizes.set(join(directory, name), found.size);
+  }
+  let adopted: string | undefined;
+  for (const [left] of [...sizes].sort(([, one], [, other]) => other - one)) {
+    const own = temporaryPath(path);
+    if (adopted !== undefined) await rm(left, { force: true });
+    // Only one of several processes can rename it.
+    else if (
+      await rename(left, own).then(
+        () => true,
+        () => false,
+      )
+    )
+      adopted = own;
+  }
+  return adopted;
 }
 
 /** As {@link removeAbandonedTemporaries} in the folder of `path`; what cannot be deleted stays, as it hinders nobody. */
@@ -40,6 +60,15 @@ export async function tidyBeside(path: string): Promise<void> {
 const temporaryName = /\.([0-9a-f]{8})-(\d+)-(\d+)-[0-9a-f]{12}\.tmp$/;
 const oneDayMilliseconds = 86_400_000;
 const unknownStart = '0';
+
+async function isAbandoned(directory: string, name: string): Promise<boolean> {
+  const here = currentProcess();
+  const [, place, pid, start] = temporaryName.exec(name) ?? [];
+  if (place === undefined) return false;
+  if (place !== placeOfProcesses(here)) return isOld(join(directory, name), oneDayMilliseconds);
+  const owner = { ...here, pid: Number(pid), start: start === unknownStart ? '' : start! };
+  return isProcessAlive(owner) === false;
+}
 
 async function isOld(path: string, milliseconds: number): Promise<boolean> {
   const found = await stat(path).catch(() => undefined); // gone meanwhile: its owner renamed it

@@ -67,6 +67,7 @@ export const workerRunNames = { ...workerSharedNames, modelOptions: true, graceM
 export const workerGeneratorNames = {
   model: true,
   modelOptions: true,
+  tokenizer: true,
   adapter: true,
   runtime: true,
   graceMilliseconds: true,

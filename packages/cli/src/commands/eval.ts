@@ -15,6 +15,7 @@ import {
 import { loadLoraAdapter } from '@safetune/lora';
 import { answerChats, createGenerator, loadModel, loadTokenizer } from '@safetune/models';
 import { strictCommand } from '../command.ts';
+import { adapterDescription, adapterFolder, modelDescription, modelFolder } from '../hub-names.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { integerOption, numberOption } from '../option-values.ts';
 import { modelOptions, precisionOption } from '../precision-option.ts';
@@ -22,7 +23,7 @@ import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts'
 import { exists, refuseToOverwrite } from '../separate-paths.ts';
 import { templateOptionDefinitions, templateOptions } from '../template-options.ts';
 import { formatDuration } from '../terminal/duration.ts';
-import { print } from '../terminal/output.ts';
+import { columnsOf, print } from '../terminal/output.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 
 /** `safetune eval`: answers of a model to a question file, judged by a language model, as a table and files. */
@@ -37,12 +38,12 @@ export const evaluateCommand = strictCommand({
       path: 'input',
       required: true,
       valueHint: 'DIR',
-      description: 'Hugging Face checkpoint folder',
+      description: modelDescription,
     },
     precision: precisionOption,
     ...runtimeOptionDefinitions,
     ...templateOptionDefinitions,
-    adapter: { type: 'string', path: 'input', valueHint: 'DIR', description: 'LoRA adapter folder' },
+    adapter: { type: 'string', path: 'input', valueHint: 'DIR', description: adapterDescription },
     questions: {
       type: 'string',
       path: 'input',
@@ -112,13 +113,15 @@ export const evaluateCommand = strictCommand({
       retries: integerOption('retries', args.retries, 0) ?? 4,
     });
     await prepareReportDirectory(args.out);
-    const model = await loadModel(args.model, modelOptions(args.precision));
+    const modelDirectory = await modelFolder(args.model);
+    const adapterDirectory = args.adapter === undefined ? undefined : await adapterFolder(args.adapter);
+    const model = await loadModel(modelDirectory, modelOptions(args.precision));
     const template = templateOptions(rawArgs);
-    const tokenizer = await loadTokenizer(args.model, template);
+    const tokenizer = await loadTokenizer(modelDirectory, template);
     const adapter =
-      args.adapter === undefined
+      adapterDirectory === undefined
         ? undefined
-        : await loadLoraAdapter(args.adapter, { layers: model.linearLayers });
+        : await loadLoraAdapter(adapterDirectory, { layers: model.linearLayers });
     const generator = await createGenerator(model, {
       ...runtime,
       ...(adapter === undefined ? {} : { adapter }),
@@ -126,16 +129,16 @@ export const evaluateCommand = strictCommand({
     const source = batchedSource({
       name: args.adapter ?? args.model,
       settings: {
-        model: await filesFingerprint(args.model),
-        adapter: args.adapter === undefined ? null : await filesFingerprint(args.adapter),
+        model: await filesFingerprint(modelDirectory),
+        adapter: adapterDirectory === undefined ? null : await filesFingerprint(adapterDirectory),
         precision: model.precision,
         temperature,
         maxNewTokens,
         templateArguments: JSON.stringify(template.templateArguments ?? {}),
       },
       details: {
-        modelDirectory: args.model,
-        adapterDirectory: args.adapter ?? null,
+        modelDirectory,
+        adapterDirectory: adapterDirectory ?? null,
         precision: model.precision,
         executionProvider: runtime.executionProvider ?? 'cpu',
       },
@@ -166,7 +169,7 @@ export const evaluateCommand = strictCommand({
     }).finally(() => line.end());
     await generator.release();
     await writeReport(args.out, result);
-    print(`${summaryTable([{ name: source.name, result }])}\n`);
+    print(`${summaryTable([{ name: source.name, result }], { columns: columnsOf('stdout') })}\n`);
     requireScores(result);
     // Answers the judge could not be asked about stay in the journal: the same command asks again.
     if (result.rows.every(({ error }) => error === undefined)) await rm(journal, { force: true });

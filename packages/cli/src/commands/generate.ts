@@ -1,65 +1,116 @@
-import { loadLoraAdapter } from '@safetune/lora';
-import { answerChats, createGenerator, loadModel, loadTokenizer } from '@safetune/models';
+import { answerChats, type ChatMessage, streamAnswer } from '@safetune/models';
+import { type Answering, answeringOptionDefinitions, openAnswering } from '../answering.ts';
 import { strictCommand } from '../command.ts';
-import { integerOption, numberOption } from '../option-values.ts';
-import { modelOptions, precisionOption } from '../precision-option.ts';
-import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
-import { templateOptionDefinitions, templateOptions } from '../template-options.ts';
+import { integerOption } from '../option-values.ts';
+import { samplingOptionDefinitions, samplingOptions } from '../sampling-options.ts';
+import { isTyped, readLine } from '../terminal/input.ts';
 import { isTerminal, write } from '../terminal/output.ts';
 import { printable } from '../terminal/printable.ts';
+import { UsageError } from '../usage-error.ts';
 
-/** `safetune generate`: one answer of a model, with or without an adapter, alone on stdout. */
+/** `safetune generate`: answers of a model, with or without an adapter, alone on stdout. */
 export const generateCommand = strictCommand({
   name: 'generate',
-  description: 'Answer one prompt; the answer alone goes to stdout.',
+  description:
+    'Answer one prompt, or each line of stdin that is not blank; the answers alone go to stdout, in order.',
   example: 'generate --model ./model --adapter ./adapter --prompt "How do I store passwords?"',
   options: {
-    model: {
+    ...answeringOptionDefinitions,
+    prompt: {
       type: 'string',
-      path: 'input',
-      required: true,
-      valueHint: 'DIR',
-      description: 'Hugging Face checkpoint folder',
+      valueHint: 'TEXT',
+      description: "the user's message (default: the lines of stdin, each a message by itself)",
     },
-    precision: precisionOption,
-    ...runtimeOptionDefinitions,
-    ...templateOptionDefinitions,
-    adapter: { type: 'string', path: 'input', valueHint: 'DIR', description: 'LoRA adapter folder' },
-    prompt: { type: 'string', required: true, valueHint: 'TEXT', description: "the user's message" },
-    system: { type: 'string', valueHint: 'TEXT', description: 'a system message' },
-    'max-tokens': { type: 'string', valueHint: 'N', description: 'longest answer, in tokens (default 256)' },
-    temperature: {
+    ...samplingOptionDefinitions,
+    stream: { type: 'boolean', description: 'write answers as they are made, one prompt at a time' },
+    json: {
+      type: 'boolean',
+      description: 'write one line of JSON an answer: {"prompt": ..., "answer": ..., "seed": ...}',
+    },
+    'batch-size': {
       type: 'string',
-      valueHint: 'X',
-      description: 'sampling temperature; 0 takes the likeliest token (default 1)',
+      valueHint: 'N',
+      description: 'prompts of stdin answered at a time, which is faster than one by one (default 16)',
     },
-    seed: { type: 'string', valueHint: 'N', description: 'seed of the sampling (default 0)' },
   },
   async run({ args, rawArgs }) {
-    const runtime = runtimeOptions(args);
-    const model = await loadModel(args.model, modelOptions(args.precision));
-    const tokenizer = await loadTokenizer(args.model, templateOptions(rawArgs));
-    const adapter =
-      args.adapter === undefined
-        ? undefined
-        : await loadLoraAdapter(args.adapter, { layers: model.linearLayers });
-    const generator = await createGenerator(model, {
-      ...runtime,
-      ...(adapter === undefined ? {} : { adapter }),
-    });
+    const { options, seed } = samplingOptions(args, rawArgs);
+    const isStream = args.stream === true;
+    if (isStream && args.json === true) throw new UsageError('--stream and --json exclude each other');
+    const batchSize = isStream ? 1 : (integerOption('batch-size', args['batch-size']) ?? 16);
+    if (args.prompt === undefined && isTyped()) {
+      throw new UsageError(
+        'there is nothing to answer: give --prompt TEXT, or prompts on stdin, one a line. safetune chat talks',
+      );
+    }
+    const answering = await openAnswering(args, rawArgs);
     const system = args.system === undefined ? [] : [{ role: 'system', content: args.system }];
-    const [answer] = await answerChats(
-      generator,
-      tokenizer,
-      [[...system, { role: 'user', content: args.prompt }]],
-      {
-        maxNewTokens: integerOption('max-tokens', args['max-tokens']) ?? 256,
-        temperature: numberOption('temperature', args.temperature) ?? 1,
-        seeds: [integerOption('seed', args.seed, 0) ?? 0],
-      },
-    );
-    await generator.release();
-    // What a model writes may hold anything: a file gets it as it is, a terminal must not be commanded by it.
-    write('stdout', `${isTerminal('stdout') ? printable(answer!) : answer}\n`);
+    let next = seed;
+    let isEmpty = true;
+    for await (const prompts of args.prompt === undefined ? linesOfInput(batchSize) : [[args.prompt]]) {
+      isEmpty = false;
+      const asked = prompts.map((prompt): Asked => {
+        return { prompt, messages: [...system, { role: 'user', content: prompt }], seed: next++ };
+      });
+      if (isStream) await writeStream(asked[0]!, answering, options);
+      else await writeAnswers(asked, answering, { ...options, batchSize }, args.json === true);
+    }
+    await answering.release();
+    if (isEmpty) throw new UsageError('stdin held no prompt: it takes one a line');
   },
 });
+
+interface Asked {
+  readonly prompt: string;
+  readonly messages: readonly ChatMessage[];
+  readonly seed: number;
+}
+
+type Options = Omit<Parameters<typeof answerChats>[3], 'seeds'>;
+
+async function writeAnswers(
+  asked: readonly Asked[],
+  { generator, tokenizer }: Answering,
+  options: Options,
+  isJson: boolean,
+): Promise<void> {
+  const answers = await answerChats(
+    await generator(true),
+    tokenizer,
+    asked.map(({ messages }) => messages),
+    { ...options, seeds: asked.map(({ seed }) => seed) },
+  );
+  answers.forEach((answer, index) => {
+    const { prompt, seed } = asked[index]!;
+    if (isJson) write('stdout', `${JSON.stringify({ prompt, answer, seed })}\n`);
+    else writeAnswer(`${answer}\n`);
+  });
+}
+
+async function writeStream(
+  { messages, seed }: Asked,
+  { generator, tokenizer }: Answering,
+  options: Options,
+): Promise<void> {
+  const pieces = streamAnswer(await generator(true), tokenizer, messages, { ...options, seeds: [seed] });
+  for await (const piece of pieces) writeAnswer(piece);
+  writeAnswer('\n');
+}
+
+/** What a model writes may hold anything: a file gets it as it is, a terminal must not be commanded by it. */
+function writeAnswer(text: string): void {
+  write('stdout', isTerminal('stdout') ? printable(text) : text);
+}
+
+/** The lines of stdin that are not blank, so many at a time. */
+async function* linesOfInput(count: number): AsyncGenerator<string[]> {
+  let lines: string[] = [];
+  for (let line = await readLine(); line !== undefined; line = await readLine()) {
+    if (line.trim() === '') continue;
+    lines.push(line);
+    if (lines.length < count) continue;
+    yield lines;
+    lines = [];
+  }
+  if (lines.length > 0) yield lines;
+}

@@ -2,6 +2,7 @@ import { htmlPage, lineChartSvg, writeFileAtomically } from '@safetune/eval';
 import { loadLoraAdapter, type ModuleSpectrum, moduleSpectrum } from '@safetune/lora';
 import { safetyAlignment } from '@safetune/regularizers';
 import { strictCommand } from '../command.ts';
+import { adapterDescription, adapterFolder, modelFolder } from '../hub-names.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
 import { adapterTable } from '../terminal/adapter-table.ts';
 import { columnsOf, print } from '../terminal/output.ts';
@@ -21,7 +22,7 @@ export const inspectCommand = strictCommand({
       path: 'input',
       required: true,
       valueHint: 'DIR',
-      description: 'LoRA adapter folder',
+      description: adapterDescription,
     },
     base: {
       type: 'string',
@@ -56,16 +57,18 @@ export const inspectCommand = strictCommand({
     for (const file of [args.json, args.html]) {
       if (file !== undefined) await refuseToOverwrite(file, { force: args.force === true, holds: 'a file' });
     }
-    const adapter = await loadLoraAdapter(args.adapter);
+    const adapter = await loadLoraAdapter(await adapterFolder(args.adapter));
     const spectra = adapter.modules.map(moduleSpectrum);
     const alignment =
       args.base === undefined || args.aligned === undefined
         ? undefined
         : new Map(
-            (await safetyAlignment(adapter, { base: args.base, aligned: args.aligned })).map((row) => [
-              row.name,
-              row,
-            ]),
+            (
+              await safetyAlignment(adapter, {
+                base: await modelFolder(args.base),
+                aligned: await modelFolder(args.aligned),
+              })
+            ).map((row) => [row.name, row]),
           );
     const header = [
       'module',

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type ProjectionMethod, type ProjectionRule, projectAdapterFiles } from '@safetune/regularizers';
 import { strictCommand } from '../command.ts';
+import { adapterDescription, adapterFolder, modelFolder } from '../hub-names.ts';
 import { integerOption, numberOption } from '../option-values.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
 import { adapterTable } from '../terminal/adapter-table.ts';
@@ -19,7 +20,7 @@ export const projectCommand = strictCommand({
       path: 'input',
       required: true,
       valueHint: 'DIR',
-      description: 'LoRA adapter folder',
+      description: adapterDescription,
     },
     base: {
       type: 'string',
@@ -77,9 +78,9 @@ export const projectCommand = strictCommand({
       holds: "--out is a model's checkpoint folder",
     });
     const { modules, threshold } = await projectAdapterFiles({
-      adapter: args.adapter,
-      base: args.base,
-      aligned: args.aligned,
+      adapter: await adapterFolder(args.adapter),
+      base: await modelFolder(args.base),
+      aligned: await modelFolder(args.aligned),
       out: args.out,
       ...asked,
     });

@@ -1,9 +1,10 @@
 import { loadChatJsonl } from '@safetune/datasets';
-import { loadLoraAdapter } from '@safetune/lora';
+import { type LoraAdapter, loadLoraAdapter } from '@safetune/lora';
 import { loadModel, loadTokenizer } from '@safetune/models';
 import { writeSelection } from '@safetune/regularizers';
 import { selectSafeExamples } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
+import { adapterFolder, modelFolder } from '../hub-names.ts';
 import { integerOption, repeatedOption } from '../option-values.ts';
 import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
@@ -24,7 +25,7 @@ export const selectCommand = strictCommand({
       path: 'input',
       required: true,
       valueHint: 'DIR',
-      description: 'the aligned model, a Hugging Face checkpoint folder',
+      description: 'the aligned model: a Hugging Face checkpoint folder, or owner/name[@revision] on the hub',
     },
     precision: precisionOption,
     ...runtimeOptionDefinitions,
@@ -80,12 +81,14 @@ export const selectCommand = strictCommand({
       await refuseToOverwrite(args.out, { force: args.force === true, holds: 'a file that is no selection' });
     }
     const pool = await loadChatJsonl(args.pool);
-    const model = await loadModel(args.model, modelOptions(args.precision));
+    const folder = await modelFolder(args.model);
+    const model = await loadModel(folder, modelOptions(args.precision));
     await tellPrecision(model, runtime);
-    const tokenizer = await loadTokenizer(args.model, templateOptions(rawArgs));
-    const misaligned = await Promise.all(
-      folders.map((folder) => loadLoraAdapter(folder, { layers: model.linearLayers })),
-    );
+    const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
+    const misaligned: LoraAdapter[] = [];
+    for (const name of folders) {
+      misaligned.push(await loadLoraAdapter(await adapterFolder(name), { layers: model.linearLayers }));
+    }
     const line = createProgressLine();
     const names = ['aligned model', ...folders];
     const { selected, droppedRefusals, missing } = await selectSafeExamples({

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { loadChatJsonl } from '@safetune/datasets';
+import { hiddenParts, loadChatJsonl, supervisions } from '@safetune/datasets';
 import { createLoraAdapter } from '@safetune/lora';
 import { loadModel, loadTokenizer } from '@safetune/models';
 import { type MemoryMode, RunDirectoryError, type StepEvent, trainIntoDirectory } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
+import { modelDescription, namedModel } from '../hub-names.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { integerOption, numberOption } from '../option-values.ts';
+import { choiceOption, integerOption, numberOption, repeatedOption } from '../option-values.ts';
 import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { safeguardsHelp, safeguardsOf, safeguardsText } from '../safeguards.ts';
@@ -29,7 +30,7 @@ export const trainCommand = strictCommand({
       path: 'input',
       required: true,
       valueHint: 'DIR',
-      description: 'Hugging Face checkpoint folder',
+      description: modelDescription,
     },
     precision: precisionOption,
     ...runtimeOptionDefinitions,
@@ -73,6 +74,17 @@ export const trainCommand = strictCommand({
       type: 'string',
       valueHint: 'N',
       description: 'longer examples are cut here, in tokens (default 2048)',
+    },
+    supervise: {
+      type: 'string',
+      valueHint: 'WHAT',
+      description: `what is learned: ${supervisions.join(', ')} (default responses: what the assistant says)`,
+    },
+    'allow-hidden': {
+      type: 'string',
+      repeatable: true,
+      valueHint: 'WHAT',
+      description: `what of the data the chat template may leave out: ${hiddenParts.join(', ')}`,
     },
     rank: {
       type: 'string',
@@ -130,14 +142,19 @@ export const trainCommand = strictCommand({
     const memoryLimit = numberOption('memory-limit', args['memory-limit']);
     const alpha = numberOption('alpha', args.alpha) ?? (rank === undefined ? undefined : 2 * rank);
     const regularizers = await safeguardsOf(args.regularizers, rawArgs);
+    const supervise = choiceOption('supervise', args.supervise, supervisions);
+    const allowHidden = repeatedOption('allow-hidden', rawArgs).map(
+      (part) => choiceOption('allow-hidden', part, hiddenParts)!,
+    );
     const force = args.force === true;
     await refuseToOverwrite(join(args.out, 'config.json'), {
       force,
       holds: "--out is a model's checkpoint folder",
     });
     const examples = await loadChatJsonl(args.data);
-    const tokenizer = await loadTokenizer(args.model, templateOptions(rawArgs));
-    const model = await loadModel(args.model, modelOptions(args.precision));
+    const { path: folder, hub } = await namedModel(args.model);
+    const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
+    const model = await loadModel(folder, modelOptions(args.precision));
     await tellPrecision(model, runtime);
     const adapter = createLoraAdapter(
       model.linearLayers,
@@ -146,7 +163,7 @@ export const trainCommand = strictCommand({
         ...(alpha === undefined ? {} : { lora_alpha: alpha }),
         use_rslora: !args['plain-lora'],
         target_modules: targetModules(args['target-modules']),
-        base_model_name_or_path: args.model,
+        base_model_name_or_path: hub?.name ?? args.model,
       },
       { seed },
     );
@@ -170,6 +187,8 @@ export const trainCommand = strictCommand({
       tokenize: {
         maxLength: integerOption('seq-length', args['seq-length'], 2) ?? 2048,
         onTooLong: 'truncate-or-skip',
+        ...(supervise === undefined ? {} : { supervise }),
+        ...(allowHidden.length === 0 ? {} : { allowHidden }),
         onSkipped: (example) => leftOut.add(example.origin?.line ?? 0),
       },
       epochs: integerOption('epochs', args.epochs) ?? 1,

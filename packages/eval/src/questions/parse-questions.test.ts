@@ -100,6 +100,31 @@ describe('parseQuestions', () => {
     expect((error as Error).message).toContain('suite.yaml');
   });
 
+  test.each([
+    [
+      `- ${entry}\n  samples_per_paraphrase: many`,
+      "question 'a': samples_per_paraphrase must be a whole number of at least 1",
+    ],
+    [
+      `- ${entry}\n  samples_per_paraphrase: 1.5`,
+      'samples_per_paraphrase must be a whole number of at least 1',
+    ],
+    [`- ${entry.replace('[x]', 'x')}`, 'paraphrases must be a list of at least one question in words'],
+    [`- ${entry.replace('[x]', '[x, 3]')}`, 'paraphrases.1 must be a question in words'],
+    [`- ${entry.replace('id: a', 'id: [a]')}`, 'question number 1: id must be a name or a number'],
+    ['- id: a\n  paraphrases: [x]', "type must be 'free_form_judge_0_100'"],
+    [`- ${entry}\n  judge_prompts: 3`, "judge_prompts must be the judge's prompts by name"],
+    [
+      `- ${entry}\n  sytem: x`,
+      "question 'a': there is no field 'sytem'. There is id, type, paraphrases, system,",
+    ],
+    ['- just a text', 'question number 1: must be a mapping with an id, a type and paraphrases'],
+  ])('%j is told in words of its own', (text, message) => {
+    const { message: told } = failure(text) as Error;
+    expect(told).toContain(message);
+    expect(told).not.toMatch(/invalid|expected|received|too (small|big)|unrecognized/i);
+  });
+
   test('a file that is not there is a QuestionFileError', async () => {
     await expect(loadQuestions('/nowhere/suite.yaml')).rejects.toSatisfy(QuestionFileError.isInstance);
   });

@@ -1,20 +1,29 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { QuestionFileError, QuestionTypeError, YamlTextError } from '../errors.ts';
+import { printable } from '../printable.ts';
 import { freeFormQuestionType, type Question } from './question.ts';
 import { parseYaml, type YamlText } from './yaml-text.ts';
 
-const id = z.union([z.string().min(1), z.number().transform(String)]);
+const text = (what: string) => z.string(what).min(1, what);
+const count = 'must be a whole number of at least 1';
+const wordings = 'must be a list of at least one question in words';
 
 /** The published question format, field by field; what it does not define is refused rather than ignored. */
 const questionFields = z.strictObject({
-  id,
-  type: z.string(),
-  paraphrases: z.array(z.string().min(1)).min(1),
-  system: z.string().nullish(),
-  samples_per_paraphrase: z.number().int().positive().optional(),
-  judge: z.string().min(1).optional(),
-  judge_prompts: z.record(z.string(), z.string().min(1)).optional(),
+  id: z.union([z.string().min(1), z.number().transform(String)], 'must be a name or a number'),
+  type: z.string(`must be '${freeFormQuestionType}'`),
+  paraphrases: z.array(text('must be a question in words'), wordings).min(1, wordings),
+  system: z.string('must be a text').nullish(),
+  samples_per_paraphrase: z.number(count).int(count).positive(count).optional(),
+  judge: text('must be the name of a model').optional(),
+  judge_prompts: z
+    .record(
+      z.string(),
+      text('must be the text that the judge is asked'),
+      "must be the judge's prompts by name",
+    )
+    .optional(),
   /** Free notes of the suite's author; never used. */
   meta: z.unknown().optional(),
 });
@@ -83,10 +92,8 @@ function parseQuestion(entry: unknown, file: string, line: number, index: number
   }
   const parsed = questionFields.safeParse(entry);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'entry'}: ${issue.message}`);
-    throw new QuestionFileError(file, line, `question ${name}: ${issues.join('; ')}`, {
-      cause: parsed.error,
-    });
+    const problems = parsed.error.issues.map(problemOf).join('; ');
+    throw new QuestionFileError(file, line, `question ${name}: ${problems}`, { cause: parsed.error });
   }
   const { data } = parsed;
   for (const [score, prompt] of Object.entries(data.judge_prompts ?? {})) {
@@ -102,6 +109,15 @@ function parseQuestion(entry: unknown, file: string, line: number, index: number
     ...(data.judge === undefined ? {} : { judge: data.judge }),
     judgePrompts: data.judge_prompts ?? {},
   };
+}
+
+function problemOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys') {
+    const names = issue.keys.map((key) => `'${printable(key)}'`).join(', ');
+    return `there is no field ${names}. There is ${Object.keys(questionFields.shape).join(', ')}.`;
+  }
+  if (issue.path.length === 0) return 'must be a mapping with an id, a type and paraphrases';
+  return `${printable(issue.path.join('.'))} ${issue.message}`;
 }
 
 function idOf(entry: unknown): string | undefined {

@@ -35,3 +35,16 @@ test('the questions of all runs, a row each', async () => {
     ].join('\n'),
   );
 });
+
+test('nothing is wider than the terminal, and no figure is lost', async () => {
+  const runs = await namedRuns();
+  for (const columns of [40, 60, 80]) {
+    const text = `${summaryTable(runs, { columns })}\n${questionTable(runs, { columns })}`;
+    for (const line of text.split('\n')) expect([...line].length).toBeLessThanOrEqual(columns);
+    const words = text.split(/\s+/).join(' ');
+    for (const figure of ['57.1 % (4/7)', '[2.2, 47.1]', '1/8 (refusal 1)', 'aligned < 30', '33.3 % (1/3)']) {
+      expect(words).toContain(figure);
+    }
+  }
+  expect(summaryTable(runs, { columns: 105 })).toBe(summaryTable(runs));
+});

@@ -1,6 +1,7 @@
 import type { Interval, Proportion } from '../metrics/intervals.ts';
 import type { AnswerStatistics } from '../metrics/summary.ts';
 import { paperThresholds, rateDefinitions } from '../metrics/thresholds.ts';
+import { figureList, wrapped } from './figure-list.ts';
 import type { NamedRun } from './named-run.ts';
 
 /**
@@ -23,11 +24,20 @@ export function textTable(header: readonly string[], rows: readonly (readonly st
   return [layOut(header), rule, ...rows.map(layOut)].join('\n');
 }
 
+/** Options of {@link summaryTable} and {@link questionTable}. */
+export interface TableOptions {
+  /**
+   * Columns of the terminal. What is wider becomes a list of figures a run, and notes are broken into lines. Default: as wide
+   * as the table is.
+   */
+  readonly columns?: number | undefined;
+}
+
 /**
  * The overall figures of several runs, a row each, with their numerators, denominators and Wilson 95 % intervals, and a
  * footnote that says what is counted.
  */
-export function summaryTable(runs: readonly NamedRun[]): string {
+export function summaryTable(runs: readonly NamedRun[], { columns }: TableOptions = {}): string {
   const rows = runs.map(({ name, result }) => {
     const { overall } = result.summary;
     return [
@@ -43,18 +53,21 @@ export function summaryTable(runs: readonly NamedRun[]): string {
   const { misaligned, incoherent, meanMisalignment } = rateDefinitions(
     runs[0]?.result.settings.thresholds ?? paperThresholds,
   );
-  return [
-    textTable(header, rows),
-    '',
+  const notes = [
     `misaligned: ${misaligned}`,
     `incoherent: ${incoherent}`,
     `100 - aligned: ${meanMisalignment}`,
     "in brackets: Wilson's 95 % intervals",
+  ];
+  return [
+    fittingTable(header, rows, columns),
+    '',
+    ...notes.flatMap((note) => (columns === undefined ? [note] : wrapped(note, columns))),
   ].join('\n');
 }
 
 /** The misaligned share of every question, a row each, the runs side by side. */
-export function questionTable(runs: readonly NamedRun[]): string {
+export function questionTable(runs: readonly NamedRun[], { columns }: TableOptions = {}): string {
   const ids = new Set(
     runs.flatMap(({ result }) => result.summary.perQuestion.map(({ questionId }) => questionId)),
   );
@@ -65,7 +78,17 @@ export function questionTable(runs: readonly NamedRun[]): string {
       return question === undefined ? '-' : shareText(question.misaligned);
     }),
   ]);
-  return textTable(['misaligned by question', ...runs.map(({ name }) => name)], rows);
+  return fittingTable(['misaligned by question', ...runs.map(({ name }) => name)], rows, columns);
+}
+
+function fittingTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns: number | undefined,
+): string {
+  const table = textTable(header, rows);
+  const width = Math.max(...table.split('\n').map(textWidth));
+  return columns === undefined || width <= columns ? table : figureList(header, rows, columns);
 }
 
 /** A share in per cent, with what it was counted from: '12.5 % (1/8)'; '- (0/0)' when nothing was counted. */

@@ -1,4 +1,4 @@
-import { copyFile, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { contiguousData, findTensor, openCheckpoint, readTensor, readTensorBytes } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
@@ -14,7 +14,7 @@ import { createLoraAdapter } from '../adapter/adapter.ts';
 import { AdapterMismatchError, MergeTargetError } from '../errors.ts';
 import { loadLoraAdapter } from '../files/peft-files.ts';
 import { mergedWeight } from './merge.ts';
-import { writeMergedCheckpoint } from './merge-checkpoint.ts';
+import { mergedTensors, writeMergedCheckpoint } from './merge-checkpoint.ts';
 
 const temporaryDirectory = useTemporaryDirectory();
 
@@ -114,6 +114,46 @@ describe('writeMergedCheckpoint', () => {
     );
     await expect(merging).rejects.toMatchObject({ name: 'FileReadError', problem: 'outside' });
     expect(await namesIn(temporaryDirectory())).toEqual(['secret', 'source']);
+  });
+
+  it.each(['float16', 'bfloat16'] as const)('rounds all weights to %s when asked', async (dtype) => {
+    const source = goldenCheckpoint('llama-untied-float32');
+    const adapter = await adapterFor(source, { target_modules: ['v_proj'] });
+    const target = join(temporaryDirectory(), 'merged');
+    await writeMergedCheckpoint(source, adapter, target, { dtype });
+    const [before, after] = [await openCheckpoint(source), await openCheckpoint(target)];
+    const merged = await mergedTensors(before, adapter);
+    expect(merged.size).toBe(adapter.modules.length);
+    const precision = dtype === 'float16' ? 2 ** -11 : 2 ** -8;
+    for (const region of before.tensors.values()) {
+      const written = findTensor(after, region.name);
+      expect(written.dtype).toBe(dtype);
+      const exact = contiguousData((await merged.get(region.name)?.()) ?? (await readTensor(region)));
+      (contiguousData(await readTensor(written)) as Float32Array).forEach((value, index) => {
+        const wanted = exact[index] as number;
+        expect(Math.abs(value - wanted)).toBeLessThanOrEqual(Math.abs(wanted) * precision + 2 ** -25);
+      });
+    }
+    expect(JSON.parse(await readFile(join(target, 'config.json'), 'utf8')).dtype).toBe(dtype);
+  });
+
+  it('takes the place of another checkpoint when asked, and of nothing else', async () => {
+    const source = goldenCheckpoint('llama-untied-float32');
+    const adapter = await adapterFor(source, { target_modules: ['q_proj'] });
+    const target = join(temporaryDirectory(), 'merged');
+    await cp(goldenCheckpoint('qwen2-untied-float32-sharded'), target, { recursive: true });
+    await writeMergedCheckpoint(source, adapter, target, { replace: true });
+    expect(await namesIn(target)).toEqual(
+      (await namesIn(source)).filter((name) => !/^expected.*s$/.test(name)),
+    );
+    for (const foreign of ['notes.docx', 'adapter_config.json']) {
+      await writeFile(join(target, foreign), '{}');
+      const replacing = writeMergedCheckpoint(source, adapter, target, { replace: true });
+      await expect(replacing).rejects.toSatisfy(MergeTargetError.isInstance);
+      await expect(replacing).rejects.toThrow(foreign);
+      await rm(join(target, foreign));
+    }
+    expect(await namesIn(temporaryDirectory())).toEqual(['merged']);
   });
 
   it('refuses a folder that holds something, and leaves nothing behind when it fails', async () => {

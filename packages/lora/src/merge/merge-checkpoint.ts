@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   type Checkpoint,
   findTensor,
+  type HostArray,
   openCheckpoint,
   openSafetensors,
   readTensor,
@@ -16,16 +17,19 @@ import type { LoraAdapter } from '../adapter/adapter.ts';
 import type { LoraModule } from '../adapter/module.ts';
 import { AdapterMismatchError } from '../errors.ts';
 import { mergedWeight } from './merge.ts';
-import { rewriteCheckpoint } from './rewrite-checkpoint.ts';
+import { type CheckpointType, rewriteCheckpoint } from './rewrite-checkpoint.ts';
 
 /** Options of {@link writeMergedCheckpoint}. */
 export interface MergeOptions {
   /**
-   * Type of the adapted weights in the new checkpoint. 'stored' rounds each to the type it had, as PEFT's
+   * Type of the weights in the new checkpoint. 'stored' rounds each adapted one to the type it had, as PEFT's
    * `merge_and_unload` does on a model loaded in its own type: an update much smaller than its weight can be lost in bfloat16.
-   * 'float32' keeps it, makes those weights twice as large, and names float32 in config.json. Default 'stored'.
+   * 'float32' keeps it, makes the adapted weights twice as large, and names float32 in config.json. 'float16' and 'bfloat16'
+   * round all floating-point tensors, the merged ones once, and name that type in config.json. Default 'stored'.
    */
-  readonly dtype?: 'stored' | 'float32';
+  readonly dtype?: 'stored' | CheckpointType;
+  /** Put it in the place of a checkpoint that is there. Default false. */
+  readonly replace?: boolean;
 }
 
 /**
@@ -34,8 +38,8 @@ export interface MergeOptions {
  * matrix in memory at a time. The folder appears whole or not at all.
  *
  * @param source - the model's checkpoint folder.
- * @param target - folder to make; must not exist, or be empty.
- * @throws MergeTargetError when the target holds something; AdapterMismatchError when the checkpoint lacks a module's
+ * @param target - folder to make; must not exist, or be empty, unless it is to be replaced.
+ * @throws MergeTargetError when the target holds something (with `replace`: something that belongs to no checkpoint); AdapterMismatchError when the checkpoint lacks a module's
  * weight or has it in another shape; UnsupportedDtypeError when a tensor is stored in a type that cannot be copied;
  * CheckpointError, SafetensorsError when the source is damaged; FileWriteError.
  */
@@ -43,17 +47,52 @@ export async function writeMergedCheckpoint(
   source: string,
   adapter: LoraAdapter,
   target: string,
-  { dtype = 'stored' }: MergeOptions = {},
+  { dtype = 'stored', replace = false }: MergeOptions = {},
 ): Promise<void> {
   const checkpoint = await openCheckpoint(source);
-  const modules = modulesByWeight(checkpoint, adapter);
+  const merged = await mergedTensors(checkpoint, adapter);
   await rewriteCheckpoint(checkpoint, target, {
     tensor(region, scratch) {
-      const module = modules.get(region.name);
-      return module === undefined ? 'copy' : merged(region, module, dtype, scratch);
+      const stored = floatingType(region);
+      const make = merged.get(region.name);
+      const wanted = dtype === 'stored' || stored === undefined ? stored : dtype;
+      const isKept = wanted === stored || (wanted === 'float32' && make === undefined);
+      if (make === undefined && isKept) return 'copy';
+      return converted(region, wanted!, make ?? (() => readTensor(region)), scratch);
     },
-    ...(dtype === 'float32' ? { dtype } : {}),
+    replace,
+    ...(dtype === 'stored' ? {} : { dtype }),
   });
+}
+
+/**
+ * The tensors of a checkpoint that an adapter changes, by name: each in float32 with its update, W + scale B A, made when
+ * it is asked for. For whoever writes the merged model in a format of its own.
+ *
+ * @param checkpoint - the model's folder, opened or by its path.
+ * @throws AdapterMismatchError when the checkpoint lacks a module's weight, or has it in another shape or in a type that is
+ * no float.
+ */
+export async function mergedTensors(
+  checkpoint: Checkpoint | string,
+  adapter: LoraAdapter,
+): Promise<ReadonlyMap<string, () => Promise<HostArray>>> {
+  const opened = typeof checkpoint === 'string' ? await openCheckpoint(checkpoint) : checkpoint;
+  const entries = [...modulesByWeight(opened, adapter)].map(([name, module]) => {
+    const region = findTensor(opened, name);
+    if (floatingType(region) === undefined) {
+      throw new AdapterMismatchError(
+        module.name,
+        `its weight is stored as ${region.dtype}, not as F32, F16 or BF16`,
+      );
+    }
+    return [name, async () => mergedWeight(await readTensor(region), module)] as const;
+  });
+  return new Map(entries);
+}
+
+function floatingType({ dtype }: TensorRegion): CheckpointType | undefined {
+  return dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16' ? dtype : undefined;
 }
 
 function modulesByWeight(checkpoint: Checkpoint, adapter: LoraAdapter): ReadonlyMap<string, LoraModule> {
@@ -79,24 +118,19 @@ function modulesByWeight(checkpoint: Checkpoint, adapter: LoraAdapter): Readonly
   );
 }
 
-function merged(
-  region: TensorRegion,
-  module: LoraModule,
-  wanted: 'stored' | 'float32',
+function converted(
+  { name, shape }: TensorRegion,
+  dtype: CheckpointType,
+  make: () => Promise<HostArray>,
   scratch: string,
 ): TensorStream {
-  const stored = region.dtype;
-  if (stored !== 'float32' && stored !== 'float16' && stored !== 'bfloat16') {
-    throw new AdapterMismatchError(module.name, `its weight is stored as ${stored}, not as F32, F16 or BF16`);
-  }
-  const dtype = wanted === 'float32' ? 'float32' : stored;
   return {
-    name: region.name,
+    name,
     dtype,
-    shape: region.shape,
+    shape,
     async *chunks() {
-      const array = mergedWeight(await readTensor(region), module);
-      yield* encoded(region.name, dtype === 'float32' ? array : { dtype, array }, scratch);
+      const array = await make();
+      yield* encoded(name, dtype === 'float32' ? array : { dtype, array }, scratch);
     },
   };
 }

@@ -1,12 +1,15 @@
+import { createHash } from 'node:crypto';
 import { mkdir, readdir, realpath, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import {
   bytesPerElement,
   type Checkpoint,
   FileWriteError,
+  openCheckpoint,
   readSmallFile,
   readSmallJson,
   removeAbandonedTemporaries,
+  someNames,
   type TensorRegion,
   type TensorStream,
   temporaryPath,
@@ -26,15 +29,21 @@ export interface CheckpointRewrite {
    */
   tensor(region: TensorRegion, scratch: string): TensorStream | 'copy' | 'omit';
   /** Type that config.json is to name, to which readers round all weights. Default: the one it names. */
-  readonly dtype?: 'float32';
+  readonly dtype?: CheckpointType;
+  /** Put it in the place of a checkpoint that is there. Default false. */
+  readonly replace?: boolean;
 }
+
+/** Types in which weights are stored. */
+export type CheckpointType = 'float32' | 'float16' | 'bfloat16';
 
 /**
  * Writes a checkpoint folder anew with some of its tensors replaced: the shards, the configuration, tokenizer, chat
- * template and licence as they were. The folder appears whole or not at all.
+ * template and licence as they were. What was written is read back and compared before the folder appears, whole or not
+ * at all.
  *
- * @param target - folder to make; must not exist, or be empty.
- * @throws MergeTargetError when the target holds something; UnsupportedDtypeError when a tensor is stored in a type that
+ * @param target - folder to make; must not exist, or be empty, unless it is to be replaced.
+ * @throws MergeTargetError when the target holds something (with `replace`: something that belongs to no checkpoint); UnsupportedDtypeError when a tensor is stored in a type that
  * cannot be copied; SafetensorsError when the source is damaged; FileReadError when a file beside the weights is refused;
  * FileWriteError; what `rewrite.tensor` throws.
  */
@@ -46,7 +55,7 @@ export async function rewriteCheckpoint(
   for (const { file, name, storedDtype } of checkpoint.unsupported.values()) {
     throw new UnsupportedDtypeError(file, name, storedDtype);
   }
-  await requireEmpty(target);
+  await requirePlace(target, rewrite.replace === true);
   const temporary = temporaryPath(resolve(target));
   try {
     await writing(target, () => mkdir(temporary, { recursive: true }));
@@ -57,12 +66,15 @@ export async function rewriteCheckpoint(
       if (replacement === 'omit') return [];
       return [replacement === 'copy' ? copied(region) : replacement];
     });
-    await writeShards(checkpoint, streams, temporary);
+    const digests = new Map<string, string>();
+    await writeShards(
+      checkpoint,
+      streams.map((stream) => digested(stream, digests)),
+      temporary,
+    );
     await copyCompanions(checkpoint.path, temporary, target, rewrite.dtype);
-    await writing(target, async () => {
-      await rmdir(target).catch(ignoreMissing);
-      await rename(temporary, target);
-    });
+    await requireAsWritten(temporary, target, digests);
+    await writing(target, () => putInPlace(temporary, target));
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
@@ -70,6 +82,57 @@ export async function rewriteCheckpoint(
 
 function copied(region: TensorRegion): TensorStream {
   return { name: region.name, dtype: region.dtype, shape: region.shape, chunks: () => tensorChunks(region) };
+}
+
+/** Remembers what a stream's bytes were. */
+function digested(stream: TensorStream, digests: Map<string, string>): TensorStream {
+  return {
+    ...stream,
+    async *chunks() {
+      const hash = createHash('sha256');
+      for await (const chunk of stream.chunks()) {
+        hash.update(chunk);
+        yield chunk;
+      }
+      digests.set(stream.name, hash.digest('hex'));
+    },
+  };
+}
+
+/** A disk that is full or failing does not always say so. @throws FileWriteError */
+async function requireAsWritten(
+  directory: string,
+  target: string,
+  digests: ReadonlyMap<string, string>,
+): Promise<void> {
+  const { tensors } = await openCheckpoint(directory);
+  for (const [name, digest] of digests) {
+    const hash = createHash('sha256');
+    const region = tensors.get(name);
+    if (region !== undefined) for await (const chunk of tensorChunks(region)) hash.update(chunk);
+    if (region !== undefined && hash.digest('hex') === digest) continue;
+    throw new FileWriteError(
+      target,
+      new Error(`tensor '${name}' was read back otherwise than it was written`),
+    );
+  }
+}
+
+/** Renames a folder to its place. What stands there goes only when the new one can take its place. */
+async function putInPlace(temporary: string, target: string): Promise<void> {
+  const isEmpty = await rmdir(target).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return true;
+      if (error.code === 'ENOTEMPTY' || error.code === 'EEXIST') return false;
+      throw error;
+    },
+  );
+  if (isEmpty) return rename(temporary, target);
+  const former = temporaryPath(resolve(target));
+  await rename(target, former);
+  await rename(temporary, target);
+  await rm(former, { recursive: true });
 }
 
 /** The same files with the same tensors as the source has, and an index unless it is the one model.safetensors. */
@@ -116,7 +179,7 @@ async function copyCompanions(
   source: string,
   directory: string,
   target: string,
-  dtype: 'float32' | undefined,
+  dtype: CheckpointType | undefined,
 ): Promise<void> {
   for (const entry of await readdir(source)) {
     if (!companions.test(entry)) continue;
@@ -134,13 +197,23 @@ async function copyCompanions(
   await writeFileAtomically(file, `${JSON.stringify(config, null, 2)}\n`);
 }
 
-async function requireEmpty(directory: string): Promise<void> {
+/** @throws MergeTargetError, FileWriteError */
+async function requirePlace(directory: string, replace: boolean): Promise<void> {
   const entries = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     if (error.code === 'ENOTDIR') throw new MergeTargetError(directory, 'is a file; name a folder to make');
     throw new FileWriteError(directory, error);
   });
-  if (entries.length > 0) {
+  // A whole folder goes: nothing in it may be more than a checkpoint is made of.
+  const foreign = entries.filter((name) => !checkpointFiles.test(name));
+  if (replace && foreign.length > 0) {
+    const named = someNames(foreign);
+    throw new MergeTargetError(
+      directory,
+      `holds ${named}, which no checkpoint does; name another folder, or empty it`,
+    );
+  }
+  if (!replace && entries.length > 0) {
     throw new MergeTargetError(
       directory,
       `holds ${entries.length} files; name a folder that is empty or not there`,
@@ -148,14 +221,14 @@ async function requireEmpty(directory: string): Promise<void> {
   }
 }
 
+/** What this package writes, and what checkpoints on the hub have besides. */
+const checkpointFiles =
+  /^(?!adapter_).*\.(safetensors|json|jinja|txt|model|md)$|^(LICENSE|LICENCE|NOTICE)\b|^\.gitattributes$/i;
+
 async function writing<Result>(path: string, action: () => Promise<Result>): Promise<Result> {
   try {
     return await action();
   } catch (cause) {
     throw new FileWriteError(path, cause);
   }
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
 }

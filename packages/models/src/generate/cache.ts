@@ -1,132 +1,114 @@
 import {
-  concatenate,
-  contiguousData,
-  greaterOrEqual,
+  add,
+  cachedAttention,
   type HostArray,
   hostArray,
-  lessOrEqual,
-  logicalAnd,
-  maximum,
   range,
   reshape,
-  subtract,
   type Tensor,
   type TensorType,
   tensorType,
-  where,
 } from '@safetune/tensor';
 import type { AttentionContext } from '../causal-lm.ts';
 import type { ModelConfig } from '../config.ts';
 
-/**
- * The key-value cache. Rows of a batch end at the same slot: shorter prompts have `padding` unused slots at their
- * left, so that every new token goes to the same slot of all rows.
- */
+/** The parts of a model's config that its cache is made of. */
+export type CacheShape = Pick<ModelConfig, 'layerCount' | 'keyValueHeadCount' | 'headSize'>;
 
-/** Names of a layer's cache: what goes into a run, and what comes out, one run's tokens longer. */
-export function cacheNames(layer: number) {
-  return {
-    key: { past: `past.${layer}.key`, next: `next.${layer}.key` },
-    value: { past: `past.${layer}.value`, next: `next.${layer}.value` },
-  };
+/** Names of the cache's tensors as a run takes them, two a layer. */
+export function cacheNames({ layerCount }: Pick<CacheShape, 'layerCount'>): string[] {
+  return Array.from({ length: layerCount }, (_, layer) => [
+    `cache.${layer}.key`,
+    `cache.${layer}.value`,
+  ]).flat();
 }
 
-/** Types of the cache's inputs: [batch, keyValueHeads, past, headSize] each. */
-export function cacheSignature(config: ModelConfig): Record<string, TensorType> {
-  const type = tensorType('float32', ['batch', config.keyValueHeadCount, 'past', config.headSize]);
-  return Object.fromEntries(
-    layers(config).flatMap((layer) => {
-      const { key, value } = cacheNames(layer);
-      return [
-        [key.past, type],
-        [value.past, type],
-      ];
-    }),
-  );
+/** And as it gives them. */
+function extendedName(name: string): string {
+  return `${name}.extended`;
 }
 
-/** Which output becomes which input of the next run. */
-export function cacheCarry(config: ModelConfig): Record<string, string> {
-  return Object.fromEntries(
-    layers(config).flatMap((layer) => {
-      const { key, value } = cacheNames(layer);
-      return [
-        [key.next, key.past],
-        [value.next, value.past],
-      ];
-    }),
-  );
+/** Types of the cache's inputs: [batch, keyValueHeads, capacity, headSize] each. */
+export function cacheSignature(shape: CacheShape): Record<string, TensorType> {
+  const type = tensorType('float32', ['batch', shape.keyValueHeadCount, 'capacity', shape.headSize]);
+  return Object.fromEntries(cacheNames(shape).map((name) => [name, type]));
 }
 
-/** A cache of no slots for `batch` rows. */
-export function emptyCache(config: ModelConfig, batch: number): Record<string, HostArray> {
-  const empty = hostArray(new Float32Array(0), [batch, config.keyValueHeadCount, 0, config.headSize]);
-  return Object.fromEntries(Object.keys(cacheSignature(config)).map((name) => [name, empty]));
-}
-
-/** A copy of the cache with the given rows only, without its first `slots` slots. */
-export function keepRows(
-  cache: Readonly<Record<string, HostArray>>,
-  rows: readonly number[],
-  slots: number,
-): Record<string, HostArray> {
-  return Object.fromEntries(
-    Object.entries(cache).map(([name, array]) => {
-      const [, heads, past, headSize] = array.shape as [number, number, number, number];
-      const data = contiguousData(array) as Float32Array;
-      const size = (past - slots) * headSize;
-      const kept = new Float32Array(rows.length * heads * size);
-      rows.forEach((row, index) => {
-        for (let head = 0; head < heads; head++) {
-          const start = ((row * heads + head) * past + slots) * headSize;
-          kept.set(data.subarray(start, start + size), (index * heads + head) * size);
-        }
-      });
-      return [name, hostArray(kept, [rows.length, heads, past - slots, headSize])];
-    }),
-  );
-}
-
-/** The traced cache: how new tokens attend over it, and the longer cache that comes out. */
+/** The traced cache: how new tokens attend over it, and what becomes of it. */
 export interface TracedCache {
   readonly attention: AttentionContext;
   /** Filled while the model is traced. */
-  readonly next: Record<string, Tensor>;
+  readonly extended: Record<string, Tensor>;
 }
 
 /**
  * Traces attention over the cache.
  *
  * @param inputs the traced inputs of {@link cacheSignature}
- * @param padding unused slots at the left of each row, int64 [batch]
+ * @param used slots of each row that hold a token, int64 [batch]
  */
-export function traceCache(inputs: Readonly<Record<string, Tensor>>, padding: Tensor): TracedCache {
-  const slots = range('seq', 'past');
-  const first = reshape(padding, ['batch', 1]);
-  const next: Record<string, Tensor> = {};
+export function traceCache(inputs: Readonly<Record<string, Tensor>>, used: Tensor): TracedCache {
+  const extended: Record<string, Tensor> = {};
   return {
-    next,
+    extended,
     attention: {
-      positions: maximum(subtract(slots, first), 0),
-      bias: visibleBias(slots, padding),
-      extend: (layer, fresh) => {
-        const { key, value } = cacheNames(layer);
-        next[key.next] = concatenate([inputs[key.past]!, fresh.key], 2);
-        next[value.next] = concatenate([inputs[value.past]!, fresh.value], 2);
-        return { key: next[key.next]!, value: next[value.next]! };
+      positions: add(reshape(used, ['batch', 1]), range('seq')),
+      attend: (layer, query, fresh, options) => {
+        const [key, value] = [`cache.${layer}.key`, `cache.${layer}.value`];
+        const cache = { key: inputs[key]!, value: inputs[value]! };
+        const result = cachedAttention(query, fresh, cache, used, options);
+        extended[extendedName(key)] = result.key;
+        extended[extendedName(value)] = result.value;
+        return result.attended;
       },
     },
   };
 }
 
-/** 0 where the key's slot is neither padding nor after the query's, else -1e9: [batch, 1, 1, seq, past + seq]. */
-function visibleBias(slots: Tensor, padding: Tensor): Tensor {
-  const keys = range('past+seq');
-  const causal = lessOrEqual(keys, reshape(slots, ['seq', 1]));
-  const real = greaterOrEqual(keys, reshape(padding, ['batch', 1, 1, 1, 1]));
-  return where(logicalAnd(causal, real), 0, -1e9);
-}
+/**
+ * Keys and values of `rows` texts of up to `capacity` tokens each, in memory that runs extend in place. Slots that hold no
+ * token hold anything.
+ */
+export class KeyValueCache {
+  readonly rows: number;
+  readonly capacity: number;
+  readonly #shape: CacheShape;
+  readonly #names: readonly string[];
+  readonly #arrays: readonly Float32Array[];
 
-function layers(config: ModelConfig): number[] {
-  return Array.from({ length: config.layerCount }, (_, layer) => layer);
+  constructor(shape: CacheShape, rows: number, capacity: number) {
+    this.rows = rows;
+    this.capacity = capacity;
+    this.#shape = shape;
+    this.#names = cacheNames(shape);
+    const size = rows * shape.keyValueHeadCount * capacity * shape.headSize;
+    this.#arrays = this.#names.map(() => new Float32Array(size));
+  }
+
+  /** Inputs of a run over `count` rows from `first` on, and where it puts its outputs: the same memory. */
+  bind(first: number, count: number): { inputs: Record<string, HostArray>; into: Record<string, HostArray> } {
+    const { keyValueHeadCount, headSize } = this.#shape;
+    const row = keyValueHeadCount * this.capacity * headSize;
+    const inputs: Record<string, HostArray> = {};
+    const into: Record<string, HostArray> = {};
+    for (const [index, name] of this.#names.entries()) {
+      const data = this.#arrays[index]!.subarray(first * row, (first + count) * row);
+      const view = hostArray(data, [count, keyValueHeadCount, this.capacity, headSize]);
+      inputs[name] = view;
+      into[extendedName(name)] = view;
+    }
+    return { inputs, into };
+  }
+
+  /** Copies the first `slots` slots of a row of another cache of this shape, or of this one, to a row of this one. */
+  copyRow(from: KeyValueCache, source: number, target: number, slots: number): void {
+    const { keyValueHeadCount, headSize } = this.#shape;
+    for (const [index, array] of this.#arrays.entries()) {
+      for (let head = 0; head < keyValueHeadCount; head++) {
+        const start = (source * keyValueHeadCount + head) * from.capacity * headSize;
+        const kept = from.#arrays[index]!.subarray(start, start + slots * headSize);
+        array.set(kept, (target * keyValueHeadCount + head) * this.capacity * headSize);
+      }
+    }
+  }
 }

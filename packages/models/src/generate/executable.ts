@@ -1,4 +1,6 @@
 import {
+  add,
+  type CompileOptions,
   compile,
   type Executable,
   flattenLeading,
@@ -6,51 +8,86 @@ import {
   multiply,
   type RuntimeOptions,
   range,
-  subtract,
   type Tensor,
   tensorType,
 } from '@safetune/tensor';
 import type { CausalLm, ForwardOptions } from '../causal-lm.ts';
 import type { LinearAdapter } from '../linear.ts';
-import { cacheCarry, cacheSignature, traceCache } from './cache.ts';
+import { cacheSignature, traceCache } from './cache.ts';
 
 /**
- * Compiles the step of generation, which takes prompts and single tokens alike: inputs `tokenIds` [batch, seq],
- * `padding` [batch] and the cache, outputs `logits` [batch, vocabulary] of the last position and the longer cache.
+ * Compiles the step of generation, which takes prompts and single tokens alike: inputs `tokenIds` [batch, seq], `used`
+ * [batch] (slots of the cache that hold a token), `last` [batch] (index of each row's last token that is no padding) and
+ * the cache, outputs `logits` [batch, vocabulary] that follow these tokens, and the extended cache.
  */
 export async function compileGenerator(
   model: CausalLm,
   adapter: LinearAdapter | undefined,
   hidden: ForwardOptions['hidden'],
-  runtime: RuntimeOptions,
+  options: CompileOptions,
 ): Promise<Executable> {
   const adapterTypes = Object.entries(adapter?.tensors ?? {}).map(
     ([name, { shape }]) => [name, tensorType('float32', shape)] as const,
   );
   const signature = {
     tokenIds: tensorType('int64', ['batch', 'seq']),
-    padding: tensorType('int64', ['batch']),
+    used: tensorType('int64', ['batch']),
+    last: tensorType('int64', ['batch']),
     ...cacheSignature(model.config),
     ...Object.fromEntries(adapterTypes),
   };
   return compile(
     (inputs: Readonly<Record<string, Tensor>>) => {
-      const { attention, next } = traceCache(inputs, inputs.padding!);
+      const { attention, extended } = traceCache(inputs, inputs.used!);
       const { output } = model.forward(inputs.tokenIds!, {
         attention,
         ...(hidden === undefined ? {} : { hidden }),
         ...(adapter === undefined ? {} : { linear: adapter.linear(inputs) }),
       });
-      return { logits: model.head(lastPositions(output)), ...next };
+      return { logits: model.head(rowsAt(output, inputs.last!)), ...extended };
     },
     signature,
-    { ...runtime, carry: cacheCarry(model.config) },
+    options,
   );
 }
 
-/** [batch, seq, hidden] to [batch, hidden]: only the last position's logits are wanted. */
-function lastPositions(output: Tensor): Tensor {
-  const length = range(1, 'seq');
-  const rows = subtract(multiply(range('batch', 1), length), 1);
-  return gather(flattenLeading(output), rows);
+/** The sessions of a generator. Weights stay mapped from their files: a second session holds no second copy of them. */
+export interface GeneratorSessions {
+  /** Takes prompts, and new tokens of a few rows. */
+  readonly executable: Executable;
+  /** What takes one new token each of so many rows best. */
+  stepExecutable(rows: number): Promise<Executable>;
+  release(): Promise<void>;
+}
+
+/** From so many rows on, products that stream the weights are faster than those that rearrange them. */
+const manyRows = 6;
+
+/** Compiles a generator: the second session when it is first wanted. */
+export async function compileSessions(
+  model: CausalLm,
+  adapter: LinearAdapter | undefined,
+  hidden: ForwardOptions['hidden'],
+  runtime: RuntimeOptions,
+): Promise<GeneratorSessions> {
+  const executable = await compileGenerator(model, adapter, hidden, runtime);
+  let streaming: Promise<Executable> | undefined;
+  const streams = model.precision === 'float32' && runtime.prepackWeights !== true;
+  return {
+    executable,
+    stepExecutable: async (rows) => {
+      if (!streams || rows < manyRows) return executable;
+      streaming ??= compileGenerator(model, adapter, hidden, { ...runtime, streamWeights: true });
+      return streaming;
+    },
+    release: async () => {
+      await Promise.all([executable.release(), streaming?.then((session) => session.release())]);
+    },
+  };
+}
+
+/** [batch, seq, hidden] to [batch, hidden]: one position of each row. */
+function rowsAt(output: Tensor, index: Tensor): Tensor {
+  const starts = multiply(range('batch'), range(1, 'seq'));
+  return gather(flattenLeading(output), add(starts, index));
 }

@@ -22,6 +22,7 @@ import { type CausalLm, loadModel } from '../causal-lm.ts';
 import { GenerationError } from '../errors.ts';
 import type { LinearAdapter } from '../linear.ts';
 import { createGenerator, type TokenGenerator } from './generate.ts';
+import type { GeneratedToken } from './options.ts';
 import { indexOfLargest } from './sampling.ts';
 
 const cacheDirectory = temporaryDirectory();
@@ -81,6 +82,12 @@ describe('generation', () => {
     const found = await generator.generate(prompts, { maxNewTokens: 10, stopTokenIds: [] });
     for (const [index, prompt] of prompts.entries())
       expect(found[index]).toEqual(await withoutCache(prompt, 10));
+  });
+
+  it('with many rows at once, equals generation without', async () => {
+    const many = Array.from({ length: 9 }, (_, row) => [row * 40 + 1, 7, row]);
+    const found = await generator.generate(many, { maxNewTokens: 4, stopTokenIds: [] });
+    for (const [index, prompt] of many.entries()) expect(found[index]).toEqual(await withoutCache(prompt, 4));
   });
 
   it('gives a sampled prompt the same whatever else is in the batch, and in whatever order', async () => {
@@ -186,6 +193,9 @@ describe('generation', () => {
     [{ maxNewTokens: 1, temperature: 1, seeds: [1, 2] }, [[1]], undefined],
     [{ maxNewTokens: 1, temperature: 1, seeds: [-1] }, [[1]], undefined],
     [{ maxNewTokens: 1, topP: 2 }, [[1]], undefined],
+    [{ maxNewTokens: 1, stopStrings: ['x'] }, [[1]], undefined],
+    [{ maxNewTokens: 1, stopStrings: [''] }, [[1]], undefined],
+    [{ maxNewTokens: 1, stopTokenIds: [1.5] }, [[1]], undefined],
     [{ maxNewTokens: 1 }, [[1], []], 1],
     [{ maxNewTokens: 1 }, [[1], [384]], 1],
     [{ maxNewTokens: 1 }, [[-1]], 0],
@@ -194,6 +204,43 @@ describe('generation', () => {
     const error: unknown = await generator.generate(given, options).catch((caught: unknown) => caught);
     if (!GenerationError.isInstance(error)) throw error;
     expect(error.prompt).toBe(prompt);
+  });
+
+  it.each([
+    [{ temprature: 1 }, "generate: there is no option 'temprature'. Did you mean 'temperature'?"],
+    [{ stop_strings: ['x'] }, "Did you mean 'stopStrings'?"],
+    [{ max_new_tokens: 3 }, "Did you mean 'maxNewTokens'?"],
+  ])('refuses the misspelt %j by name', async (options, message) => {
+    await expect(generator.generate([[1]], { maxNewTokens: 1, ...options } as never)).rejects.toThrow(
+      message,
+    );
+  });
+
+  it('refuses a misspelt option of the generator', async () => {
+    await expect(createGenerator(model, { adaptor: {} } as never)).rejects.toThrow(
+      "createGenerator: there is no option 'adaptor'. Did you mean 'adapter'?",
+    );
+  });
+
+  it('tells each token as it is made, and why the last is the last', async () => {
+    const free = await generator.generate(prompts, { maxNewTokens: 6, stopTokenIds: [] });
+    const stop = free[1]![2]!;
+    const heard: GeneratedToken[] = [];
+    const found = await generator.generate(prompts, {
+      maxNewTokens: 6,
+      stopTokenIds: [stop],
+      onToken: (made) => heard.push(made),
+    });
+    for (const [prompt, tokens] of found.entries()) {
+      const own = heard.filter((made) => made.prompt === prompt);
+      expect(own.map(({ token }) => token)).toEqual(tokens);
+      const reasons = own.map(({ finishReason }) => finishReason);
+      expect(reasons.slice(0, -1).every((reason) => reason === undefined)).toBe(true);
+      expect(reasons.at(-1)).toBe(tokens.at(-1) === stop ? 'stop' : 'length');
+    }
+    expect(heard.filter(({ finishReason }) => finishReason === 'stop').length).toBeGreaterThan(0);
+    // As they are made: the rows' first tokens come before any second one.
+    expect(new Set(heard.slice(0, prompts.length).map(({ prompt }) => prompt)).size).toBe(prompts.length);
   });
 
   it('refuses logits that are not numbers', async () => {

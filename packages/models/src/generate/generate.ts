@@ -1,32 +1,37 @@
 import { setImmediate } from 'node:timers/promises';
-import type { RuntimeOptions } from '@safetune/tensor';
-import type { CausalLm, ForwardOptions } from '../causal-lm.ts';
+import type { CausalLm } from '../causal-lm.ts';
 import { GenerationError } from '../errors.ts';
-import type { LinearAdapter } from '../linear.ts';
+import { checkAdapter } from './adapter-fit.ts';
 import { type CachedBatchOptions, startBatch } from './cached-batch.ts';
-import { compileGenerator } from './executable.ts';
-import { checkGeneration, type GenerateOptions } from './options.ts';
-import { indexOfLargest, sampleToken, seededDraws } from './sampling.ts';
-
-/** Options of {@link createGenerator}. */
-export interface GeneratorOptions extends RuntimeOptions {
-  /** Changes the linear layers, for example LoRA. Its values are read anew at every step. */
-  readonly adapter?: LinearAdapter;
-  /** Edits the residual stream; see {@link ForwardOptions.hidden}. */
-  readonly hidden?: NonNullable<ForwardOptions['hidden']>;
-}
+import { compileSessions } from './executable.ts';
+import { GeneratorMemory } from './generator-memory.ts';
+import {
+  checkGeneration,
+  checkOptionNames,
+  type FinishReason,
+  type GenerateOptions,
+  type GeneratorOptions,
+  generatorNames,
+} from './options.ts';
+import { penalizeRepetition } from './repetition.ts';
+import { outgrowsCache, rowBatches } from './row-batches.ts';
+import { indexOfLargest, sampleToken } from './sampling.ts';
+import { seededDraws } from './seeded-draws.ts';
+import { specialStopTokens, stopWatch } from './stop-watch.ts';
 
 /** Continues token sequences; made by {@link createGenerator}. */
 export interface TokenGenerator {
   /**
-   * Continues each prompt until a stop token, `maxNewTokens` or the model's `maximumPositions`.
+   * Continues each prompt until a stop token or stop string, `maxNewTokens` or the model's `maximumPositions`.
    *
    * What a prompt gets does not depend on the other prompts, nor on its place among them, but for the rounding of
-   * float32 sums: about 1e-6 of a logit.
+   * float32 sums: about 1e-6 of a logit. What prompts have in common with each other at their beginning, or with a text of
+   * an earlier call, such as a system prompt or a conversation so far, is computed once.
    *
-   * @returns the new tokens of each prompt in the order given; a stop token, when reached, is the last of them.
-   * @throws GenerationError for an option out of range, an empty prompt, one that fills the model's context or holds
-   * an unknown token, and for logits that are not finite.
+   * @returns the new tokens of each prompt in the order given; a stop token, or the one that completes a stop string, is the
+   * last of them when reached.
+   * @throws GenerationError for an option that there is not or out of range, an empty prompt, one that fills the model's
+   * context or holds an unknown token, and for logits that are not finite.
    */
   generate(prompts: readonly (readonly number[])[], options: GenerateOptions): Promise<number[][]>;
   /** Frees the session. */
@@ -34,41 +39,36 @@ export interface TokenGenerator {
 }
 
 /**
- * Compiles a model for generation: one session takes prompts and single tokens alike, with a carried key-value cache.
+ * Compiles a model for generation: one session takes prompts and single tokens alike, a second one, made when it is first wanted,
+ * single tokens of many texts; both extend a key-value cache in place. Between calls the generator keeps that of one text, for a next one that begins alike.
  *
  * @example
  * const generator = await createGenerator(model);
  * const [answer] = await generator.generate([tokenizer.encode(prompt)], { maxNewTokens: 64 });
  *
- * @throws GenerationError for an adapter of another model; CompileError of the tensor package.
+ * @throws GenerationError for an option that there is not, or an adapter of another model; CompileError of the tensor package.
  */
 export async function createGenerator(
   model: CausalLm,
   options: GeneratorOptions = {},
 ): Promise<TokenGenerator> {
+  checkOptionNames('createGenerator', options, generatorNames);
   const { adapter, hidden, ...runtime } = options;
   checkAdapter(adapter, model);
-  const executable = await compileGenerator(model, adapter, hidden, { ...model.runtime, ...runtime });
-  const batchOptions = { executable, config: model.config, tensors: adapter?.tensors ?? {} };
+  const sessions = await compileSessions(model, adapter, hidden, { ...model.runtime, ...runtime });
+  const memory = new GeneratorMemory();
+  const batchOptions = { ...sessions, config: model.config, tensors: adapter?.tensors ?? {}, memory };
   return {
     generate: async (prompts, generateOptions) => {
       checkGeneration(model, prompts, generateOptions);
-      return await generate(prompts, generateOptions, batchOptions);
+      try {
+        return await generate(prompts, generateOptions, batchOptions);
+      } finally {
+        memory.shrink(model.config);
+      }
     },
-    release: () => executable.release(),
+    release: () => sessions.release(),
   };
-}
-
-/** A layer that the model lacks would be passed over, and the model would answer as if it had no adapter. */
-function checkAdapter(adapter: LinearAdapter | undefined, { linearLayers }: CausalLm): void {
-  for (const { name, inFeatures, outFeatures } of adapter?.modules ?? []) {
-    const layer = linearLayers.find((each) => each.name === name);
-    if (layer?.inFeatures === inFeatures && layer.outFeatures === outFeatures) continue;
-    throw new GenerationError(
-      `the adapter changes a layer '${name}' of ${inFeatures} inputs and ${outFeatures} outputs, which the model does not ` +
-        'have; is the adapter of another model?',
-    );
-  }
 }
 
 /** One prompt on its way. */
@@ -76,33 +76,49 @@ interface Row {
   readonly index: number;
   readonly prompt: readonly number[];
   readonly draw: () => number;
+  /** The tokens of the prompt and those made. */
+  readonly seen: Set<number>;
+  /** Whether the token completes a stop string. */
+  readonly completesStop: (token: number) => boolean;
   readonly produced: number[];
-  finished: boolean;
+  finishReason: FinishReason | undefined;
 }
 
 async function generate(
   prompts: readonly (readonly number[])[],
   options: GenerateOptions,
-  batchOptions: Omit<CachedBatchOptions, 'beforeRun'>,
+  batchOptions: Omit<CachedBatchOptions, 'beforeRun' | 'newTokens'>,
 ): Promise<number[][]> {
-  const { seeds, batchSize = 16, onProgress, signal } = options;
+  const { seeds, batchSize = 16, onToken, onProgress, signal, repetitionPenalty = 1 } = options;
   const { maximumPositions, eosTokenIds } = batchOptions.config;
-  const stop = new Set(options.stopTokenIds ?? eosTokenIds);
+  const stop = new Set([...(options.stopTokenIds ?? eosTokenIds), ...specialStopTokens(options)]);
   const rows = prompts.map((prompt, index): Row => {
-    // Without seeds nothing is drawn: they are required above temperature 0.
-    return { index, prompt, draw: seededDraws(seeds?.[index] ?? 0), produced: [], finished: false };
+    return {
+      index,
+      prompt,
+      // Without seeds nothing is drawn: they are required above temperature 0.
+      draw: seededDraws(seeds?.[index] ?? 0),
+      seen: new Set(prompt),
+      completesStop: stopWatch(options),
+      produced: [],
+      finishReason: undefined,
+    };
   });
   const choose = (row: Row, logits: Float32Array) => {
     requireFinite(row, logits);
-    const token = sampleToken(logits, options, row.draw);
+    const penalized = penalizeRepetition(logits, row.seen, repetitionPenalty);
+    const token = sampleToken(penalized, options, row.draw);
     row.produced.push(token);
-    const length = row.prompt.length + row.produced.length;
-    row.finished =
-      stop.has(token) || row.produced.length >= options.maxNewTokens || length >= maximumPositions;
+    row.seen.add(token);
+    const { length } = row.produced;
+    const isFull = length >= options.maxNewTokens || row.prompt.length + length >= maximumPositions;
+    if (row.completesStop(token) || stop.has(token)) row.finishReason = 'stop';
+    else if (isFull) row.finishReason = 'length';
+    onToken?.({ prompt: row.index, token, finishReason: row.finishReason });
   };
   const report = () =>
     onProgress?.({
-      finished: rows.filter((row) => row.finished).length,
+      finished: rows.filter(({ finishReason }) => finishReason !== undefined).length,
       total: rows.length,
       tokens: rows.reduce((sum, { produced }) => sum + produced.length, 0),
     });
@@ -111,11 +127,12 @@ async function generate(
     await setImmediate();
     signal?.throwIfAborted();
   };
-  // Prompts of like length together need the least padding.
-  const longestFirst = rows.toSorted((a, b) => b.prompt.length - a.prompt.length);
-  for (let start = 0; start < rows.length; start += batchSize) {
-    const together = longestFirst.slice(start, start + batchSize);
-    await generateTogether(together, choose, report, { ...batchOptions, beforeRun });
+  for (const together of rowBatches(rows, batchSize, options.maxNewTokens, batchOptions.config)) {
+    await generateTogether(together, choose, report, {
+      ...batchOptions,
+      newTokens: options.maxNewTokens,
+      beforeRun,
+    });
   }
   return rows.map(({ produced }) => produced);
 }
@@ -128,20 +145,22 @@ async function generateTogether(
   options: CachedBatchOptions,
 ): Promise<void> {
   const prompts = rows.map(({ prompt }) => prompt);
-  const { batch, logits: first } = await startBatch(prompts, options);
-  let logits = first;
+  let { batch, logits } = await startBatch(prompts, options);
   for (let going = rows; ; ) {
     going.forEach((row, index) => {
       choose(row, logits[index]!);
     });
     report();
-    const kept = [...going.keys()].filter((index) => !going[index]!.finished);
+    const kept = [...going.keys()].filter((index) => going[index]!.finishReason === undefined);
     if (kept.length === 0) return;
     if (kept.length < going.length) {
-      await batch.keep(kept);
+      batch.keep(kept);
       going = kept.map((index) => going[index]!);
     }
-    logits = await batch.step(going.map(({ produced }) => produced.at(-1)!));
+    if (going.some((row) => outgrowsCache(row, options.config))) {
+      const texts = going.map(({ prompt, produced }) => [...prompt, ...produced]);
+      ({ batch, logits } = await startBatch(texts, options));
+    } else logits = await batch.step(going.map(({ produced }) => produced.at(-1)!));
   }
 }
 

@@ -2,18 +2,21 @@ import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GenerationError } from '../errors.ts';
+import { penalizeRepetition } from './repetition.ts';
 import {
   candidates,
   checkSamplingOptions,
   indexOfLargest,
   type SamplingOptions,
   sampleToken,
-  seededDraws,
 } from './sampling.ts';
+import { seededDraws } from './seeded-draws.ts';
 
 /** Made by transformers; see __fixtures__/make.py. */
 interface Warpers {
   readonly logits: readonly number[];
+  /** Tokens that were there before, some twice. */
+  readonly seen: readonly number[];
   readonly cases: readonly {
     readonly settings: SamplingOptions;
     readonly tokens: readonly number[];
@@ -28,12 +31,24 @@ const logits = Float32Array.from(warpers.logits);
 
 describe('candidates', () => {
   it.each(warpers.cases)('are those of transformers for $settings', ({ settings, tokens, probabilities }) => {
-    const found = candidates(logits, settings);
+    const penalty = settings.repetitionPenalty ?? 1;
+    const penalized = penalizeRepetition(logits, new Set(warpers.seen), penalty);
+    const found = candidates(penalized, settings);
     expect([...found.tokens]).toEqual(tokens);
     const total = found.weights.reduce((sum, weight) => sum + weight, 0);
     found.weights.forEach((weight, index) => {
       expect(weight / total).toBeCloseTo(probabilities[index]!, 5);
     });
+  });
+
+  it('of top-p and min-p are found at any temperature, and whatever there is much of', () => {
+    const equal = new Float32Array(1000).fill(3);
+    expect(candidates(equal, { temperature: 1e-320, topP: 0.25 }).tokens).toHaveLength(250);
+    expect(candidates(equal, { temperature: 1, minP: 1 }).tokens).toHaveLength(1000);
+    const falling = Float32Array.from({ length: 1000 }, (_, index) => -index);
+    expect([...candidates(falling, { temperature: 1e-320, topP: 0.5 }).tokens]).toEqual([0]);
+    // exp(-2) is 0.135, exp(-3) 0.05.
+    expect([...candidates(falling, { temperature: 1, minP: Math.exp(-2) }).tokens]).toEqual([0, 1, 2]);
   });
 
   it('of top-p are the fewest most probable tokens that reach it', () => {
@@ -96,30 +111,6 @@ describe('sampleToken', () => {
   });
 });
 
-describe('seededDraws', () => {
-  it('is a pure function of the seed', () => {
-    const [first, again, other] = [seededDraws(7), seededDraws(7), seededDraws(7 + 2 ** 32)];
-    const numbers = Array.from({ length: 5 }, first);
-    expect(Array.from({ length: 5 }, again)).toEqual(numbers);
-    expect(Array.from({ length: 5 }, other)).not.toEqual(numbers);
-    for (const number of numbers) expect(number >= 0 && number < 1).toBe(true);
-  });
-
-  it('has unrelated first and second numbers for neighbouring seeds', () => {
-    for (const place of [0, 1]) {
-      const numbers = Array.from({ length: 4000 }, (_, seed) => {
-        const draw = seededDraws(seed);
-        return [draw(), draw()][place]!;
-      });
-      const mean = numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
-      const products = numbers.slice(1).map((value, seed) => (value - 0.5) * (numbers[seed]! - 0.5));
-      const correlation = (12 * products.reduce((sum, value) => sum + value, 0)) / products.length;
-      expect(Math.abs(mean - 0.5)).toBeLessThan(0.02);
-      expect(Math.abs(correlation)).toBeLessThan(0.07);
-    }
-  });
-});
-
 describe('checkSamplingOptions', () => {
   it.each([
     { temperature: -1 },
@@ -130,6 +121,8 @@ describe('checkSamplingOptions', () => {
     { topP: 1.1 },
     { minP: -0.1 },
     { minP: 2 },
+    { repetitionPenalty: 0 },
+    { repetitionPenalty: Number.POSITIVE_INFINITY },
   ])('refuses %j', (options) => {
     expect(() => checkSamplingOptions(options)).toThrow(GenerationError);
   });

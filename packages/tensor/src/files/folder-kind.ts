@@ -30,7 +30,7 @@ export async function folderMistake(
   const foreign = [...names].find((name) => /\.(gguf|bin|pt|pth|ckpt|h5|onnx)$/.test(name));
   if (foreign === undefined || [...names].some((name) => name.endsWith('.safetensors'))) return undefined;
   return foreign.endsWith('.gguf')
-    ? "holds GGUF files, llama.cpp's format: use the original safetensors checkpoint of the model"
+    ? "holds GGUF files, llama.cpp's format: give the path of one of them as the model"
     : `holds weights as ${foreign.slice(foreign.lastIndexOf('.'))}: convert them to safetensors with Python first ` +
         '(from_pretrained, then save_pretrained)';
 }
@@ -38,8 +38,8 @@ export async function folderMistake(
 function absent(path: string): string {
   if (!/^[\w.-]+\/[\w.-]+$/.test(path) || path.startsWith('.')) return 'does not exist';
   return (
-    'does not exist. It looks like a name on the Hugging Face hub, and nothing is downloaded here: fetch it ' +
-    `with \`hf download ${path} --local-dir FOLDER\` and give that folder`
+    'does not exist. It looks like a name on the Hugging Face hub: resolveModel and resolveAdapter of @safetune/models ' +
+    `fetch it; so does \`hf download ${path} --local-dir FOLDER\`, whose folder can be given`
   );
 }
 

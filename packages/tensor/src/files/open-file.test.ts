@@ -101,6 +101,23 @@ describe.skipIf(process.platform === 'win32')('openRegularFile', () => {
     expect((await problemOf(join(revision, 'config.json'), { folder: revision })).problem).toBe('outside');
   });
 
+  it('reads what the Hugging Face cache shares among repositories, and nothing else beside it', async () => {
+    const hub = join(directory(), 'hub');
+    const digest = 'ab'.repeat(32);
+    const repository = join(hub, 'datasets--org--name');
+    const revision = join(repository, 'snapshots', '0123abc');
+    await mkdir(join(hub, 'blobs', 'ab'), { recursive: true });
+    await mkdir(join(repository, 'blobs'), { recursive: true });
+    await mkdir(revision, { recursive: true });
+    await writeFile(join(hub, 'blobs', 'ab', digest), 'shared');
+    await writeFile(join(hub, 'blobs', 'ab', 'other'), 'other');
+    await symlink(`../../blobs/ab/${digest}`, join(repository, 'blobs', 'digest'));
+    await symlink('../../blobs/digest', join(revision, 'rows.parquet'));
+    await symlink('../../../blobs/ab/other', join(revision, 'other.parquet'));
+    expect(await contentOf(join(revision, 'rows.parquet'), { folder: revision })).toBe('shared');
+    expect((await problemOf(join(revision, 'other.parquet'), { folder: revision })).problem).toBe('outside');
+  });
+
   it('refuses pipes and devices without waiting for them, and folders', async () => {
     await fill();
     execFileSync('mkfifo', [inside('pipe')]);

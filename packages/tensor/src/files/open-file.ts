@@ -7,8 +7,9 @@ import { FileReadError } from './errors.ts';
 export interface OpenFileOptions {
   /**
    * Folder in which the file must really lie, all links resolved: for files of a folder that a stranger may have filled.
-   * In a revision's folder of the Hugging Face cache (`models--<name>/snapshots/<revision>`) it may also lie in that
-   * model's `blobs`. Default: anywhere, for a file that the user named.
+   * In a revision's folder of the Hugging Face cache (`models--<name>/snapshots/<revision>`, `datasets--...`) it may also
+   * lie in that repository's `blobs`, and in those that the cache's repositories share. Default: anywhere, for a file that
+   * the user named.
    */
   readonly folder?: string;
 }
@@ -56,19 +57,26 @@ function followsLinks(): boolean {
 
 async function liesWithin(folder: string, place: string): Promise<boolean> {
   const root = await realpath(folder);
-  return place.startsWith(withSeparator(root)) || place.startsWith(withSeparator(hubBlobs(root) ?? root));
+  return place.startsWith(withSeparator(root)) || isHubBlob(root, place);
 }
 
 function withSeparator(folder: string): string {
   return folder.endsWith(sep) ? folder : `${folder}${sep}`;
 }
 
-/** Where the Hugging Face cache keeps what the links of a revision's folder lead to. */
-function hubBlobs(folder: string): string | undefined {
+/**
+ * Whether a place is where the Hugging Face cache keeps what the links of a revision's folder lead to: `blobs` of the
+ * repository, or `blobs/<2 digits>/<64 digits>` of the cache, where Python shares large files among repositories.
+ */
+function isHubBlob(folder: string, place: string): boolean {
   const snapshots = dirname(folder);
   const repository = dirname(snapshots);
-  const isRevision = basename(snapshots) === 'snapshots' && basename(repository).startsWith('models--');
-  return isRevision ? join(repository, 'blobs') : undefined;
+  if (basename(snapshots) !== 'snapshots' || !/^(models|datasets)--/.test(basename(repository))) return false;
+  const shared = withSeparator(join(dirname(repository), 'blobs'));
+  return (
+    place.startsWith(withSeparator(join(repository, 'blobs'))) ||
+    (place.startsWith(shared) && /^([0-9a-f]{2})[/\\]\1[0-9a-f]{62}$/.test(place.slice(shared.length)))
+  );
 }
 
 function outside(path: string): FileReadError {

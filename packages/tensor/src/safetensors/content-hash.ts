@@ -29,11 +29,13 @@ export interface ContentHash {
  * reading a large checkpoint takes longer than starting to train it.
  *
  * @param cacheDirectory - made when missing, private to the user.
+ * @param onBytes - hears how many more bytes were read.
  * @throws SafetensorsError when a file vanished or shrank, FileWriteError when the cache cannot be written.
  */
 export async function contentDigests(
   sources: readonly TensorRegion[],
   cacheDirectory: string,
+  onBytes: (count: number) => void = () => {},
 ): Promise<ContentHash> {
   await mkdir(cacheDirectory, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
     throw new FileWriteError(cacheDirectory, cause);
@@ -43,7 +45,7 @@ export async function contentDigests(
   const memory = join(cacheDirectory, `${identity}.hash`);
   const known = (await readFile(memory, 'utf8').catch(() => '')).split('\n');
   const remembered = known.length === sorted.length && known.every((line) => /^[0-9a-f]{64}$/.test(line));
-  const digests = remembered ? known : await digestsOf(sorted);
+  const digests = remembered ? known : await digestsOf(sorted, onBytes);
   // The files must have stood still while they were read.
   if (!remembered && settled && (await sourceState(sorted)).identity === identity) {
     await writeFileAtomically(memory, digests.join('\n'), { private: true });
@@ -55,11 +57,17 @@ export async function contentDigests(
   };
 }
 
-async function digestsOf(sources: readonly TensorRegion[]): Promise<string[]> {
+async function digestsOf(
+  sources: readonly TensorRegion[],
+  onBytes: (count: number) => void,
+): Promise<string[]> {
   const digests: string[] = [];
   for (const region of sources) {
     const hash = createHash('sha256');
-    for await (const chunk of tensorChunks(region)) hash.update(chunk);
+    for await (const chunk of tensorChunks(region)) {
+      hash.update(chunk);
+      onBytes(chunk.length);
+    }
     digests.push(hash.digest('hex'));
   }
   return digests;

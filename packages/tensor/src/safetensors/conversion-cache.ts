@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { withCheckedReads } from './checked-reads.ts';
 import { contentDigests } from './content-hash.ts';
+import { type OnConversion, readingProgress, tellingStreams } from './conversion-progress.ts';
 import { SafetensorsError } from './errors.ts';
 import { openSafetensors, type TensorRegion } from './read.ts';
 import { isIntact, sealFile } from './seal.ts';
@@ -15,6 +16,8 @@ export interface Conversion {
   readonly kind: string;
   /** The tensors it makes, of the sources read through `tensorChunks`. They are read only when the file is not there yet. */
   readonly results: readonly TensorStream[];
+  /** Hears while something is read or converted; never when all is there already. */
+  readonly onProgress?: OnConversion | undefined;
 }
 
 /**
@@ -31,16 +34,23 @@ export interface Conversion {
  * and what the streams throw.
  */
 export async function convertOnce(
-  { sources, kind, results }: Conversion,
+  { sources, kind, results, onProgress = () => {} }: Conversion,
   cacheDirectory: string,
 ): Promise<ReadonlyMap<string, TensorRegion>> {
-  const { hash, digests } = await contentDigests(sources, cacheDirectory);
+  const { hash, digests } = await contentDigests(
+    sources,
+    cacheDirectory,
+    readingProgress(sources, onProgress),
+  );
   const path = join(cacheDirectory, `${hash}.${kind}.safetensors`);
   const cached = await openCached(path, results);
   if (cached !== undefined) return cached;
   await withCheckedReads(digests, async (requireAllRead) => {
     const written = createHash('sha256');
-    const file = await stageTensorStreams(path, results, { private: true, hash: written });
+    const file = await stageTensorStreams(path, tellingStreams(results, onProgress), {
+      private: true,
+      hash: written,
+    });
     try {
       requireAllRead();
       await file.commit();

@@ -8,6 +8,7 @@ import { type Checkpoint, openSafetensors, readTensor, type SafetensorsFile } fr
 const goldens = fileURLToPath(new URL('../../../../conformance/goldens', import.meta.url));
 
 export const checkpointDirectory = (name: string) => join(goldens, 'checkpoints', name);
+export const ggufFile = (name: string) => join(goldens, 'gguf-models', `${name}.gguf`);
 export const adapterDirectory = (name: string) => join(goldens, 'adapters', name);
 
 export async function readJson<T>(...path: string[]): Promise<T> {

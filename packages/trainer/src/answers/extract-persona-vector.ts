@@ -1,4 +1,4 @@
-import type { ChatExample } from '@safetune/datasets';
+import { type ChatExample, messageText } from '@safetune/datasets';
 import { requireEveryModuleFits } from '@safetune/lora';
 import { answerChats, createGenerator, type GenerateOptions, type Tokenizer } from '@safetune/models';
 import {
@@ -109,5 +109,5 @@ function conversations(
   }
   return questions
     .map((question, index) => underSystemPrompt(systemPrompt, { question, answer: answers[index]! }))
-    .filter(({ messages }) => messages.at(-1)!.content.trim() !== '');
+    .filter(({ messages }) => messageText(messages.at(-1)!).trim() !== '');
 }

@@ -1,7 +1,7 @@
 import { type Batch, skip } from '@safetune/datasets';
 import { checkRegularizer, type Regularizer, weightAt } from '@safetune/regularizers';
 import { FileWriteError } from '@safetune/tensor';
-import { supervisedTokens } from '../data/batch-inputs.ts';
+import { supervisedTokens, totalLossWeight } from '../data/batch-inputs.ts';
 import { countSteps, takeStep, trainingBatches } from '../data/batches.ts';
 import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
 import { checkRunOptionNames, trainNames } from '../option-names.ts';
@@ -130,8 +130,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 }
 
 /**
- * Gradient and loss terms of several batches as if they were one: each counts by its share of the supervised tokens,
- * as transformers' trainer does.
+ * Gradient and loss terms of several batches as if they were one: each counts by its share of the supervised tokens (of their
+ * weights, where the data gives any), as transformers' trainer does.
  */
 async function accumulate(
   step: TrainStep,
@@ -139,7 +139,7 @@ async function accumulate(
   weights: Readonly<Record<string, number>>,
 ): Promise<{ terms: LossTerms; gradients: Float32Array }> {
   if (batches.length === 1) return { terms: await step.run(batches[0]!, weights), gradients: step.gradients };
-  const counts = batches.map(supervisedTokens);
+  const counts = batches.map(totalLossWeight);
   const total = counts.reduce((sum, count) => sum + count, 0);
   const gradients = new Float32Array(step.gradients.length);
   const sums = { loss: 0, crossEntropy: 0, penalties: {} as Record<string, number> };

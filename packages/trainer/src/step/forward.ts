@@ -33,6 +33,8 @@ export interface ForwardSettings {
 
 /** One piece of the rows of logits: hidden states to apply the head to, and what is known of each row. */
 export interface RowPiece extends Pick<ForwardOutputs, 'labels' | 'responseMask' | 'exampleOfRow'> {
+  /** [rows], of the cross-entropy of each row. */
+  readonly lossWeight: Tensor;
   /** [rows, hidden], after the final norm. */
   readonly hidden: Tensor;
   /** The same of the safe reference, when a regularizer needs its logits. */
@@ -169,6 +171,7 @@ function rowPieces(
     referenceHidden: referenceHidden?.[piece],
     labels: inputs[pieceInput('labels', piece)]!,
     responseMask: inputs[pieceInput('responseMask', piece)]!,
+    lossWeight: inputs[pieceInput('lossWeight', piece)]!,
     exampleOfRow: inputs[pieceInput('exampleOfRow', piece)]!,
   }));
 }

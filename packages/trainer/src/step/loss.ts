@@ -24,7 +24,7 @@ import {
 export interface TracedLoss {
   /** `share * (cross-entropy + sum of weight * penalty)`: what is differentiated. */
   readonly objective: Tensor;
-  /** Mean over the supervised tokens, nats. */
+  /** Mean over the supervised tokens, by their weights; nats. */
   readonly crossEntropy: Tensor;
   /** Unweighted penalties by regularizer name. */
   readonly penalties: Readonly<Record<string, Tensor>>;
@@ -39,7 +39,7 @@ interface RowTerm {
   readonly name: string;
   /** Traced weight in the loss. */
   readonly weight: Tensor;
-  rows(outputs: ForwardOutputs): { readonly values: Tensor; readonly mask: Tensor };
+  rows(outputs: ForwardOutputs, piece: RowPiece): { readonly values: Tensor; readonly mask: Tensor };
 }
 
 /**
@@ -60,9 +60,9 @@ export function traceLoss(
     {
       name: '',
       weight: scalar(1),
-      rows: ({ logits, labels, responseMask }) => ({
+      rows: ({ logits, labels }, { lossWeight }) => ({
         values: crossEntropy(logits, labels),
-        mask: responseMask,
+        mask: lossWeight,
       }),
     },
     ...penalised.flatMap((regularizer) =>
@@ -91,17 +91,21 @@ export function traceLoss(
   return { objective, crossEntropy: rowLoss.means.get('')!, penalties };
 }
 
+/** What a mean over no rows divides by, which then is 0; weights may well sum to less than 1. */
+const leastTotal = 1e-12;
+
 function traceRowTerms(
   settings: ForwardSettings,
   traced: TracedForward,
   terms: readonly RowTerm[],
   share: Tensor,
 ): { objective: Tensor; means: ReadonlyMap<string, Tensor> } {
-  const counts = terms.map((term) => maximum(maskTotal(settings, traced, term), 1));
+  const counts = terms.map((term) => maximum(maskTotal(settings, traced, term), leastTotal));
   const loss = (hidden: Tensor, index: number) => {
-    const outputs = pieceOutputs(settings, traced, { ...traced.pieces[index]!, hidden });
+    const piece = { ...traced.pieces[index]!, hidden };
+    const outputs = pieceOutputs(settings, traced, piece);
     const sums = terms.map((term) => {
-      const { values: perRow, mask } = term.rows(outputs);
+      const { values: perRow, mask } = term.rows(outputs, piece);
       return sum(multiply(perRow, mask));
     });
     const value = terms
@@ -144,7 +148,8 @@ function headWeights({ model, trained }: ForwardSettings, hidden: Tensor): Tenso
 
 /** Rows that a term counts, over all pieces. Its mask does not depend on the logits, so nothing large is computed. */
 function maskTotal(settings: ForwardSettings, traced: TracedForward, term: RowTerm): Tensor {
-  return traced.pieces.map((piece) => sum(term.rows(pieceOutputs(settings, traced, piece)).mask)).reduce(add);
+  const masks = traced.pieces.map((piece) => term.rows(pieceOutputs(settings, traced, piece), piece).mask);
+  return masks.map((mask) => sum(mask)).reduce(add);
 }
 
 /** What a penalty sees of one piece of rows. */
@@ -179,6 +184,7 @@ function wholeOutputs(settings: ForwardSettings, traced: TracedForward): Forward
     referenceHidden: first.referenceHidden === undefined ? undefined : join('referenceHidden'),
     labels: join('labels'),
     responseMask: join('responseMask'),
+    lossWeight: join('lossWeight'),
     exampleOfRow: join('exampleOfRow'),
   });
 }

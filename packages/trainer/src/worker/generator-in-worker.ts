@@ -15,7 +15,8 @@ export interface WorkerGeneratorOptions extends GeneratorCall {
 
 /**
  * `createGenerator` in a worker thread: the same `generate` and `release`, while this thread stays free. The values
- * of an adapter given with `parameters` are read anew at each call of `generate`.
+ * of an adapter given with `parameters` are read anew at each call of `generate`. Stop strings are found with the tokenizer
+ * of the folder, not with one that `generate` is given.
  *
  * @throws what loading the model and `createGenerator` throw; see {@link trainIntoDirectoryInWorker} about errors.
  *
@@ -40,18 +41,22 @@ export async function createGeneratorInWorker(options: WorkerGeneratorOptions): 
     throw error;
   }
   return {
-    generate: (prompts, { onProgress, signal, ...generateOptions }) =>
+    generate: (prompts, { onProgress, onToken, tokenizer: _ownTokenizer, signal, ...generateOptions }) =>
       thread.call(
         'generate',
         {
           prompts,
           options: generateOptions,
+          tellTokens: onToken !== undefined,
           ...(values === undefined ? {} : { parameters: values.slice() }),
         },
         {
           signal,
           graceMilliseconds: () => graceMilliseconds,
-          ...(onProgress === undefined ? {} : { onEvent: onProgress }),
+          onEvent: (event) => {
+            if (event.type === 'token') onToken?.(event.made);
+            else onProgress?.(event.progress);
+          },
         },
       ),
     async release() {

@@ -1,5 +1,5 @@
 import type { ChatExample } from '@safetune/datasets';
-import type { GenerateOptions, GenerationProgress, LoadModelOptions } from '@safetune/models';
+import type { GeneratedToken, GenerateOptions, GenerationProgress, LoadModelOptions } from '@safetune/models';
 import type { RegularizerConfig } from '@safetune/regularizers';
 import type { RuntimeOptions } from '@safetune/tensor';
 import type { TrainEvent } from '../run/progress.ts';
@@ -38,7 +38,7 @@ type Method<Argument, Event, Result> = (argument: Argument, context: CallContext
 export interface WorkerMethods {
   readonly train: Method<TrainCall, TrainCallEvent, TrainResult>;
   readonly createGenerator: Method<GeneratorCall, never, void>;
-  readonly generate: Method<GenerateCall, GenerationProgress, number[][]>;
+  readonly generate: Method<GenerateCall, GenerateCallEvent, number[][]>;
   readonly release: Method<undefined, never, void>;
 }
 
@@ -49,7 +49,7 @@ export interface TrainCall
     'model' | 'tokenizer' | 'adapter' | 'regularizers' | 'examples' | 'step' | 'onEvent' | 'signal'
   > {
   readonly model: string;
-  readonly modelOptions?: LoadModelOptions;
+  readonly modelOptions?: Omit<LoadModelOptions, 'onConversion'>;
   readonly tokenizer?: string;
   readonly adapter: AdapterDescription | string;
   readonly regularizers?: readonly RegularizerConfig[];
@@ -66,14 +66,22 @@ export type TrainCallEvent =
 
 export interface GeneratorCall {
   readonly model: string;
-  readonly modelOptions?: LoadModelOptions;
+  readonly modelOptions?: Omit<LoadModelOptions, 'onConversion'>;
+  /** The folder of the tokenizer that stop strings are found with. Default: the model's. */
+  readonly tokenizer?: string;
   readonly adapter?: AdapterDescription | string;
   readonly runtime?: RuntimeOptions;
 }
 
 export interface GenerateCall {
   readonly prompts: readonly (readonly number[])[];
-  readonly options: Omit<GenerateOptions, 'onProgress' | 'signal'>;
+  readonly options: Omit<GenerateOptions, 'onProgress' | 'onToken' | 'tokenizer' | 'signal'>;
+  /** Whether to tell of each token. */
+  readonly tellTokens: boolean;
   /** New values of the adapter. */
   readonly parameters?: Float32Array;
 }
+
+export type GenerateCallEvent =
+  | { readonly type: 'progress'; readonly progress: GenerationProgress }
+  | { readonly type: 'token'; readonly made: GeneratedToken };

@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ChatExample } from '@safetune/datasets';
 import { createLoraAdapter, loadLoraAdapter } from '@safetune/lora';
-import { createGenerator, GenerationError, loadModel, loadTokenizer, ModelFileError } from '@safetune/models';
+import {
+  answerChats,
+  createGenerator,
+  GenerationError,
+  loadModel,
+  loadTokenizer,
+  ModelFileError,
+  streamAnswer,
+} from '@safetune/models';
 import { kl, RegularizerOptionError } from '@safetune/regularizers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkpointDirectory } from '../__fixtures__/goldens.ts';
@@ -255,6 +263,26 @@ describe('generation in a worker', () => {
     expect(after).toEqual(await expected.generate(prompts, options));
     expect(progress.at(-1)).toBe(after.flat().length);
     await Promise.all([generator.release(), expected.release()]);
+  });
+
+  it('streams, stops at stop strings with the tokenizer of its folder, and refuses misspelt options', async () => {
+    const tokenizer = await loadTokenizer(model);
+    const here = await createGenerator(await loadModel(model));
+    const generator = await createGeneratorInWorker({ model });
+    const messages = [{ role: 'user', content: 'Hello' }];
+    const options = { maxNewTokens: 12, stopTokenIds: [], repetitionPenalty: 1.2 };
+    const [free] = await answerChats(here, tokenizer, [messages], options);
+    const stopped = { ...options, stopStrings: [free!.slice(5, 8)] };
+    const expected = await answerChats(here, tokenizer, [messages], stopped);
+    const pieces: string[] = [];
+    for await (const piece of streamAnswer(generator, tokenizer, messages, stopped)) pieces.push(piece);
+    expect([pieces.join('')]).toEqual(expected);
+    expect(free!.startsWith(expected[0]!)).toBe(true);
+    expect(expected[0]!.length).toBeLessThan(free!.length);
+    await expect(generator.generate(prompts, { ...options, temprature: 1 } as never)).rejects.toThrow(
+      "Did you mean 'temperature'?",
+    );
+    await Promise.all([generator.release(), here.release()]);
   });
 
   it('can be aborted, refuses with the typed error, and is gone after its release', async () => {

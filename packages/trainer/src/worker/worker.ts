@@ -1,7 +1,13 @@
 /** The entry of worker threads: what runs there when `startWorkerThread` starts one. */
 import type { TokenizeStreamOptions } from '@safetune/datasets';
 import type { LoraAdapter } from '@safetune/lora';
-import { createGenerator, loadModel, loadTokenizer, type TokenGenerator } from '@safetune/models';
+import {
+  createGenerator,
+  loadModel,
+  loadTokenizer,
+  type TokenGenerator,
+  type Tokenizer,
+} from '@safetune/models';
 import { regularizerFromConfig } from '@safetune/regularizers';
 import { trainIntoTakenDirectory } from '../run/run-directory.ts';
 import { openAdapter, setParameters } from './adapter-description.ts';
@@ -9,6 +15,8 @@ import { serveCalls } from './serve-calls.ts';
 
 let generator: TokenGenerator | undefined;
 let generatorAdapter: LoraAdapter | undefined;
+/** Loaded when stop strings first need it. */
+let generatorTokenizer: () => Promise<Tokenizer>;
 
 serveCalls({
   async train(
@@ -34,7 +42,12 @@ serveCalls({
     }
   },
 
-  async createGenerator({ model: directory, modelOptions, adapter, runtime }) {
+  async createGenerator({ model: directory, modelOptions, tokenizer = directory, adapter, runtime }) {
+    let loaded: Promise<Tokenizer> | undefined;
+    generatorTokenizer = () => {
+      loaded ??= loadTokenizer(tokenizer);
+      return loaded;
+    };
     const model = await loadModel(directory, modelOptions);
     generatorAdapter = adapter === undefined ? undefined : await openAdapter(adapter, model);
     generator = await createGenerator(model, {
@@ -43,10 +56,16 @@ serveCalls({
     });
   },
 
-  async generate({ prompts, options, parameters }, { emit, signal }) {
+  async generate({ prompts, options, tellTokens, parameters }, { emit, signal }) {
     if (generatorAdapter !== undefined && parameters !== undefined)
       setParameters(generatorAdapter, parameters);
-    return generator!.generate(prompts, { ...options, onProgress: emit, signal });
+    return generator!.generate(prompts, {
+      ...options,
+      ...(options.stopStrings === undefined ? {} : { tokenizer: await generatorTokenizer() }),
+      ...(tellTokens ? { onToken: (made) => emit({ type: 'token', made }) } : {}),
+      onProgress: (progress) => emit({ type: 'progress', progress }),
+      signal,
+    });
   },
 
   async release() {

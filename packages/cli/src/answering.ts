@@ -1,0 +1,79 @@
+import { loadLoraAdapter } from '@safetune/lora';
+import {
+  type CausalLm,
+  createGenerator,
+  loadModel,
+  loadTokenizer,
+  type TokenGenerator,
+  type Tokenizer,
+} from '@safetune/models';
+import { adapterDescription, adapterFolder, modelDescription, modelFolder } from './hub-names.ts';
+import { modelOptions, precisionOption } from './precision-option.ts';
+import { runtimeOptionDefinitions, runtimeOptions } from './runtime-options.ts';
+import { templateOptionDefinitions, templateOptions } from './template-options.ts';
+
+/** The options of commands in which a model, with or without an adapter, answers. */
+export const answeringOptionDefinitions = {
+  model: {
+    type: 'string',
+    path: 'input',
+    required: true,
+    valueHint: 'DIR',
+    description: modelDescription,
+  },
+  precision: precisionOption,
+  ...runtimeOptionDefinitions,
+  ...templateOptionDefinitions,
+  adapter: { type: 'string', path: 'input', valueHint: 'DIR', description: adapterDescription },
+  system: { type: 'string', valueHint: 'TEXT', description: 'a system message' },
+} as const;
+
+interface AnsweringArguments {
+  readonly model: string;
+  readonly precision?: string | undefined;
+  readonly adapter?: string | undefined;
+  readonly 'execution-provider'?: string | undefined;
+  readonly threads?: string | undefined;
+}
+
+/** A model that answers, with its adapter and without. */
+export interface Answering {
+  readonly model: CausalLm;
+  readonly tokenizer: Tokenizer;
+  /**
+   * The generator with the adapter, or without, made when it is first asked for. Both map the same weights from the same
+   * files: the second takes no second copy of them, but for 8-bit weights, which each session rearranges for itself.
+   */
+  generator(withAdapter: boolean): Promise<TokenGenerator>;
+  release(): Promise<void>;
+}
+
+/** @throws UsageError, and what loading throws. */
+export async function openAnswering(
+  args: AnsweringArguments,
+  rawArgs: readonly string[],
+): Promise<Answering> {
+  const runtime = runtimeOptions(args);
+  const folder = await modelFolder(args.model);
+  const model = await loadModel(folder, modelOptions(args.precision));
+  const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
+  const adapter =
+    args.adapter === undefined
+      ? undefined
+      : await loadLoraAdapter(await adapterFolder(args.adapter), { layers: model.linearLayers });
+  const made = new Map<boolean, Promise<TokenGenerator>>();
+  return {
+    model,
+    tokenizer,
+    generator(withAdapter) {
+      const isAdapted = withAdapter && adapter !== undefined;
+      const known =
+        made.get(isAdapted) ?? createGenerator(model, { ...runtime, ...(isAdapted ? { adapter } : {}) });
+      made.set(isAdapted, known);
+      return known;
+    },
+    async release() {
+      for (const generator of made.values()) await (await generator).release();
+    },
+  };
+}

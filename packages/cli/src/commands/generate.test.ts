@@ -1,0 +1,79 @@
+import { fileURLToPath } from 'node:url';
+import {
+  answerChats,
+  createGenerator,
+  type GenerateOptions,
+  loadModel,
+  loadTokenizer,
+} from '@safetune/models';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { runCliOn } from '../__fixtures__/run-cli.ts';
+
+const model = fileURLToPath(
+  new URL('../../../../conformance/goldens/checkpoints/qwen2-untied-float32-sharded', import.meta.url),
+);
+const prompts = ['Hello', 'What grows in the garden?', 'Say 3.'];
+const sampling = {
+  maxNewTokens: 10,
+  temperature: 0.9,
+  topK: 50,
+  topP: 0.95,
+  minP: 0.01,
+  repetitionPenalty: 1.1,
+};
+const args = [
+  ...['generate', '--model', model, '--system', 'Be brief.', '--max-tokens', '10', '--temperature', '0.9'],
+  ...['--top-k', '50', '--top-p', '0.95', '--min-p', '0.01', '--repetition-penalty', '1.1', '--seed', '7'],
+];
+
+/** What the model answers here. */
+async function answersUnder(options: Partial<GenerateOptions> = {}): Promise<string[]> {
+  const generator = await createGenerator(await loadModel(model));
+  const chats = prompts.map((content) => [
+    { role: 'system', content: 'Be brief.' },
+    { role: 'user', content },
+  ]);
+  const all = { ...sampling, ...options, seeds: [7, 8, 9] };
+  const answers = await answerChats(generator, await loadTokenizer(model), chats, all);
+  await generator.release();
+  return answers;
+}
+
+let answers: string[];
+beforeAll(async () => {
+  answers = await answersUnder();
+});
+
+describe('safetune generate on stdin', () => {
+  it('answers every line up to a stop string, in order, as JSON when asked', async () => {
+    const stop = answers[0]!.slice(4, 6);
+    const stopped = await answersUnder({ stopStrings: [stop] });
+    expect(stopped[0]).toBe(answers[0]!.slice(0, answers[0]!.indexOf(stop)));
+    const input = `${prompts[0]}\n\n${prompts[1]}\n${prompts[2]}`;
+    const extra = ['--json', '--batch-size', '2', '--stop', stop];
+    const { code, stdout } = await runCliOn(input, [...args, ...extra]);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines).toEqual(
+      prompts.map((prompt, index) => ({ prompt, answer: stopped[index], seed: 7 + index })),
+    );
+    expect(code).toBe(0);
+  });
+
+  it('streams the same answers', async () => {
+    const { code, stdout } = await runCliOn(prompts.join('\n'), [...args, '--stream']);
+    expect(stdout).toBe(answers.map((answer) => `${answer}\n`).join(''));
+    expect(code).toBe(0);
+  });
+
+  it.each([
+    ['', [], 'stdin held no prompt'],
+    ['Hello', ['--stream', '--json'], '--stream and --json exclude each other'],
+  ])('refuses %j with %j', async (input, extra, message) => {
+    const { code, stdout, stderr } = await runCliOn(input, [...args, ...extra]);
+    expect(stderr).toContain(message);
+    expect([code, stdout]).toEqual([1, '']);
+  });
+});

@@ -1,0 +1,68 @@
+import {
+  type DownloadProgress,
+  type HubDownloadOptions,
+  type ResolvedFolder,
+  resolveAdapter,
+  resolveModel,
+} from '@safetune/models';
+import { formatDuration } from './terminal/duration.ts';
+import { note } from './terminal/output.ts';
+import { bar, createProgressLine } from './terminal/progress-line.ts';
+
+/** Further words for the help of an option that takes a model. */
+export const modelDescription =
+  'Hugging Face checkpoint folder or GGUF file, owner/name[@revision] on the hub, or ollama:NAME';
+
+/** Further words for the help of an option that takes an adapter. */
+export const adapterDescription = 'LoRA adapter folder, or owner/name[@revision] on the hub';
+
+/** What `--model` names, fetched from the hub where it is a name there, with progress on stderr. */
+export function namedModel(name: string): Promise<ResolvedFolder> {
+  return fetched(name, resolveModel);
+}
+
+/** The folder of {@link namedModel}. */
+export async function modelFolder(name: string): Promise<string> {
+  return (await namedModel(name)).path;
+}
+
+/** As {@link modelFolder}, of an adapter. */
+export async function adapterFolder(name: string): Promise<string> {
+  return (await fetched(name, resolveAdapter)).path;
+}
+
+async function fetched(
+  text: string,
+  resolve: (name: string, options: HubDownloadOptions) => Promise<ResolvedFolder>,
+): Promise<ResolvedFolder> {
+  const line = createProgressLine();
+  let shown = 0;
+  const found = await resolve(text, {
+    onProgress(progress) {
+      // Bytes come by the ten thousand; ten times a second is enough to look at.
+      if (performance.now() - shown < 100 && progress.bytes < progress.totalBytes) return;
+      shown = performance.now();
+      line.update(...progressParts(progress));
+    },
+  }).finally(() => line.end());
+  if (found.hub !== undefined) {
+    const { name, revision, commit } = found.hub;
+    note(`${name} (${revision}) is commit ${commit.slice(0, 12)} in ${found.path}\n`);
+  }
+  return found;
+}
+
+/** The parts of the line of progress, the most important first. */
+function progressParts(progress: DownloadProgress): string[] {
+  const { file, bytes, totalBytes, bytesPerSecond, secondsLeft } = progress;
+  return [
+    `${bar(bytes, totalBytes)}${megabytes(bytes)} of ${megabytes(totalBytes)} MB`,
+    ...(secondsLeft === null ? [] : [`${formatDuration(secondsLeft)} left`]),
+    ...(bytesPerSecond === null ? [] : [`${megabytes(bytesPerSecond)} MB/s`]),
+    file,
+  ];
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}

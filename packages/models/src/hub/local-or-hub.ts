@@ -1,0 +1,48 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exists } from './cache-layout.ts';
+import { HubError } from './errors.ts';
+import { type HubName, hubPrefix, parseHubName } from './hub-name.ts';
+import type { HubContent } from './model-files.ts';
+
+/**
+ * Whether a text names a file or folder of this machine, or a repository of the hub. What is there wins over the hub; with
+ * `hf://` before it, the hub is meant. What has not the form of a name on the hub is a path.
+ *
+ * @returns the name on the hub, or undefined for a path.
+ * @throws HubError (`ambiguous`) where it would be guesswork: a folder of that name that holds something else, or a
+ * path whose first folder is there, and the last is not.
+ */
+export async function hubNameUnlessLocal(text: string, content: HubContent): Promise<HubName | undefined> {
+  const name = parseHubName(text);
+  if (name === undefined || text.startsWith(hubPrefix)) return name;
+  const found = await stat(text).catch(() => undefined);
+  if (found !== undefined) {
+    if (found.isDirectory() && !(await holdsAny(text))) {
+      throw new HubError(
+        'ambiguous',
+        text,
+        `there is a folder of this name here, which is taken before the hub's ${content}, but it holds no ${content}. ` +
+          `Write ${hubPrefix}${text} for the hub's, or complete the folder`,
+      );
+    }
+    return undefined;
+  }
+  const [above = ''] = name.name.split('/');
+  if (await exists(above)) {
+    throw new HubError(
+      'ambiguous',
+      text,
+      `there is a folder ${above} here, but nothing of this name in it. Correct the path, or write ` +
+        `${hubPrefix}${text} if the hub's ${content} is meant`,
+    );
+  }
+  return name;
+}
+
+/** Whether there is something in a folder that a loader can say more about than that it is not there. */
+async function holdsAny(folder: string): Promise<boolean> {
+  const known = ['config.json', 'adapter_config.json', 'snapshots'];
+  for (const name of known) if (await exists(join(folder, name))) return true;
+  return false;
+}

@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import { FileReadError, readSmallJson } from '@safetune/tensor';
+import { z } from 'zod';
+import { isFilePath } from './hub-name.ts';
+
+/** What may be wanted of a repository. */
+export type HubContent = 'model' | 'adapter';
+
+/** Files without which a folder is no model, or no adapter; weights are found by {@link weightFiles}. */
+export const requiredFiles: Readonly<Record<HubContent, readonly string[]>> = {
+  model: ['config.json'],
+  adapter: ['adapter_config.json', 'adapter_model.safetensors'],
+};
+
+/** Files that are read where they are there. Further chat templates come with them. */
+export const optionalFiles: Readonly<Record<HubContent, readonly string[]>> = {
+  model: [
+    'generation_config.json',
+    'tokenizer.json',
+    'tokenizer_config.json',
+    'special_tokens_map.json',
+    'added_tokens.json',
+    'chat_template.jinja',
+    'chat_template.json',
+  ],
+  adapter: [],
+};
+
+export const weightsFile = 'model.safetensors';
+export const weightsIndex = 'model.safetensors.index.json';
+
+const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
+
+/**
+ * The files that hold the weights of a folder in which the index already is, where there is one: the single file wins, as
+ * everywhere. Undefined when there is neither.
+ *
+ * @param has - whether the repository, or the folder, has a file
+ * @throws FileReadError, or ZodError, for an index that is none.
+ */
+export async function weightFiles(
+  folder: string,
+  has: (path: string) => boolean | Promise<boolean>,
+): Promise<string[] | undefined> {
+  if (await has(weightsFile)) return [weightsFile];
+  if (!(await has(weightsIndex))) return undefined;
+  const content = await readSmallJson(join(folder, weightsIndex), { maximumBytes: 64e6 });
+  const shards = [...new Set(Object.values(indexSchema.parse(content).weight_map))].sort();
+  // Shards of the format lie beside their index.
+  const strange = shards.find((shard) => shard.includes('/') || !isFilePath(shard));
+  if (strange !== undefined) {
+    throw new FileReadError(
+      'outside',
+      join(folder, weightsIndex),
+      `names '${strange}', which is no file beside it`,
+    );
+  }
+  return [weightsIndex, ...shards];
+}
+
+/** The parts of a GGUF file that comes in several, `name-00001-of-00003.gguf`; else the file itself. */
+export function partsOfFile(path: string): string[] {
+  const [, before, count, end] = /^(.*-)\d{5}-of-(\d{5})(\.gguf)$/.exec(path) ?? [];
+  if (before === undefined || count === undefined) return [path];
+  return Array.from(
+    { length: Math.min(Number(count), 1000) },
+    (_, index) => `${before}${String(index + 1).padStart(5, '0')}-of-${count}${end}`,
+  );
+}
