@@ -53,11 +53,17 @@ export { type ResolvedFolder, resolveAdapter, resolveModel } from './hub/resolve
 export type { HubOptions } from './hub/settings.ts';
 export { type HubDownloadOptions, type HubSnapshot, openHubSnapshot } from './hub/snapshot.ts';
 export {
+  type AdaptedForward,
+  adaptedForward,
+  type EmbeddingFunction,
+  type EmbeddingLayer,
   type LinearAdapter,
   type LinearFunction,
   type LinearLayer,
   type LinearWeights,
+  plainEmbedding,
   plainLinear,
+  type WeightFunction,
 } from './linear.ts';
 export { type WriteOnnxModelOptions, writeOnnxModel } from './onnx/write-onnx-model.ts';
 export type { Precision } from './precision.ts';
