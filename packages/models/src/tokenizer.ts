@@ -8,6 +8,7 @@ import {
 import type { RenderLimits } from './chat-template/jinja/budget.ts';
 import type { RenderedTemplate } from './chat-template/jinja/render.ts';
 import { readChatTemplates } from './chat-template/template-files.ts';
+import { modelPath } from './gguf/read/ollama.ts';
 import { readJson, readOptionalJson } from './json-file.ts';
 import { readTokenizerConfig } from './special-tokens.ts';
 import { specialTokenIds } from './token-ids.ts';
@@ -65,7 +66,9 @@ export interface LoadTokenizerOptions {
 
 /**
  * Loads the tokenizer of a model folder: `tokenizer.json`, `tokenizer_config.json`, and for the tokens that end a text
- * `generation_config.json` and `config.json`.
+ * `generation_config.json` and `config.json`. Of a GGUF file, its metadata says the same.
+ *
+ * @param model the folder, the GGUF file, or `ollama:<name>` as `loadModel` takes it.
  *
  * @example
  * const tokenizer = await loadTokenizer('Qwen2.5-0.5B-Instruct');
@@ -73,12 +76,10 @@ export interface LoadTokenizerOptions {
  * const tokenIds = tokenizer.encode(prompt);
  *
  * @throws UnsupportedTokenizerError that names a setting of tokenizer.json, or of tokenizer_config.json, which is not
- * supported: none is skipped in silence. ModelFileError when tokenizer.json is missing, or a file is not valid.
+ * supported: none is skipped in silence. ModelFileError when tokenizer.json is missing, or a file is not valid; GgufError.
  */
-export async function loadTokenizer(
-  directory: string,
-  options: LoadTokenizerOptions = {},
-): Promise<Tokenizer> {
+export async function loadTokenizer(model: string, options: LoadTokenizerOptions = {}): Promise<Tokenizer> {
+  const directory = await modelPath(model);
   const { chatTemplate = 'default', now = () => new Date() } = options;
   const file = join(directory, 'tokenizer.json');
   const tokenizer = new TextTokenizer(file, await readJson(file));

@@ -1,9 +1,8 @@
 import { basename, resolve } from 'node:path';
 import { contiguousData, type HostArray } from '@safetune/tensor';
 import { ExportError } from '../../errors.ts';
-import { linearPlaces } from '../../families/layout.ts';
 import type { LinearLayer } from '../../linear.ts';
-
+import { linearPlaces } from '../../model-layout.ts';
 import { openStoredModel } from '../../stored-model.ts';
 import { architectureOf } from './architectures/architectures.ts';
 import { type GgufMetadata, type GgufTensor, writeGguf } from './file.ts';

@@ -4,10 +4,14 @@ import { ropeSettings } from './rope.ts';
 
 /** Settings of models that are like Llama but for their tensors. */
 export function decoderSettings(
-  { normEpsilon, rotary, headSize }: ModelConfig,
+  { normEpsilon, rotary, activation, slidingWindow }: ModelConfig,
   refuse: Refuse,
 ): GgufSettings {
-  const rope = ropeSettings(rotary, headSize, refuse);
+  if (activation !== 'silu') {
+    refuse(`llama.cpp runs such models with SiLU, not with ${activation}`);
+  }
+  if (slidingWindow !== undefined) refuse('llama.cpp runs such models without sliding windows');
+  const rope = ropeSettings(rotary, refuse);
   return {
     ...rope,
     metadata: {

@@ -1,11 +1,11 @@
-import { inverseFrequencies } from '../../../blocks/rotary.ts';
+import { inverseFrequencies } from '../../../blocks/frequencies.ts';
 import type { RotaryConfig } from '../../../rotary-config.ts';
 import type { GgufSettings, Refuse } from './architecture.ts';
 
 /** What llama.cpp must know of rotary positions. */
-export function ropeSettings(rotary: RotaryConfig, headSize: number, refuse: Refuse): GgufSettings {
+export function ropeSettings(rotary: RotaryConfig, refuse: Refuse): GgufSettings {
   const base = {
-    'rope.dimension_count': { type: 'uint32', value: headSize },
+    'rope.dimension_count': { type: 'uint32', value: rotary.features },
     'rope.freq_base': { type: 'float32', value: rotary.base },
   } as const;
   switch (rotary.kind) {
@@ -20,13 +20,11 @@ export function ropeSettings(rotary: RotaryConfig, headSize: number, refuse: Ref
         },
       };
     case 'llama3': {
-      const plain = inverseFrequencies(headSize, { kind: 'default', base: rotary.base });
-      const scaled = inverseFrequencies(headSize, rotary);
+      const plain = inverseFrequencies({ ...rotary, kind: 'default' });
+      const scaled = inverseFrequencies(rotary);
       return { metadata: base, ropeFactors: plain.map((frequency, pair) => frequency / scaled[pair]!) };
     }
     default:
-      return refuse(
-        `rotary positions of type '${(rotary as { kind: string }).kind}' cannot be written as GGUF`,
-      );
+      return refuse(`rotary positions of type '${rotary.kind}' cannot be written as GGUF`);
   }
 }
