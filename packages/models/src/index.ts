@@ -14,7 +14,7 @@ export type { RenderLimits } from './chat-template/jinja/budget.ts';
 export type { GeneratedSpan, RenderedTemplate } from './chat-template/jinja/render.ts';
 export type { ModelConfig, RotaryChange } from './config.ts';
 export * from './errors.ts';
-export { type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
+export { type AnswerOptions, type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
 export { createGenerator, type TokenGenerator } from './generate/generate.ts';
 export type {
   FinishReason,
@@ -53,11 +53,17 @@ export { type ResolvedFolder, resolveAdapter, resolveModel } from './hub/resolve
 export type { HubOptions } from './hub/settings.ts';
 export { type HubDownloadOptions, type HubSnapshot, openHubSnapshot } from './hub/snapshot.ts';
 export {
+  type AdaptedForward,
+  adaptedForward,
+  type EmbeddingFunction,
+  type EmbeddingLayer,
   type LinearAdapter,
   type LinearFunction,
   type LinearLayer,
   type LinearWeights,
+  plainEmbedding,
   plainLinear,
+  type WeightFunction,
 } from './linear.ts';
 export { type WriteOnnxModelOptions, writeOnnxModel } from './onnx/write-onnx-model.ts';
 export type { Precision } from './precision.ts';

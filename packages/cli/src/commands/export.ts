@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
-import { loadLoraAdapter, mergedTensors } from '@safetune/lora';
+import { linearUpdates, loadLoraAdapter, mergedTensors } from '@safetune/lora';
 import {
   type GgufTensorType,
   withCheckpointFolder,
@@ -17,6 +17,9 @@ import { UsageError } from '../usage-error.ts';
 
 const formats = ['gguf', 'gguf-lora', 'onnx'] as const;
 const types: readonly GgufTensorType[] = ['f32', 'f16', 'bf16', 'q8_0'];
+
+/** llama.cpp's adapters hold updates of matrices alone. */
+const ggufAdvice = 'llama.cpp reads no such adapter; merge it into the model, with --format gguf';
 
 /** `safetune export`: a model, with or without an adapter merged in, or the adapter alone, for other programs. */
 export const exportCommand = strictCommand({
@@ -101,7 +104,7 @@ async function write(
   const { type } = request;
   const written =
     request.format === 'gguf-lora'
-      ? await writeGgufAdapter(model, adapter!.modules, args.out, { type })
+      ? await writeGgufAdapter(model, linearUpdates(adapter!, ggufAdvice), args.out, { type })
       : await writeGgufModel(model, args.out, { type, ...(replaced === undefined ? {} : { replaced }) });
   for (const difference of written.differences) note(`${difference}\n`);
   const facts = `${written.architecture}, ${written.tensors} tensors, ${type}, ${await megabytes([args.out])}`;

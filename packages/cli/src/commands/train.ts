@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { hiddenParts, loadChatJsonl, supervisions } from '@safetune/datasets';
-import { createLoraAdapter } from '@safetune/lora';
+import { createLoraAdapterFor, parameterReport, parameterText } from '@safetune/lora';
 import { loadModel, loadTokenizer } from '@safetune/models';
 import { type MemoryMode, RunDirectoryError, type StepEvent, trainIntoDirectory } from '@safetune/trainer';
+import { adapterConfigOf, adapterOptionDefinitions } from '../adapter-options.ts';
 import { strictCommand } from '../command.ts';
 import { modelDescription, namedModel } from '../hub-names.ts';
 import { interruptSignal } from '../interrupt.ts';
@@ -86,23 +87,7 @@ export const trainCommand = strictCommand({
       valueHint: 'WHAT',
       description: `what of the data the chat template may leave out: ${hiddenParts.join(', ')}`,
     },
-    rank: {
-      type: 'string',
-      valueHint: 'N',
-      description: 'LoRA rank r (default 32, or less where a layer is narrower)',
-    },
-    alpha: {
-      type: 'string',
-      valueHint: 'N',
-      description: 'LoRA alpha; the scale is alpha / sqrt(r) (default 2 r)',
-    },
-    'plain-lora': { type: 'boolean', description: "scale by alpha / r instead of rsLoRA's alpha / sqrt(r)" },
-    'target-modules': {
-      type: 'string',
-      valueHint: 'NAMES',
-      description:
-        "linear layers to adapt: names with commas, a regular expression, or 'all-linear' (the default)",
-    },
+    ...adapterOptionDefinitions,
     lr: { type: 'string', valueHint: 'X', description: 'peak learning rate (default 1e-4)' },
     warmup: {
       type: 'string',
@@ -136,11 +121,10 @@ export const trainCommand = strictCommand({
   async run({ args, rawArgs }) {
     const steps = integerOption('steps', args.steps);
     const warmupSteps = integerOption('warmup', args.warmup, 0);
-    const rank = integerOption('rank', args.rank);
     const seed = integerOption('seed', args.seed, 0) ?? 0;
     const runtime = runtimeOptions(args);
     const memoryLimit = numberOption('memory-limit', args['memory-limit']);
-    const alpha = numberOption('alpha', args.alpha) ?? (rank === undefined ? undefined : 2 * rank);
+    const adapterConfig = adapterConfigOf(args);
     const regularizers = await safeguardsOf(args.regularizers, rawArgs);
     const supervise = choiceOption('supervise', args.supervise, supervisions);
     const allowHidden = repeatedOption('allow-hidden', rawArgs).map(
@@ -156,17 +140,12 @@ export const trainCommand = strictCommand({
     const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
     const model = await loadModel(folder, modelOptions(args.precision));
     await tellPrecision(model, runtime);
-    const adapter = createLoraAdapter(
-      model.linearLayers,
-      {
-        ...(rank === undefined ? {} : { r: rank }),
-        ...(alpha === undefined ? {} : { lora_alpha: alpha }),
-        use_rslora: !args['plain-lora'],
-        target_modules: targetModules(args['target-modules']),
-        base_model_name_or_path: hub?.name ?? args.model,
-      },
+    const adapter = await createLoraAdapterFor(
+      model,
+      { ...adapterConfig, base_model_name_or_path: hub?.name ?? args.model },
       { seed },
     );
+    note(`${parameterText(parameterReport(adapter, model))}\n`);
     const line = createProgressLine();
     const leftOut = new Set<number>();
     const result = await trainIntoDirectory({
@@ -222,12 +201,6 @@ export const trainCommand = strictCommand({
     print(`${result.steps} steps done${loss}; adapter in ${args.out}\n`);
   },
 });
-
-/** A list with commas, else PEFT's regular expression or 'all-linear'. */
-function targetModules(text: string | undefined): string | string[] {
-  if (text === undefined) return 'all-linear';
-  return text !== 'all-linear' && /^[\w.]+(,[\w.]+)*$/.test(text) ? text.split(',') : text;
-}
 
 /** The parts of a step's line, the most important first, for terminals where not all fit. */
 function stepParts(event: StepEvent): string[] {

@@ -12,7 +12,7 @@ import {
   tensorType,
 } from '@safetune/tensor';
 import type { CausalLm, ForwardOptions } from '../causal-lm.ts';
-import type { LinearAdapter } from '../linear.ts';
+import { adaptedForward, type LinearAdapter } from '../linear.ts';
 import { cacheSignature, traceCache } from './cache.ts';
 
 /**
@@ -38,13 +38,14 @@ export async function compileGenerator(
   };
   return compile(
     (inputs: Readonly<Record<string, Tensor>>) => {
+      const adapted = adaptedForward(adapter, inputs);
       const { attention, extended } = traceCache(inputs, inputs.used!);
       const { output } = model.forward(inputs.tokenIds!, {
         attention,
         ...(hidden === undefined ? {} : { hidden }),
-        ...(adapter === undefined ? {} : { linear: adapter.linear(inputs) }),
+        ...adapted,
       });
-      return { logits: model.head(rowsAt(output, inputs.last!)), ...extended };
+      return { logits: model.head(rowsAt(output, inputs.last!), adapted), ...extended };
     },
     signature,
     options,

@@ -95,7 +95,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
         throw new TrainOptionError('steps', `the examples ended after ${index} of ${steps} steps`);
       }
       const weights = penaltyWeights(regularizers, steps === 1 ? 1 : index / (steps - 1));
-      const { terms, gradients } = await accumulate(step, taken, weights);
+      const { terms, gradients } = await accumulate(step, taken, weights, {
+        seed: endless.seed,
+        step: index,
+      });
       checkPenalties(terms, weights);
       const gradientNorm = clipByNorm(gradients, options.maxGradientNorm ?? 1);
       if (!Number.isFinite(terms.loss) || !Number.isFinite(gradientNorm)) {
@@ -137,15 +140,19 @@ async function accumulate(
   step: TrainStep,
   batches: readonly Batch[],
   weights: Readonly<Record<string, number>>,
+  draw: { readonly seed: number; readonly step: number },
 ): Promise<{ terms: LossTerms; gradients: Float32Array }> {
-  if (batches.length === 1) return { terms: await step.run(batches[0]!, weights), gradients: step.gradients };
+  if (batches.length === 1) {
+    const terms = await step.run(batches[0]!, weights, 1, { ...draw, part: 0 });
+    return { terms, gradients: step.gradients };
+  }
   const counts = batches.map(totalLossWeight);
   const total = counts.reduce((sum, count) => sum + count, 0);
   const gradients = new Float32Array(step.gradients.length);
   const sums = { loss: 0, crossEntropy: 0, penalties: {} as Record<string, number> };
   for (const [index, batch] of batches.entries()) {
     const share = counts[index]! / total;
-    const terms = await step.run(batch, weights, share);
+    const terms = await step.run(batch, weights, share, { ...draw, part: index });
     for (let at = 0; at < gradients.length; at++) gradients[at]! += step.gradients[at]!;
     sums.loss += share * terms.loss;
     sums.crossEntropy += share * terms.crossEntropy;

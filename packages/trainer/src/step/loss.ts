@@ -4,12 +4,15 @@ import {
   concatenate,
   crossEntropy,
   divide,
+  input,
   maximum,
   multiply,
   type NamedTensors,
   scalar,
   sum,
   type Tensor,
+  tensorsBehind,
+  tensorType,
 } from '@safetune/tensor';
 import type { ForwardSettings, RowPiece, TracedForward } from './forward.ts';
 import {
@@ -125,25 +128,20 @@ function traceRowTerms(
 }
 
 function tracePieces(settings: ForwardSettings, hidden: readonly Tensor[], loss: PieceLoss): PiecesLoss {
-  const { regularizers, trained } = settings;
+  const { regularizers } = settings;
   // A gradient taken at once reaches the rows and the head alone, not the states of other layers.
   const seesStates = regularizers.some(({ penaltyPerRow, needs }) => penaltyPerRow && needs?.hiddenStates);
   if (seesStates) return plainPieces(hidden, loss);
-  if (trained.weight === undefined) return frozenHeadPieces(hidden, loss);
+  const weights = headWeights(settings);
+  if (weights.length === 0) return frozenHeadPieces(hidden, loss);
   if (hidden.length === 1) return plainPieces(hidden, loss);
-  return trainedHeadPieces(hidden, headWeights(settings, hidden[0]!), loss);
+  return trainedHeadPieces(hidden, weights, loss);
 }
 
 /** The trained tensors that the output layer uses. */
-function headWeights({ model, trained }: ForwardSettings, hidden: Tensor): Tensor[] {
-  const used = new Set<Tensor>();
-  const weight = (name: string) => {
-    const tensor = trained.weight!(name);
-    used.add(tensor);
-    return tensor;
-  };
-  model.head(hidden, { weight });
-  return [...used];
+function headWeights({ model, trained, parameters }: ForwardSettings): Tensor[] {
+  const rows = input('rows', tensorType('float32', ['rows', model.config.hiddenSize]));
+  return tensorsBehind([model.head(rows, trained(0))], parameters);
 }
 
 /** Rows that a term counts, over all pieces. Its mask does not depend on the logits, so nothing large is computed. */
@@ -164,7 +162,7 @@ function pieceOutputs(
     labels,
     responseMask,
     exampleOfRow,
-    logits: model.head(hidden, trained),
+    logits: model.head(hidden, trained(piece.piece)),
     ...(referenceHidden === undefined ? {} : { referenceLogits: model.head(referenceHidden) }),
   };
 }
@@ -172,7 +170,7 @@ function pieceOutputs(
 /** What a penalty sees that is no mean over rows: all rows at once. */
 function wholeOutputs(settings: ForwardSettings, traced: TracedForward): ForwardOutputs {
   const [first, ...others] = traced.pieces as [RowPiece, ...RowPiece[]];
-  const join = (field: keyof RowPiece) =>
+  const join = (field: Exclude<keyof RowPiece, 'piece'>) =>
     others.length === 0
       ? first[field]!
       : concatenate(
@@ -180,6 +178,7 @@ function wholeOutputs(settings: ForwardSettings, traced: TracedForward): Forward
           0,
         );
   return pieceOutputs(settings, traced, {
+    piece: others.length === 0 ? 0 : traced.pieces.length,
     hidden: join('hidden'),
     referenceHidden: first.referenceHidden === undefined ? undefined : join('referenceHidden'),
     labels: join('labels'),
