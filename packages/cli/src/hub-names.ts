@@ -10,7 +10,8 @@ import { note } from './terminal/output.ts';
 import { bar, createProgressLine } from './terminal/progress-line.ts';
 
 /** Further words for the help of an option that takes a model. */
-export const modelDescription = 'Hugging Face checkpoint folder, or owner/name[@revision] on the hub';
+export const modelDescription =
+  'Hugging Face checkpoint folder or GGUF file, owner/name[@revision] on the hub, or ollama:NAME';
 
 /** Further words for the help of an option that takes an adapter. */
 export const adapterDescription = 'LoRA adapter folder, or owner/name[@revision] on the hub';

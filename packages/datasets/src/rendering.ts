@@ -1,18 +1,43 @@
 import { ChatTemplateError } from './errors.ts';
-import { type ChatExample, type ChatMessage, describeExample } from './example.ts';
+import { type ChatExample, describeExample } from './example.ts';
+import type { ChatMessage } from './message.ts';
 import { printable } from './printable.ts';
-import type { ChatTokenizer } from './tokenizer.ts';
+import type { ChatRenderOptions, ChatTokenizer, MarkedChat } from './tokenizer.ts';
+import { isWeightKey } from './training-weight.ts';
 
 /** A whole rendered conversation: its text and the tokens of that text, encoded once. */
-export interface RenderedChat {
-  readonly text: string;
+export interface RenderedChat extends MarkedChat {
   readonly tokenIds: readonly number[];
+  /** What of the text's end the template did not write: the token that ends the last turn. */
+  readonly appended?: string;
+}
+
+/** The text as the template wrote it. */
+export function templateText({ text, appended = '' }: RenderedChat): string {
+  return text.slice(0, text.length - appended.length);
 }
 
 /** Renders the conversation and encodes the text. @throws {@link ChatTemplateError} when the template refuses it. */
 export function renderWhole(example: ChatExample, tokenizer: ChatTokenizer): RenderedChat {
-  const text = render(example, tokenizer, example.messages, false);
-  return { text, tokenIds: tokenizer.encode(text) };
+  const marked = renderMarked(example, tokenizer, example.messages);
+  return { ...marked, tokenIds: tokenizer.encode(marked.text) };
+}
+
+/** Some messages of an example with the template's marks. @throws {@link ChatTemplateError} when the template refuses them. */
+export function renderMarked(
+  example: ChatExample,
+  tokenizer: ChatTokenizer,
+  messages: readonly ChatMessage[],
+): MarkedChat {
+  return attempt(example, messages, () => {
+    const [shown, options] = [messages.map(shownMessage), renderOptions(example, false)];
+    return (
+      tokenizer.renderMarkedChat?.(shown, options) ?? {
+        text: tokenizer.renderChat(shown, options),
+        generated: undefined,
+      }
+    );
+  });
 }
 
 /** The text of some messages of an example. @throws {@link ChatTemplateError} when the template refuses them. */
@@ -22,8 +47,43 @@ export function render(
   messages: readonly ChatMessage[],
   addGenerationPrompt: boolean,
 ): string {
+  return attempt(example, messages, () =>
+    tokenizer.renderChat(messages.map(shownMessage), renderOptions(example, addGenerationPrompt)),
+  );
+}
+
+/** {@link render}; undefined when the template refuses the messages. */
+export function tryRender(...given: Parameters<typeof render>): string | undefined {
   try {
-    return tokenizer.renderChat(messages, { addGenerationPrompt });
+    return render(...given);
+  } catch (error) {
+    if (ChatTemplateError.isInstance(error)) return undefined;
+    throw error;
+  }
+}
+
+function renderOptions(
+  { tools, documents, templateArguments }: ChatExample,
+  addGenerationPrompt: boolean,
+): ChatRenderOptions {
+  return {
+    addGenerationPrompt,
+    ...(tools?.length && { tools }),
+    ...(documents?.length && { documents }),
+    ...(templateArguments && { templateArguments }),
+  };
+}
+
+/** The message as a template sees it: without what says how much of it is learned. */
+function shownMessage(message: ChatMessage): ChatMessage {
+  const entries = Object.entries(message);
+  const shown = entries.filter(([key]) => !isWeightKey(key));
+  return shown.length === entries.length ? message : (Object.fromEntries(shown) as unknown as ChatMessage);
+}
+
+function attempt<T>(example: ChatExample, messages: readonly ChatMessage[], action: () => T): T {
+  try {
+    return action();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const roles = messages.map((message) => message.role).join(', ') || 'no message';

@@ -2,7 +2,6 @@ import {
   type ConversionProgress,
   causalBias,
   defaultCacheDirectory,
-  gather,
   type IntegerType,
   keep,
   multiply,
@@ -18,12 +17,16 @@ import type { Attend, AttentionBias, BlockContext } from './blocks/block-context
 import type { Module } from './blocks/module.ts';
 import { type RotaryTables, rotaryTables } from './blocks/rotary.ts';
 import type { ModelConfig } from './config.ts';
+import { modelPath } from './gguf/read/ollama.ts';
 import {
+  type AdaptedForward,
+  type EmbeddingFunction,
+  type EmbeddingLayer,
   type LinearFunction,
   type LinearLayer,
-  type LinearWeights,
-  linearProduct,
+  plainEmbedding,
   plainLinear,
+  type WeightFunction,
 } from './linear.ts';
 import { linearPlaces, type ModelLayout } from './model-layout.ts';
 import {
@@ -38,8 +41,10 @@ import { openStoredModel } from './stored-model.ts';
 
 /** What a traced forward pass does differently; the default is the checkpoint as it is. */
 export interface ForwardOptions {
-  /** Computes the blocks' linear layers, for example with LoRA. Default {@link plainLinear}. */
+  /** Computes the blocks' linear layers and the output layer, for example with LoRA. Default {@link plainLinear}. */
   readonly linear?: LinearFunction;
+  /** Looks up the tokens. Default {@link plainEmbedding}. */
+  readonly embedding?: EmbeddingFunction;
   /**
    * Edits the residual stream [batch, seq, hidden] on its way: layer 0 is the embeddings, layer l what block l (from 1)
    * puts out. Steering goes here.
@@ -54,7 +59,7 @@ export interface ForwardOptions {
    * Where weights come from, by their names in {@link CausalLm.weights}. Default: constants, in place from the
    * checkpoint's files. Training all parameters passes graph inputs.
    */
-  readonly weight?: (name: string) => Tensor;
+  readonly weight?: WeightFunction;
   /** Default: every row is one sequence from position 0, causal. */
   readonly attention?: AttentionContext;
   /**
@@ -93,6 +98,9 @@ export interface CausalLm {
   readonly config: ModelConfig;
   /** The blocks' linear layers in the order of computation; the output layer is not among them. */
   readonly linearLayers: readonly LinearLayer[];
+  readonly embeddingLayer: EmbeddingLayer;
+  /** The output layer, under the name that it has when it is not tied. */
+  readonly outputLayer: LinearLayer;
   /** How the weights of linear layers and of the output layer are held. */
   readonly precision: Precision;
   /** What this model runs best with: defaults for whoever compiles it. */
@@ -110,7 +118,7 @@ export interface CausalLm {
    */
   forward(tokenIds: Tensor, options?: ForwardOptions): Backbone;
   /** Traces the token embeddings, [batch, seq, hidden]: the first of the parts that {@link forward} is made of. */
-  embed(tokenIds: Tensor, options?: Pick<ForwardOptions, 'weight'>): Tensor;
+  embed(tokenIds: Tensor, options?: Pick<ForwardOptions, 'embedding' | 'weight'>): Tensor;
   /**
    * Traces one block, from the residual stream before it to the one after it, both [batch, seq, hidden].
    *
@@ -120,8 +128,11 @@ export interface CausalLm {
   block(layer: number, state: Tensor, options?: BlockOptions): Tensor;
   /** Traces the final norm: the last residual stream [batch, seq, hidden] to what {@link head} takes. */
   finalNorm(state: Tensor, options?: Pick<ForwardOptions, 'weight'>): Tensor;
-  /** Traces the output layer: logits [..., vocabulary] of hidden states [..., hidden]. Give it only the rows a loss needs. */
-  head(hidden: Tensor, options?: Pick<ForwardOptions, 'weight'>): Tensor;
+  /**
+   * Traces the output layer: logits [..., vocabulary] of hidden states [..., hidden]. Give it only the rows a loss needs,
+   * and the options of the forward pass, as an adapter may change it too.
+   */
+  head(hidden: Tensor, options?: AdaptedForward): Tensor;
 }
 
 /** Options of {@link loadModel}. */
@@ -140,8 +151,12 @@ export interface LoadModelOptions {
 }
 
 /**
- * Opens a model folder in the Hugging Face layout. Reads and checks `config.json` and the headers of the weights; no
- * weight is read into memory. 16-bit and quantised weights are converted into a cache file, when it is not there yet.
+ * Opens a model folder in the Hugging Face layout, or a GGUF file. Reads and checks `config.json` (of a GGUF file, the
+ * metadata) and the headers of the weights; no weight is read into memory. 16-bit and quantised weights are converted into a
+ * cache file, when it is not there yet.
+ *
+ * @param model the folder, the file (called `.gguf`, or beginning as one), or `ollama:<name>[:<tag>]` for a model that Ollama
+ * has fetched.
  *
  * @example
  * const model = await loadModel('Qwen2.5-0.5B-Instruct');
@@ -153,12 +168,12 @@ export interface LoadModelOptions {
  * `lm_head.weight` that differs from the embedding does not tie.
  *
  * @throws ModelFileError, UnsupportedModelError, UnsupportedFeatureError for config.json; CheckpointMismatchError when the
- * tensors are not those it describes; CheckpointError, SafetensorsError, FileWriteError and (when
+ * tensors are not those it describes; CheckpointError, SafetensorsError, GgufError, FileWriteError and (when
  * quantising) NonFiniteError for weights that are not finite and InexactIntegersError of the tensor package; PrecisionError
  * for an unknown precision.
  */
 export async function loadModel(
-  directory: string,
+  model: string,
   {
     precision = 'float32',
     integers,
@@ -167,6 +182,7 @@ export async function loadModel(
   }: LoadModelOptions = {},
 ): Promise<CausalLm> {
   checkPrecision(precision);
+  const directory = await modelPath(model);
   const { config, layout, regions } = await openStoredModel(directory);
   const multiplied = new Set([...linearPlaces(layout).map(({ name }) => `${name}.weight`), layout.head.name]);
   const others = new Set(
@@ -185,7 +201,7 @@ export function causalLm(
   facts: Pick<CausalLm, 'directory' | 'cacheDirectory' | 'config' | 'precision' | 'weights'>,
   layout: ModelLayout,
 ): CausalLm {
-  const { precision, weights } = facts;
+  const { config, precision, weights } = facts;
   // One constant a tensor: a graph that runs the model twice (a reference beside it) names its weights once.
   const constants = new Map<string, Tensor>();
   const constantWeight = (name: string): Tensor => {
@@ -193,8 +209,22 @@ export function causalLm(
     constants.set(name, known);
     return known;
   };
+  const sourceOf = ({ weight }: Pick<ForwardOptions, 'weight'>) =>
+    weight === undefined ? constantWeight : (name: string) => weight(name, constantWeight);
+  const embeddingLayer = {
+    name: moduleOf(layout.embedding.name),
+    vocabularySize: config.vocabularySize,
+    hiddenSize: config.hiddenSize,
+  };
+  const outputLayer = {
+    name: layout.head.name === layout.embedding.name ? 'lm_head' : moduleOf(layout.head.name),
+    inFeatures: config.hiddenSize,
+    outFeatures: config.vocabularySize,
+  };
   return {
     ...facts,
+    embeddingLayer,
+    outputLayer,
     runtime: preferredRuntime(precision),
     linearLayers: linearPlaces(layout).map(({ name, inFeatures, outFeatures }) => ({
       name,
@@ -202,33 +232,54 @@ export function causalLm(
       outFeatures,
     })),
     forward: (tokenIds, options = {}) =>
-      traceBackbone(tokenIds, layout, { weight: constantWeight, precision, ...options }),
-    embed: (tokenIds, { weight = constantWeight } = {}) => traceEmbedding(tokenIds, layout, weight),
+      traceBackbone(tokenIds, layout, {
+        embedding: plainEmbedding,
+        ...options,
+        weight: sourceOf(options),
+        precision,
+        embeddingLayer,
+      }),
+    embed: (tokenIds, options = {}) =>
+      traceEmbedding(tokenIds, layout, {
+        embedding: plainEmbedding,
+        ...options,
+        weight: sourceOf(options),
+        embeddingLayer,
+      }),
     block(layer, state, options = {}) {
       const block = layout.blocks[layer - 1];
       if (block === undefined)
         throw new RangeError(`there is no block ${layer}, only 1 to ${layout.blocks.length}`);
-      return block.trace(state, blockContext(state.shape, { weight: constantWeight, precision, ...options }));
+      const context = blockContext(state.shape, { ...options, weight: sourceOf(options), precision });
+      return block.trace(state, context);
     },
     finalNorm: (state, options = {}) =>
       layout.finalNorm.trace(
         state,
-        blockContext(state.shape, { weight: constantWeight, precision, ...options }),
+        blockContext(state.shape, { ...options, weight: sourceOf(options), precision }),
       ),
-    head: (hidden, { weight = constantWeight } = {}) =>
-      traceHead(hidden, layout, traceLinearWeight(layout.head.name, precision, weight)),
+    head: (hidden, options = {}) => {
+      const weights = traceLinearWeight(layout.head.name, precision, sourceOf(options));
+      return traceHead(hidden, layout, (x) => (options.linear ?? plainLinear)(x, outputLayer, weights));
+    },
   };
 }
 
-function traceBackbone(
-  tokenIds: Tensor,
-  layout: ModelLayout,
-  options: ForwardOptions & WeightSource,
-): Backbone {
-  const { weight, hidden = (state: Tensor) => state } = options;
+/** The module that a weight belongs to. */
+function moduleOf(weightName: string): string {
+  return weightName.replace(/\.weight$/, '');
+}
+
+interface BackboneOptions extends Omit<ForwardOptions, 'weight'>, WeightSource {
+  readonly embedding: EmbeddingFunction;
+  readonly embeddingLayer: EmbeddingLayer;
+}
+
+function traceBackbone(tokenIds: Tensor, layout: ModelLayout, options: BackboneOptions): Backbone {
+  const { hidden = (state: Tensor) => state } = options;
   const arrangeBlock = options.block ?? ((trace, state) => trace(state));
   const context = blockContext(tokenIds.shape, options);
-  let state = hidden(traceEmbedding(tokenIds, layout, weight), 0);
+  let state = hidden(traceEmbedding(tokenIds, layout, options), 0);
   const states = [state];
   layout.blocks.forEach((block: Module, index) => {
     state = hidden(
@@ -243,9 +294,9 @@ function traceBackbone(
 function traceEmbedding(
   tokenIds: Tensor,
   { embedding: { name, scale = 1 } }: ModelLayout,
-  weight: (name: string) => Tensor,
+  { weight, embedding, embeddingLayer }: Pick<BackboneOptions, 'weight' | 'embedding' | 'embeddingLayer'>,
 ): Tensor {
-  const rows = gather(weight(name), tokenIds);
+  const rows = embedding(tokenIds, embeddingLayer, weight(name));
   return scale === 1 ? rows : multiply(rows, scale);
 }
 
@@ -253,19 +304,23 @@ function traceEmbedding(
 function traceHead(
   hidden: Tensor,
   { head: { divisor = 1, softCap } }: ModelLayout,
-  weights: Omit<LinearWeights, 'bias'>,
+  linear: (x: Tensor) => Tensor,
 ): Tensor {
   const factor = 1 / (divisor * (softCap ?? 1));
-  const logits = linearProduct(factor === 1 ? hidden : multiply(hidden, factor), weights);
+  const logits = linear(factor === 1 ? hidden : multiply(hidden, factor));
   return softCap === undefined ? logits : multiply(tanh(logits), softCap);
 }
 
-interface WeightSource extends Required<Pick<ForwardOptions, 'weight'>> {
+interface WeightSource {
+  weight(name: string): Tensor;
   readonly precision: Precision;
 }
 
 /** What the modules of a forward pass over [batch, seq, ...] share. */
-function blockContext([batch, length]: Shape, options: BlockOptions & WeightSource): BlockContext {
+function blockContext(
+  [batch, length]: Shape,
+  options: Omit<BlockOptions, 'weight'> & WeightSource,
+): BlockContext {
   const { weight, precision, linear = plainLinear } = options;
   const { positions, bias, attend } = options.attention ?? { positions: range(length!) };
   const causal: AttentionBias = (window) => causalBias(length!, window);

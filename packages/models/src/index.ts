@@ -11,6 +11,7 @@ export {
 } from './causal-lm.ts';
 export type { ChatMessage, RenderChatOptions, TemplateArguments } from './chat-template/chat-template.ts';
 export type { RenderLimits } from './chat-template/jinja/budget.ts';
+export type { GeneratedSpan, RenderedTemplate } from './chat-template/jinja/render.ts';
 export type { ModelConfig, RotaryChange } from './config.ts';
 export * from './errors.ts';
 export { type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
@@ -33,6 +34,9 @@ export {
 } from './generate/score.ts';
 export { type ChatAnswer, type ScoreAnswersOptions, scoreAnswers } from './generate/score-answers.ts';
 export { type StreamedAnswer, streamAnswer } from './generate/stream-answer.ts';
+export { withCheckpointFolder } from './gguf/read/checkpoint-folder.ts';
+export { modelPath } from './gguf/read/ollama.ts';
+export { type WriteModelFolderOptions, writeModelFolder } from './gguf/read/write-model-folder.ts';
 export {
   type LowRankModule,
   type WriteGgufAdapterOptions,
@@ -49,11 +53,17 @@ export { type ResolvedFolder, resolveAdapter, resolveModel } from './hub/resolve
 export type { HubOptions } from './hub/settings.ts';
 export { type HubDownloadOptions, type HubSnapshot, openHubSnapshot } from './hub/snapshot.ts';
 export {
+  type AdaptedForward,
+  adaptedForward,
+  type EmbeddingFunction,
+  type EmbeddingLayer,
   type LinearAdapter,
   type LinearFunction,
   type LinearLayer,
   type LinearWeights,
+  plainEmbedding,
   plainLinear,
+  type WeightFunction,
 } from './linear.ts';
 export { type WriteOnnxModelOptions, writeOnnxModel } from './onnx/write-onnx-model.ts';
 export type { Precision } from './precision.ts';

@@ -1,4 +1,5 @@
-import { type Checkpoint, type TensorRegion, tensorChunks } from '@safetune/tensor';
+import { tensorChunks, type WeightSource } from '@safetune/tensor';
+import type { StoredCheckpoint } from './checkpoint.ts';
 import type { ModelConfig } from './config.ts';
 import type { Architecture } from './families/family.ts';
 
@@ -13,7 +14,7 @@ interface OutputLayer extends Pick<Architecture, 'embedding' | 'head'> {
  * where they differ, both are used. One that does not tie is believed.
  */
 export async function withOutputLayer(
-  checkpoint: Checkpoint,
+  checkpoint: StoredCheckpoint,
   config: ModelConfig,
   architecture: Architecture,
 ): Promise<OutputLayer> {
@@ -32,8 +33,10 @@ export async function withOutputLayer(
   return equal ? tied : { config: { ...config, tieWordEmbeddings: false }, embedding, head };
 }
 
-async function areEqual(one: TensorRegion | undefined, other: TensorRegion | undefined): Promise<boolean> {
+async function areEqual(one: WeightSource | undefined, other: WeightSource | undefined): Promise<boolean> {
   if (one === undefined || other === undefined) return false;
+  // A GGUF file says by what it holds whether they are one.
+  if ('stored' in one || 'stored' in other) return false;
   if (one.dtype !== other.dtype || one.shape.join() !== other.shape.join()) return false;
   const chunks = tensorChunks(other);
   try {

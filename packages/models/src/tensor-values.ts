@@ -1,9 +1,11 @@
 import {
   bytesPerElement,
   contiguousData,
+  decodedRows,
   type HostArray,
-  type TensorRegion,
+  isEncoded,
   tensorChunks,
+  type WeightSource,
   widen,
 } from '@safetune/tensor';
 
@@ -15,12 +17,18 @@ export type ReplacedTensors = ReadonlyMap<string, () => Promise<HostArray>>;
  * replaced comes whole. A chunk is overwritten by the next.
  */
 export async function* tensorValues(
-  region: TensorRegion,
+  region: WeightSource,
   replaced?: ReplacedTensors,
 ): AsyncGenerator<Float32Array> {
   const replacement = replaced?.get(region.name);
   if (replacement !== undefined) {
     yield contiguousData(await replacement()) as Float32Array;
+    return;
+  }
+  if (isEncoded(region)) {
+    const [rows = 1] = region.shape;
+    const columns = region.shape.reduce((product, extent) => product * extent, 1) / rows;
+    yield* decodedRows(region, Math.max(1, Math.floor(chunkElements / columns)));
     return;
   }
   const { dtype } = region;
@@ -40,8 +48,11 @@ export async function* tensorValues(
   }
 }
 
+/** 8 MiB of float32. */
+const chunkElements = 2 ** 21;
+
 /** A tensor's values in one array of its own. */
-export async function allValues(region: TensorRegion, replaced?: ReplacedTensors): Promise<Float32Array> {
+export async function allValues(region: WeightSource, replaced?: ReplacedTensors): Promise<Float32Array> {
   const values = new Float32Array(region.shape.reduce((product, extent) => product * extent, 1));
   let position = 0;
   for await (const chunk of tensorValues(region, replaced)) {

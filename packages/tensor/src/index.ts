@@ -25,7 +25,7 @@ export * from './errors.ts';
 export { FileReadError, type FileReadProblem } from './files/errors.ts';
 export { fileDigest } from './files/file-digest.ts';
 export { folderMistake } from './files/folder-kind.ts';
-export type { OpenFileOptions } from './files/open-file.ts';
+export { type OpenedFile, type OpenFileOptions, openRegularFile } from './files/open-file.ts';
 export { printable, printableMessage, someNames } from './files/printable.ts';
 export {
   type ReadSmallFileOptions,
@@ -95,6 +95,7 @@ export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
 export { contentHash } from './safetensors/content-hash.ts';
 export type { ConversionProgress } from './safetensors/conversion-progress.ts';
 export { defaultCacheDirectory, floatCache } from './safetensors/convert.ts';
+export { decodedRows, type EncodedRegion, isEncoded, type WeightSource } from './safetensors/encoded.ts';
 export * from './safetensors/errors.ts';
 export { type HalfPrecision, narrow, widen } from './safetensors/half-precision.ts';
 export { type QuantizedRegions, type QuantizeOptions, quantizedCache } from './safetensors/quantize.ts';

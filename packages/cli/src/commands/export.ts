@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
-import { loadLoraAdapter, mergedTensors } from '@safetune/lora';
+import { linearUpdates, loadLoraAdapter, mergedTensors } from '@safetune/lora';
 import {
   type GgufTensorType,
+  withCheckpointFolder,
   writeGgufAdapter,
   writeGgufModel,
   writeModelfile,
@@ -16,6 +17,9 @@ import { UsageError } from '../usage-error.ts';
 
 const formats = ['gguf', 'gguf-lora', 'onnx'] as const;
 const types: readonly GgufTensorType[] = ['f32', 'f16', 'bf16', 'q8_0'];
+
+/** llama.cpp's adapters hold updates of matrices alone. */
+const ggufAdvice = 'llama.cpp reads no such adapter; merge it into the model, with --format gguf';
 
 /** `safetune export`: a model, with or without an adapter merged in, or the adapter alone, for other programs. */
 export const exportCommand = strictCommand({
@@ -77,39 +81,47 @@ export const exportCommand = strictCommand({
     const main = request.format === 'onnx' ? join(args.out, 'onnx', 'model.onnx') : args.out;
     await refuseToOverwrite(main, { force, holds: 'a file' });
     if (args.modelfile !== undefined) await refuseToOverwrite(args.modelfile, { force, holds: 'a file' });
-    const model = await modelFolder(args.model);
-    const adapter =
-      args.adapter === undefined ? undefined : await loadLoraAdapter(await adapterFolder(args.adapter));
-    const replaced = adapter === undefined ? undefined : await mergedTensors(model, adapter);
-    if (request.format === 'onnx') {
-      const files = await writeOnnxModel(model, args.out, replaced === undefined ? {} : { replaced });
-      print(
-        `${files.join(' and ')} written, ${await megabytes(files)}; inputs and outputs as Optimum names them\n`,
-      );
-      return;
-    }
-    const { type } = request;
-    const written =
-      request.format === 'gguf-lora'
-        ? await writeGgufAdapter(model, adapter!.modules, args.out, { type })
-        : await writeGgufModel(model, args.out, { type, ...(replaced === undefined ? {} : { replaced }) });
-    for (const difference of written.differences) note(`${difference}\n`);
-    const facts = `${written.architecture}, ${written.tensors} tensors, ${type}, ${await megabytes([args.out])}`;
-    print(`${args.out} written: ${facts}\n`);
-    if (args.modelfile !== undefined) {
-      const gguf = pathFrom(args.modelfile, args.out);
-      const { hasTemplate } = await writeModelfile(
-        model,
-        args.modelfile,
-        request.format === 'gguf-lora' ? { from: args.from!, adapter: gguf } : { from: gguf },
-      );
-      if (!hasTemplate) {
-        note('the chat template cannot be written as one of Ollama; the Modelfile has no TEMPLATE\n');
-      }
-      print(`${args.modelfile} written: ollama create NAME -f ${args.modelfile}\n`);
-    }
+    await withCheckpointFolder(await modelFolder(args.model), (model) => write(model, request, args));
   },
 });
+
+/** Writes what is asked for, of the model in a checkpoint folder. */
+async function write(
+  model: string,
+  request: ReturnType<typeof requestOf>,
+  args: Pick<RawOptions, 'adapter' | 'modelfile' | 'from'> & { readonly out: string },
+): Promise<void> {
+  const adapter =
+    args.adapter === undefined ? undefined : await loadLoraAdapter(await adapterFolder(args.adapter));
+  const replaced = adapter === undefined ? undefined : await mergedTensors(model, adapter);
+  if (request.format === 'onnx') {
+    const files = await writeOnnxModel(model, args.out, replaced === undefined ? {} : { replaced });
+    print(
+      `${files.join(' and ')} written, ${await megabytes(files)}; inputs and outputs as Optimum names them\n`,
+    );
+    return;
+  }
+  const { type } = request;
+  const written =
+    request.format === 'gguf-lora'
+      ? await writeGgufAdapter(model, linearUpdates(adapter!, ggufAdvice), args.out, { type })
+      : await writeGgufModel(model, args.out, { type, ...(replaced === undefined ? {} : { replaced }) });
+  for (const difference of written.differences) note(`${difference}\n`);
+  const facts = `${written.architecture}, ${written.tensors} tensors, ${type}, ${await megabytes([args.out])}`;
+  print(`${args.out} written: ${facts}\n`);
+  if (args.modelfile !== undefined) {
+    const gguf = pathFrom(args.modelfile, args.out);
+    const { hasTemplate } = await writeModelfile(
+      model,
+      args.modelfile,
+      request.format === 'gguf-lora' ? { from: args.from!, adapter: gguf } : { from: gguf },
+    );
+    if (!hasTemplate) {
+      note('the chat template cannot be written as one of Ollama; the Modelfile has no TEMPLATE\n');
+    }
+    print(`${args.modelfile} written: ollama create NAME -f ${args.modelfile}\n`);
+  }
+}
 
 interface RawOptions {
   readonly adapter?: string | undefined;

@@ -1,6 +1,7 @@
-import { type Executable, type HostArray, hostArray } from '@safetune/tensor';
+import { type HostArray, hostArray } from '@safetune/tensor';
 import type { ModelConfig } from '../config.ts';
 import { KeyValueCache } from './cache.ts';
+import type { GeneratorSessions } from './executable.ts';
 import type { CachedTexts, GeneratorMemory } from './generator-memory.ts';
 import { sharedPrefixes } from './shared-prefixes.ts';
 
@@ -18,8 +19,7 @@ export interface CachedBatch {
   keep(rows: readonly number[]): void;
 }
 
-export interface CachedBatchOptions {
-  readonly executable: Executable;
+export interface CachedBatchOptions extends Pick<GeneratorSessions, 'executable' | 'stepExecutable'> {
   readonly config: ModelConfig;
   /** Inputs besides tokens and cache: the adapter's. */
   readonly tensors: Readonly<Record<string, HostArray>>;
@@ -155,9 +155,11 @@ class RunningBatch implements CachedBatch {
   }
 
   async #run(entries: readonly SlotTokens[]): Promise<Float32Array[]> {
-    const { executable, config, tensors, beforeRun } = this.#options;
-    await beforeRun();
+    const { config, tensors, beforeRun } = this.#options;
     const width = Math.max(...entries.map(({ tokens }) => tokens.length));
+    const executable =
+      width === 1 ? await this.#options.stepExecutable(entries.length) : this.#options.executable;
+    await beforeRun();
     const cache = this.#cache.bind(entries[0]!.row, entries.length);
     const { logits } = await executable.run(
       {

@@ -3,7 +3,7 @@ import type { CausalLm } from '../causal-lm.ts';
 import { GenerationError } from '../errors.ts';
 import { checkAdapter } from './adapter-fit.ts';
 import { type CachedBatchOptions, startBatch } from './cached-batch.ts';
-import { compileGenerator } from './executable.ts';
+import { compileSessions } from './executable.ts';
 import { GeneratorMemory } from './generator-memory.ts';
 import {
   checkGeneration,
@@ -15,7 +15,8 @@ import {
 } from './options.ts';
 import { penalizeRepetition } from './repetition.ts';
 import { outgrowsCache, rowBatches } from './row-batches.ts';
-import { indexOfLargest, sampleToken, seededDraws } from './sampling.ts';
+import { indexOfLargest, sampleToken } from './sampling.ts';
+import { seededDraws } from './seeded-draws.ts';
 import { specialStopTokens, stopWatch } from './stop-watch.ts';
 
 /** Continues token sequences; made by {@link createGenerator}. */
@@ -38,8 +39,8 @@ export interface TokenGenerator {
 }
 
 /**
- * Compiles a model for generation: one session takes prompts and single tokens alike, and extends a key-value cache in place.
- * Between calls the generator keeps that of one text, for a next one that begins alike.
+ * Compiles a model for generation: one session takes prompts and single tokens alike, a second one, made when it is first wanted,
+ * single tokens of many texts; both extend a key-value cache in place. Between calls the generator keeps that of one text, for a next one that begins alike.
  *
  * @example
  * const generator = await createGenerator(model);
@@ -54,9 +55,9 @@ export async function createGenerator(
   checkOptionNames('createGenerator', options, generatorNames);
   const { adapter, hidden, ...runtime } = options;
   checkAdapter(adapter, model);
-  const executable = await compileGenerator(model, adapter, hidden, { ...model.runtime, ...runtime });
+  const sessions = await compileSessions(model, adapter, hidden, { ...model.runtime, ...runtime });
   const memory = new GeneratorMemory();
-  const batchOptions = { executable, config: model.config, tensors: adapter?.tensors ?? {}, memory };
+  const batchOptions = { ...sessions, config: model.config, tensors: adapter?.tensors ?? {}, memory };
   return {
     generate: async (prompts, generateOptions) => {
       checkGeneration(model, prompts, generateOptions);
@@ -66,7 +67,7 @@ export async function createGenerator(
         memory.shrink(model.config);
       }
     },
-    release: () => executable.release(),
+    release: () => sessions.release(),
   };
 }
 

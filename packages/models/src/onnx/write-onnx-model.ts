@@ -1,11 +1,12 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import {
-  bytesPerElement,
   FileWriteError,
+  isEncoded,
   readSmallFile,
   readSmallJson,
   type TensorRegion,
+  type WeightSource,
   writeFileAtomically,
   writeOnnx,
 } from '@safetune/tensor';
@@ -68,13 +69,15 @@ export async function writeOnnxModel(
 }
 
 /** The region as if it were stored in the type that the graph computes in. */
-function asFloat32(region: TensorRegion): TensorRegion {
-  const elements = region.byteLength / bytesPerElement(region.dtype);
-  return { ...region, dtype: 'float32', byteLength: elements * 4 };
+function asFloat32(source: WeightSource): TensorRegion {
+  const { name, shape } = source;
+  const { file, offset } = isEncoded(source) ? source.stored : source;
+  const elements = shape.reduce((product, extent) => product * extent, 1);
+  return { name, shape, file, offset, dtype: 'float32', byteLength: elements * 4 };
 }
 
 async function* float32Bytes(
-  region: TensorRegion,
+  region: WeightSource,
   replaced: ReplacedTensors | undefined,
 ): AsyncGenerator<Uint8Array> {
   for await (const { buffer, byteOffset, byteLength } of tensorValues(region, replaced)) {

@@ -38,15 +38,17 @@ export interface LoweredGraph {
 export function lower(
   inputs: Readonly<Record<string, TensorType>>,
   outputs: Readonly<Record<string, Tensor>>,
+  options: { readonly streamWeights?: boolean } = {},
 ): LoweredGraph {
   const nodes = nodesBehind(outputs);
   const weights = externalWeights(nodes);
-  const { graph, integerTypes } = lowerNodes(nodes, inputs, outputs, (region) => {
+  const contentOf = (region: WeightRegion): OnnxInitializer['content'] => {
     // ONNX Runtime reads a length of 0 as 'to the end of the file'.
     if (region.byteLength === 0) return { bytes: new Uint8Array() };
     const location = relative(weights.directory!, weights.realPaths.get(region.file)!);
     return { location, offset: region.offset, byteLength: region.byteLength };
-  });
+  };
+  const { graph, integerTypes } = lowerNodes(nodes, inputs, outputs, contentOf, options);
   return {
     model: encodeModel(graph),
     weightsDirectory: weights.directory,
@@ -73,8 +75,9 @@ export function lowerNodes(
   inputs: Readonly<Record<string, TensorType>>,
   outputs: Readonly<Record<string, Tensor>>,
   contentOf: (region: WeightRegion) => OnnxInitializer['content'],
+  options: { readonly streamWeights?: boolean } = {},
 ): { readonly graph: OnnxGraph; readonly integerTypes: ReadonlySet<'int8' | 'uint8'> } {
-  const graph = new GraphWriter(inputs, Object.keys(outputs));
+  const graph = new GraphWriter(inputs, Object.keys(outputs), options);
   const names = nameOutputs(outputs, inputs);
 
   for (const node of nodes) {

@@ -1,5 +1,5 @@
-import { type Dimension, describeShape, sameShape } from '../dimension.ts';
-import { GradientError, ShapeError } from '../errors.ts';
+import { describeShape } from '../dimension.ts';
+import { ShapeError } from '../errors.ts';
 import { applyOperation, applySingle, requireDtype, resolveAxis, withDimension } from '../operation.ts';
 import type { Operation, Tensor } from '../tensor.ts';
 import { sum, sumToShape } from './broadcast.ts';
@@ -10,7 +10,6 @@ import {
   exp,
   log,
   multiply,
-  negate,
   reciprocal,
   sigmoid,
   sqrt,
@@ -20,6 +19,8 @@ import {
 } from './elementwise.ts';
 import { countAlong, max, mean } from './reduce.ts';
 import { reshape, zeros } from './shape.ts';
+
+export { rotary } from './rotary.ts';
 
 /** x sigmoid(x) (swish). */
 export function silu(x: Tensor): Tensor {
@@ -194,68 +195,4 @@ const layerNormOperation: Operation<{ epsilon: number }> = {
   },
   lower: ({ graph, inputs, outputs, attributes: { epsilon } }) =>
     graph.node('LayerNormalization', inputs, outputs, { axis: { int: -1 }, epsilon: { float: epsilon } }),
-};
-
-/**
- * Rotary position embedding (Su et al. 2021) in the half-split form of Hugging Face: with x = (x1, x2) split in the
- * middle of the last axis, (x1 cos - x2 sin, x2 cos + x1 sin).
- *
- * @param x [batch, heads, seq, headDim]; batch and seq must not be 0 at run time
- * @param cosine [batch, seq, headDim / 2]
- * @param sine [batch, seq, headDim / 2]
- */
-export function rotary(x: Tensor, cosine: Tensor, sine: Tensor): Tensor {
-  return applySingle(rotaryOperation, [x, cosine, sine], null);
-}
-
-const rotaryOperation: Operation<null> = {
-  name: 'rotary',
-  infer: ([x, cosine, sine]) => {
-    requireDtype('rotary', [x!, cosine!, sine!], 'float32');
-    const [batch, , length, width] = x!.shape;
-    if (x!.shape.length !== 4 || typeof width !== 'number' || width % 2 !== 0) {
-      throw new ShapeError(
-        'rotary',
-        `x ${describeShape(x!.shape)} must be [batch, heads, seq, an even number]`,
-      );
-    }
-    const needed = [batch!, length!, width / 2];
-    for (const table of [cosine!, sine!]) {
-      if (!sameShape(table.shape, needed)) {
-        throw new ShapeError(
-          'rotary',
-          `x ${describeShape(x!.shape)} needs tables ${describeShape(needed)}, got ${describeShape(table.shape)}`,
-        );
-      }
-    }
-    return [x!];
-  },
-  // A rotation's adjoint is the rotation back.
-  gradient: ({ inputs, outputGradients, wants }) => {
-    if (wants(1) || wants(2)) {
-      throw new GradientError(
-        'rotary: angles come from positions, there is no gradient with respect to the tables',
-      );
-    }
-    return [rotary(outputGradients[0]!, inputs[1]!, negate(inputs[2]!)), undefined, undefined];
-  },
-  lower: ({ graph, inputs, inputTypes, outputs }) => {
-    const [batch, length, half] = inputTypes[1]!.shape as [Dimension, Dimension, number];
-    // ONNX Runtime looks angles up in a table by position: the rows of all examples are the table, counted through.
-    const table = (name: string) =>
-      graph.shared(`rotary table of ${name}`, () =>
-        graph.value('Reshape', [name, graph.integers([-1, half])]),
-      );
-    const [cosine, sine] = [table(inputs[1]!), table(inputs[2]!)];
-    const positions = graph.shared(`rotary positions of ${inputs[1]}`, () => {
-      const extent = graph.value('Shape', [cosine], { start: { int: 0 }, end: { int: 1 } });
-      const counted = graph.value('Range', [
-        graph.integer(0),
-        graph.value('Squeeze', [extent]),
-        graph.integer(1),
-      ]);
-      return graph.value('Reshape', [counted, graph.shapeVector([batch, length])]);
-    });
-    graph.node('RotaryEmbedding', [inputs[0]!, positions, cosine, sine], outputs, {}, 'com.microsoft');
-  },
 };

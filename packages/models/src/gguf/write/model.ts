@@ -1,5 +1,5 @@
 import { basename, resolve } from 'node:path';
-import type { TensorRegion } from '@safetune/tensor';
+import type { WeightSource } from '@safetune/tensor';
 import { openStoredModel } from '../../stored-model.ts';
 import { allValues, type ReplacedTensors, tensorValues } from '../../tensor-values.ts';
 import { architectureOf, architectureSettings } from './architectures/architectures.ts';
@@ -85,14 +85,14 @@ function vector(name: string, values: Float32Array): GgufTensor {
 }
 
 /** The type a tensor of this shape has in a file of that type. */
-export function tensorType({ shape }: Pick<TensorRegion, 'shape'>, type: GgufTensorType): GgufTensorType {
+export function tensorType({ shape }: Pick<WeightSource, 'shape'>, type: GgufTensorType): GgufTensorType {
   if (shape.length < 2) return 'f32';
   return shape.at(-1)! % tensorTypeLayouts[type].blockElements === 0 ? type : 'f16';
 }
 
 /** A tensor's values as they stand in its place. */
 async function* placedValues(
-  region: TensorRegion,
+  region: WeightSource,
   { heads, offset }: GgufPlace,
   replaced: ReplacedTensors | undefined,
 ): AsyncGenerator<Float32Array> {

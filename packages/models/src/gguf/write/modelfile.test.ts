@@ -2,21 +2,23 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkpointCopies, goldenDirectory, temporaryDirectory } from '../../__fixtures__/goldens.ts';
-import type { ChatMessage } from '../../chat-template/chat-template.ts';
-import { chatRenderer } from '../../chat-template/chat-template.ts';
+import { type ChatMessage, chatRenderer, type RenderChatOptions } from '../../chat-template/chat-template.ts';
 import { conversationFormat, writeConversation } from './conversation-format.ts';
 import { writeModelfile } from './modelfile.ts';
 
 const directory = temporaryDirectory();
 const copy = checkpointCopies();
 
-const rendererOf = (template: string) =>
-  chatRenderer(new Map([['default', template]]), {
+const rendererOf = (template: string) => {
+  const renderer = chatRenderer(new Map([['default', template]]), {
     directory,
     name: 'default',
     variables: { bos_token: '<bos>', eos_token: '</s>' },
     now: () => new Date(0),
   });
+  return (messages: readonly ChatMessage[], options?: RenderChatOptions) =>
+    renderer.render(messages, options).text;
+};
 
 const gemma = `{{ bos_token }}{% if messages[0]['role'] == 'system' %}{% set first = messages[0]['content'] + '\\n\\n' %}{% set rest = messages[1:] %}{% else %}{% set first = '' %}{% set rest = messages %}{% endif %}{% for m in rest %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('alternate') }}{% endif %}<start_of_turn>{{ 'model' if m['role'] == 'assistant' else m['role'] }}
 {{ first if loop.first }}{{ m['content'] | trim }}<end_of_turn>

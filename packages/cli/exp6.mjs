@@ -1,0 +1,13 @@
+const cpu = () => { const c = process.cpuUsage(); return (c.user + c.system) / 1000; };
+let last = 0; const mark = (n) => { const now = cpu(); console.log(n.padEnd(22), (now - last).toFixed(0)); last = cpu(); };
+mark('node');
+const m = await import('@safetune/models'); mark('import models');
+const t = await import('@safetune/tensor');
+const model = await m.loadModel('/work/real/smollm2-135m-instruct', { cacheDirectory: '/tmp/exp/cache' }); mark('loadModel');
+const tok = await m.loadTokenizer('/work/real/smollm2-135m-instruct'); mark('loadTokenizer');
+const tiny = await t.compile(({ x }) => ({ y: t.add(x, x) }), { x: t.tensorType('float32', [1]) }); mark('load ORT + tiny');
+const g = await m.createGenerator(model, { threads: Number(process.argv[2] ?? 1) }); mark('createGenerator');
+const ids = tok.encode(tok.renderChat([{ role: 'user', content: 'How do I store passwords?' }], { addGenerationPrompt: true })); mark('encode');
+console.log(ids.length);
+await g.generate([ids], { maxNewTokens: 1 }); mark('generate 1');
+await g.generate([ids.map((i) => i + 1)], { maxNewTokens: 1 }); mark('generate again');
