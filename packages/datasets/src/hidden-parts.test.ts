@@ -83,6 +83,32 @@ it('does not need ids of calls and names of tools to be shown', () => {
   expect(tokenizeChat({ messages }, shows)).toBeDefined();
 });
 
+it('refuses to write JSON in JSON, and says how a template takes what it cannot render', () => {
+  const shows = templateTokenizer({ name: 'showing', template: showing });
+  const text = {
+    role: 'assistant',
+    content: '',
+    tool_calls: [{ function: { name: 'add', arguments: '{"a": "x"}' } }],
+  };
+  expect(() => tokenizeChat({ messages: [user, text] }, shows)).toThrow(
+    /messages\[1\]: .*JSON in JSON. Write them as an object/,
+  );
+  expect(tokenizeChat({ messages: [user, text] }, shows, { allowHidden: ['arguments'] })).toBeDefined();
+
+  const strict = templateTokenizer({
+    name: 'strict',
+    template:
+      "{% for m in messages %}{{ '<|' + m.role + '|>' + m.content }}{% for c in m.tool_calls or [] %}{{ c.function.name }}{% for k, v in c.function.arguments.items() %}{{ k + v }}{% endfor %}{% endfor %}</s>{% endfor %}",
+  });
+  expect(() => tokenizeChat({ messages: [user, text] }, strict)).toThrow(
+    /as an object, not as its text: so the template/,
+  );
+  const empty = { ...call, content: null };
+  expect(() => tokenizeChat({ messages: [user, empty] }, strict)).toThrow(
+    /Write "content": "" where it is null/,
+  );
+});
+
 it('refuses a part there is not', () => {
   const shows = templateTokenizer({ name: 'showing', template: showing });
   const options = { allowHidden: ['tool' as 'tools'] };

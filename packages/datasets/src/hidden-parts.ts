@@ -1,7 +1,8 @@
 import { ChatTemplateError } from './errors.ts';
 import { type ChatExample, describeExample } from './example.ts';
+import { isObject, parsedText } from './json.ts';
 import { markTexts } from './marked-texts.ts';
-import { type ChatMessage, callsTools, messageReasoning, messageText } from './message.ts';
+import { type ChatMessage, callsTools, messageReasoning, messageText, type ToolCall } from './message.ts';
 import { nearestName } from './nearest-name.ts';
 import { quoted } from './printable.ts';
 import { type RenderedChat, templateText, tryRender } from './rendering.ts';
@@ -16,6 +17,7 @@ export const hiddenParts = [
   'messages',
   'name',
   'tool_calls',
+  'arguments',
   'reasoning_content',
 ] as const;
 
@@ -28,7 +30,7 @@ export type HiddenPart = (typeof hiddenParts)[number];
  *
  * Thoughts of earlier turns may be left out by a template that shows those of the last, as is the way of models that think; ids
  * of tool calls, and names of tools beside their results, only say what belongs together. Thoughts written into a content are
- * the template's to take out.
+ * the template's to take out. Arguments of tool calls that are shown as a text in quotes count as hidden.
  *
  * @param allowed - what may be hidden all the same.
  * @throws {@link ChatTemplateError} that names what is hidden.
@@ -47,6 +49,7 @@ export function requireShown(
     messages: () => hiddenMessage(example, text, tokenizer),
     name: () => hiddenName(example, text, tokenizer),
     tool_calls: () => hiddenCall(example, text, tokenizer),
+    arguments: () => quotedArguments(example, text),
     reasoning_content: () => hiddenReasoning(example, whole, tokenizer),
   };
   for (const part of hiddenParts) {
@@ -130,6 +133,20 @@ function hiddenCall(example: ChatExample, text: string, tokenizer: ChatTokenizer
       return `messages[${index}]: the chat template does not show the tool calls`;
   }
   return undefined;
+}
+
+/** Arguments that are the text of an object, as OpenAI's API gives them, and that the template writes as a text: JSON in JSON. */
+function quotedArguments({ messages }: ChatExample, text: string): string | undefined {
+  const isQuoted = (call: ToolCall) => {
+    const { arguments: given } = isObject(call.function) ? call.function : call;
+    return typeof given === 'string' && isObject(parsedText(given)) && text.includes(JSON.stringify(given));
+  };
+  const index = messages.findIndex(({ tool_calls: calls }) => calls?.some(isQuoted));
+  if (index === -1) return undefined;
+  return (
+    `messages[${index}]: the chat template writes the arguments of the tool calls as a text in quotes, so the model would learn ` +
+    'JSON in JSON. Write them as an object'
+  );
 }
 
 function hiddenReasoning(

@@ -1,5 +1,5 @@
 import { isObject } from './json.ts';
-import { type ChatMessage, callsTools, reasoningNames } from './message.ts';
+import { type ChatMessage, callsTools, mapCalled, reasoningNames } from './message.ts';
 
 /** A text that the author of a message gave, and that a mark stands in for. */
 export interface MarkedText {
@@ -89,13 +89,6 @@ function withToolName(message: ChatMessage, replace: Replace): ChatMessage {
   const [first, ...rest] = message.tool_calls ?? [];
   const renamed = mapCalled(first ?? {}, (called) => ({ ...called, name: replace(String(called.name)) }));
   return { ...message, tool_calls: [renamed, ...rest] };
-}
-
-type Called = Readonly<Record<string, unknown>>;
-
-/** A call whose name and arguments, inside `function` or not, are changed. */
-export function mapCalled(call: Called, change: (called: Called) => Called): Called {
-  return isObject(call.function) ? { ...call, function: change(call.function) } : change(call);
 }
 
 /** Every text in a value of JSON, but for the keys. */

@@ -1,4 +1,4 @@
-import type { JsonObject } from './json.ts';
+import { isObject, type JsonObject } from './json.ts';
 
 /** The roles a message may have. */
 export const chatRoles = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
@@ -52,4 +52,9 @@ export function messageReasoning(message: ChatMessage): string | undefined {
 /** Whether a message calls tools. */
 export function callsTools({ tool_calls: calls }: ChatMessage): boolean {
   return calls !== undefined && calls !== null && calls.length > 0;
+}
+
+/** A call whose name and arguments, inside `function` or not, are changed. */
+export function mapCalled(call: ToolCall, change: (called: JsonObject) => JsonObject): ToolCall {
+  return isObject(call.function) ? { ...call, function: change(call.function) } : change(call);
 }

@@ -1,6 +1,7 @@
 import { ChatTemplateError } from './errors.ts';
 import { type ChatExample, describeExample } from './example.ts';
-import type { ChatMessage } from './message.ts';
+import { isObject, parsedText } from './json.ts';
+import { type ChatMessage, mapCalled } from './message.ts';
 import { printable } from './printable.ts';
 import type { ChatRenderOptions, ChatTokenizer, MarkedChat } from './tokenizer.ts';
 import { isWeightKey } from './training-weight.ts';
@@ -19,8 +20,53 @@ export function templateText({ text, appended = '' }: RenderedChat): string {
 
 /** Renders the conversation and encodes the text. @throws {@link ChatTemplateError} when the template refuses it. */
 export function renderWhole(example: ChatExample, tokenizer: ChatTokenizer): RenderedChat {
-  const marked = renderMarked(example, tokenizer, example.messages);
-  return { ...marked, tokenIds: tokenizer.encode(marked.text) };
+  try {
+    const marked = renderMarked(example, tokenizer, example.messages);
+    return { ...marked, tokenIds: tokenizer.encode(marked.text) };
+  } catch (error) {
+    const remedy = ChatTemplateError.isInstance(error) ? remedyOf(example, tokenizer) : undefined;
+    if (remedy === undefined) throw error;
+    const reason = (error as ChatTemplateError).message.slice(describeExample(example).length + 2);
+    throw new ChatTemplateError(describeExample(example), example.origin, `${reason}. ${remedy}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Other ways to write the same, with which a template may render what it refuses. */
+const remedies: readonly (readonly [string, (message: ChatMessage) => ChatMessage])[] = [
+  [
+    'Write "content": "" where it is null beside tool calls',
+    (message) => (message.content === null ? { ...message, content: '' } : message),
+  ],
+  [
+    'Leave "content" away where it is null beside tool calls',
+    ({ content, ...message }) =>
+      content === null ? message : { ...message, ...(content !== undefined && { content }) },
+  ],
+  ['Write the arguments of tool calls as an object, not as its text', withParsedArguments],
+];
+
+function remedyOf(example: ChatExample, tokenizer: ChatTokenizer): string | undefined {
+  const found = remedies.find(([, change]) => {
+    const messages = example.messages.map(change);
+    const isOther = JSON.stringify(messages) !== JSON.stringify(example.messages);
+    return isOther && tryRender(example, tokenizer, messages, false) !== undefined;
+  });
+  return found && `${found[0]}: so the template takes it.`;
+}
+
+/** The message with arguments of tool calls as objects where they are the text of one. */
+function withParsedArguments(message: ChatMessage): ChatMessage {
+  const { tool_calls: calls } = message;
+  if (calls == null) return message;
+  const parsed = calls.map((call) =>
+    mapCalled(call, (called) => {
+      const given = parsedText(called.arguments);
+      return isObject(given) ? { ...called, arguments: given } : called;
+    }),
+  );
+  return { ...message, tool_calls: parsed };
 }
 
 /** Some messages of an example with the template's marks. @throws {@link ChatTemplateError} when the template refuses them. */

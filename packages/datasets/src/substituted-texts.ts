@@ -24,7 +24,7 @@ export class SubstitutedTexts {
   readonly #example: ChatExample;
   readonly #whole: RenderedChat;
   readonly #tokenizer: ChatTokenizer;
-  readonly #marked: MarkedMessages;
+  #marks: MarkedMessages | undefined;
   #found:
     | { readonly shown: ReadonlySet<number>; readonly placed: readonly PlacedText[] | undefined }
     | undefined;
@@ -33,7 +33,11 @@ export class SubstitutedTexts {
     this.#example = example;
     this.#whole = whole;
     this.#tokenizer = tokenizer;
-    this.#marked = markTexts(example.messages, ({ role }) => role === 'assistant', whole.text);
+  }
+
+  get #marked(): MarkedMessages {
+    this.#marks ??= markTexts(this.#example.messages, ({ role }) => role === 'assistant', this.#whole.text);
+    return this.#marks;
   }
 
   /** Texts of the assistant that the rendered conversation does not show. */

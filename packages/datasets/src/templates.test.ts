@@ -32,6 +32,7 @@ const allowHidden: readonly HiddenPart[] = [
   'chat_template_kwargs',
   'messages',
   'tool_calls',
+  'arguments',
   'reasoning_content',
 ];
 

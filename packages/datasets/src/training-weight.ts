@@ -31,6 +31,8 @@ function asSwitch(value: unknown): number | undefined {
 
 /** Whether a key says how much of a message is learned; no template sees it. */
 export function isWeightKey(key: string): boolean {
+  // The keys of nearly every message, without a look at the patterns.
+  if (key === 'role' || key === 'content') return false;
   return weightKeys.some(([pattern]) => pattern.test(plainKey(key)));
 }
 

@@ -1,5 +1,4 @@
-import { printable, printableMessage, someNames } from '@safetune/tensor';
-import { nearestName } from './config/nearest-name.ts';
+import { nearestName, printable, printableMessage, someNames } from '@safetune/tensor';
 
 /**
  * Errors of `@safetune/lora`. Each class carries a marker, so that `X.isInstance(error)` also holds when two copies of

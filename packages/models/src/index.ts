@@ -14,7 +14,7 @@ export type { RenderLimits } from './chat-template/jinja/budget.ts';
 export type { GeneratedSpan, RenderedTemplate } from './chat-template/jinja/render.ts';
 export type { ModelConfig, RotaryChange } from './config.ts';
 export * from './errors.ts';
-export { type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
+export { type AnswerOptions, type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
 export { createGenerator, type TokenGenerator } from './generate/generate.ts';
 export type {
   FinishReason,

@@ -1,7 +1,6 @@
-import { printable } from '@safetune/tensor';
+import { nearestName, printable } from '@safetune/tensor';
 import { z } from 'zod';
 import { LoraConfigError } from '../errors.ts';
-import { nearestName } from './nearest-name.ts';
 import { isParameterOfPeft, refuseUnsupported, requireStartedWithoutModel } from './peft-features.ts';
 
 /** How LoRA adapts a model, under PEFT's field names. Plain and serialisable. */
