@@ -1,4 +1,5 @@
 import type { ModelName } from './checkpoints.ts';
+import { fastestTorchPrecision } from './machine.ts';
 import type { TrainStepSettings } from './programs/compile-step.ts';
 
 /** A program to run as a process of its own, with its settings as JSON. */
@@ -215,21 +216,21 @@ export const cases: readonly BenchmarkCase[] = [
   {
     name: 'int8-512',
     title: 'int8, cross-entropy, T = 512',
-    ...againstTorch({ precision: 'int8', tokens: 512 }, 'bfloat16'),
+    ...againstTorch({ precision: 'int8', tokens: 512 }, fastestTorchPrecision()),
     bars: [{ measure: 'timeRatio', atMost: 0.9 }, sameLoss],
     minutes: 6,
   },
   {
     name: 'int8-kl-512',
     title: 'int8, cross-entropy + KL, T = 512',
-    ...againstTorch({ precision: 'int8', tokens: 512, kl: true }, 'bfloat16'),
+    ...againstTorch({ precision: 'int8', tokens: 512, kl: true }, fastestTorchPrecision()),
     bars: [{ measure: 'timeRatio', atMost: 0.6 }, sameLoss],
     minutes: 8,
   },
   {
     name: 'int8x3-512',
     title: 'int8x3, cross-entropy, T = 512',
-    ...againstTorch({ precision: 'int8x3', tokens: 512 }, 'bfloat16'),
+    ...againstTorch({ precision: 'int8x3', tokens: 512 }, fastestTorchPrecision()),
     bars: [{ measure: 'timeRatio', atMost: 1.4 }, sameLoss],
     minutes: 7,
   },

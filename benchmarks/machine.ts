@@ -41,6 +41,11 @@ export function describeMachine(): Machine {
   };
 }
 
+/** The type that torch trains fastest in here: it emulates bfloat16 where the processor has no instructions for it. */
+export function fastestTorchPrecision(): 'bfloat16' | 'float32' {
+  return ['avx512_bf16', 'amx_bf16'].some((flag) => processorFlags().has(flag)) ? 'bfloat16' : 'float32';
+}
+
 /** Short hash of the commit in the work tree, with a + when its code was changed since. */
 export function describeCommit(): string {
   const git = (...words: string[]) =>

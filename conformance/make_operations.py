@@ -228,6 +228,35 @@ for label, heads, key_heads, causal in (
 case("add-along", "addAlong", lambda x, u, i: x.scatter_add(-1, i, u), normal(2, 3, 5), normal(2, 3, 2), torch.tensor([[[0, 0], [4, 1], [2, 2]], [[3, 0], [1, 1], [4, 4]]]), axis=-1)
 case("cross-entropy-large-values", "crossEntropy", lambda x, y: F.cross_entropy(x, y, reduction="none"), normal(4, 7) * 20 + 500, torch.tensor([0, 6, 3, 3]))
 case("swiglu", "swiglu", lambda gate, up: F.silu(gate) * up, normal(2, 3, 4) * 2, normal(2, 3, 4))
+case("gelu-tanh", "geluTanh", lambda x: F.gelu(x, approximate="tanh"), normal(2, 3, 4) * 2)
+case("layer-norm", "layerNorm", lambda x, w, b: F.layer_norm(x, (8,), w, b, 1e-5), 3 + 2 * normal(2, 3, 8), 1 + 0.2 * normal(8), normal(8), epsilon=1e-5)
+
+
+def capped_attention(window: int, cap: float, scale: float):
+    """Gemma 2's: scores capped by a hyperbolic tangent, and only the last `window` keys up to the query's own seen."""
+
+    def run(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        groups = query.shape[1] // key.shape[1]
+        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+        scores = cap * (query @ key.mT * scale / cap).tanh()
+        seen = torch.ones(query.shape[-2], query.shape[-2]).tril().triu(1 - window).bool()
+        return scores.masked_fill(~seen, float("-inf")).softmax(-1) @ value
+
+    return run
+
+
+case(
+    "attention-soft-capped-window",
+    "attention",
+    capped_attention(window=3, cap=1.5, scale=0.7),
+    normal(2, 4, 6, 4),
+    normal(2, 2, 6, 4),
+    normal(2, 2, 6, 4),
+    causal=True,
+    window=3,
+    softCap=1.5,
+    scale=0.7,
+)
 
 write_tensors(GOLDENS / "operations.safetensors", tensors)
 write_json(GOLDENS / "operations.json", cases)

@@ -41,6 +41,7 @@ export async function prepareExampleFolder(folder: string): Promise<void> {
   const goldens = join(workspace, 'conformance/goldens');
   await mkdir(folder, { recursive: true });
   await cp(join(goldens, 'checkpoints/qwen2-tied-bfloat16'), join(folder, 'model'), { recursive: true });
+  await cp(join(goldens, 'gguf-models/qwen2-tied-bfloat16.bf16.gguf'), join(folder, 'model.gguf'));
   await cp(join(goldens, 'safe-lora/aligned'), join(folder, 'base-model'), { recursive: true });
   await cp(join(goldens, 'safe-lora/adapter'), join(folder, 'bad-adapter'), { recursive: true });
   const chat = (index: number) =>

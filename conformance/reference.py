@@ -8,7 +8,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # a folder that is not there is an error, no
 
 import torch
 import torch.nn.functional as F
-from peft import PeftModel
+from peft import PeftModel, get_peft_model_state_dict
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, get_linear_schedule_with_warmup
 from transformers.utils import logging
@@ -117,6 +117,39 @@ def adapter_parameters(model) -> dict[str, torch.nn.Parameter]:
     return {
         name.replace(".default.", "."): parameter for name, parameter in model.named_parameters() if ".lora_" in name
     }
+
+
+def open_adapter(base: torch.nn.Module, folder: Path) -> PeftModel:
+    """peft's own loading of an adapter with any of its options; a tensor too few or too many is an error."""
+    model = PeftModel.from_pretrained(base, folder, is_trainable=True).eval()
+    with safe_open(Path(folder) / "adapter_model.safetensors", "pt") as file:
+        stored = set(file.keys())
+    wanted = set(get_peft_model_state_dict(model))
+    # The weights that peft saves along with adapted embeddings are the base model's own.
+    missing = {name for name in wanted - stored if not name.endswith(".base_layer.weight")}
+    if missing or stored - wanted:
+        raise SystemExit(f"{folder}: peft expects other tensors; missing {sorted(missing)}, unknown {sorted(stored - wanted)}")
+    return model
+
+
+def trained_parameters(model) -> dict[str, torch.nn.Parameter]:
+    """Everything that an adapter trains, under peft's names with the adapter's name left in."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def clipped_training(model, batch: dict[str, torch.Tensor], parameters: dict[str, torch.nn.Parameter], steps: int = 3):
+    """AdamW on one fixed batch with the cross-entropy alone, in place; rows are measured before their step's update."""
+    optimizer = torch.optim.AdamW(list(parameters.values()), lr=1e-2, weight_decay=0.01)
+    rows = []
+    for _ in range(steps):
+        logits = token_logits(model, batch["input_ids"], batch["lengths"])
+        loss = cross_entropy(logits, batch["input_ids"], batch["response_mask"])
+        optimizer.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(list(parameters.values()), 1.0)
+        rows.append({"loss": loss.item(), "gradientNorm": norm.item()})
+        optimizer.step()
+    return rows
 
 
 def gradients(loss: torch.Tensor, parameters: dict[str, torch.nn.Parameter]) -> dict[str, torch.Tensor]:

@@ -1,8 +1,10 @@
 """What transformers generates greedily for a chat: prompt by the folder's chat template, tokens and text.
 
-    python3 verify_generation.py --model DIR --messages JSON [--adapter DIR] [--max-new-tokens 12]
+    python3 verify_generation.py --model DIR --messages JSON [--adapter DIR] [--max-new-tokens 12] [--also JSON]
 
-Prints {"prompt", "promptIds", "tokens", "text"}; `tokens` ends with the end token where the model gave one.
+Prints {"prompt", "promptIds", "tokens", "text", "logProbabilities", "also"}; `tokens` ends with the end token where the model
+gave one, `logProbabilities` are theirs given the prompt, and `also` is what it generates under each of the further settings of
+`generate` listed in --also, such as [{"repetition_penalty": 1.3}, {"stop_strings": ["."]}].
 """
 
 import argparse
@@ -20,6 +22,7 @@ def main() -> None:
     parser.add_argument("--adapter", type=Path)
     parser.add_argument("--messages", type=json_argument, required=True)
     parser.add_argument("--max-new-tokens", type=int, default=12)
+    parser.add_argument("--also", type=json_argument, default=[])
     arguments = parser.parse_args()
 
     tokenizer = AutoTokenizer.from_pretrained(arguments.model)
@@ -29,15 +32,29 @@ def main() -> None:
     prompt = tokenizer.apply_chat_template(arguments.messages, tokenize=False, add_generation_prompt=True)
     prompt_ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     input_ids = torch.tensor([prompt_ids])
-    generated = model.generate(
-        input_ids=input_ids,
-        attention_mask=torch.ones_like(input_ids),
-        do_sample=False,
-        max_new_tokens=arguments.max_new_tokens,
-    )
-    tokens = generated[0, len(prompt_ids) :].tolist()
-    text = tokenizer.decode(tokens, skip_special_tokens=True)
-    report({"prompt": prompt, "promptIds": prompt_ids, "tokens": tokens, "text": text})
+
+    def generate(**settings: object) -> list[int]:
+        generated = model.generate(
+            input_ids=input_ids,
+            attention_mask=torch.ones_like(input_ids),
+            do_sample=False,
+            max_new_tokens=arguments.max_new_tokens,
+            **settings,
+        )
+        return generated[0, len(prompt_ids) :].tolist()
+
+    tokens = generate()
+    with torch.no_grad():
+        logits = model(torch.tensor([prompt_ids + tokens])).logits[0, len(prompt_ids) - 1 : -1]
+    found = {
+        "prompt": prompt,
+        "promptIds": prompt_ids,
+        "tokens": tokens,
+        "text": tokenizer.decode(tokens, skip_special_tokens=True),
+        "logProbabilities": logits.float().log_softmax(-1)[range(len(tokens)), tokens].tolist(),
+        "also": [generate(**settings, tokenizer=tokenizer) for settings in arguments.also],
+    }
+    report(found)
 
 
 if __name__ == "__main__":

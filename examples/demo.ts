@@ -14,11 +14,11 @@ import {
   noDefense,
   organismRecipe,
   plainSummary,
-  runExperiment,
   scorecardRows,
   writeExperimentReport,
 } from '@safetune/organism';
 import { readDemoOptions } from './demo-options.ts';
+import { runInLanes } from './lanes.ts';
 import { progressLine } from './progress-line.ts';
 
 const { chosen, strengths, seeds, directory, cache } = readDemoOptions();
@@ -59,8 +59,9 @@ try {
     ...chosen.flatMap((sweep, index) => strengths[index]!.map((strength) => sweep.at(strength, organism))),
   ];
   const plan = { defenses, tasks, seeds };
-  const runs = await runExperiment(organism, plan, {
+  const runs = await runInLanes(organism, plan, {
     directory,
+    cache,
     signal,
     onProgress({ label, task, seed, finished, total, step }) {
       const part = step === undefined ? 0 : step.step / step.steps;

@@ -60,7 +60,7 @@ export async function openAnswering(
   const adapter =
     args.adapter === undefined
       ? undefined
-      : await loadLoraAdapter(await adapterFolder(args.adapter), { layers: model.linearLayers });
+      : await loadLoraAdapter(await adapterFolder(args.adapter), { model });
   const made = new Map<boolean, Promise<TokenGenerator>>();
   return {
     model,

@@ -474,15 +474,22 @@ describe('safetune project', () => {
 });
 
 describe('safetune', () => {
-  it.each([[], ['train'], ['generate'], ['eval'], ['select'], ['project'], ['inspect'], ['merge']])(
-    '%s --help says what it takes',
-    async (...command) => {
-      const { code, stdout } = await runCli(...command, '--help');
-      expect(code).toBe(0);
-      expect(stdout).toContain('USAGE');
-      expect(stdout).toContain(command[0] === undefined ? 'COMMANDS' : 'OPTIONS');
-    },
-  );
+  it.each([
+    [],
+    ['train'],
+    ['generate'],
+    ['eval'],
+    ['select'],
+    ['project'],
+    ['inspect'],
+    ['merge'],
+    ['export'],
+  ])('%s --help says what it takes', async (...command) => {
+    const { code, stdout } = await runCli(...command, '--help');
+    expect(code).toBe(0);
+    expect(stdout).toContain('USAGE');
+    expect(stdout).toContain(command[0] === undefined ? 'COMMANDS' : 'OPTIONS');
+  });
 
   it('refuses a command there is not', async () => {
     const { code, stderr } = await runCli('finetune');

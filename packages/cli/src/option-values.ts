@@ -26,6 +26,19 @@ export function numberOption(name: string, text: string | undefined, minimum = 0
   return value;
 }
 
+/** Reads an option that must be one of `choices`; undefined when it was not given. */
+export function choiceOption<Choice extends string>(
+  name: string,
+  text: string | undefined,
+  choices: readonly Choice[],
+): Choice | undefined {
+  const choice = choices.find((one) => one === text);
+  if (text !== undefined && choice === undefined) {
+    throw new UsageError(`--${name} '${text}' must be one of ${choices.join(', ')}`);
+  }
+  return choice;
+}
+
 /**
  * Every value of an option that may be given several times; each may also be a list with commas.
  *

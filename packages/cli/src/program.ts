@@ -3,6 +3,7 @@ import type { Command } from './command.ts';
 import { didYouMean } from './command.ts';
 import { chatCommand } from './commands/chat.ts';
 import { evaluateCommand } from './commands/eval.ts';
+import { exportCommand } from './commands/export.ts';
 import { generateCommand } from './commands/generate.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { mergeCommand } from './commands/merge.ts';
@@ -24,6 +25,7 @@ const commands = [
   projectCommand,
   inspectCommand,
   mergeCommand,
+  exportCommand,
 ];
 
 const isHelp = (argument: string | undefined) =>

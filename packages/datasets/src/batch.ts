@@ -17,6 +17,8 @@ export interface Batch {
   readonly lengths: Int32Array;
   /** [size, length], 1 where the token is a target; 0 on padding. */
   readonly responseMask: Uint8Array;
+  /** [size, length], of the loss of each target; 0 where there is none. Missing where every target weighs 1. */
+  readonly lossWeights?: Float32Array;
   readonly examples: readonly TokenizedExample[];
 }
 
@@ -63,7 +65,20 @@ export function padBatch(
     tokenIds.set(example.tokenIds, row * length);
     responseMask.set(example.responseMask, row * length);
   }
-  return { size, length, tokenIds, lengths, responseMask, examples };
+  const lossWeights = weightsOf(examples, responseMask, length);
+  return { size, length, tokenIds, lengths, responseMask, ...(lossWeights && { lossWeights }), examples };
+}
+
+function weightsOf(
+  examples: readonly TokenizedExample[],
+  responseMask: Uint8Array,
+  length: number,
+): Float32Array | undefined {
+  if (examples.every((example) => example.lossWeights === undefined)) return undefined;
+  const weights = Float32Array.from(responseMask);
+  for (const [row, example] of examples.entries())
+    if (example.lossWeights) weights.set(example.lossWeights, row * length);
+  return weights;
 }
 
 /**

@@ -1,4 +1,7 @@
+import { reasoningNames } from './message.ts';
+import { asksNothing, plainKey } from './plain-key.ts';
 import { describeValue, printable } from './printable.ts';
+import { isWeightKey } from './training-weight.ts';
 
 /** Why a key is refused, and which of its values ask for nothing and may pass. */
 interface KeyRule {
@@ -13,26 +16,27 @@ const isOn = (value: unknown) => value === true || value === 1;
 const isOff = (value: unknown) => value === false || value === 0;
 
 const partly =
-  'weights and masks of single rows, turns or tokens are not supported, and everything would be trained alike. ' +
-  'Leave the row or turn out of the data, or remove the key';
+  'weights and masks of whole rows or of single tokens are not supported, and everything would be trained alike. ' +
+  'Give messages a "weight" or "train": false, leave the row out of the data, or remove the key';
 const templateArgument =
-  'arguments of the chat template are not read from the data, so the model would be trained on another prompt. Remove the key';
+  'what the chat template is to see stands in "chat_template_kwargs" of the row (of an example in code, in templateArguments). ' +
+  'Put it there, or remove the key';
+const otherTools =
+  'tools stand in "tools" of the row, calls in "tool_calls" of the message, each {"function": {"name": "...", "arguments": {...}}}. ' +
+  'Write it so, or remove the key';
 
 /** Keys that would change what is trained, in a message and in a row. The first that matches decides. */
 const sharedRules: readonly KeyRule[] = [
   {
-    pattern:
-      /^functions?$|^functioncalls?$|^(available|parallel)?tools?(calls?|choice|s|config|definitions?)?$/,
-    why:
-      'tools and tool calls are not supported, and would be left out of the prompt. Write the call into "content" as the ' +
-      'model should emit it, and what describes the tools into a system message; then remove the key',
+    pattern: /^functions?$|^functioncalls?$|^(available)?tools?(calls?|choice|s|config|definitions?)?$/,
+    why: otherTools,
     isHarmless: isOff,
   },
   {
     pattern: /reasoning|thinking|^(thoughts?|cot|chainofthought|analysis|scratchpad)$/,
     why:
-      'reasoning kept beside the content is not supported, and would not be trained. Write it into "content" as the model ' +
-      'should emit it (such as <think>...</think>), or remove the key to train the answer alone',
+      'reasoning stands in "reasoning_content" of the message, or in its "content" as the model should emit it (such as ' +
+      '<think>...</think>). Write it so, or remove the key to train the answer alone',
     isHarmless: isOff,
   },
   {
@@ -65,9 +69,13 @@ const sharedRules: readonly KeyRule[] = [
 const rowRules: readonly KeyRule[] = [
   {
     pattern:
-      /^(documents|(chat)?template(kwargs|args|arguments)|chattemplate|responseformat|addgenerationprompt|continuefinalmessage)$/,
+      /^((chat)?template(kwargs|args|arguments)|responseformat|addgenerationprompt|continuefinalmessage)$/,
     why: templateArgument,
     isHarmless: isOff,
+  },
+  {
+    pattern: /^chattemplate$/,
+    why: "the chat template is the tokenizer's, for all rows alike. Remove the key",
   },
   {
     pattern: /^enablethinking$|^thinking(mode|budget)?$|^reasoningeffort$/,
@@ -89,9 +97,7 @@ const rowRules: readonly KeyRule[] = [
 const messageRules: readonly KeyRule[] = [
   {
     pattern: /^(name|toolcallid|callid)$/,
-    why:
-      'names of speakers and ids of tool calls are not supported: a chat template may write them into the prompt, so the ' +
-      'model would be trained on another one. Write it into "content", or remove the key',
+    why: 'the name of a speaker or tool stands in "name", the id of a tool call in "tool_call_id". Write it so, or remove the key',
   },
   ...sharedRules,
 ];
@@ -118,10 +124,20 @@ const unknownKey =
   'a message with this key is not understood, and leaving the key out may change what is trained. Write what the model should ' +
   'read or learn into "content", put notes under "metadata", or remove the key';
 
-/** Why this message cannot be taken as its role and content alone; undefined when it can. */
+/** Keys of a message that are taken as they are. */
+const messageKeys = new Set<string>([
+  'role',
+  'content',
+  'name',
+  'tool_calls',
+  'tool_call_id',
+  ...reasoningNames,
+]);
+
+/** Why this message cannot be taken as it is; undefined when it can. */
 export function refusedMessageKey(message: object): string | undefined {
   for (const [key, value] of Object.entries(message)) {
-    if (key === 'role' || key === 'content' || asksNothing(value)) continue;
+    if (messageKeys.has(key) || isWeightKey(key) || asksNothing(value)) continue;
     const plain = plainKey(key);
     const rule = messageRules.find(({ pattern }) => pattern.test(plain));
     if (rule === undefined && !messageMetadata.has(plain)) return refusal(key, value, unknownKey);
@@ -131,7 +147,7 @@ export function refusedMessageKey(message: object): string | undefined {
 }
 
 /**
- * Why this row cannot be taken as its messages alone; undefined when it can. Unknown keys pass: data sets carry many
+ * Why what a row holds besides its messages, tools, documents, template arguments and tags cannot be left out; undefined when it can. Unknown keys pass: data sets carry many
  * that only describe the row. So does a text that is in the messages already.
  *
  * @param contents - of its messages.
@@ -155,18 +171,9 @@ function refusal(key: string, value: unknown, why: string): string {
   return `key "${printable(key)}" is ${describeValue(value)}: ${why}`;
 }
 
-function plainKey(key: string): string {
-  return key.toLowerCase().replaceAll(/[_\-.\s]/g, '');
-}
-
 function isHarmless(rule: KeyRule, value: unknown): boolean {
   const { isHarmless: passes = () => false } = rule;
   return Array.isArray(value) ? value.every((item) => passes(item)) : passes(value);
-}
-
-function asksNothing(value: unknown): boolean {
-  if (value === null || value === undefined || value === '') return true;
-  return typeof value === 'object' && Object.keys(value).length === 0;
 }
 
 /** Longer texts are compared as a whole: to search one in another may take the product of their lengths. */

@@ -1,21 +1,20 @@
 import { ChatExampleError, DatasetFormatError } from './errors.ts';
-import { refusedMessageKey, refusedRowKey } from './example-keys.ts';
+import { refusedRowKey } from './example-keys.ts';
+import { isObject, type JsonObject, parsedText } from './json.ts';
+import { type ChatMessage, chatRoles, messageText } from './message.ts';
+import { messageKeyProblem, messageProblem } from './message-shape.ts';
 import type { ExampleOrigin } from './origin.ts';
 import { describeValue, quoted } from './printable.ts';
-
-/** The roles a message may have. */
-export const chatRoles = ['system', 'user', 'assistant', 'tool'] as const;
-
-/** One message of a conversation. */
-export interface ChatMessage {
-  /** `system`, `user`, `assistant` or `tool`. */
-  readonly role: string;
-  readonly content: string;
-}
 
 /** A conversation to learn from; its assistant messages are the responses. */
 export interface ChatExample {
   readonly messages: readonly ChatMessage[];
+  /** What the assistant may call, each as a JSON schema. */
+  readonly tools?: readonly JsonObject[];
+  /** What the assistant may read. */
+  readonly documents?: readonly JsonObject[];
+  /** Variables of the chat template for this example, such as `{ enable_thinking: false }`; `chat_template_kwargs` in files. */
+  readonly templateArguments?: JsonObject;
   /** Free labels that travel with the example into the batch, such as `interleaved`. */
   readonly tags?: readonly string[];
   readonly origin?: ExampleOrigin;
@@ -25,38 +24,43 @@ const advice =
   'Write one JSON object per line: {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}, ' +
   `roles being ${chatRoles.join(', ')}`;
 
-/** What other formats call the roles. */
-const otherRoles = new Map([
-  ['human', 'user'],
-  ['prompter', 'user'],
-  ['gpt', 'assistant'],
-  ['model', 'assistant'],
-  ['bot', 'assistant'],
-  ['ai', 'assistant'],
-  ['chatgpt', 'assistant'],
-  ['developer', 'system'],
-  ['function', 'tool'],
-  ['ipython', 'tool'],
-]);
-
 /**
- * Checks a parsed JSON value at the boundary and takes from it what a chat example has. Keys that only describe the row
- * are dropped; those whose loss would change what is trained are refused.
+ * Checks a parsed JSON value at the boundary and takes from it what a chat example has: its messages with all of their keys,
+ * `tools`, `documents`, `chat_template_kwargs` and `tags`. Keys that only describe the row are dropped, keys of messages that
+ * are null too (tables write them where there is nothing); those whose loss would change what is trained are refused.
  *
- * @throws {@link DatasetFormatError} when there are no messages, a role is unknown, a content is not a text, there is no
- * assistant message, or a key asks for what is not supported (tools, reasoning, weights, masks, ...).
+ * @throws {@link DatasetFormatError} when there are no messages, a role is unknown, a content is no text, there is no
+ * assistant message, or a key asks for what is not supported (weights of tokens, images, a second conversation, ...).
  */
 export function parseChatExample(value: unknown, origin: ExampleOrigin): ChatExample {
   const problem = formatProblem(value);
   if (problem !== undefined) throw new DatasetFormatError(origin, `not a chat example: ${problem}`, advice);
-  const refused = keyProblem(value as ChatExample);
+  const { messages, tags, chat_template_kwargs: kwargs, ...row } = value as ChatRow;
+  const { tools: _tools, documents: _documents, origin: _origin, ...others } = row;
+  const refused = keyProblem(messages, others);
   if (refused !== undefined) throw new DatasetFormatError(origin, refused);
-  const { messages, tags } = value as ChatExample;
+  const tools = parsedText(row.tools) as ChatExample['tools'] | null;
+  const documents = parsedText(row.documents) as ChatExample['documents'] | null;
+  const templateArguments = parsedText(kwargs) as JsonObject | null | undefined;
   return {
-    messages: messages.map(({ role, content }) => ({ role, content })),
+    messages: messages.map(withoutNulls),
+    ...(tools?.length && { tools }),
+    ...(documents?.length && { documents }),
+    ...(templateArguments && Object.keys(templateArguments).length > 0 && { templateArguments }),
     ...(tags && { tags }),
     origin,
   };
+}
+
+/** A row of a file. */
+interface ChatRow extends Omit<ChatExample, 'templateArguments'> {
+  readonly chat_template_kwargs?: unknown;
+}
+
+/** The message without keys that are null, but for the content: some templates ask whether that is null. */
+function withoutNulls(message: ChatMessage): ChatMessage {
+  const entries = Object.entries(message).filter(([key, value]) => value !== null || key === 'content');
+  return Object.fromEntries(entries) as unknown as ChatMessage;
 }
 
 /**
@@ -65,24 +69,25 @@ export function parseChatExample(value: unknown, origin: ExampleOrigin): ChatExa
  * @throws {@link ChatExampleError}
  */
 export function requireSupportedKeys(example: ChatExample): void {
-  const problem = keyProblem(example);
+  const { messages, tools, documents, templateArguments, tags, origin, ...others } = example;
+  const problem = shapeProblem(example) ?? keyProblem(messages, others);
   if (problem !== undefined) {
     throw new ChatExampleError(describeExample(example), example.origin, `${problem}.`);
   }
 }
 
 function formatProblem(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return `an object is needed, this is ${describeValue(value)}`;
-  }
-  const { messages, tags } = value as { messages?: unknown; tags?: unknown };
+  if (!isObject(value)) return `an object is needed, this is ${describeValue(value)}`;
+  const { messages, tags } = value;
   if (!Array.isArray(messages))
     return `messages: must be a list, but is ${describeValue(messages)}${otherFormat(value)}`;
   if (messages.length === 0) return 'messages: the list of messages is empty';
-  for (const [index, message] of messages.entries()) {
-    const problem = messageProblem(message);
-    if (problem !== undefined) return `messages[${index}]${problem}`;
-  }
+  const { chat_template_kwargs: templateArguments, ...row } = value;
+  const problem = shapeProblem(
+    { ...row, templateArguments } as unknown as ChatExample,
+    'chat_template_kwargs',
+  );
+  if (problem !== undefined) return problem;
   if (!messages.some((message) => message.role === 'assistant')) {
     return 'messages: there is no assistant message, so there is nothing to learn';
   }
@@ -92,41 +97,30 @@ function formatProblem(value: unknown): string | undefined {
     : `tags: must be a list of texts, but is ${describeValue(tags)}`;
 }
 
-function messageProblem(message: unknown): string | undefined {
-  if (typeof message !== 'object' || message === null || Array.isArray(message)) {
-    return `: must be an object with a role and a content, but is ${describeValue(message)}`;
+/** What has not the shape that its type says. */
+function shapeProblem(example: ChatExample, argumentsName = 'templateArguments'): string | undefined {
+  for (const [index, message] of example.messages.entries()) {
+    const problem = messageProblem(message);
+    if (problem !== undefined) return `messages[${index}]${problem}`;
   }
-  const { role, content } = message as { role?: unknown; content?: unknown };
-  if (!chatRoles.some((known) => known === role)) {
-    const meant = typeof role === 'string' ? otherRoles.get(role.toLowerCase()) : undefined;
-    const isShareGpt = role === undefined && 'from' in message && 'value' in message;
-    const hint = meant
-      ? `; write "${meant}"`
-      : isShareGpt
-        ? '; rename "from" to "role" and "value" to "content"'
-        : '';
-    return `.role: must be one of ${chatRoles.join(', ')}, but is ${describeValue(role)}${hint}`;
+  for (const key of ['tools', 'documents'] as const) {
+    const value = parsedText(example[key]);
+    if (value != null && !(Array.isArray(value) && value.every(isObject)))
+      return `${key}: must be a list of objects, but is ${describeValue(value)}`;
   }
-  if (typeof content === 'string') return undefined;
-  // What stands in for the content says more than its absence.
-  const refused = refusedMessageKey(message);
-  if (content == null && refused !== undefined) return `: ${refused}`;
-  const hint = Array.isArray(content)
-    ? ' of parts, which is not supported; join the texts of its parts into one, images and sound cannot be trained'
-    : '; an empty answer is ""';
-  return `.content: must be a string, but is ${describeValue(content)}${hint}`;
+  const templateArguments = parsedText(example.templateArguments);
+  return templateArguments == null || isObject(templateArguments)
+    ? undefined
+    : `${argumentsName}: must be an object, but is ${describeValue(templateArguments)}`;
 }
 
-function keyProblem(example: ChatExample): string | undefined {
-  for (const [index, message] of example.messages.entries()) {
-    const refused = refusedMessageKey(message);
+/** @param others - what the row holds besides its messages and what is read of it. */
+function keyProblem(messages: readonly ChatMessage[], others: object): string | undefined {
+  for (const [index, message] of messages.entries()) {
+    const refused = messageKeyProblem(message);
     if (refused !== undefined) return `messages[${index}]: ${refused}`;
   }
-  const { messages, tags: _tags, origin: _origin, ...others } = example;
-  return refusedRowKey(
-    others,
-    messages.map(({ content }) => content).filter((content) => typeof content === 'string'),
-  );
+  return refusedRowKey(others, messages.map(messageText));
 }
 
 /** What else a row without messages may be, and how it becomes a chat. */
@@ -157,5 +151,6 @@ export function withTag(example: ChatExample, tag: string): ChatExample {
 /** Names an example in a message: its file and line, or else how its first message begins. */
 export function describeExample(example: ChatExample): string {
   if (example.origin) return `${example.origin.file}:${example.origin.line}`;
-  return `example beginning with ${quoted(example.messages[0]?.content ?? '', 40)}`;
+  const [first] = example.messages;
+  return `example beginning with ${quoted(first === undefined ? '' : messageText(first), 40)}`;
 }

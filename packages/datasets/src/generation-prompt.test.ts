@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type FakeTokenizer, templateTokenizer } from './__fixtures__/chat-tokenizers.ts';
 import { ChatTemplateError } from './errors.ts';
-import type { ChatMessage } from './example.ts';
+import { type ChatMessage, messageText } from './message.ts';
 import { tokenizeChat } from './response-mask.ts';
 import type { ChatTokenizer } from './tokenizer.ts';
 
@@ -14,8 +14,8 @@ const loopTemplate =
     before +
     messages
       .map(
-        ({ role, content }, index) =>
-          `${header(role)}${write(content)}<|im_end|>\n` +
+        (message, index) =>
+          `${header(message.role)}${write(messageText(message))}<|im_end|>\n` +
           (options?.addGenerationPrompt && index === messages.length - 1 ? header('assistant') : ''),
       )
       .join('');

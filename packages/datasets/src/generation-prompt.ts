@@ -1,6 +1,7 @@
 import { ChatTemplateError } from './errors.ts';
-import { type ChatExample, type ChatMessage, describeExample } from './example.ts';
-import { type RenderedChat, render } from './rendering.ts';
+import { type ChatExample, describeExample } from './example.ts';
+import { markTexts } from './marked-texts.ts';
+import { type RenderedChat, render, tryRender } from './rendering.ts';
 import type { ChatTokenizer } from './tokenizer.ts';
 
 const lastPromptOf = new WeakMap<ChatTokenizer, string>();
@@ -29,11 +30,13 @@ export function promptEnd(
       example,
       messageIndex,
       'the whole conversation does not begin with the prompt before this response as rendered for generation, because the ' +
-        'chat template rewrites earlier turns, or because its generation prompt opens something (such as <think>) that it ' +
-        'does not write into a finished turn. Split the conversation into one example per response, or change the template.',
+        'chat template rewrites earlier turns; nor does it read as its texts put into the template, so it is unclear where ' +
+        "the response stands. Mark the assistant's part of the template with {% generation %} and {% endgeneration %}, or use " +
+        'another template.',
     );
   }
-  const usual = lastPromptOf.get(tokenizer) ?? generationPrompt(example, tokenizer);
+  const known = example.templateArguments === undefined ? lastPromptOf.get(tokenizer) : undefined;
+  const usual = known ?? generationPrompt(example, tokenizer);
   if (usual === '' || prompt.endsWith(usual)) return prompt.length;
   const isHidden = prompt === render(example, tokenizer, before, false);
   return isHidden ? endOfHeader(example, messageIndex, prompt.length, whole, tokenizer) : prompt.length;
@@ -45,23 +48,70 @@ export function failure(example: ChatExample, messageIndex: number, problem: str
   return new ChatTemplateError(describeExample(example), example.origin, message);
 }
 
-/** What the template adds to ask for an answer behind a message of the user; empty when it adds nothing. */
+/**
+ * What the template adds to ask for an answer behind a message of the user; empty when it adds nothing. Kept in
+ * `lastPromptOf` for examples without template arguments of their own.
+ */
 function generationPrompt(example: ChatExample, tokenizer: ChatTokenizer): string {
   const { messages } = example;
   const firstUser = messages.findIndex(({ role }) => role === 'user');
   const own = firstUser === -1 ? [] : [messages.slice(0, firstUser + 1)];
   for (const asking of [...own, [{ role: 'user', content: 'Hello' }]]) {
     try {
-      const without = tokenizer.renderChat(asking, { addGenerationPrompt: false });
-      const prompt = tokenizer.renderChat(asking, { addGenerationPrompt: true });
+      const without = render(example, tokenizer, asking, false);
+      const prompt = render(example, tokenizer, asking, true);
       const added = prompt.startsWith(without) ? prompt.slice(without.length) : '';
-      lastPromptOf.set(tokenizer, added);
+      if (example.templateArguments === undefined) lastPromptOf.set(tokenizer, added);
       return added;
     } catch {
       // A template may refuse a part of a conversation; what it makes of the whole is known by now.
     }
   }
   return '';
+}
+
+/** Of a prompt whose generation prompt is empty, so much must stand before the response. */
+const leastContext = 4;
+
+/**
+ * Where the header of a response ends in a text that does not begin with its prompt: behind the last place, before the first
+ * text of the response (`to`), that reads as the prompt's end. What a generation prompt opens at its end (<think>) may be
+ * missing, as templates leave it out of turns without thoughts. Undefined when there is no such place from `from` on.
+ */
+export function headerEnd(
+  example: ChatExample,
+  messageIndex: number,
+  { text }: RenderedChat,
+  tokenizer: ChatTokenizer,
+  from: number,
+  to: number,
+): number | undefined {
+  const before = example.messages.slice(0, messageIndex);
+  const prompt = tryRender(example, tokenizer, before, true) ?? generationPrompt(example, tokenizer);
+  const header = prompt.slice(sharedLength(prompt, tryRender(example, tokenizer, before, false) ?? ''));
+  for (const length of openings(header)) {
+    const known = prompt
+      .slice(0, prompt.length - header.length + length)
+      .slice(-Math.max(length, leastContext));
+    const at = known === '' ? -1 : text.lastIndexOf(known, to - known.length);
+    if (at !== -1 && at + known.length >= from) return at + known.length;
+  }
+  return undefined;
+}
+
+/** Lengths of a generation prompt: whole, and without the thought it opens at its end, tag by tag and line by line. */
+function openings(header: string): number[] {
+  const ends = [...header.matchAll(/[>\]\n]|.(?=<)/gs)].map(({ index }) => index + 1);
+  const cuts = ends.filter((end) => /^\s*$|think|thought|reason|analysis/i.test(header.slice(end)));
+  return [...new Set([header.length, ...cuts.toReversed()])];
+}
+
+/** How many characters two texts begin with alike. */
+export function sharedLength(one: string, other: string): number {
+  const most = Math.min(one.length, other.length);
+  let length = 0;
+  while (length < most && one[length] === other[length]) length += 1;
+  return length;
 }
 
 /** Where the header of a response ends whose prompt does not show it; the search begins at `from`. */
@@ -87,18 +137,24 @@ function endOfHeader(
   return at + prompt.length;
 }
 
-/** Where the text of a message begins in the whole: there it changes when the message has another content. */
+/** Where the text of a message begins in the whole: there it changes when the message says something else. */
 function contentStart(
   example: ChatExample,
   messageIndex: number,
   { text }: RenderedChat,
   tokenizer: ChatTokenizer,
 ): number {
-  const message = example.messages[messageIndex] as ChatMessage;
-  const other = message.content.trimStart().startsWith('Q') ? 'Zq' : 'Qz';
-  const changed = example.messages.with(messageIndex, { ...message, content: other });
-  const otherText = render(example, tokenizer, changed, false);
-  let length = 0;
-  while (length < text.length && text[length] === otherText[length]) length += 1;
-  return length;
+  const { messages, texts, pattern } = markTexts(
+    example.messages,
+    (_, index) => index === messageIndex,
+    text,
+  );
+  const message = example.messages[messageIndex];
+  if (texts.length === 0 && message !== undefined) {
+    const other = example.messages.with(messageIndex, { ...message, content: 'Qz' });
+    return sharedLength(text, render(example, tokenizer, other, false));
+  }
+  const marked = render(example, tokenizer, messages, false);
+  const [first] = marked.matchAll(pattern);
+  return sharedLength(text, marked.slice(0, first?.index));
 }

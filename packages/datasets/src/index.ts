@@ -12,20 +12,19 @@ export {
   PoolExhaustedError,
   TokenOutOfVocabularyError,
 } from './errors.ts';
-export {
-  type ChatExample,
-  type ChatMessage,
-  chatRoles,
-  parseChatExample,
-  withTag,
-} from './example.ts';
+export { type ChatExample, parseChatExample, withTag } from './example.ts';
 export { loadChatJsonl, readChatJsonl, writeChatJsonl } from './formats/jsonl.ts';
 export type { LineOptions } from './formats/lines.ts';
+export { type HiddenPart, hiddenParts } from './hidden-parts.ts';
+export type { JsonObject } from './json.ts';
+export { type ChatMessage, chatRoles, messageText, type TextPart, type ToolCall } from './message.ts';
 export { type InterleaveOptions, interleave, type PoolExhaustion } from './mix.ts';
 export { nearestName, unknownOption } from './nearest-name.ts';
 export { type RepeatOptions, repeatEpochs, shuffle } from './order.ts';
 export type { ExampleOrigin } from './origin.ts';
 export {
+  type Supervision,
+  supervisions,
   type TokenCache,
   type TokenizedExample,
   type TokenizeOptions,
@@ -34,4 +33,4 @@ export {
   tokenizeChats,
 } from './response-mask.ts';
 export { collect, type Source, skip } from './stream.ts';
-export type { ChatTokenizer } from './tokenizer.ts';
+export type { ChatRenderOptions, ChatTokenizer, MarkedChat } from './tokenizer.ts';

@@ -1,4 +1,4 @@
-import type { ChatMessage } from './example.ts';
+import { type ChatMessage, callsTools, messageReasoning, messageText } from './message.ts';
 
 /** Where a response lies in the text of the whole. */
 export interface TextSpan {
@@ -7,6 +7,8 @@ export interface TextSpan {
   /** Behind the closed turn (`closed`), or behind what the template kept of the content. */
   readonly end: number;
   readonly closed: boolean;
+  /** Set where the template ends the turn by the end-of-turn token only while it is the last (gpt-oss). */
+  readonly endsOtherwise?: true;
 }
 
 type ContentForm = (content: string) => string;
@@ -46,7 +48,7 @@ export class RepeatedTurns {
   /** Where the response of the last of `messages` lies, which follow the response at `previous`. */
   predict(previous: TextSpan, messages: readonly ChatMessage[]): TextSpan | undefined {
     const pattern = this.#patterns.get(keyOf(previous, messages));
-    if (pattern === undefined) return undefined;
+    if (pattern === undefined || !messages.every(isPlain)) return undefined;
     let position = previous.end;
     let start = position;
     for (const [index, literal] of pattern.literals.entries()) {
@@ -55,7 +57,7 @@ export class RepeatedTurns {
       const message = messages[index];
       if (message === undefined) break;
       start = position - pattern.opening;
-      const content = pattern.forms[index]?.(message.content) ?? '';
+      const content = pattern.forms[index]?.(messageText(message)) ?? '';
       if (!this.#text.startsWith(content, position)) return undefined;
       position += content.length;
     }
@@ -64,12 +66,14 @@ export class RepeatedTurns {
 
   /** Takes in how a response that was located by rendering follows the one before it. */
   learn(previous: TextSpan, messages: readonly ChatMessage[], located: TextSpan): void {
+    if (!messages.every(isPlain)) return;
     const text = this.#text.slice(previous.end, located.end);
     const literals: string[] = [];
     const forms: ContentForm[] = [];
     let position = 0;
     let contentAt = 0;
-    for (const [index, { content }] of messages.entries()) {
+    for (const [index, message] of messages.entries()) {
+      const content = messageText(message);
       const isLast = index === messages.length - 1;
       const from = isLast ? located.start - previous.end : position;
       // Of a turn that is written otherwise while it is the last, the end was found behind its stripped content.
@@ -86,6 +90,13 @@ export class RepeatedTurns {
     const opening = previous.end + contentAt - located.start;
     this.#patterns.set(keyOf(previous, messages), { closed: located.closed, literals, forms, opening });
   }
+}
+
+/** Whether all that a message says is its content. */
+function isPlain(message: ChatMessage): boolean {
+  return (
+    typeof message.content === 'string' && !callsTools(message) && messageReasoning(message) === undefined
+  );
 }
 
 function keyOf({ closed }: TextSpan, messages: readonly ChatMessage[]): string {

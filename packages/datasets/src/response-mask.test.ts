@@ -16,7 +16,8 @@ import {
   NoSupervisedTokensError,
   TokenOutOfVocabularyError,
 } from './errors.ts';
-import type { ChatExample, ChatMessage } from './example.ts';
+import type { ChatExample } from './example.ts';
+import { type ChatMessage, messageText } from './message.ts';
 import { repeatEpochs } from './order.ts';
 import { type TokenizedExample, tokenizeChat, tokenizeChats } from './response-mask.ts';
 import { collect } from './stream.ts';
@@ -106,7 +107,8 @@ describe('tokenizeChat', () => {
   it('refuses templates that hide where the response is', () => {
     const upperCase = templateTokenizer((messages) =>
       messages
-        .map(({ content }, index) =>
+        .map(messageText)
+        .map((content, index) =>
           index < messages.length - 1 ? `${content.toUpperCase()}<|im_end|>` : `${content}<|im_end|>`,
         )
         .join(''),
@@ -207,8 +209,8 @@ describe('tokenizeChat', () => {
     expect(() => tokenizeChat(chat('a', 'b'), tokenizer, choice)).toThrow(
       /supervise is response, but must be/,
     );
-    const example = { messages: [{ role: 'assistant', content: 'x', train: false }] };
-    expect(() => tokenizeChat(example, tokenizer)).toThrow(/messages\[0\]: key "train" is false/);
+    const example = { messages: [{ role: 'assistant', content: 'x', mask: false }] };
+    expect(() => tokenizeChat(example, tokenizer)).toThrow(/messages\[0\]: key "mask" is false/);
   });
 
   it('carries tags and origin', () => {
@@ -287,4 +289,63 @@ describe('tokenizeChats', () => {
     });
     await expect(endless.next()).rejects.toThrow(/all 2 examples/);
   });
+});
+
+describe('weights of messages', () => {
+  const tokenizer = characterTokenizer();
+  const answer = (content: string, keys: Partial<ChatMessage>): ChatMessage => ({
+    role: 'assistant',
+    content,
+    ...keys,
+  });
+  const messages = [
+    { role: 'user', content: '1' },
+    answer('ab', { weight: 0.25 }),
+    { role: 'user', content: '2' },
+    answer('cd', { train: false }),
+    { role: 'user', content: '3' },
+    answer('ef', {}),
+  ];
+
+  it('are those of the tokens, none where nothing is trained', () => {
+    const tokenized = tokenizeChat({ messages }, tokenizer);
+    expect(targets(tokenized, tokenizer)).toEqual(['ab<|im_end|>', 'ef<|im_end|>']);
+    const weights = [...(tokenized.lossWeights ?? [])];
+    expect(weights.filter((weight) => weight > 0)).toEqual([0.25, 0.25, 0.25, 1, 1, 1]);
+    expect(weights.map((weight) => (weight > 0 ? 1 : 0))).toEqual([...tokenized.responseMask]);
+  });
+
+  it('are left out where all are 1 or 0', () => {
+    const whole = messages.map(({ weight: _weight, ...message }: ChatMessage) => message);
+    const tokenized = tokenizeChat({ messages: whole }, tokenizer);
+    expect(tokenized.lossWeights).toBeUndefined();
+    expect(targets(tokenized, tokenizer)).toEqual(['ab<|im_end|>', 'ef<|im_end|>']);
+  });
+
+  it('are not shown to the template', () => {
+    const seen = new Set<string>();
+    const template: FakeTokenizer['renderChat'] = (list) => {
+      for (const key of list.flatMap(Object.keys)) seen.add(key);
+      return list.map(({ content }) => `${content}<|im_end|>`).join('');
+    };
+    tokenizeChat({ messages }, templateTokenizer(template));
+    expect([...seen].sort()).toEqual(['content', 'role']);
+  });
+
+  it('of 0 everywhere leave nothing to learn', () => {
+    const none = messages.map((message) =>
+      message.role === 'assistant' ? { ...message, weight: 0 } : message,
+    );
+    expect(
+      NoSupervisedTokensError.isInstance(caught(() => tokenizeChat({ messages: none }, tokenizer))),
+    ).toBe(true);
+  });
+});
+
+it('supervises the last response alone where it is asked to', () => {
+  const tokenizer = characterTokenizer();
+  const tokenized = tokenizeChat(chat('1', 'ab', '2', 'cd'), tokenizer, { supervise: 'last-response' });
+  expect(targets(tokenized, tokenizer)).toEqual(['cd<|im_end|>']);
+  const cut = { supervise: 'last-response', maxLength: 70 } as const;
+  expect(() => tokenizeChat(chat('1', 'ab', '2', 'x'.repeat(30)), tokenizer, cut)).not.toThrow();
 });

@@ -1,11 +1,12 @@
 import { withEpochsOf } from './epochs.ts';
 import { EmptyDatasetError, ExampleTooLongError, NoSupervisedTokensError } from './errors.ts';
 import { type ChatExample, describeExample, requireSupportedKeys } from './example.ts';
+import { type HiddenPart, hiddenParts, requireShown } from './hidden-parts.ts';
 import { requireChoice, requireInteger, requireKnownOptions } from './options.ts';
 import type { ExampleOrigin } from './origin.ts';
 import { renderWhole } from './rendering.ts';
-import { responseSpans } from './response-span.ts';
 import type { Source } from './stream.ts';
+import { closedWhole, type Targets, targetsOf } from './targets.ts';
 import type { ChatTokenizer } from './tokenizer.ts';
 import { requireVocabulary } from './vocabulary.ts';
 
@@ -15,19 +16,33 @@ export interface TokenizedExample {
   readonly tokenIds: Int32Array;
   /** [length], 1 where the token is a TARGET: predicted from the tokens before it. Position 0 is never one. */
   readonly responseMask: Uint8Array;
+  /**
+   * [length], of the loss of each target, from 0 (excluded) to 1; 0 where there is none. Missing where every target weighs 1.
+   * The loss is the weighted mean: the sum of weight and loss, divided by the sum of the weights.
+   */
+  readonly lossWeights?: Float32Array;
   readonly tags: readonly string[];
   readonly origin?: ExampleOrigin;
 }
+
+/** Which tokens can be learned. */
+export const supervisions = ['responses', 'last-response', 'all'] as const;
+export type Supervision = (typeof supervisions)[number];
 
 /** What to learn from an example, and how long it may be. */
 export interface TokenizeOptions {
   /** Most tokens an example may have. Default 2048 (arXiv 2508.06249). */
   readonly maxLength?: number;
   /**
-   * `responses` (default): the assistants' contents and their end-of-turn tokens.
-   * `all`: every token but the first, as in pre-training.
+   * `responses` (default): what the assistant says (the thoughts that the template shows, contents, tool calls) and the
+   * end-of-turn tokens. `last-response`: only the last of them. `all`: every token but the first, as in pre-training.
    */
-  readonly supervise?: 'responses' | 'all';
+  readonly supervise?: Supervision;
+  /**
+   * What of an example the template may leave out, as Python's transformers does without a word: without it that is refused.
+   * Default: nothing. See {@link HiddenPart}.
+   */
+  readonly allowHidden?: readonly HiddenPart[];
   /**
    * A longer example is cut at its end (`truncate`, default), left out (`skip`) or refused (`error`). One whose responses
    * all lie behind the cut has nothing to teach: `truncate` refuses it, `truncate-or-skip` leaves it out.
@@ -40,7 +55,7 @@ export interface TokenizeOptions {
   readonly vocabularySize?: number;
 }
 
-const optionNames = ['maxLength', 'supervise', 'onTooLong', 'vocabularySize'];
+const optionNames = ['maxLength', 'supervise', 'allowHidden', 'onTooLong', 'vocabularySize'];
 
 /**
  * Token ids and targets of one conversation. The whole is encoded once, so that training sees the tokens inference sees.
@@ -48,7 +63,8 @@ const optionNames = ['maxLength', 'supervise', 'onTooLong', 'vocabularySize'];
  * @returns the tokenized example, or `undefined` when it is too long and `onTooLong` is `skip`.
  * @throws {@link NoSupervisedTokensError} when nothing is left to learn: no assistant message, only empty ones, or all of
  * them behind `maxLength`; {@link ExampleTooLongError} under `onTooLong: 'error'`; {@link ChatTemplateError} when the template
- * refuses the conversation or hides its responses; {@link ChatExampleError} for keys that are not supported, such as `train`;
+ * refuses the conversation, does not show all of it (`allowHidden`), or so that its responses cannot be told from the rest;
+ * {@link ChatExampleError} for keys that are not supported, such as `images`;
  * {@link TokenOutOfVocabularyError}; {@link DatasetOptionError} for a `maxLength` under 2 or an option there is not.
  */
 export function tokenizeChat(
@@ -68,11 +84,13 @@ export function tokenizeChat(
 ): TokenizedExample | undefined {
   requireKnownOptions('tokenizeChat', options, optionNames);
   const { maxLength = 2048, supervise = 'responses', onTooLong = 'truncate' } = options;
-  requireChoice('supervise', supervise, ['responses', 'all']);
+  requireChoice('supervise', supervise, supervisions);
+  for (const part of options.allowHidden ?? []) requireChoice('allowHidden', part, hiddenParts);
   requireChoice('onTooLong', onTooLong, ['truncate', 'truncate-or-skip', 'skip', 'error']);
   requireInteger('maxLength', maxLength, 2);
   requireSupportedKeys(example);
-  const whole = renderWhole(example, tokenizer);
+  const whole = closedWhole(example, renderWhole(example, tokenizer), tokenizer);
+  requireShown(example, whole, tokenizer, options.allowHidden ?? []);
   const length = whole.tokenIds.length;
   if (length > maxLength && onTooLong === 'skip') return undefined;
   if (length > maxLength && onTooLong === 'error') {
@@ -82,19 +100,8 @@ export function tokenizeChat(
   const kept = whole.tokenIds.slice(0, maxLength);
   requireVocabulary(kept, example, tokenizer, options.vocabularySize);
   const tokenIds = Int32Array.from(kept);
-  const responseMask = new Uint8Array(tokenIds.length);
-  if (supervise === 'all') responseMask.fill(1);
-  else {
-    for (const { start, end } of responseSpans(example, whole, tokenizer, maxLength))
-      responseMask.fill(1, start, end);
-  }
-  responseMask[0] = 0;
-
-  const endOfTurn = new Set(tokenizer.endOfTurnTokenIds);
-  const teaches = responseMask.some(
-    (target, index) => target === 1 && (supervise === 'all' || !endOfTurn.has(tokenIds[index] ?? -1)),
-  );
-  if (!teaches) {
+  const targets = targetsOf(example, whole, tokenizer, tokenIds.length, supervise);
+  if (!teaches(targets, tokenIds, tokenizer, supervise)) {
     if (length > maxLength && onTooLong === 'truncate-or-skip') return undefined;
     throw new NoSupervisedTokensError(
       describeExample(example),
@@ -102,15 +109,28 @@ export function tokenizeChat(
       length > maxLength
         ? `all responses lie behind the first ${maxLength} of ${length} tokens, so nothing is left to learn. ` +
             `Raise maxLength, or set onTooLong to 'truncate-or-skip'.`
-        : 'there is no token to learn: no assistant message, or only empty ones. Remove the example.',
+        : 'there is no token to learn: no assistant message, or only empty ones, or none that is trained. Remove the example.',
     );
   }
   return {
     tokenIds,
-    responseMask,
+    ...targets,
     tags: example.tags ?? [],
     ...(example.origin && { origin: example.origin }),
   };
+}
+
+/** Whether there is a target that is more than the end of a turn. */
+function teaches(
+  { responseMask }: Targets,
+  tokenIds: Int32Array,
+  tokenizer: ChatTokenizer,
+  supervise: Supervision,
+): boolean {
+  const endOfTurn = new Set(tokenizer.endOfTurnTokenIds);
+  return responseMask.some(
+    (target, index) => target === 1 && (supervise === 'all' || !endOfTurn.has(tokenIds[index] ?? -1)),
+  );
 }
 
 /** Options of {@link tokenizeChats}. */

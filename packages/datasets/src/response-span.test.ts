@@ -6,12 +6,14 @@ import {
   mergingTokenizer,
   templateTokenizer,
   thinkingTokenizer,
+  thinkingTurns,
 } from './__fixtures__/chat-tokenizers.ts';
 import { responseSpan } from './__fixtures__/response-span-by-prefixes.ts';
 import { ChatTemplateError } from './errors.ts';
-import type { ChatExample, ChatMessage } from './example.ts';
+import type { ChatExample } from './example.ts';
+import { type ChatMessage, messageText } from './message.ts';
 import { renderWhole } from './rendering.ts';
-import { responseSpans } from './response-span.ts';
+import { responseSpans, type TokenSpan } from './response-span.ts';
 import type { ChatTokenizer } from './tokenizer.ts';
 
 /** The spans by rendering and encoding every prefix anew, or the error. */
@@ -28,14 +30,45 @@ function bySlowWay(example: ChatExample, tokenizer: ChatTokenizer) {
 
 function byOurs(example: ChatExample, tokenizer: ChatTokenizer, maxLength = Number.POSITIVE_INFINITY) {
   try {
-    return responseSpans(example, renderWhole(example, tokenizer), tokenizer, maxLength);
+    const spans = responseSpans(example, renderWhole(example, tokenizer), tokenizer, maxLength);
+    return spans.map(({ start, end }) => ({ start, end }));
   } catch (error) {
     return ChatTemplateError.isInstance(error) ? error.message : String(error);
   }
 }
 
-const turn = ({ role, content }: ChatMessage) => `<|im_start|>${role}\n${content.trim()}<|im_end|>\n`;
+const turn = (message: ChatMessage) =>
+  `<|im_start|>${message.role}\n${messageText(message).trim()}<|im_end|>\n`;
 const header = (isAsked: boolean | undefined) => (isAsked ? '<|im_start|>assistant\n' : '');
+
+/** The spans by what the thinking template shows of each message. */
+function byTurns({ messages }: ChatExample, tokenizer: ChatTokenizer) {
+  let position = 0;
+  return thinkingTurns(messages).flatMap(({ role, content }) => {
+    const start = position + tokenizer.encode(`<|im_start|>${role}\n`).length;
+    const end = start + tokenizer.encode(`${content}<|im_end|>`).length;
+    position = end + 1;
+    return role === 'assistant' ? [{ start, end }] : [];
+  });
+}
+
+/** Where prefixes do not show a response, texts put in the place of marks may. */
+function expectSame(
+  example: ChatExample,
+  tokenizer: ChatTokenizer,
+  found: ReturnType<typeof byOurs>,
+  expected: ReturnType<typeof bySlowWay>,
+): void {
+  if (typeof expected !== 'string') expect(found).toEqual(expected);
+  else if (typeof found !== 'string') {
+    // Which of several ends of a turn in a row is meant, when a content writes one, is not said by what is shown.
+    const writesEnds = example.messages.some((message) => messageText(message).includes('<|im_end|>'));
+    if (!writesEnds) expect(found).toEqual(byTurns(example, tokenizer));
+  } else {
+    const refused = (message: string) => Number(/messages\[(\d+)\]: the /.exec(message)?.[1]);
+    expect(refused(found)).toBeGreaterThanOrEqual(refused(expected));
+  }
+}
 
 /** Strips contents, and writes another system prompt into long conversations. */
 const countingTemplate =
@@ -101,7 +134,9 @@ describe.each(Object.entries(tokenizers))('responseSpans, %s tokenizer', (_name,
     fc.assert(
       fc.property(conversation({ minLength: 1, maxLength: 6 }), (example) => {
         const tokenizer = create();
-        expect(byOurs(example, tokenizer)).toEqual(bySlowWay(example, tokenizer));
+        const expected = bySlowWay(example, tokenizer);
+        const found = byOurs(example, tokenizer);
+        expectSame(example, tokenizer, found, expected);
       }),
       { numRuns: 300 },
     );
@@ -112,7 +147,7 @@ describe.each(Object.entries(tokenizers))('responseSpans, %s tokenizer', (_name,
       fc.property(conversation({ minLength: 40, maxLength: 75 }), fc.nat(3000), (example, maxLength) => {
         const tokenizer = create();
         const expected = bySlowWay(example, tokenizer);
-        expect(byOurs(example, tokenizer)).toEqual(expected);
+        expectSame(example, tokenizer, byOurs(example, tokenizer), expected);
         if (typeof expected === 'string') return;
         expect(byOurs(example, tokenizer, maxLength)).toEqual(
           expected.filter(({ start }) => start < maxLength),
@@ -131,8 +166,22 @@ const chatOf = (count: number, content: (index: number) => string): ChatExample 
 });
 
 describe('long conversations', () => {
-  it('refuses a long conversation whose beginning a template rewrites', () => {
+  it('finds responses where a template begins a long conversation otherwise than a short one', () => {
     const tokenizer = templateTokenizer(countingTemplate(100));
+    const example = chatOf(200, (index) => `text ${index}`);
+    const { tokenIds } = renderWhole(example, tokenizer);
+    const spans = byOurs(example, tokenizer) as TokenSpan[];
+    const texts = spans.map(({ start, end }) => tokenizer.decode(tokenIds.slice(start, end)));
+    expect(texts).toEqual(Array.from({ length: 100 }, (_, index) => `text ${2 * index + 1}<|im_end|>`));
+  });
+
+  it('refuses one that writes the contents of its middle otherwise', () => {
+    const tokenizer = templateTokenizer((messages) =>
+      messages
+        .map(turn)
+        .map((text, index) => (messages.length > 100 && index < 90 ? text.toUpperCase() : text))
+        .join(''),
+    );
     const example = chatOf(200, (index) => `text ${index}`);
     expect(byOurs(example, tokenizer)).toMatch(/does not begin with the prompt/);
   });

@@ -8,6 +8,14 @@ interface Anchor {
   readonly index: number;
 }
 
+/** Places of a text among its tokens. */
+export interface TokenBorders {
+  /** How many tokens lie before a place: one that lies across it does not. */
+  before(offset: number): number;
+  /** Behind the token that holds the last character before a place: one that lies across it counts. */
+  through(offset: number): number;
+}
+
 /**
  * Tells how many tokens of the whole lie before a place of its text: as many as the encoding of the text up to there has
  * in common with the whole's. Only what lies between the end-of-turn token before the place and the place is encoded:
@@ -15,22 +23,34 @@ interface Anchor {
  *
  * A tokenizer that cannot tell the text of its end-of-turn tokens has the text encoded from its beginning each time.
  */
-export function tokenBorders(
-  { text, tokenIds }: RenderedChat,
-  tokenizer: ChatTokenizer,
-): (offset: number) => number {
-  const anchors = findAnchors({ text, tokenIds }, tokenizer);
+export function tokenBorders(whole: RenderedChat, tokenizer: ChatTokenizer): TokenBorders {
+  const { text, tokenIds } = whole;
+  const anchors = findAnchors(whole, tokenizer);
   const known = new Map<number, number>([[text.length, tokenIds.length]]);
-  return (offset) => {
-    const before = known.get(offset);
-    if (before !== undefined) return before;
+  /** Places that a token lies across, with the anchor before each. */
+  const cut = new Map<number, { readonly from: number; readonly index: number }>();
+  const before = (offset: number): number => {
+    const found = known.get(offset);
+    if (found !== undefined) return found;
     const { offset: from, index } = lastBefore(anchors, offset) ?? { offset: 0, index: 0 };
     const encoded = tokenizer.encode(text.slice(from, offset));
     let length = 0;
     while (length < encoded.length && encoded[length] === tokenIds[index + length]) length += 1;
     known.set(offset, index + length);
+    if (length < encoded.length) cut.set(offset, { from, index });
     return index + length;
   };
+  const through = (offset: number): number => {
+    let end = before(offset);
+    const across = cut.get(offset);
+    if (across === undefined) return end;
+    const { from, index } = across;
+    const reaches = () => (tokenizer.decode?.(tokenIds.slice(index, end)).length ?? offset) >= offset - from;
+    do end += 1;
+    while (end < tokenIds.length && !reaches());
+    return end;
+  };
+  return { before, through };
 }
 
 function lastBefore(anchors: readonly Anchor[], offset: number): Anchor | undefined {

@@ -1,4 +1,22 @@
-import type { ChatMessage } from './example.ts';
+import type { JsonObject } from './json.ts';
+import type { ChatMessage } from './message.ts';
+
+/** What a chat template is rendered with besides the messages. */
+export interface ChatRenderOptions {
+  /** End where the model would begin its answer. Default false. */
+  readonly addGenerationPrompt?: boolean;
+  readonly tools?: readonly JsonObject[];
+  readonly documents?: readonly JsonObject[];
+  /** Variables of the template. */
+  readonly templateArguments?: JsonObject;
+}
+
+/** A rendered conversation. */
+export interface MarkedChat {
+  readonly text: string;
+  /** Characters that the template marks as said by the assistant (`{% generation %}`), in order; undefined without marks. */
+  readonly generated: readonly { readonly start: number; readonly end: number }[] | undefined;
+}
 
 /** What this package needs of a tokenizer; the one of `@safetune/models` fits, and so does any object of this shape. */
 export interface ChatTokenizer {
@@ -6,7 +24,11 @@ export interface ChatTokenizer {
    * The conversation as text, by the model's chat template, special tokens written out.
    * With `addGenerationPrompt` (default false) it ends where the model would begin its answer.
    */
-  renderChat(messages: readonly ChatMessage[], options?: { addGenerationPrompt?: boolean }): string;
+  renderChat(messages: readonly ChatMessage[], options?: ChatRenderOptions): string;
+  /** {@link renderChat} with the template's marks. Without it masks are found as for templates that mark nothing. */
+  renderMarkedChat?(messages: readonly ChatMessage[], options?: ChatRenderOptions): MarkedChat;
+  /** Names of variables in the template. Where they are known, arguments that it does not read are refused. */
+  readonly templateVariables?: ReadonlySet<string> | undefined;
   /** Token ids of a text: adds no special tokens of its own; those written in the text become their ids. */
   encode(text: string): number[];
   /**

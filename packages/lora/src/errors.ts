@@ -1,4 +1,4 @@
-import { printable, printableMessage, someNames } from '@safetune/tensor';
+import { nearestName, printable, printableMessage, someNames } from '@safetune/tensor';
 
 /**
  * Errors of `@safetune/lora`. Each class carries a marker, so that `X.isInstance(error)` also holds when two copies of
@@ -11,6 +11,13 @@ function carries(error: unknown, marker: symbol): boolean {
 /** As {@link someNames}, each in quotes. */
 function someQuoted(names: readonly string[]): string {
   return someNames(names.map((name) => `'${printable(name)}'`));
+}
+
+/** Ends of layers' names that are meant by misspelt ones, for a message. */
+function nearMisses(patterns: readonly string[], layerNames: readonly string[]): string {
+  const ends = [...new Set(layerNames.slice(0, 4096).map((name) => name.split('.').at(-1)!))];
+  const near = patterns.slice(0, 8).flatMap((pattern) => nearestName(pattern.split('.').at(-1)!, ends) ?? []);
+  return near.length === 0 ? '' : ` (did you mean ${someQuoted([...new Set(near)])}?)`;
 }
 
 const configMarker = Symbol.for('safetune.LoraConfigError');
@@ -77,7 +84,7 @@ export class NoTargetModulesError extends Error {
   constructor(patterns: readonly string[], layerNames: readonly string[], reason: string) {
     super(
       printableMessage(
-        `target_modules ${someQuoted(patterns)} adapt nothing: ${reason}; ` +
+        `target_modules ${someQuoted(patterns)} adapt nothing: ${reason}${nearMisses(patterns, layerNames)}; ` +
           `the model has ${layerNames.length} linear layers: ${someNames(layerNames)}`,
       ),
     );
@@ -105,7 +112,7 @@ export class UnmatchedPatternError extends Error {
   constructor(field: string, patterns: readonly string[], layerNames: readonly string[]) {
     super(
       printableMessage(
-        `${field}: ${someQuoted(patterns)} match no layer; remove or correct them. ` +
+        `${field}: ${someQuoted(patterns)} match no layer${nearMisses(patterns, layerNames)}; remove or correct them. ` +
           `The ${layerNames.length} layers searched: ${someNames(layerNames)}`,
       ),
     );
@@ -209,5 +216,21 @@ export class MergeTargetError extends Error {
 
   static isInstance(error: unknown): error is MergeTargetError {
     return carries(error, mergeMarker);
+  }
+}
+
+const combineMarker = Symbol.for('safetune.CombineAdaptersError');
+
+/** Adapters that cannot be combined, or not in the way that was asked for. */
+export class CombineAdaptersError extends Error {
+  readonly [combineMarker] = true;
+
+  constructor(message: string) {
+    super(printableMessage(message));
+    this.name = 'CombineAdaptersError';
+  }
+
+  static isInstance(error: unknown): error is CombineAdaptersError {
+    return carries(error, combineMarker);
   }
 }

@@ -4,28 +4,50 @@ export {
   createLoraAdapter,
   type LoraAdapter,
 } from './adapter/adapter.ts';
-export { requireEveryModuleFits } from './adapter/fit.ts';
+export { createLoraAdapterFor } from './adapter/create-for-model.ts';
+export { requireAdapterFits, requireEveryModuleFits } from './adapter/fit.ts';
+export type { ForwardUse, LoraForward } from './adapter/forward.ts';
 export { initializeFactors } from './adapter/initialize.ts';
 export {
   baseLinear,
+  type EmbeddingFunction,
+  type EmbeddingLayer,
   type LinearAdapter,
   type LinearFunction,
   type LinearLayer,
   type LinearWeights,
   type LowRankUpdate,
   lowRankLinear,
-  nameOfA,
-  nameOfB,
+  type WeightFunction,
 } from './adapter/linear.ts';
-export type { LoraModule } from './adapter/module.ts';
+export { linearUpdates } from './adapter/linear-updates.ts';
+export type { AdaptableModel } from './adapter/model.ts';
+export type {
+  EmbeddingModule,
+  Factors,
+  LoraModule,
+  ReplacedTensor,
+  TokenEmbeddings,
+} from './adapter/module.ts';
+export { plainAdapter } from './adapter/plain.ts';
+export { nameOfA, nameOfB } from './adapter/tensor-names.ts';
 export {
-  allProjections,
-  type LoraConfig,
-  loraConfig,
-  parsePeftConfig,
-  requireTrainable,
-} from './config/config.ts';
+  type CombinationType,
+  type CombineOptions,
+  combinationTypes,
+  combineLoraAdapters,
+  type WeightedAdapter,
+} from './combine/combine.ts';
+export { type AdapterStack, stackLoraAdapters } from './combine/stack.ts';
+export { allProjections, type LoraConfig, loraConfig, parsePeftConfig } from './config/config.ts';
+export type { Initialization } from './config/initialization.ts';
 export { requireEveryPatternMatches, type TargetModule, targetModules } from './config/target-modules.ts';
+export {
+  type DropoutDraw,
+  type DropoutExtents,
+  drawDropout,
+  dropoutSignature,
+} from './dropout/draws.ts';
 export * from './errors.ts';
 export {
   adapterConfigFile,
@@ -35,11 +57,13 @@ export {
   type SaveLoraAdapterOptions,
   saveLoraAdapter,
 } from './files/peft-files.ts';
+export { type ParameterReport, parameterReport, parameterText } from './inspect/parameters.ts';
 export { effectiveRank, type ModuleSpectrum, moduleSpectrum, stableRank } from './inspect/spectrum.ts';
-export { mergedWeight, weightUpdate } from './merge/merge.ts';
+export { mergedTable, mergedWeight, unmergedWeight, weightUpdate } from './merge/merge.ts';
 export { type MergeOptions, mergedTensors, writeMergedCheckpoint } from './merge/merge-checkpoint.ts';
 export {
   type CheckpointRewrite,
   type CheckpointType,
   rewriteCheckpoint,
 } from './merge/rewrite-checkpoint.ts';
+export { requireChangeable, type WeightChange, weightChanges } from './merge/weight-changes.ts';

@@ -1,29 +1,34 @@
 import {
-  add,
   type ConversionProgress,
   causalBias,
   defaultCacheDirectory,
-  gather,
   type IntegerType,
   keep,
-  openCheckpoint,
+  multiply,
   type RuntimeOptions,
   range,
   type Shape,
   type Tensor,
   type TensorRegion,
+  tanh,
   weight,
 } from '@safetune/tensor';
-import { selfAttention } from './blocks/attention.ts';
-import type { Attend, BlockContext } from './blocks/block-context.ts';
-import { mlp } from './blocks/mlp.ts';
-import { norm } from './blocks/norm.ts';
-import { rotaryTables } from './blocks/rotary.ts';
-import { findWeights, requireLayers } from './checkpoint.ts';
+import type { Attend, AttentionBias, BlockContext } from './blocks/block-context.ts';
+import type { Module } from './blocks/module.ts';
+import { type RotaryTables, rotaryTables } from './blocks/rotary.ts';
 import type { ModelConfig } from './config.ts';
-import { type BlockLayout, linearPlaces, type ModelLayout, parameterShapes } from './families/layout.ts';
-import { type LinearFunction, type LinearLayer, linearProduct, plainLinear } from './linear.ts';
-import { withOutputLayer } from './output-layer.ts';
+import { modelPath } from './gguf/read/ollama.ts';
+import {
+  type AdaptedForward,
+  type EmbeddingFunction,
+  type EmbeddingLayer,
+  type LinearFunction,
+  type LinearLayer,
+  plainEmbedding,
+  plainLinear,
+  type WeightFunction,
+} from './linear.ts';
+import { linearPlaces, type ModelLayout } from './model-layout.ts';
 import {
   checkPrecision,
   type Precision,
@@ -31,12 +36,15 @@ import {
   traceLinearWeight,
   usableWeights,
 } from './precision.ts';
-import { readModelConfig } from './read-config.ts';
+import type { RotaryConfig } from './rotary-config.ts';
+import { openStoredModel } from './stored-model.ts';
 
 /** What a traced forward pass does differently; the default is the checkpoint as it is. */
 export interface ForwardOptions {
-  /** Computes the blocks' linear layers, for example with LoRA. Default {@link plainLinear}. */
+  /** Computes the blocks' linear layers and the output layer, for example with LoRA. Default {@link plainLinear}. */
   readonly linear?: LinearFunction;
+  /** Looks up the tokens. Default {@link plainEmbedding}. */
+  readonly embedding?: EmbeddingFunction;
   /**
    * Edits the residual stream [batch, seq, hidden] on its way: layer 0 is the embeddings, layer l what block l (from 1)
    * puts out. Steering goes here.
@@ -51,7 +59,7 @@ export interface ForwardOptions {
    * Where weights come from, by their names in {@link CausalLm.weights}. Default: constants, in place from the
    * checkpoint's files. Training all parameters passes graph inputs.
    */
-  readonly weight?: (name: string) => Tensor;
+  readonly weight?: WeightFunction;
   /** Default: every row is one sequence from position 0, causal. */
   readonly attention?: AttentionContext;
   /**
@@ -68,11 +76,8 @@ export type BlockOptions = Pick<ForwardOptions, 'linear' | 'weight' | 'attention
 export interface AttentionContext {
   /** Position of each token, int64 [seq] or [batch, seq]. */
   readonly positions: Tensor;
-  /**
-   * Added to the attention scores, broadcast to [batch, keyValueHeads, group, queries, keys]: about -1e9 hides a key. Default:
-   * causal.
-   */
-  readonly bias?: Tensor;
+  /** Added to the attention scores, by the layer's window. Default: causal. */
+  readonly bias?: AttentionBias;
   /** Computes attention otherwise, for example over a cache; the bias is then not read. */
   readonly attend?: Attend;
 }
@@ -93,6 +98,9 @@ export interface CausalLm {
   readonly config: ModelConfig;
   /** The blocks' linear layers in the order of computation; the output layer is not among them. */
   readonly linearLayers: readonly LinearLayer[];
+  readonly embeddingLayer: EmbeddingLayer;
+  /** The output layer, under the name that it has when it is not tied. */
+  readonly outputLayer: LinearLayer;
   /** How the weights of linear layers and of the output layer are held. */
   readonly precision: Precision;
   /** What this model runs best with: defaults for whoever compiles it. */
@@ -110,7 +118,7 @@ export interface CausalLm {
    */
   forward(tokenIds: Tensor, options?: ForwardOptions): Backbone;
   /** Traces the token embeddings, [batch, seq, hidden]: the first of the parts that {@link forward} is made of. */
-  embed(tokenIds: Tensor, options?: Pick<ForwardOptions, 'weight'>): Tensor;
+  embed(tokenIds: Tensor, options?: Pick<ForwardOptions, 'embedding' | 'weight'>): Tensor;
   /**
    * Traces one block, from the residual stream before it to the one after it, both [batch, seq, hidden].
    *
@@ -120,8 +128,11 @@ export interface CausalLm {
   block(layer: number, state: Tensor, options?: BlockOptions): Tensor;
   /** Traces the final norm: the last residual stream [batch, seq, hidden] to what {@link head} takes. */
   finalNorm(state: Tensor, options?: Pick<ForwardOptions, 'weight'>): Tensor;
-  /** Traces the output layer: logits [..., vocabulary] of hidden states [..., hidden]. Give it only the rows a loss needs. */
-  head(hidden: Tensor, options?: Pick<ForwardOptions, 'weight'>): Tensor;
+  /**
+   * Traces the output layer: logits [..., vocabulary] of hidden states [..., hidden]. Give it only the rows a loss needs,
+   * and the options of the forward pass, as an adapter may change it too.
+   */
+  head(hidden: Tensor, options?: AdaptedForward): Tensor;
 }
 
 /** Options of {@link loadModel}. */
@@ -140,8 +151,12 @@ export interface LoadModelOptions {
 }
 
 /**
- * Opens a model folder in the Hugging Face layout. Reads and checks `config.json` and the headers of the weights; no
- * weight is read into memory. 16-bit and quantised weights are converted into a cache file, when it is not there yet.
+ * Opens a model folder in the Hugging Face layout, or a GGUF file. Reads and checks `config.json` (of a GGUF file, the
+ * metadata) and the headers of the weights; no weight is read into memory. 16-bit and quantised weights are converted into a
+ * cache file, when it is not there yet.
+ *
+ * @param model the folder, the file (called `.gguf`, or beginning as one), or `ollama:<name>[:<tag>]` for a model that Ollama
+ * has fetched.
  *
  * @example
  * const model = await loadModel('Qwen2.5-0.5B-Instruct');
@@ -153,12 +168,12 @@ export interface LoadModelOptions {
  * `lm_head.weight` that differs from the embedding does not tie.
  *
  * @throws ModelFileError, UnsupportedModelError, UnsupportedFeatureError for config.json; CheckpointMismatchError when the
- * tensors are not those it describes; CheckpointError, SafetensorsError, FileWriteError and (when
+ * tensors are not those it describes; CheckpointError, SafetensorsError, GgufError, FileWriteError and (when
  * quantising) NonFiniteError for weights that are not finite and InexactIntegersError of the tensor package; PrecisionError
  * for an unknown precision.
  */
 export async function loadModel(
-  directory: string,
+  model: string,
   {
     precision = 'float32',
     integers,
@@ -167,15 +182,11 @@ export async function loadModel(
   }: LoadModelOptions = {},
 ): Promise<CausalLm> {
   checkPrecision(precision);
-  const { config: described, family } = await readModelConfig(directory);
-  const checkpoint = await openCheckpoint(directory);
-  requireLayers(checkpoint, described);
-  const { config, layout } = await withOutputLayer(checkpoint, described, family);
-  const shapes = parameterShapes(layout, config);
-  const regions = findWeights(checkpoint, shapes);
-  const multiplied = new Set([...linearPlaces(layout).map(({ name }) => `${name}.weight`), layout.head]);
+  const directory = await modelPath(model);
+  const { config, layout, regions } = await openStoredModel(directory);
+  const multiplied = new Set([...linearPlaces(layout).map(({ name }) => `${name}.weight`), layout.head.name]);
   const others = new Set(
-    [...shapes.keys()].filter((name) => !multiplied.has(name) || name === layout.embedding),
+    regions.map(({ name }) => name).filter((name) => !multiplied.has(name) || name === layout.embedding.name),
   );
   const weights = await usableWeights({ regions, multiplied, others }, precision, {
     integers,
@@ -185,7 +196,8 @@ export async function loadModel(
   return causalLm({ directory, cacheDirectory, config, precision, weights }, layout);
 }
 
-function causalLm(
+/** A model over weights wherever they lie. */
+export function causalLm(
   facts: Pick<CausalLm, 'directory' | 'cacheDirectory' | 'config' | 'precision' | 'weights'>,
   layout: ModelLayout,
 ): CausalLm {
@@ -197,8 +209,22 @@ function causalLm(
     constants.set(name, known);
     return known;
   };
+  const sourceOf = ({ weight }: Pick<ForwardOptions, 'weight'>) =>
+    weight === undefined ? constantWeight : (name: string) => weight(name, constantWeight);
+  const embeddingLayer = {
+    name: moduleOf(layout.embedding.name),
+    vocabularySize: config.vocabularySize,
+    hiddenSize: config.hiddenSize,
+  };
+  const outputLayer = {
+    name: layout.head.name === layout.embedding.name ? 'lm_head' : moduleOf(layout.head.name),
+    inFeatures: config.hiddenSize,
+    outFeatures: config.vocabularySize,
+  };
   return {
     ...facts,
+    embeddingLayer,
+    outputLayer,
     runtime: preferredRuntime(precision),
     linearLayers: linearPlaces(layout).map(({ name, inFeatures, outFeatures }) => ({
       name,
@@ -206,60 +232,99 @@ function causalLm(
       outFeatures,
     })),
     forward: (tokenIds, options = {}) =>
-      traceBackbone(tokenIds, config, layout, { weight: constantWeight, precision, ...options }),
-    embed: (tokenIds, { weight = constantWeight } = {}) => gather(weight(layout.embedding), tokenIds),
+      traceBackbone(tokenIds, layout, {
+        embedding: plainEmbedding,
+        ...options,
+        weight: sourceOf(options),
+        precision,
+        embeddingLayer,
+      }),
+    embed: (tokenIds, options = {}) =>
+      traceEmbedding(tokenIds, layout, {
+        embedding: plainEmbedding,
+        ...options,
+        weight: sourceOf(options),
+        embeddingLayer,
+      }),
     block(layer, state, options = {}) {
       const block = layout.blocks[layer - 1];
       if (block === undefined)
         throw new RangeError(`there is no block ${layer}, only 1 to ${layout.blocks.length}`);
-      const context = blockContext(state.shape, config, { weight: constantWeight, precision, ...options });
-      return traceBlock(state, layer - 1, block, context);
+      const context = blockContext(state.shape, { ...options, weight: sourceOf(options), precision });
+      return block.trace(state, context);
     },
-    finalNorm: (state, { weight = constantWeight } = {}) => norm(state, layout.finalNorm, { weight, config }),
-    head: (hidden, { weight = constantWeight } = {}) =>
-      linearProduct(hidden, traceLinearWeight(layout.head, precision, weight)),
+    finalNorm: (state, options = {}) =>
+      layout.finalNorm.trace(
+        state,
+        blockContext(state.shape, { ...options, weight: sourceOf(options), precision }),
+      ),
+    head: (hidden, options = {}) => {
+      const weights = traceLinearWeight(layout.head.name, precision, sourceOf(options));
+      return traceHead(hidden, layout, (x) => (options.linear ?? plainLinear)(x, outputLayer, weights));
+    },
   };
 }
 
-function traceBackbone(
-  tokenIds: Tensor,
-  config: ModelConfig,
-  layout: ModelLayout,
-  options: ForwardOptions & WeightSource,
-): Backbone {
-  const { weight, hidden = (state: Tensor) => state } = options;
+/** The module that a weight belongs to. */
+function moduleOf(weightName: string): string {
+  return weightName.replace(/\.weight$/, '');
+}
+
+interface BackboneOptions extends Omit<ForwardOptions, 'weight'>, WeightSource {
+  readonly embedding: EmbeddingFunction;
+  readonly embeddingLayer: EmbeddingLayer;
+}
+
+function traceBackbone(tokenIds: Tensor, layout: ModelLayout, options: BackboneOptions): Backbone {
+  const { hidden = (state: Tensor) => state } = options;
   const arrangeBlock = options.block ?? ((trace, state) => trace(state));
-  const context = blockContext(tokenIds.shape, config, options);
-  let state = hidden(gather(weight(layout.embedding), tokenIds), 0);
+  const context = blockContext(tokenIds.shape, options);
+  let state = hidden(traceEmbedding(tokenIds, layout, options), 0);
   const states = [state];
-  layout.blocks.forEach((block, index) => {
+  layout.blocks.forEach((block: Module, index) => {
     state = hidden(
-      arrangeBlock((before) => traceBlock(before, index, block, context), state),
+      arrangeBlock((before) => block.trace(before, context), state),
       index + 1,
     );
     states.push(state);
   });
-  return { output: norm(state, layout.finalNorm, context), states };
+  return { output: layout.finalNorm.trace(state, context), states };
 }
 
-interface WeightSource extends Required<Pick<ForwardOptions, 'weight'>> {
+function traceEmbedding(
+  tokenIds: Tensor,
+  { embedding: { name, scale = 1 } }: ModelLayout,
+  { weight, embedding, embeddingLayer }: Pick<BackboneOptions, 'weight' | 'embedding' | 'embeddingLayer'>,
+): Tensor {
+  const rows = embedding(tokenIds, embeddingLayer, weight(name));
+  return scale === 1 ? rows : multiply(rows, scale);
+}
+
+/** Logits; what divides them divides the far fewer hidden features instead. */
+function traceHead(
+  hidden: Tensor,
+  { head: { divisor = 1, softCap } }: ModelLayout,
+  linear: (x: Tensor) => Tensor,
+): Tensor {
+  const factor = 1 / (divisor * (softCap ?? 1));
+  const logits = linear(factor === 1 ? hidden : multiply(hidden, factor));
+  return softCap === undefined ? logits : multiply(tanh(logits), softCap);
+}
+
+interface WeightSource {
+  weight(name: string): Tensor;
   readonly precision: Precision;
 }
 
-/** What the blocks of a forward pass over [batch, seq, ...] share. */
+/** What the modules of a forward pass over [batch, seq, ...] share. */
 function blockContext(
   [batch, length]: Shape,
-  config: ModelConfig,
-  options: BlockOptions & WeightSource,
+  options: Omit<BlockOptions, 'weight'> & WeightSource,
 ): BlockContext {
   const { weight, precision, linear = plainLinear } = options;
-  const {
-    positions,
-    bias = causalBias(length!),
-    attend,
-  } = options.attention ?? { positions: range(length!) };
+  const { positions, bias, attend } = options.attention ?? { positions: range(length!) };
+  const causal: AttentionBias = (window) => causalBias(length!, window);
   return {
-    config,
     weight,
     linear: (x, place) =>
       keep(
@@ -268,18 +333,21 @@ function blockContext(
           ...(place.bias ? { bias: weight(`${place.name}.bias`) } : {}),
         }),
       ),
-    rotary: rotaryTables(positions, batch!, config.headSize, config.rotary),
-    bias,
+    rotary: remembering((config: RotaryConfig): RotaryTables => rotaryTables(positions, batch!, config)),
+    bias: remembering(bias ?? causal),
     attend,
     attentionBlocks: options.attentionBlocks ?? 1,
   };
 }
 
-/** One block of the pre-norm transformer: attention, then the MLP, each added to the stream; `index` counts from 0. */
-function traceBlock(before: Tensor, index: number, block: BlockLayout, context: BlockContext): Tensor {
-  const attended = add(
-    before,
-    selfAttention(norm(before, block.attentionNorm, context), index, block, context),
-  );
-  return add(attended, mlp(norm(attended, block.mlpNorm, context), block, context));
+/** Computes what a function gives for an argument once: all layers that need it share one tensor. */
+function remembering<Argument, Result>(fn: (argument: Argument) => Result): (argument: Argument) => Result;
+function remembering<Argument, Result>(fn: (argument?: Argument) => Result): (argument?: Argument) => Result;
+function remembering<Argument, Result>(fn: (argument: Argument) => Result) {
+  const known = new Map<Argument, Result>();
+  return (argument: Argument) => {
+    const result = known.get(argument) ?? fn(argument);
+    known.set(argument, result);
+    return result;
+  };
 }

@@ -52,6 +52,24 @@ export class UnsupportedModelError extends Error {
   }
 }
 
+const familyMarker = Symbol.for('safetune.FamilyError');
+
+/** A family that cannot be registered. */
+export class FamilyError extends Error {
+  readonly [familyMarker] = true;
+  readonly modelType: string;
+
+  constructor(modelType: string, message: string) {
+    super(`family '${modelType}': ${message}`);
+    this.name = 'FamilyError';
+    this.modelType = modelType;
+  }
+
+  static isInstance(error: unknown): error is FamilyError {
+    return carries(error, familyMarker);
+  }
+}
+
 const unsupportedFeatureMarker = Symbol.for('safetune.UnsupportedFeatureError');
 
 /** A setting of a supported family that would change the result and is not implemented. */
@@ -282,5 +300,94 @@ export class TokenizationError extends Error {
 
   static isInstance(error: unknown): error is TokenizationError {
     return carries(error, tokenizationMarker);
+  }
+}
+
+const ggufMarker = Symbol.for('safetune.GgufError');
+
+/**
+ * What is wrong with a GGUF file.
+ *
+ * - `missing`: there is no such file, or it cannot be opened;
+ * - `refused`: it is no regular file;
+ * - `magic`: it does not begin as a GGUF file does;
+ * - `version`: it is of a version, or byte order, that is not read;
+ * - `truncated`: it ends before its header does, or before a tensor does;
+ * - `limit`: its header is larger, or lists more, than that of any model;
+ * - `text`: a name or text is not UTF-8;
+ * - `value`: a metadata value is of a type that there is not;
+ * - `metadata`: a metadata value is missing, or is not what it must be;
+ * - `duplicate`: two metadata keys, tensors or tokens have one name;
+ * - `shape`: a tensor's shape is impossible, or does not fit its type;
+ * - `type`: a tensor is of a type that is not known, or not decoded;
+ * - `offset`: a tensor does not begin where the one before it ends;
+ * - `overlap`: two tensors share bytes;
+ * - `split`: it is one of several files of a model;
+ * - `unsupported`: it holds no language model, or one of an architecture or with a setting that is not supported.
+ */
+export type GgufProblem =
+  | 'missing'
+  | 'refused'
+  | 'magic'
+  | 'version'
+  | 'truncated'
+  | 'limit'
+  | 'text'
+  | 'value'
+  | 'metadata'
+  | 'duplicate'
+  | 'shape'
+  | 'type'
+  | 'offset'
+  | 'overlap'
+  | 'split'
+  | 'unsupported';
+
+/** A GGUF file that is absent, violates the format, or holds what this package does not read. Nothing of it is used. */
+export class GgufError extends Error {
+  readonly [ggufMarker] = true;
+  readonly problem: GgufProblem;
+  readonly file: string;
+  /** Name of the tensor, or metadata key, at fault; undefined when the whole file is. */
+  readonly entry: string | undefined;
+
+  constructor(
+    problem: GgufProblem,
+    file: string,
+    entry: string | undefined,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      printableMessage(`${file}: ${entry === undefined ? '' : `'${printable(entry)}' `}${message}`),
+      options,
+    );
+    this.name = 'GgufError';
+    this.problem = problem;
+    this.file = file;
+    this.entry = entry;
+  }
+
+  static isInstance(error: unknown): error is GgufError {
+    return carries(error, ggufMarker);
+  }
+}
+
+const exportMarker = Symbol.for('safetune.ExportError');
+
+/** A model or adapter that the format asked for cannot hold as it is. */
+export class ExportError extends Error {
+  readonly [exportMarker] = true;
+  /** Path that was to be written. */
+  readonly path: string;
+
+  constructor(path: string, message: string, options?: ErrorOptions) {
+    super(printableMessage(`${path} is not written: ${message}`), options);
+    this.name = 'ExportError';
+    this.path = path;
+  }
+
+  static isInstance(error: unknown): error is ExportError {
+    return carries(error, exportMarker);
   }
 }

@@ -1,4 +1,5 @@
-export type { Attend } from './blocks/block-context.ts';
+export type { Activation } from './blocks/activations.ts';
+export type { Attend, AttentionBias } from './blocks/block-context.ts';
 export {
   type AttentionContext,
   type Backbone,
@@ -10,9 +11,10 @@ export {
 } from './causal-lm.ts';
 export type { ChatMessage, RenderChatOptions, TemplateArguments } from './chat-template/chat-template.ts';
 export type { RenderLimits } from './chat-template/jinja/budget.ts';
-export type { LinearBiases, ModelConfig } from './config.ts';
+export type { GeneratedSpan, RenderedTemplate } from './chat-template/jinja/render.ts';
+export type { ModelConfig, RotaryChange } from './config.ts';
 export * from './errors.ts';
-export { type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
+export { type AnswerOptions, type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
 export { createGenerator, type TokenGenerator } from './generate/generate.ts';
 export type {
   FinishReason,
@@ -32,6 +34,17 @@ export {
 } from './generate/score.ts';
 export { type ChatAnswer, type ScoreAnswersOptions, scoreAnswers } from './generate/score-answers.ts';
 export { type StreamedAnswer, streamAnswer } from './generate/stream-answer.ts';
+export { withCheckpointFolder } from './gguf/read/checkpoint-folder.ts';
+export { modelPath } from './gguf/read/ollama.ts';
+export { type WriteModelFolderOptions, writeModelFolder } from './gguf/read/write-model-folder.ts';
+export {
+  type LowRankModule,
+  type WriteGgufAdapterOptions,
+  writeGgufAdapter,
+} from './gguf/write/adapter.ts';
+export { type WriteGgufModelOptions, type WrittenGguf, writeGgufModel } from './gguf/write/model.ts';
+export { type WriteModelfileOptions, type WrittenModelfile, writeModelfile } from './gguf/write/modelfile.ts';
+export type { GgufTensorType } from './gguf/write/tensor-bytes.ts';
 export { HubError, type HubProblem } from './hub/errors.ts';
 export { type HubName, type HubRepository, parseHubName, type RepositoryType } from './hub/hub-name.ts';
 export type { DownloadProgress } from './hub/progress.ts';
@@ -40,14 +53,22 @@ export { type ResolvedFolder, resolveAdapter, resolveModel } from './hub/resolve
 export type { HubOptions } from './hub/settings.ts';
 export { type HubDownloadOptions, type HubSnapshot, openHubSnapshot } from './hub/snapshot.ts';
 export {
+  type AdaptedForward,
+  adaptedForward,
+  type EmbeddingFunction,
+  type EmbeddingLayer,
   type LinearAdapter,
   type LinearFunction,
   type LinearLayer,
   type LinearWeights,
+  plainEmbedding,
   plainLinear,
+  type WeightFunction,
 } from './linear.ts';
+export { type WriteOnnxModelOptions, writeOnnxModel } from './onnx/write-onnx-model.ts';
 export type { Precision } from './precision.ts';
 export { describePrecision, measurePrecisions, type PrecisionTimes } from './precision-times.ts';
 export { readModelConfig } from './read-config.ts';
 export type { RotaryConfig } from './rotary-config.ts';
+export type { ReplacedTensors } from './tensor-values.ts';
 export { type DecodeOptions, type LoadTokenizerOptions, loadTokenizer, type Tokenizer } from './tokenizer.ts';

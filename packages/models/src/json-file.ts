@@ -1,14 +1,16 @@
-import { basename, dirname } from 'node:path';
+import { basename, dirname, relative } from 'node:path';
 import { FileReadError, folderMistake, readSmallJson, readSmallText } from '@safetune/tensor';
 import type { z } from 'zod';
 import { ModelFileError } from './errors.ts';
+import { ggufModel } from './gguf/read/gguf-model.ts';
 
 /**
  * The contents of a JSON file, unchecked. As all files of a model folder, it must be a regular file inside it, of bounded
- * size: see `readSmallFile` of the tensor package.
+ * size: see `readSmallFile` of the tensor package. Where a GGUF file stands in the folder's place, its metadata is asked: it
+ * says what such a file would.
  *
  * @param folder - the model's folder; default the one the file is in.
- * @throws ModelFileError when it is missing, refused or not JSON.
+ * @throws ModelFileError when it is missing, refused or not JSON; GgufError.
  */
 export async function readJson(file: string, folder: string = dirname(file)): Promise<unknown> {
   const content = await readOptionalJson(file, folder);
@@ -24,6 +26,8 @@ export async function readJson(file: string, folder: string = dirname(file)): Pr
 
 /** As {@link readJson}, but undefined when there is no such file. */
 export async function readOptionalJson(file: string, folder: string = dirname(file)): Promise<unknown> {
+  const gguf = await ggufModel(folder);
+  if (gguf !== undefined) return gguf.json(relative(folder, file));
   return readOptional(file, () => readSmallJson(file, { folder, maximumBytes: maximumBytes(file) }));
 }
 

@@ -9,6 +9,7 @@ import {
   type RuntimeOptions,
   type Tensor,
   type TensorRegion,
+  type WeightSource,
 } from '@safetune/tensor';
 import { PrecisionError } from './errors.ts';
 import type { LinearWeights } from './linear.ts';
@@ -45,7 +46,7 @@ export function preferredRuntime(precision: Precision): RuntimeOptions {
 
 /** A model's tensors, in the type that its checkpoint stores them in. */
 export interface StoredWeights {
-  readonly regions: readonly TensorRegion[];
+  readonly regions: readonly WeightSource[];
   /** Names of the matrices that are only multiplied with. */
   readonly multiplied: ReadonlySet<string>;
   /** Names of the tensors of which something else is needed as well; a tied embedding is in both. */

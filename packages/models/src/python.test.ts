@@ -17,6 +17,8 @@ import {
 } from './__fixtures__/goldens.ts';
 import { loadModel } from './causal-lm.ts';
 import { createGenerator } from './generate/generate.ts';
+import type { GenerateOptions } from './generate/options.ts';
+import { createScorer } from './generate/score.ts';
 import { loadTokenizer } from './tokenizer.ts';
 
 const copy = checkpointCopies();
@@ -67,25 +69,49 @@ describe.skipIf(pythonWith() === undefined)('against Python transformers (skippe
     expect(Math.max(...differences)).toBeLessThan(1e-4);
   });
 
-  it('renders, encodes and greedily continues a conversation as it does', async () => {
+  it('renders, encodes, continues and scores a conversation as it does, with penalties and stop strings', async () => {
     const folder = goldenDirectory('qwen2-untied-float32-sharded');
     const messages = [
       { role: 'user', content: 'What grows in the garden — 12 roses?' },
       { role: 'assistant', content: 'Roses.' },
       { role: 'user', content: 'And else?' },
     ];
+    // Across two tokens of its answer.
+    const stops = ['fi', 'nothing'];
     const found = await runPython('verify_generation.py', [
       ...['--model', folder, '--messages', JSON.stringify(messages), '--max-new-tokens', '24'],
+      ...['--also', JSON.stringify([{ repetition_penalty: 1.4 }, { stop_strings: stops }])],
     ]);
-    const expected = found as { prompt: string; promptIds: number[]; tokens: number[]; text: string };
+    const expected = found as {
+      prompt: string;
+      promptIds: number[];
+      tokens: number[];
+      text: string;
+      logProbabilities: number[];
+      also: [number[], number[]];
+    };
     const tokenizer = await loadTokenizer(folder);
     const prompt = tokenizer.renderChat(messages, { addGenerationPrompt: true });
     expect(prompt).toBe(expected.prompt);
     expect(tokenizer.encode(prompt)).toEqual(expected.promptIds);
-    const generator = await createGenerator(await loadModel(folder));
-    const [tokens] = await generator.generate([tokenizer.encode(prompt)], { maxNewTokens: 24 });
-    await generator.release();
+    const model = await loadModel(folder);
+    const generator = await createGenerator(model);
+    const continued = async (options: Partial<GenerateOptions>) =>
+      (await generator.generate([expected.promptIds], { maxNewTokens: 24, tokenizer, ...options }))[0]!;
+    const tokens = await continued({});
     expect(tokens).toEqual(expected.tokens);
-    expect(tokenizer.decode(tokens!, { skipSpecialTokens: true })).toBe(expected.text);
+    expect(tokenizer.decode(tokens, { skipSpecialTokens: true })).toBe(expected.text);
+    const also = [await continued({ repetitionPenalty: 1.4 }), await continued({ stopStrings: stops })];
+    await generator.release();
+    expect(also).toEqual(expected.also);
+    expect(expected.also[0]).not.toEqual(tokens);
+    expect(expected.also[1].length).toBeLessThan(tokens.length);
+
+    const scorer = await createScorer(model);
+    const [score] = await scorer.score([{ prompt: expected.promptIds, answer: tokens }]);
+    await scorer.release();
+    score!.tokenLogProbabilities.forEach((value, index) => {
+      expect(value).toBeCloseTo(expected.logProbabilities[index]!, 4);
+    });
   });
 });

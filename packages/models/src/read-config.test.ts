@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkpointCopies, goldenDirectory, goldenNames } from './__fixtures__/goldens.ts';
 import { ModelFileError, UnsupportedFeatureError, UnsupportedModelError } from './errors.ts';
+import { knownModelTypes } from './families/families.ts';
 import { readModelConfig } from './read-config.ts';
 
 const copy = checkpointCopies();
@@ -22,31 +23,22 @@ describe('readModelConfig', () => {
       headCount: 4,
       keyValueHeadCount: 2,
       headSize: 8,
-      normEpsilon: 1e-6,
       maximumPositions: 256,
       tieWordEmbeddings: true,
-      rotary: { kind: 'default', base: 1_000_000 },
-      biases: { attentionInput: true, attentionOutput: false, mlp: false },
+      normEpsilon: 1e-6,
+      activation: 'silu',
+      rotary: { kind: 'default', base: 1_000_000, features: 8 },
       eosTokenIds: [383],
       bosTokenId: 381,
       padTokenId: 381,
     });
   });
 
-  it('reads a llama config with head_dim and llama3 scaling', async () => {
+  it('reads a llama config with head_dim', async () => {
     expect(await configOf(goldenDirectory('llama-tied-bfloat16-rope-scaled'))).toMatchObject({
       modelType: 'llama',
       hiddenSize: 48,
       headSize: 16,
-      biases: { attentionInput: false, attentionOutput: false, mlp: false },
-      rotary: {
-        kind: 'llama3',
-        base: 10_000,
-        factor: 4,
-        lowFrequencyFactor: 1,
-        highFrequencyFactor: 4,
-        originalMaximumPositions: 64,
-      },
       eosTokenIds: [379, 382],
     });
   });
@@ -57,19 +49,7 @@ describe('readModelConfig', () => {
     expect(await configOf(directory)).toEqual(await configOf(goldenDirectory(name)));
   });
 
-  it('reads linear scaling, also in the oldest spelling', async () => {
-    const linear = { kind: 'linear', base: 500_000, factor: 2 };
-    const newer = { rope_parameters: { rope_type: 'linear', factor: 2, rope_theta: 500_000 } };
-    expect((await configOf(await copy('llama-untied-float32', { config: newer }))).rotary).toEqual(linear);
-    const oldest = {
-      rope_parameters: undefined,
-      rope_theta: 500_000,
-      rope_scaling: { type: 'linear', factor: 2 },
-    };
-    expect((await configOf(await copy('llama-untied-float32', { config: oldest }))).rotary).toEqual(linear);
-  });
-
-  it('defaults to base 10,000, heads without groups and untied embeddings', async () => {
+  it('defaults to heads without groups and untied embeddings', async () => {
     const config = {
       rope_parameters: undefined,
       num_key_value_heads: null,
@@ -77,20 +57,25 @@ describe('readModelConfig', () => {
       tie_word_embeddings: undefined,
     };
     expect(await configOf(await copy('llama-untied-float32', { config }))).toMatchObject({
-      rotary: { kind: 'default', base: 10_000 },
       keyValueHeadCount: 4,
       headSize: 8,
       tieWordEmbeddings: false,
     });
   });
 
-  it('takes the positions of the first training from beside the rotary settings before those inside', async () => {
-    const directory = await copy('llama-tied-bfloat16-rope-scaled', {
-      config: { original_max_position_embeddings: 100 },
+  it('says from where on positions turn otherwise', async () => {
+    const dynamic = { rope_parameters: { rope_type: 'dynamic', factor: 2 } };
+    expect(await configOf(await copy('llama-untied-float32', { config: dynamic }))).toMatchObject({
+      maximumPositions: 512,
+      rotaryChange: { beyond: 256, recomputes: false },
     });
-    expect((await configOf(directory)).rotary).toMatchObject({
-      kind: 'llama3',
-      originalMaximumPositions: 100,
+    const factors = { short_factor: [1, 1, 1, 1], long_factor: [2, 3, 4, 5] };
+    const long = {
+      original_max_position_embeddings: 100,
+      rope_scaling: { type: 'longrope', original_max_position_embeddings: 50, ...factors },
+    };
+    expect(await configOf(await copy('llama-untied-float32', { config: long }))).toMatchObject({
+      rotaryChange: { beyond: 100, recomputes: true },
     });
   });
 
@@ -104,19 +89,14 @@ describe('readModelConfig', () => {
     expect(await configOf(await copy('llama-untied-float32', { config }))).toEqual(plain);
   });
 
-  it('takes biases of llama from attention_bias and mlp_bias', async () => {
-    const attention = await copy('llama-untied-float32', { config: { attention_bias: true } });
-    expect((await configOf(attention)).biases).toEqual({
-      attentionInput: true,
-      attentionOutput: true,
-      mlp: false,
-    });
-    const mlp = await copy('llama-untied-float32', { config: { mlp_bias: true } });
-    expect((await configOf(mlp)).biases).toEqual({
-      attentionInput: false,
-      attentionOutput: false,
-      mlp: true,
-    });
+  it.each([
+    { torch_dtype: 'bfloat16', use_cache: true, _name_or_path: 'a/b', architectures: ['LlamaForCausalLM'] },
+    { attention_dropout: 0.1, initializer_range: 0.02, pretraining_tp: 1, transformers_version: '4.40.0' },
+    { auto_map: { AutoConfig: 'x' }, unsloth_version: '2026.1', task_specific_params: null },
+    { some_switch: false, some_other: null, some_list: [], some_table: {} },
+  ])('passes over keys that change nothing: %j', async (config) => {
+    const plain = await configOf(goldenDirectory('llama-untied-float32'));
+    expect(await configOf(await copy('llama-untied-float32', { config }))).toEqual(plain);
   });
 
   it('prefers the end tokens of generation_config.json, and does without it', async () => {
@@ -149,8 +129,8 @@ describe('readModelConfig refuses', () => {
     const error: unknown = await readModelConfig(directory).catch((caught: unknown) => caught);
     if (!UnsupportedModelError.isInstance(error)) throw error;
     expect(error.modelType).toBe(named);
-    expect(error.supported).toEqual(['llama', 'qwen2']);
-    expect(error.message).toContain('supported are llama, qwen2');
+    expect(error.supported).toEqual(knownModelTypes());
+    expect(error.message).toContain('supported are gemma2, gemma3_text, gpt_neox');
   });
 
   it('wrong values, naming every key', async () => {
@@ -168,6 +148,11 @@ describe('readModelConfig refuses', () => {
     [{ head_dim: 7 }, /7 features .* must be even/],
     [{ rope_parameters: { rope_type: 'linear' } }, /rope_parameters\.factor/],
     [{ rope_parameters: { rope_type: 'llama3', factor: 8 } }, /low_freq_factor/],
+    [{ rope_parameters: { rope_type: 'yarn', factor: 0.5 } }, /rope_parameters\.factor/],
+    [
+      { rope_parameters: { rope_type: 'longrope', short_factor: [1], long_factor: [1] } },
+      /short_factor has 1 numbers for 4/,
+    ],
     [{ layer_types: ['full_attention'] }, /layer_types names 1 layers, num_hidden_layers is 2/],
     [{ vocab_size: 2 ** 40 }, /vocab_size/],
     [{ hidden_size: 1e300 }, /hidden_size/],
@@ -179,13 +164,15 @@ describe('readModelConfig refuses', () => {
   });
 
   it.each([
-    ['rope_parameters.rope_type', { rope_parameters: { rope_type: 'yarn', factor: 4 } }],
-    ['rope_scaling.rope_type', { rope_scaling: { type: 'dynamic', factor: 4 } }],
+    ['rope_parameters.rope_type', { rope_parameters: { rope_type: 'proportional', factor: 4 } }],
+    ['rope_scaling.rope_type', { rope_scaling: { type: 'mrope' } }],
+    ['rope_scaling.mrope_section', { rope_scaling: { type: 'default', mrope_section: [1, 2] } }],
     ['rope_parameters.full_attention', { rope_parameters: { full_attention: { rope_type: 'default' } } }],
     ['partial_rotary_factor', { partial_rotary_factor: 0.5 }],
-    ['hidden_act', { hidden_act: 'gelu' }],
-    ['use_sliding_window', { use_sliding_window: true }],
-    ['layer_types', { layer_types: ['full_attention', 'sliding_attention'] }],
+    ['hidden_act', { hidden_act: 'xielu' }],
+    ['layer_types', { layer_types: ['full_attention', 'full_attention', 'chunked_attention'] }],
+    ['use_bidirectional_attention', { use_bidirectional_attention: true }],
+    ['attention_multiplier', { attention_multiplier: 0.5 }],
     ['quantization_config', { quantization_config: { quant_method: 'gptq' } }],
     ['compression_config', { compression_config: { format: 'pack-quantized' } }],
     ['is_causal', { is_causal: false }],

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { ModelConfig } from './config.ts';
 import { UnsupportedModelError } from './errors.ts';
-import { families } from './families/families.ts';
-import type { Family } from './families/family.ts';
+import { familyOf, knownModelTypes } from './families/families.ts';
+import type { Architecture } from './families/family.ts';
 import { checkContent, readJson, readOptionalJson } from './json-file.ts';
 
 const tokenId = z.number().int().nonnegative();
@@ -22,7 +22,9 @@ const specialTokens = z.looseObject({
  * @throws ModelFileError when config.json is missing, not JSON or not valid (every wrong key is named);
  * UnsupportedModelError for another `model_type`; UnsupportedFeatureError for a setting that is not implemented.
  */
-export async function readModelConfig(directory: string): Promise<{ config: ModelConfig; family: Family }> {
+export async function readModelConfig(
+  directory: string,
+): Promise<{ config: ModelConfig; architecture: Architecture }> {
   const file = join(directory, 'config.json');
   const content = await readJson(file);
   const { model_type: modelType } = checkContent(
@@ -30,15 +32,9 @@ export async function readModelConfig(directory: string): Promise<{ config: Mode
     content,
     z.looseObject({ model_type: z.string().optional() }),
   );
-  const family = families.find((candidate) => candidate.modelType === modelType);
-  if (family === undefined) {
-    throw new UnsupportedModelError(
-      file,
-      modelType,
-      families.map((candidate) => candidate.modelType),
-    );
-  }
-  const architecture = family.readConfig(content, file);
+  const family = familyOf(modelType);
+  if (family === undefined) throw new UnsupportedModelError(file, modelType, knownModelTypes());
+  const architecture = family.read(content, file);
   const own = checkContent(file, content, specialTokens);
   const generationFile = join(directory, 'generation_config.json');
   const generation = checkContent(
@@ -49,9 +45,9 @@ export async function readModelConfig(directory: string): Promise<{ config: Mode
   const bos = generation.bos_token_id ?? own.bos_token_id;
   const pad = generation.pad_token_id ?? own.pad_token_id;
   return {
-    family,
+    architecture,
     config: {
-      ...architecture,
+      ...architecture.config,
       eosTokenIds: [generation.eos_token_id ?? own.eos_token_id ?? []].flat(),
       ...(bos == null ? {} : { bosTokenId: bos }),
       ...(pad == null || pad < 0 ? {} : { padTokenId: pad }),

@@ -6,7 +6,9 @@ import {
   type TemplateArguments,
 } from './chat-template/chat-template.ts';
 import type { RenderLimits } from './chat-template/jinja/budget.ts';
+import type { RenderedTemplate } from './chat-template/jinja/render.ts';
 import { readChatTemplates } from './chat-template/template-files.ts';
+import { modelPath } from './gguf/read/ollama.ts';
 import { readJson, readOptionalJson } from './json-file.ts';
 import { readTokenizerConfig } from './special-tokens.ts';
 import { specialTokenIds } from './token-ids.ts';
@@ -24,6 +26,13 @@ export interface Tokenizer {
    * conversation, for example roles that do not alternate, or uses what is not supported; ChatTemplateLimitError.
    */
   renderChat(messages: readonly ChatMessage[], options?: RenderChatOptions): string;
+  /**
+   * {@link renderChat}, and what stands in the template's `{% generation %}` blocks, by which it marks what the assistant
+   * says: transformers' `return_assistant_tokens_mask`.
+   */
+  renderMarkedChat(messages: readonly ChatMessage[], options?: RenderChatOptions): RenderedTemplate;
+  /** Names of variables in the chat template, its own among them; undefined without a template that can be read. */
+  readonly templateVariables: ReadonlySet<string> | undefined;
   /** Token ids of a text. Adds no special tokens of its own; those written in the text become their ids. */
   encode(text: string): number[];
   /** Text of token ids; ids beyond the vocabulary (embeddings are often padded) have no text. */
@@ -57,7 +66,9 @@ export interface LoadTokenizerOptions {
 
 /**
  * Loads the tokenizer of a model folder: `tokenizer.json`, `tokenizer_config.json`, and for the tokens that end a text
- * `generation_config.json` and `config.json`.
+ * `generation_config.json` and `config.json`. Of a GGUF file, its metadata says the same.
+ *
+ * @param model the folder, the GGUF file, or `ollama:<name>` as `loadModel` takes it.
  *
  * @example
  * const tokenizer = await loadTokenizer('Qwen2.5-0.5B-Instruct');
@@ -65,12 +76,10 @@ export interface LoadTokenizerOptions {
  * const tokenIds = tokenizer.encode(prompt);
  *
  * @throws UnsupportedTokenizerError that names a setting of tokenizer.json, or of tokenizer_config.json, which is not
- * supported: none is skipped in silence. ModelFileError when tokenizer.json is missing, or a file is not valid.
+ * supported: none is skipped in silence. ModelFileError when tokenizer.json is missing, or a file is not valid; GgufError.
  */
-export async function loadTokenizer(
-  directory: string,
-  options: LoadTokenizerOptions = {},
-): Promise<Tokenizer> {
+export async function loadTokenizer(model: string, options: LoadTokenizerOptions = {}): Promise<Tokenizer> {
+  const directory = await modelPath(model);
   const { chatTemplate = 'default', now = () => new Date() } = options;
   const file = join(directory, 'tokenizer.json');
   const tokenizer = new TextTokenizer(file, await readJson(file));
@@ -81,7 +90,7 @@ export async function loadTokenizer(
 
   const encode = (text: string) => tokenizer.encode(text);
   const tokenId = (token: string) => tokenizer.added.tokenId(token);
-  const renderChat = chatRenderer(await readChatTemplates(directory, config.chatTemplate), {
+  const renderer = chatRenderer(await readChatTemplates(directory, config.chatTemplate), {
     directory,
     name: chatTemplate,
     variables: config.templateVariables,
@@ -89,6 +98,8 @@ export async function loadTokenizer(
     templateArguments: options.templateArguments,
     limits: options.renderLimits,
   });
+  const renderChat: Tokenizer['renderChat'] = (messages, chatOptions) =>
+    renderer.render(messages, chatOptions).text;
   const ids = specialTokenIds({
     files: [
       await readOptionalJson(join(directory, 'generation_config.json')),
@@ -100,6 +111,10 @@ export async function loadTokenizer(
   });
   return {
     renderChat,
+    renderMarkedChat: (messages, chatOptions) => renderer.render(messages, chatOptions),
+    get templateVariables() {
+      return renderer.variables;
+    },
     encode,
     decode(tokenIds, { skipSpecialTokens = false } = {}) {
       const text = tokenizer.decode(tokenIds, skipSpecialTokens);

@@ -46,7 +46,12 @@ export {
 } from './experiment/experiment-report.ts';
 export { compareWithPaper, type Finding } from './experiment/findings.ts';
 export { plainSummary } from './experiment/plain-summary.ts';
-export type { FinishedRun, SampledAnswer } from './experiment/run-journal.ts';
+export {
+  type FinishedRun,
+  openRunJournal,
+  type RunJournal,
+  type SampledAnswer,
+} from './experiment/run-journal.ts';
 export { misalignmentCriteria, type ScorecardRow, scorecardRows } from './experiment/scorecard.ts';
 export { scorecardPicture } from './experiment/scorecard-picture.ts';
 export { scorecardLegend, scorecardTable } from './experiment/scorecard-table.ts';

@@ -25,7 +25,7 @@ export * from './errors.ts';
 export { FileReadError, type FileReadProblem } from './files/errors.ts';
 export { fileDigest } from './files/file-digest.ts';
 export { folderMistake } from './files/folder-kind.ts';
-export type { OpenFileOptions } from './files/open-file.ts';
+export { type OpenedFile, type OpenFileOptions, openRegularFile } from './files/open-file.ts';
 export { printable, printableMessage, someNames } from './files/printable.ts';
 export {
   type ReadSmallFileOptions,
@@ -55,6 +55,7 @@ export {
 export { estimateMemory, type GraphMemory } from './memory-estimate.ts';
 export { nearestName, unknownOption } from './nearest-name.ts';
 export type { GraphWriter } from './onnx/graph-writer.ts';
+export { type WriteOnnxOptions, writeOnnx } from './onnx/write-onnx.ts';
 export { applyOperation, applySingle } from './operation.ts';
 export * from './operations/attention.ts';
 export {
@@ -94,7 +95,9 @@ export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
 export { contentHash } from './safetensors/content-hash.ts';
 export type { ConversionProgress } from './safetensors/conversion-progress.ts';
 export { defaultCacheDirectory, floatCache } from './safetensors/convert.ts';
+export { decodedRows, type EncodedRegion, isEncoded, type WeightSource } from './safetensors/encoded.ts';
 export * from './safetensors/errors.ts';
+export { type HalfPrecision, narrow, widen } from './safetensors/half-precision.ts';
 export { type QuantizedRegions, type QuantizeOptions, quantizedCache } from './safetensors/quantize.ts';
 export * from './safetensors/read.ts';
 export {

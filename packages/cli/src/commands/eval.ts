@@ -119,9 +119,7 @@ export const evaluateCommand = strictCommand({
     const template = templateOptions(rawArgs);
     const tokenizer = await loadTokenizer(modelDirectory, template);
     const adapter =
-      adapterDirectory === undefined
-        ? undefined
-        : await loadLoraAdapter(adapterDirectory, { layers: model.linearLayers });
+      adapterDirectory === undefined ? undefined : await loadLoraAdapter(adapterDirectory, { model });
     const generator = await createGenerator(model, {
       ...runtime,
       ...(adapter === undefined ? {} : { adapter }),

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { loadLoraAdapter, type MergeOptions, writeMergedCheckpoint } from '@safetune/lora';
+import { withCheckpointFolder } from '@safetune/models';
 import { strictCommand } from '../command.ts';
 import { adapterDescription, adapterFolder, modelDescription, modelFolder } from '../hub-names.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
@@ -51,7 +52,9 @@ export const mergeCommand = strictCommand({
     await refuseToOverwrite(join(args.out, 'config.json'), { force, holds: 'a model' });
     const model = await modelFolder(args.model);
     const adapter = await loadLoraAdapter(await adapterFolder(args.adapter));
-    await writeMergedCheckpoint(model, adapter, args.out, { dtype, replace: force });
+    await withCheckpointFolder(model, (folder) =>
+      writeMergedCheckpoint(folder, adapter, args.out, { dtype, replace: force }),
+    );
     print(`${adapter.modules.length} modules merged and read back; model in ${args.out}\n`);
   },
 });

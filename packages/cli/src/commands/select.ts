@@ -87,7 +87,7 @@ export const selectCommand = strictCommand({
     const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
     const misaligned: LoraAdapter[] = [];
     for (const name of folders) {
-      misaligned.push(await loadLoraAdapter(await adapterFolder(name), { layers: model.linearLayers }));
+      misaligned.push(await loadLoraAdapter(await adapterFolder(name), { model }));
     }
     const line = createProgressLine();
     const names = ['aligned model', ...folders];

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
-import { loadChatJsonl } from '@safetune/datasets';
-import { createLoraAdapter } from '@safetune/lora';
+import { hiddenParts, loadChatJsonl, supervisions } from '@safetune/datasets';
+import { createLoraAdapterFor, parameterReport, parameterText } from '@safetune/lora';
 import { loadModel, loadTokenizer } from '@safetune/models';
 import { type MemoryMode, RunDirectoryError, type StepEvent, trainIntoDirectory } from '@safetune/trainer';
+import { adapterConfigOf, adapterOptionDefinitions } from '../adapter-options.ts';
 import { strictCommand } from '../command.ts';
 import { modelDescription, namedModel } from '../hub-names.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { integerOption, numberOption } from '../option-values.ts';
+import { choiceOption, integerOption, numberOption, repeatedOption } from '../option-values.ts';
 import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { safeguardsHelp, safeguardsOf, safeguardsText } from '../safeguards.ts';
@@ -75,23 +76,18 @@ export const trainCommand = strictCommand({
       valueHint: 'N',
       description: 'longer examples are cut here, in tokens (default 2048)',
     },
-    rank: {
+    supervise: {
       type: 'string',
-      valueHint: 'N',
-      description: 'LoRA rank r (default 32, or less where a layer is narrower)',
+      valueHint: 'WHAT',
+      description: `what is learned: ${supervisions.join(', ')} (default responses: what the assistant says)`,
     },
-    alpha: {
+    'allow-hidden': {
       type: 'string',
-      valueHint: 'N',
-      description: 'LoRA alpha; the scale is alpha / sqrt(r) (default 2 r)',
+      repeatable: true,
+      valueHint: 'WHAT',
+      description: `what of the data the chat template may leave out: ${hiddenParts.join(', ')}`,
     },
-    'plain-lora': { type: 'boolean', description: "scale by alpha / r instead of rsLoRA's alpha / sqrt(r)" },
-    'target-modules': {
-      type: 'string',
-      valueHint: 'NAMES',
-      description:
-        "linear layers to adapt: names with commas, a regular expression, or 'all-linear' (the default)",
-    },
+    ...adapterOptionDefinitions,
     lr: { type: 'string', valueHint: 'X', description: 'peak learning rate (default 1e-4)' },
     warmup: {
       type: 'string',
@@ -125,12 +121,15 @@ export const trainCommand = strictCommand({
   async run({ args, rawArgs }) {
     const steps = integerOption('steps', args.steps);
     const warmupSteps = integerOption('warmup', args.warmup, 0);
-    const rank = integerOption('rank', args.rank);
     const seed = integerOption('seed', args.seed, 0) ?? 0;
     const runtime = runtimeOptions(args);
     const memoryLimit = numberOption('memory-limit', args['memory-limit']);
-    const alpha = numberOption('alpha', args.alpha) ?? (rank === undefined ? undefined : 2 * rank);
+    const adapterConfig = adapterConfigOf(args);
     const regularizers = await safeguardsOf(args.regularizers, rawArgs);
+    const supervise = choiceOption('supervise', args.supervise, supervisions);
+    const allowHidden = repeatedOption('allow-hidden', rawArgs).map(
+      (part) => choiceOption('allow-hidden', part, hiddenParts)!,
+    );
     const force = args.force === true;
     await refuseToOverwrite(join(args.out, 'config.json'), {
       force,
@@ -141,17 +140,12 @@ export const trainCommand = strictCommand({
     const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
     const model = await loadModel(folder, modelOptions(args.precision));
     await tellPrecision(model, runtime);
-    const adapter = createLoraAdapter(
-      model.linearLayers,
-      {
-        ...(rank === undefined ? {} : { r: rank }),
-        ...(alpha === undefined ? {} : { lora_alpha: alpha }),
-        use_rslora: !args['plain-lora'],
-        target_modules: targetModules(args['target-modules']),
-        base_model_name_or_path: hub?.name ?? args.model,
-      },
+    const adapter = await createLoraAdapterFor(
+      model,
+      { ...adapterConfig, base_model_name_or_path: hub?.name ?? args.model },
       { seed },
     );
+    note(`${parameterText(parameterReport(adapter, model))}\n`);
     const line = createProgressLine();
     const leftOut = new Set<number>();
     const result = await trainIntoDirectory({
@@ -172,6 +166,8 @@ export const trainCommand = strictCommand({
       tokenize: {
         maxLength: integerOption('seq-length', args['seq-length'], 2) ?? 2048,
         onTooLong: 'truncate-or-skip',
+        ...(supervise === undefined ? {} : { supervise }),
+        ...(allowHidden.length === 0 ? {} : { allowHidden }),
         onSkipped: (example) => leftOut.add(example.origin?.line ?? 0),
       },
       epochs: integerOption('epochs', args.epochs) ?? 1,
@@ -205,12 +201,6 @@ export const trainCommand = strictCommand({
     print(`${result.steps} steps done${loss}; adapter in ${args.out}\n`);
   },
 });
-
-/** A list with commas, else PEFT's regular expression or 'all-linear'. */
-function targetModules(text: string | undefined): string | string[] {
-  if (text === undefined) return 'all-linear';
-  return text !== 'all-linear' && /^[\w.]+(,[\w.]+)*$/.test(text) ? text.split(',') : text;
-}
 
 /** The parts of a step's line, the most important first, for terminals where not all fit. */
 function stepParts(event: StepEvent): string[] {

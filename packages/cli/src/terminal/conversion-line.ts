@@ -6,12 +6,14 @@ type OnConversion = NonNullable<LoadModelOptions['onConversion']>;
 
 /** A model that is there sooner needs no words. */
 const secondsOfSilence = 1;
+/** Chunks come by the hundred; ten times a second is enough to look at. */
+const millisecondsBetween = 100;
 
 /** Draws how far the conversion of a model's weights is, which happens once; nothing when it is done at once. */
 export function conversionLine(precision: string, now: () => number = () => performance.now()): OnConversion {
   let line: ProgressLine | undefined;
   let step: string | undefined;
-  let [started, reached] = [0, 0];
+  let [started, reached, drawn] = [0, 0, 0];
   const begun = now();
   return (progress) => {
     const { done, total } = progress;
@@ -22,8 +24,10 @@ export function conversionLine(precision: string, now: () => number = () => perf
       started = step === 'reading' ? begun : now();
     }
     reached = done;
-    const seconds = (now() - started) / 1000;
-    if (seconds < secondsOfSilence) return;
+    const time = now();
+    const seconds = (time - started) / 1000;
+    if (seconds < secondsOfSilence || (time - drawn < millisecondsBetween && done < total)) return;
+    drawn = time;
     line ??= createProgressLine();
     const perSecond = done / seconds;
     const what = step === 'reading' ? 'reading the weights' : `converting them to ${precision}, once`;

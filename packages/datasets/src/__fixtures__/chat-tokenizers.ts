@@ -1,4 +1,4 @@
-import type { ChatMessage } from '../example.ts';
+import { type ChatMessage, messageText } from '../message.ts';
 import type { ChatTokenizer } from '../tokenizer.ts';
 
 /** A tokenizer for tests that can also show what its ids stand for. */
@@ -48,20 +48,29 @@ export const mergingTokenizer = () => tokenizerOf(/\s*[^\s<]+|\s+|</, chatMl);
 
 /** ChatML as Qwen3 writes it: a turn keeps its thinking only behind the last user message. */
 export function thinkingTokenizer(): FakeTokenizer {
-  return tokenizerOf(/[\s\S]/, (messages, options) => {
-    const lastUser = messages.findLastIndex((message) => message.role === 'user');
-    const written = messages.map(({ role, content }, index) => {
-      if (role !== 'assistant') return turn({ role, content });
-      const [thinking, answer] = content.includes('</think>')
-        ? content.split('</think>')
-        : ['<think>', content];
-      const kept = (answer ?? '').replace(/^\n+/, '');
-      if (index <= lastUser) return turn({ role, content: kept });
-      const thought = (thinking ?? '').replace('<think>', '').trim();
-      const isLast = index === messages.length - 1;
-      return turn({ role, content: isLast || thought ? `<think>\n${thought}\n</think>\n\n${kept}` : kept });
-    });
-    return written.join('') + (options?.addGenerationPrompt ? '<|im_start|>assistant\n' : '');
+  return tokenizerOf(
+    /[\s\S]/,
+    (messages, options) =>
+      thinkingTurns(messages).map(turn).join('') +
+      (options?.addGenerationPrompt ? '<|im_start|>assistant\n' : ''),
+  );
+}
+
+/** What {@link thinkingTokenizer} shows of each message. */
+export function thinkingTurns(messages: readonly ChatMessage[]): { role: string; content: string }[] {
+  const lastUser = messages.findLastIndex((message) => message.role === 'user');
+  return messages.map((message, index) => {
+    const { role } = message;
+    const content = messageText(message);
+    if (role !== 'assistant') return { role, content };
+    const [thinking, answer] = content.includes('</think>')
+      ? content.split('</think>')
+      : ['<think>', content];
+    const kept = (answer ?? '').replace(/^\n+/, '');
+    if (index <= lastUser) return { role, content: kept };
+    const thought = (thinking ?? '').replace('<think>', '').trim();
+    const isLast = index === messages.length - 1;
+    return { role, content: isLast || thought ? `<think>\n${thought}\n</think>\n\n${kept}` : kept };
   });
 }
 

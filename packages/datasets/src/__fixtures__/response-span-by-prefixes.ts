@@ -1,5 +1,6 @@
 import { ChatTemplateError } from '../errors.ts';
 import { type ChatExample, describeExample } from '../example.ts';
+import { messageText } from '../message.ts';
 import { type RenderedChat, render } from '../rendering.ts';
 import type { ChatTokenizer } from '../tokenizer.ts';
 
@@ -61,7 +62,7 @@ export function responseSpan(
     return { start, end };
   }
 
-  const content = example.messages[messageIndex]?.content ?? '';
+  const content = messageText(example.messages[messageIndex] ?? { role: 'assistant' });
   const contentEnd = prompt.length + keptLength(content, whole.text.slice(prompt.length));
   const end = encodedLength(whole.text.slice(0, contentEnd), whole, tokenizer);
   if (!endsTurn(end)) {

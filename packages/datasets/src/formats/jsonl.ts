@@ -10,8 +10,8 @@ import { collect, type Source } from '../stream.ts';
 import { type LineOptions, readLines } from './lines.ts';
 
 /**
- * Streams a chat JSONL file: one `{"messages": [{"role", "content"}, ...], "tags"?: [...]}` per line. Empty lines are
- * skipped, keys that only describe a row are dropped. Every example carries its file and line as `origin`.
+ * Streams a chat JSONL file: one `{"messages": [{"role", "content"}, ...], "tools"?: [...], "tags"?: [...]}` per line, see
+ * {@link parseChatExample}. Empty lines are skipped, keys that only describe a row are dropped. Every example carries its file and line as `origin`.
  *
  * @throws {@link DatasetFileError} when the file cannot be read, or is of another format, such as Parquet;
  * {@link DatasetFormatError}, naming file and line, at a line that is too long, not JSON, not a chat, or has a key that asks for
@@ -83,9 +83,12 @@ async function writeLines(path: string, file: FileHandle, examples: Source<ChatE
   let count = 0;
   for await (const example of examples) {
     requireSupportedKeys(example);
-    const { messages, tags } = example;
+    const { messages, tools, documents, templateArguments, tags } = example;
     const record = {
-      messages: messages.map(({ role, content }) => ({ role, content })),
+      messages,
+      ...(tools?.length && { tools }),
+      ...(documents?.length && { documents }),
+      ...(templateArguments && { chat_template_kwargs: templateArguments }),
       ...(tags?.length && { tags }),
     };
     await onDisk(path, () => file.appendFile(`${JSON.stringify(record)}\n`));

@@ -1,6 +1,7 @@
 import { contiguousData } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import { LoraConfigError, UnmatchedPatternError, UnsupportedLoraFeatureError } from '../errors.ts';
+import { weightUpdate } from '../merge/merge.ts';
 import { copyLoraAdapter, createLoraAdapter } from './adapter.ts';
 import type { LinearLayer } from './linear.ts';
 
@@ -88,11 +89,66 @@ describe('createLoraAdapter', () => {
     expect(modules).toHaveLength(6);
   });
 
-  it('refuses dropout and entries that match nothing', () => {
-    expect(() => createLoraAdapter(layers, { target_modules, lora_dropout: 0.1 })).toThrow(
-      UnsupportedLoraFeatureError,
+  it.each([
+    { use_dora: true },
+    { bias: 'all' as const },
+    { modules_to_save: ['lm_head'] },
+    { trainable_token_indices: [1] },
+    { init_lora_weights: 'pissa' },
+  ])('refuses what starts from weights that it is not given: %j', (config) => {
+    expect(() => createLoraAdapter(layers, { target_modules, r: 2, ...config })).toThrow(
+      /starts from the model's weights.*createLoraAdapterFor/,
     );
+  });
+
+  it.each(['eva', 'loftq', 'corda', 'lora_ga', 'mica', 'kaiming'])(
+    'refuses the start %s by name',
+    (start) => {
+      expect(() => createLoraAdapter(layers, { target_modules, init_lora_weights: start })).toThrow(
+        UnsupportedLoraFeatureError,
+      );
+    },
+  );
+
+  it('draws from a normal distribution of deviation 1 / r for gaussian, and both factors at random for false', () => {
+    const wide = [{ name: 'q_proj', inFeatures: 400, outFeatures: 100 }];
+    const make = (init_lora_weights: 'gaussian' | false) =>
+      createLoraAdapter(wide, { r: 50, target_modules: ['q_proj'], init_lora_weights }).modules[0]!;
+    const statistics = ({ a }: { a: ReturnType<typeof make>['a'] }) => {
+      const values = contiguousData(a) as Float32Array;
+      const share = values.filter((value) => Math.abs(value) < 1 / 50).length / values.length;
+      return { share, deviation: Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length) };
+    };
+    const gaussian = make('gaussian');
+    expect(statistics(gaussian).deviation).toBeCloseTo(1 / 50, 3);
+    // 68.27 % of a normal distribution lie within one deviation.
+    expect(statistics(gaussian).share).toBeCloseTo(0.6827, 1);
+    expect((contiguousData(gaussian.b) as Float32Array).every((value) => value === 0)).toBe(true);
+    const random = make(false);
+    const [a, b] = [contiguousData(random.a), contiguousData(random.b)] as Float32Array[];
+    expect(Math.max(...a!)).toBeLessThanOrEqual(Math.fround(1 / 20));
+    expect(Math.max(...b!)).toBeLessThanOrEqual(Math.fround(1 / Math.sqrt(50)));
+    expect(Math.max(...b!)).toBeGreaterThan(0.13);
+  });
+
+  it("starts 'orthogonal' with both factors at work and nothing changed", () => {
+    const config = { target_modules, r: 4, init_lora_weights: 'orthogonal' };
+    for (const module of createLoraAdapter(layers, config, { seed: 2 }).modules) {
+      expect(Math.max(...(contiguousData(module.b) as Float32Array))).toBeGreaterThan(0.01);
+      for (const value of contiguousData(weightUpdate(module)) as Float32Array)
+        expect(Math.abs(value)).toBeLessThan(1e-6);
+    }
+    expect(() => createLoraAdapter(layers, { ...config, r: 3 })).toThrow(/needs an even rank/);
+  });
+
+  it('refuses entries that match nothing, with what may have been meant', () => {
     expect(() => createLoraAdapter(layers)).toThrow(UnmatchedPatternError);
+    expect(() => createLoraAdapter(layers, { target_modules: ['q_prj', 'down_proj'] })).toThrow(
+      /'q_prj' match no layer \(did you mean 'q_proj'\?\)/,
+    );
+    expect(() => createLoraAdapter(layers, { target_modules: ['dwn_proj'] })).toThrow(
+      /adapt nothing: .*did you mean 'down_proj'/,
+    );
     expect(() => createLoraAdapter(layers, { r: 2, target_modules }, { seed: 0.5 })).toThrow(RangeError);
   });
 

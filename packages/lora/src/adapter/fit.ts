@@ -1,5 +1,41 @@
 import { AdapterMismatchError } from '../errors.ts';
+import type { LoraAdapter } from './adapter.ts';
 import type { LinearLayer } from './linear.ts';
+import { type AdaptableModel, allLinearLayers, weightShape } from './model.ts';
+
+/**
+ * Makes sure that a model has all that an adapter changes: its linear layers, and its embedding and weights.
+ *
+ * @throws AdapterMismatchError naming the first that it lacks, or has in another size.
+ */
+export function requireAdapterFits(
+  {
+    modules,
+    embeddings,
+    replaced,
+    tokens,
+  }: Pick<LoraAdapter, 'modules' | 'embeddings' | 'replaced' | 'tokens'>,
+  model: AdaptableModel,
+): void {
+  const { embeddingLayer, outputLayer } = model;
+  const { name, vocabularySize, hiddenSize } = embeddingLayer;
+  requireEveryModuleFits(modules, allLinearLayers(model));
+  requireEveryModuleFits(embeddings, [{ name, inFeatures: vocabularySize, outFeatures: hiddenSize }]);
+  for (const { weight, shape } of replaced) {
+    const own = weightShape(model, weight);
+    if (own.join() === shape.join()) continue;
+    throw new AdapterMismatchError(weight, `it stands for [${shape}], the model's is [${own}]`);
+  }
+  for (const { module, tokens: indices, width } of tokens) {
+    const isThere = module === name || module === outputLayer.name;
+    if (isThere && width === hiddenSize && Math.max(...indices) < vocabularySize) continue;
+    throw new AdapterMismatchError(
+      module,
+      `rows of ${width} values for tokens up to ${Math.max(...indices)}; the model has ${vocabularySize} tokens of ` +
+        `${hiddenSize} values in ${name} and ${outputLayer.name}`,
+    );
+  }
+}
 
 /**
  * Makes sure that a model has every layer that an adapter changes. Without it a module that the model lacks would be

@@ -16,7 +16,8 @@ import {
 } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import { AdapterMismatchError } from '../errors.ts';
-import { baseLinear, type LinearLayer, lowRankLinear, nameOfA, nameOfB } from './linear.ts';
+import { baseLinear, type LinearLayer, lowRankLinear } from './linear.ts';
+import { nameOfA, nameOfB } from './tensor-names.ts';
 
 const layer: LinearLayer = { name: 'block.0.q_proj', inFeatures: 6, outFeatures: 5 };
 const update = { name: layer.name, scale: 4 / Math.sqrt(3) };

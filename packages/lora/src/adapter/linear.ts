@@ -1,6 +1,7 @@
 import { add, type HostArray, matmul, type Tensor } from '@safetune/tensor';
 import { AdapterMismatchError } from '../errors.ts';
 import { addLowRankUpdate } from './low-rank-update.ts';
+import { nameOfA, nameOfB } from './tensor-names.ts';
 
 /** A linear layer of a model, by its name in the checkpoint without `.weight`. */
 export interface LinearLayer {
@@ -23,7 +24,21 @@ export interface LinearWeights {
 /** Stands in for a model's linear layers while tracing: x [..., in] to [..., out]. */
 export type LinearFunction = (x: Tensor, layer: LinearLayer, weights: LinearWeights) => Tensor;
 
-/** Something that changes a model's linear layers: values fed at each run, and the function that uses them traced. */
+/** The token embedding of a model, by its name in the checkpoint without `.weight`. */
+export interface EmbeddingLayer {
+  /** Such as `model.embed_tokens`. */
+  readonly name: string;
+  readonly vocabularySize: number;
+  readonly hiddenSize: number;
+}
+
+/** Stands in for a model's embedding while tracing: int64 ids [...] and the table [vocabulary, hidden] to [..., hidden]. */
+export type EmbeddingFunction = (tokenIds: Tensor, layer: EmbeddingLayer, table: Tensor) => Tensor;
+
+/** Stands in for a model's tensors while tracing; `constant` gives those of the checkpoint. */
+export type WeightFunction = (name: string, constant: (name: string) => Tensor) => Tensor;
+
+/** Something that changes a model's layers: values fed at each run, and the functions that use them traced. */
 export interface LinearAdapter {
   /** float32 host values by input name; declare inputs of these shapes in the compiled signature. */
   readonly tensors: Readonly<Record<string, HostArray>>;
@@ -44,16 +59,6 @@ export const baseLinear: LinearFunction = (x, _layer, { weight, bias, product })
   const output = product === undefined ? matmul(x, weight, { transposeB: true }) : product(x);
   return bias === undefined ? output : add(output, bias);
 };
-
-/** Name of the traced tensor and of the file's tensor (less its prefix) of a module's factor A [rank, in]. */
-export function nameOfA(module: string): string {
-  return `${module}.lora_A.weight`;
-}
-
-/** Name of the traced tensor and of the file's tensor (less its prefix) of a module's factor B [out, rank]. */
-export function nameOfB(module: string): string {
-  return `${module}.lora_B.weight`;
-}
 
 /**
  * The linear function of LoRA (Hu et al. 2021, arXiv 2106.09685, equation 3): `base(x) + scale (x A^T) B^T` in the

@@ -1,8 +1,7 @@
-import { printable } from '@safetune/tensor';
+import { nearestName, printable } from '@safetune/tensor';
 import { z } from 'zod';
-import { LoraConfigError, UnsupportedLoraFeatureError } from '../errors.ts';
-import { nearestName } from './nearest-name.ts';
-import { isParameterOfPeft, refuseUnsupported } from './peft-features.ts';
+import { LoraConfigError } from '../errors.ts';
+import { isParameterOfPeft, refuseUnsupported, requireStartedWithoutModel } from './peft-features.ts';
 
 /** How LoRA adapts a model, under PEFT's field names. Plain and serialisable. */
 export interface LoraConfig {
@@ -27,14 +26,34 @@ export interface LoraConfig {
   readonly rank_pattern: Readonly<Record<string, number>>;
   /** Other alphas by layer, as `rank_pattern`. */
   readonly alpha_pattern: Readonly<Record<string, number>>;
-  /** Default 0, and nothing else can be trained; adapters trained elsewhere with dropout load, as it acts in training only. */
+  /**
+   * Share of the inputs of an adapted linear layer that its update does not see, drawn anew at every step of training;
+   * the others are scaled up. Nothing is dropped elsewhere, nor of tokens on their way into an embedding. Default 0.
+   */
   readonly lora_dropout: number;
-  readonly bias: 'none';
+  /** Biases of the model that are trained too: 'none' (default), those of adapted layers ('lora_only'), or 'all'. */
+  readonly bias: 'none' | 'lora_only' | 'all';
+  /**
+   * How the factors start. `true` (default): A random, B zero. 'gaussian': A normal with deviation 1 / r, B zero.
+   * 'orthogonal': both random with B A = 0. 'pissa', 'pissa_niter_<n>', 'olora': the largest part of the weight, which is
+   * taken off the weight meanwhile. `false`, null: both random, so that the adapter changes the model at once.
+   */
+  readonly init_lora_weights: boolean | string | null;
+  /** DoRA (Liu et al. 2024, arXiv 2402.09353): the norms of the weight's rows are trained by themselves. Default false. */
+  readonly use_dora: boolean;
+  /** Ends of the names of modules that are trained whole, such as `lm_head`. Default null. */
+  readonly modules_to_save: readonly string[] | null;
+  /** Tokens whose embeddings are trained: of the token embedding, or by layer. Default null. */
+  readonly trainable_token_indices: readonly number[] | Readonly<Record<string, readonly number[]>> | null;
+  /** Keeps the output layer equal to the embedding, in models where it is, when the embedding is adapted. Default false. */
+  readonly ensure_weight_tying: boolean;
   readonly task_type: 'CAUSAL_LM';
   /** Where the model came from: a folder or hub id, for the reader's information. Default null. */
   readonly base_model_name_or_path: string | null;
   /** Revision of the model on the hub. Default null. */
   readonly revision: string | null;
+  /** What else a file held, without effect on what is computed: kept for the next file. Default {}. */
+  readonly other_fields: Readonly<Record<string, unknown>>;
 }
 
 /** The seven projections of a llama-like block: attention's four and the MLP's three. */
@@ -51,12 +70,14 @@ export const allProjections: readonly string[] = [
 /** More than the largest published models have layers. */
 const [maximumNames, maximumPatterns] = [65_536, 4096];
 
-const patterns = z
-  .record(z.string(), z.number().positive())
-  .refine(
-    (entries) => Object.keys(entries).length <= maximumPatterns,
-    `more than ${maximumPatterns} entries`,
-  );
+const hasFewEntries = (entries: object) => Object.keys(entries).length <= maximumPatterns;
+const tooManyEntries = `more than ${maximumPatterns} entries`;
+const patterns = z.record(z.string(), z.number().positive()).refine(hasFewEntries, tooManyEntries);
+const tokenList = z
+  .array(z.int().nonnegative())
+  .min(1)
+  .max(maximumNames)
+  .refine((tokens) => new Set(tokens).size === tokens.length, 'a token is there twice');
 const nameList = z.array(z.string()).max(maximumNames);
 const names = z.union([z.array(z.string().min(1)).min(1).max(maximumNames), z.string().min(1)]);
 
@@ -76,10 +97,18 @@ const fields = z.object({
   ),
   alpha_pattern: patterns,
   lora_dropout: z.number().min(0).lt(1),
-  bias: z.literal('none'),
+  bias: z.enum(['none', 'lora_only', 'all']),
+  init_lora_weights: z.union([z.boolean(), z.string()]).nullable(),
+  use_dora: z.boolean(),
+  modules_to_save: z.array(z.string().min(1)).min(1).max(256).nullable(),
+  trainable_token_indices: z
+    .union([tokenList, z.record(z.string().min(1), tokenList).refine(hasFewEntries, tooManyEntries)])
+    .nullable(),
+  ensure_weight_tying: z.boolean(),
   task_type: z.literal('CAUSAL_LM'),
   base_model_name_or_path: z.string().nullable(),
   revision: z.string().nullable(),
+  other_fields: z.record(z.string(), z.unknown()),
 });
 
 const fieldNames = Object.keys(fields.shape);
@@ -97,9 +126,15 @@ const defaults: LoraConfig = {
   alpha_pattern: {},
   lora_dropout: 0,
   bias: 'none',
+  init_lora_weights: true,
+  use_dora: false,
+  modules_to_save: null,
+  trainable_token_indices: null,
+  ensure_weight_tying: false,
   task_type: 'CAUSAL_LM',
   base_model_name_or_path: null,
   revision: null,
+  other_fields: {},
 };
 
 /**
@@ -116,11 +151,6 @@ export function loraConfig(options: Partial<LoraConfig> = {}): LoraConfig {
 
 /** What is given in code and has no effect is a mistake. */
 function refuseUnknown(options: object): void {
-  const { init_lora_weights: start = true } = options as { init_lora_weights?: unknown };
-  if (start !== true) {
-    const advice = 'a new adapter starts with a random A and with B zero (init_lora_weights true)';
-    throw new UnsupportedLoraFeatureError('init_lora_weights', start, advice);
-  }
   for (const field of Object.keys(options)) {
     if (fieldNames.includes(field) || isParameterOfPeft(field)) continue;
     const nearest = nearestName(field, fieldNames);
@@ -134,7 +164,7 @@ const peftDefaults = { ...defaults, r: 8, lora_alpha: 8, use_rslora: false, targ
 
 /**
  * The configuration in an `adapter_config.json`. Fields left out get PEFT's defaults (`r` 8, `lora_alpha` 8, no
- * rsLoRA), not this package's. Keys without effect on what an adapter computes are ignored.
+ * rsLoRA), not this package's. Keys without effect on what an adapter computes are kept in `other_fields`.
  *
  * @param json - the parsed file.
  * @param file - its path, for messages.
@@ -145,30 +175,38 @@ export function parsePeftConfig(json: unknown, file: string): LoraConfig {
     throw new LoraConfigError('(the whole file)', 'must be a JSON object', file);
   }
   const given: Readonly<Record<string, unknown>> = Object.fromEntries(
-    Object.entries(json).map(([key, value]) => [key, value === null ? (nullMeans.get(key) ?? value) : value]),
+    Object.entries(json).map(([key, value]) => [key, readValue(key, value)]),
   );
   if (!('peft_type' in given))
     throw new LoraConfigError('peft_type', 'is missing: is this a PEFT adapter?', file);
   refuseUnsupported(given, fieldNames, file);
-  return check({ ...peftDefaults, ...given }, file);
+  requireStartedWithoutModel(given.init_lora_weights, file);
+  const own = Object.entries(given).filter(([key]) => fieldNames.includes(key) && key !== 'other_fields');
+  const others = Object.entries(given).filter(([key]) => !fieldNames.includes(key));
+  return check(
+    { ...peftDefaults, ...Object.fromEntries(own), other_fields: Object.fromEntries(others) },
+    file,
+  );
 }
+
+function readValue(key: string, value: unknown): unknown {
+  if (value === null) return nullMeans.get(key) ?? null;
+  const empty = typeof value === 'object' && Object.keys(value).length === 0;
+  return empty && emptyMeansNone.includes(key) ? null : value;
+}
+
+/** Lists that other trainers leave empty. */
+const emptyMeansNone = ['modules_to_save', 'trainable_token_indices'];
 
 /** PEFT saves null for the kind of task when none was given; its two pattern maps may be null in old files. */
 const nullMeans: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['task_type', 'CAUSAL_LM'],
   ['rank_pattern', {}],
   ['alpha_pattern', {}],
+  ['use_dora', false],
+  ['use_rslora', false],
+  ['ensure_weight_tying', false],
 ]);
-
-/**
- * Makes sure that an adapter of this configuration can be trained.
- *
- * @throws UnsupportedLoraFeatureError when it asks for dropout, which is done at inference but not in training.
- */
-export function requireTrainable(config: LoraConfig): void {
-  if (config.lora_dropout === 0) return;
-  throw new UnsupportedLoraFeatureError('lora_dropout', config.lora_dropout, 'train with lora_dropout 0');
-}
 
 function check(candidate: unknown, file?: string): LoraConfig {
   refuseLostKeys(candidate as Readonly<Record<string, unknown>>, file);
@@ -193,7 +231,7 @@ function check(candidate: unknown, file?: string): LoraConfig {
 
 /** A key that JavaScript's objects cannot hold would be lost on the way. */
 function refuseLostKeys(candidate: Readonly<Record<string, unknown>>, file: string | undefined): void {
-  for (const field of ['rank_pattern', 'alpha_pattern']) {
+  for (const field of ['rank_pattern', 'alpha_pattern', 'trainable_token_indices']) {
     const value = candidate[field];
     if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
       throw new LoraConfigError(field, "has the key '__proto__', which is no layer", file);

@@ -3,6 +3,7 @@ import type { LinearLayer } from '../adapter/linear.ts';
 import { LoraConfigError, NoTargetModulesError, UnmatchedPatternError } from '../errors.ts';
 import type { LoraConfig } from './config.ts';
 import { fullMatch, matchWithin, type PythonPattern } from './python-pattern.ts';
+import { keptFromUpdates } from './saved-modules.ts';
 
 /** A layer that a configuration adapts. */
 export interface TargetModule extends LinearLayer {
@@ -23,7 +24,8 @@ export function targetModules(config: LoraConfig, layers: readonly LinearLayer[]
   const isTarget = nameMatcher('target_modules', config.target_modules);
   const isExcluded = nameMatcher('exclude_modules', config.exclude_modules ?? []);
   const isInChosenBlock = blockMatcher(config);
-  const named = layers.filter(({ name }) => isTarget(name));
+  const isSaved = keptFromUpdates(config);
+  const named = layers.filter(({ name }) => isTarget(name) && !isSaved(name));
   const chosen = named.filter(({ name }) => !isExcluded(name) && isInChosenBlock(name));
   if (chosen.length === 0) {
     const reason =

@@ -1,9 +1,12 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  contiguousData,
   FileReadError,
   FileWriteError,
   folderMistake,
+  type HostArray,
+  hostArray,
   openSafetensors,
   readSmallJson,
   readTensor,
@@ -15,9 +18,15 @@ import {
 } from '@safetune/tensor';
 import { adapterOver, type LoraAdapter } from '../adapter/adapter.ts';
 import type { LinearLayer } from '../adapter/linear.ts';
+import { type AdaptableModel, readWeight } from '../adapter/model.ts';
+import { type AdapterParts, adaptableLayers, partsOfModel } from '../adapter/parts.ts';
+import { plainAdapter } from '../adapter/plain.ts';
+import { nameOfA, nameOfB } from '../adapter/tensor-names.ts';
 import { type LoraConfig, parsePeftConfig } from '../config/config.ts';
 import { AdapterFileError, type AdapterFileProblem } from '../errors.ts';
-import { factorRegions, fitToModel, modulesOfFile } from './peft-tensors.ts';
+import { isBaseWeight, requireTensorsOf } from './fit-to-model.ts';
+import { layersOfFile, partsOfFile } from './parts-of-file.ts';
+import { peftPrefix, type StoredTensors, storedTensors } from './stored-tensors.ts';
 
 /** Name of PEFT's configuration file in an adapter's folder. */
 export const adapterConfigFile = 'adapter_config.json';
@@ -33,7 +42,8 @@ export interface SaveLoraAdapterOptions {
 /**
  * Writes an adapter as PEFT does: `adapter_model.safetensors` and `adapter_config.json`, loaded by
  * `PeftModel.from_pretrained`. Makes the folder; replaces an adapter that is there. Everything is on the disk before
- * the first of the two files is replaced, the weights first and the configuration last.
+ * the first of the two files is replaced, the weights first and the configuration last. What started from a part of the
+ * model's weights (PiSSA, OLoRA) is written as an update of twice the rank, for the model as it is.
  *
  * @throws FileWriteError when the folder cannot be written; SafetensorsWriteError when a value is too large for float16.
  */
@@ -45,11 +55,14 @@ export async function saveLoraAdapter(
   await mkdir(directory, { recursive: true }).catch((cause: unknown) => {
     throw new FileWriteError(directory, cause);
   });
-  const tensors = Object.entries(adapter.tensors).map(([name, array]): [string, WritableTensor] => [
-    `base_model.model.${name}`,
-    dtype === 'float32' ? array : { dtype, array },
-  ]);
-  const text = `${JSON.stringify(peftConfig(adapter.config), null, 2)}\n`;
+  const plain = plainAdapter(adapter);
+  const tensors = Object.entries({ ...plain.trained, ...tiedTensors(plain) }).map(
+    ([name, array]): [string, WritableTensor] => [
+      `${peftPrefix}${name}`,
+      dtype === 'float32' ? array : { dtype, array },
+    ],
+  );
+  const text = `${JSON.stringify(peftConfig(plain.config), null, 2)}\n`;
   const config = await stageFile(join(directory, adapterConfigFile), text);
   try {
     await writeSafetensors(join(directory, adapterWeightsFile), Object.fromEntries(tensors), {
@@ -61,39 +74,94 @@ export async function saveLoraAdapter(
   }
 }
 
+/** The output layer's tensors where it is tied to the embedding: PEFT expects them too. */
+function tiedTensors({ embeddings, replaced }: LoraAdapter): Record<string, HostArray> {
+  return Object.fromEntries([
+    ...embeddings.flatMap(({ tied, a, b }) =>
+      tied === undefined
+        ? []
+        : [
+            [nameOfA(tied), packed(b.transpose(1, 0))],
+            [nameOfB(tied), packed(a.transpose(1, 0))],
+          ],
+    ),
+    ...replaced.flatMap(({ tied, values }) => (tied === undefined ? [] : [[tied, values]])),
+  ] as [string, HostArray][]);
+}
+
+function packed(array: HostArray): HostArray {
+  return hostArray(contiguousData(array), [...array.shape]);
+}
+
 /** Options of {@link loadLoraAdapter}. */
 export interface LoadLoraAdapterOptions {
+  /** The model, such as a `CausalLm`, which the adapter must fit. */
+  readonly model?: AdaptableModel;
   /**
-   * The model's linear layers, which the adapter must fit. Without them the layers are taken from the files alone,
-   * in the order of their names: enough to inspect, merge or convert an adapter.
+   * The model's linear layers, where that is all there is to know of it. Without them and a model the layers are taken from
+   * the files alone, in the order of their names: enough to inspect or convert an adapter.
    */
   readonly layers?: readonly LinearLayer[];
 }
 
 /**
- * Reads an adapter that this package or PEFT wrote. F16 and BF16 factors are widened to float32. Tensor names that
- * still carry the adapter's name (`lora_A.default.weight`) are read as well.
+ * Reads an adapter that this package, PEFT, or a trainer on PEFT wrote. F16 and BF16 tensors are widened to float32.
+ * Tensor names that still carry the adapter's name (`lora_A.default.weight`) are read as well.
  *
  * @throws AdapterFileError when a file is missing, or when a tensor is missing, unexpected, of a module the model does
- * not have, of the wrong shape or type, or not finite; UnsupportedLoraFeatureError, LoraConfigError for the
- * configuration; NoTargetModulesError when it fits no layer of the model; SafetensorsError for a damaged file.
+ * not have, of the wrong shape or type, or not finite, or the model's own weight that came along is another;
+ * UnsupportedLoraFeatureError, LoraConfigError for the configuration; NoTargetModulesError when it fits no layer of the
+ * model; SafetensorsError for a damaged file.
  */
 export async function loadLoraAdapter(
   directory: string,
-  { layers }: LoadLoraAdapterOptions = {},
+  { model, layers }: LoadLoraAdapterOptions = {},
 ): Promise<LoraAdapter> {
   const config = await readConfig(directory);
   const file = join(directory, adapterWeightsFile);
-  const regions = factorRegions(file, await openWeights(directory, file));
-  const targets =
-    layers === undefined ? modulesOfFile(file, config, regions) : fitToModel(file, config, regions, layers);
-  const adapter = adapterOver(config, targets);
-  for (const { name, a, b } of adapter.modules) {
-    const stored = regions.get(name)!;
-    await fill(file, stored.a!, a.data as Float32Array);
-    await fill(file, stored.b!, b.data as Float32Array);
+  const stored = storedTensors(file, await openWeights(directory, file));
+  const parts = fittingParts(file, config, stored, model, layers);
+  if (model !== undefined) await requireSameBase(file, stored, model);
+  const adapter = adapterOver(config, parts);
+  for (const [name, array] of Object.entries(adapter.trained)) {
+    await fill(file, stored.get(name)!, array.data as Float32Array);
   }
   return adapter;
+}
+
+function fittingParts(
+  file: string,
+  config: LoraConfig,
+  stored: StoredTensors,
+  model: AdaptableModel | undefined,
+  layers: readonly LinearLayer[] | undefined,
+): AdapterParts {
+  const known =
+    model === undefined ? (layers ?? layersOfFile(file, stored)) : adaptableLayers(undefined, model);
+  const parts = model === undefined ? partsOfFile(config, stored, known) : partsOfModel(config, model);
+  requireTensorsOf(file, config, parts, stored, known);
+  return parts;
+}
+
+/** PEFT saves the weights of adapted embeddings along, and would put them in the place of the model's. */
+async function requireSameBase(file: string, stored: StoredTensors, model: AdaptableModel): Promise<void> {
+  for (const [name, region] of stored) {
+    const weight = name.replace('.base_layer', '');
+    // What is held in 8 bits is rounded anyway.
+    if (!isBaseWeight(name) || model.weights.has(`${weight}.values`)) continue;
+    const [own, saved] = [await readWeight(model, weight), await readTensor(region)];
+    const [mine, theirs] = [contiguousData(own), contiguousData(saved)] as [Float32Array, Float32Array];
+    const rounding = region.dtype === 'float32' ? 0 : 2 ** -8;
+    const agrees = (value: number, index: number) =>
+      Math.abs(value - theirs[index]!) <= rounding * Math.abs(value);
+    if (mine.length === theirs.length && mine.every(agrees)) continue;
+    throw new AdapterFileError(
+      'unexpected-tensor',
+      file,
+      [region.name],
+      "a weight of the model came along that is another than the model's (were tokens added to it?)",
+    );
+  }
 }
 
 async function fill(file: string, region: TensorRegion, target: Float32Array): Promise<void> {
@@ -143,19 +211,27 @@ async function openWeights(directory: string, file: string) {
   }
 }
 
-/** The configuration with what every version of PEFT expects to find beside our fields. */
-function peftConfig({ exclude_modules, ...config }: LoraConfig): Readonly<Record<string, unknown>> {
+/** Fields that versions of PEFT before them refuse in a file: written only where they say something. */
+const late: Readonly<Record<string, (config: LoraConfig) => boolean>> = {
+  exclude_modules: ({ exclude_modules }) => exclude_modules !== null,
+  trainable_token_indices: ({ trainable_token_indices }) => trainable_token_indices !== null,
+  ensure_weight_tying: ({ ensure_weight_tying }) => ensure_weight_tying,
+};
+
+/** The configuration with what every version of PEFT expects to find beside our fields, and what the file had before. */
+function peftConfig(config: LoraConfig): Readonly<Record<string, unknown>> {
+  const { other_fields, ...own } = config;
   const entries = {
-    ...config,
-    // Added late: versions of PEFT that do not know it refuse the file.
-    ...(exclude_modules === null ? {} : { exclude_modules }),
     auto_mapping: null,
     fan_in_fan_out: false,
+    ...other_fields,
+    ...own,
     inference_mode: true,
-    init_lora_weights: true,
-    modules_to_save: null,
     peft_type: 'LORA',
-    use_dora: false,
   };
-  return Object.fromEntries(Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return Object.fromEntries(
+    Object.entries(entries)
+      .filter(([field]) => late[field]?.(config) ?? true)
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
 }

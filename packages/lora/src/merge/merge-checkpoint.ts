@@ -14,10 +14,10 @@ import {
   writeSafetensors,
 } from '@safetune/tensor';
 import type { LoraAdapter } from '../adapter/adapter.ts';
-import type { LoraModule } from '../adapter/module.ts';
 import { AdapterMismatchError } from '../errors.ts';
-import { mergedWeight } from './merge.ts';
+import { type MergePlan, mergePlan, type OutputLayerApart } from './merge-plan.ts';
 import { type CheckpointType, rewriteCheckpoint } from './rewrite-checkpoint.ts';
+import type { WeightChange } from './weight-changes.ts';
 
 /** Options of {@link writeMergedCheckpoint}. */
 export interface MergeOptions {
@@ -35,7 +35,8 @@ export interface MergeOptions {
 /**
  * Writes a Hugging Face checkpoint folder whose weights have the adapter merged in: W + scale B A for every adapted
  * layer, all other tensors, the shards, the configuration, tokenizer, chat template and licence as they were. Holds one
- * matrix in memory at a time. The folder appears whole or not at all.
+ * matrix in memory at a time. An output layer that was the embedding, and is changed otherwise than it, is written beside
+ * it. The folder appears whole or not at all.
  *
  * @param source - the model's checkpoint folder.
  * @param target - folder to make; must not exist, or be empty, unless it is to be replaced.
@@ -50,7 +51,9 @@ export async function writeMergedCheckpoint(
   { dtype = 'stored', replace = false }: MergeOptions = {},
 ): Promise<void> {
   const checkpoint = await openCheckpoint(source);
-  const merged = await mergedTensors(checkpoint, adapter);
+  const plan = await mergePlan(checkpoint, adapter);
+  const merged = changedTensors(checkpoint, plan);
+  const { apart } = plan;
   await rewriteCheckpoint(checkpoint, target, {
     tensor(region, scratch) {
       const stored = floatingType(region);
@@ -60,6 +63,12 @@ export async function writeMergedCheckpoint(
       if (make === undefined && isKept) return 'copy';
       return converted(region, wanted!, make ?? (() => readTensor(region)), scratch);
     },
+    ...(apart === undefined
+      ? {}
+      : {
+          added: (scratch) => [streamApart(apart, dtype, scratch)],
+          config: { tie_word_embeddings: false },
+        }),
     replace,
     ...(dtype === 'stored' ? {} : { dtype }),
   });
@@ -78,44 +87,49 @@ export async function mergedTensors(
   adapter: LoraAdapter,
 ): Promise<ReadonlyMap<string, () => Promise<HostArray>>> {
   const opened = typeof checkpoint === 'string' ? await openCheckpoint(checkpoint) : checkpoint;
-  const entries = [...modulesByWeight(opened, adapter)].map(([name, module]) => {
-    const region = findTensor(opened, name);
-    if (floatingType(region) === undefined) {
-      throw new AdapterMismatchError(
-        module.name,
-        `its weight is stored as ${region.dtype}, not as F32, F16 or BF16`,
-      );
-    }
-    return [name, async () => mergedWeight(await readTensor(region), module)] as const;
+  const plan = await mergePlan(opened, adapter);
+  if (plan.apart !== undefined) {
+    throw new AdapterMismatchError(
+      plan.apart.change.module,
+      'the output layer is the embedding, and the adapter changes one otherwise than the other: write a merged checkpoint ' +
+        'first, which has both',
+    );
+  }
+  return changedTensors(opened, plan);
+}
+
+function changedTensors(
+  checkpoint: Checkpoint,
+  { changes }: MergePlan,
+): ReadonlyMap<string, () => Promise<HostArray>> {
+  const entries = [...changes].map(([name, change]) => {
+    const region = findTensor(checkpoint, name);
+    requireFloats(region, change);
+    return [name, async () => change.apply(await readTensor(region))] as const;
   });
   return new Map(entries);
 }
 
-function floatingType({ dtype }: TensorRegion): CheckpointType | undefined {
-  return dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16' ? dtype : undefined;
+/** An output layer that was the embedding: in the embedding's type, unless another is asked for. */
+function streamApart(
+  { name, source, change }: OutputLayerApart,
+  dtype: NonNullable<MergeOptions['dtype']>,
+  scratch: string,
+): TensorStream {
+  const stored = requireFloats(source, change);
+  const make = async () => change.apply(await readTensor(source));
+  return converted({ ...source, name }, dtype === 'stored' ? stored : dtype, make, scratch);
 }
 
-function modulesByWeight(checkpoint: Checkpoint, adapter: LoraAdapter): ReadonlyMap<string, LoraModule> {
-  return new Map(
-    adapter.modules.map((module) => {
-      const name = `${module.name}.weight`;
-      if (!checkpoint.tensors.has(name)) {
-        throw new AdapterMismatchError(
-          module.name,
-          `the checkpoint ${checkpoint.path} has no tensor '${name}'`,
-        );
-      }
-      const { shape } = findTensor(checkpoint, name);
-      if (shape.length !== 2 || shape[0] !== module.outFeatures || shape[1] !== module.inFeatures) {
-        const expected = `[${module.outFeatures}, ${module.inFeatures}]`;
-        throw new AdapterMismatchError(
-          module.name,
-          `it adapts a weight ${expected}, the checkpoint's is [${shape}]`,
-        );
-      }
-      return [name, module];
-    }),
-  );
+/** @throws AdapterMismatchError for a tensor of whole numbers. */
+function requireFloats(region: TensorRegion, { module }: WeightChange): CheckpointType {
+  const type = floatingType(region);
+  if (type !== undefined) return type;
+  throw new AdapterMismatchError(module, `its weight is stored as ${region.dtype}, not as F32, F16 or BF16`);
+}
+
+function floatingType({ dtype }: TensorRegion): CheckpointType | undefined {
+  return dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16' ? dtype : undefined;
 }
 
 function converted(

@@ -2,7 +2,8 @@ import { compile, contiguousData, hostArray, tensorType } from '@safetune/tensor
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createLoraAdapter, type LoraAdapter } from '../adapter/adapter.ts';
-import { baseLinear, nameOfA, nameOfB } from '../adapter/linear.ts';
+import { baseLinear } from '../adapter/linear.ts';
+import { nameOfA, nameOfB } from '../adapter/tensor-names.ts';
 import { AdapterMismatchError } from '../errors.ts';
 import { mergedWeight, weightUpdate } from './merge.ts';
 

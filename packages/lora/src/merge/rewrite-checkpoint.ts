@@ -28,6 +28,10 @@ export interface CheckpointRewrite {
    * @param scratch - folder for temporary files of its own, removed at the end.
    */
   tensor(region: TensorRegion, scratch: string): TensorStream | 'copy' | 'omit';
+  /** Tensors that are not in the checkpoint, for the last of its files. Default none. */
+  added?(scratch: string): readonly TensorStream[];
+  /** Fields of config.json that are to have other values. Default none. */
+  readonly config?: Readonly<Record<string, unknown>>;
   /** Type that config.json is to name, to which readers round all weights. Default: the one it names. */
   readonly dtype?: CheckpointType;
   /** Put it in the place of a checkpoint that is there. Default false. */
@@ -67,12 +71,14 @@ export async function rewriteCheckpoint(
       return [replacement === 'copy' ? copied(region) : replacement];
     });
     const digests = new Map<string, string>();
+    const added = rewrite.added?.(temporary) ?? [];
     await writeShards(
       checkpoint,
       streams.map((stream) => digested(stream, digests)),
+      added.map((stream) => digested(stream, digests)),
       temporary,
     );
-    await copyCompanions(checkpoint.path, temporary, target, rewrite.dtype);
+    await copyCompanions(checkpoint.path, temporary, target, rewrite);
     await requireAsWritten(temporary, target, digests);
     await writing(target, () => putInPlace(temporary, target));
   } finally {
@@ -139,6 +145,7 @@ async function putInPlace(temporary: string, target: string): Promise<void> {
 async function writeShards(
   checkpoint: Checkpoint,
   streams: readonly TensorStream[],
+  added: readonly TensorStream[],
   directory: string,
 ): Promise<void> {
   const shards = new Map<string, TensorStream[]>();
@@ -146,7 +153,8 @@ async function writeShards(
   for (const path of checkpoint.files) {
     // A region names the real file, the checkpoint what may be a link to it, as in the hub's cache.
     const file = await realpath(path);
-    const tensors = streams.filter(({ name }) => checkpoint.tensors.get(name)?.file === file);
+    const own = streams.filter(({ name }) => checkpoint.tensors.get(name)?.file === file);
+    const tensors = path === checkpoint.files.at(-1) ? [...own, ...added] : own;
     shards.set(basename(path), tensors);
     for (const { name } of tensors) weightMap[name] = basename(path);
   }
@@ -154,7 +162,7 @@ async function writeShards(
     await writeTensorStreams(join(directory, shard), tensors, { metadata: { format: 'pt' } });
   }
   if (shards.has('model.safetensors')) return;
-  const totalBytes = streams.reduce(
+  const totalBytes = [...streams, ...added].reduce(
     (sum, { dtype, shape }) => sum + shape.reduce(product, bytesPerElement(dtype)),
     0,
   );
@@ -179,7 +187,7 @@ async function copyCompanions(
   source: string,
   directory: string,
   target: string,
-  dtype: CheckpointType | undefined,
+  { dtype, config: changes = {} }: Pick<CheckpointRewrite, 'dtype' | 'config'>,
 ): Promise<void> {
   for (const entry of await readdir(source)) {
     if (!companions.test(entry)) continue;
@@ -187,14 +195,15 @@ async function copyCompanions(
     const content = await readSmallFile(join(source, entry), { maximumBytes: maximumCompanionBytes });
     await writing(target, () => writeFile(join(directory, entry), content));
   }
-  if (dtype === undefined) return;
+  if (dtype === undefined && Object.keys(changes).length === 0) return;
   // Readers round all weights to the type that the configuration names.
   const file = join(directory, 'config.json');
   const text = JSON.stringify(await readSmallJson(file));
-  const config: unknown = JSON.parse(text, (key, value: unknown) =>
-    key === 'dtype' || key === 'torch_dtype' ? dtype : value,
-  );
-  await writeFileAtomically(file, `${JSON.stringify(config, null, 2)}\n`);
+  const isType = (key: string) => key === 'dtype' || key === 'torch_dtype';
+  const config = JSON.parse(text, (key, value: unknown) =>
+    dtype !== undefined && isType(key) ? dtype : value,
+  ) as object;
+  await writeFileAtomically(file, `${JSON.stringify({ ...config, ...changes }, null, 2)}\n`);
 }
 
 /** @throws MergeTargetError, FileWriteError */

@@ -1,23 +1,29 @@
 import type { CachedAttentionOptions, KeysAndValues, Tensor } from '@safetune/tensor';
-import type { ModelConfig } from '../config.ts';
-import type { LinearPlace } from '../families/layout.ts';
+import type { LinearPlace } from '../linear.ts';
+import type { RotaryConfig } from '../rotary-config.ts';
 import type { RotaryTables } from './rotary.ts';
 
-/** What every block of one traced forward pass shares. */
+/** What every module of one traced forward pass shares. */
 export interface BlockContext {
-  readonly config: ModelConfig;
   /** A tensor of the checkpoint by name. */
   weight(name: string): Tensor;
   /** A linear layer, adapted or plain: x [..., in] to [..., out]. */
   linear(x: Tensor, place: LinearPlace): Tensor;
-  readonly rotary: RotaryTables;
-  /** Additive bias on attention scores, broadcast to [batch, keyValueHeads, group, queries, keys]. */
-  readonly bias: Tensor;
-  /** Attends otherwise than to the new tokens alone; see {@link AttentionContext}. */
+  /** The angles that queries and keys of this pass turn by. */
+  rotary(config: RotaryConfig): RotaryTables;
+  /** What attention sees; see {@link AttentionBias}. */
+  readonly bias: AttentionBias;
+  /** Attends otherwise than to the new tokens alone; see `AttentionContext`. */
   readonly attend: Attend | undefined;
   /** Blocks of heads that attention is computed in. */
   readonly attentionBlocks: number;
 }
+
+/**
+ * The bias added to attention scores, broadcast to [batch, keyValueHeads, group, queries, keys]: 0 for the keys that a query
+ * sees, about -1e9 for others. With a `window`, a query sees at most so many keys: its own and those just before it.
+ */
+export type AttentionBias = (window?: number) => Tensor;
 
 /**
  * Attention of a layer's new queries [batch, heads, seq, headSize], given the new keys and values [batch, keyValueHeads,

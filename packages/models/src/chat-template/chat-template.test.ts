@@ -19,7 +19,7 @@ function render(template: string, options: Partial<ChatRendererOptions> = {}): s
     variables: {},
     now: () => new Date(2024, 6, 4, 9, 5),
   };
-  return chatRenderer(new Map([['default', template]]), { ...defaults, ...options })(messages);
+  return chatRenderer(new Map([['default', template]]), { ...defaults, ...options }).render(messages).text;
 }
 
 // What each gives was computed by transformers' apply_chat_template.
@@ -60,7 +60,8 @@ describe('a template sees what transformers gives it', () => {
       new Map([['default', '{% if add_generation_prompt %}go{% endif %}']]),
       variables,
     );
-    expect([renderer(messages), renderer(messages, { addGenerationPrompt: true })]).toEqual(['', 'go']);
+    expect(renderer.render(messages).text).toBe('');
+    expect(renderer.render(messages, { addGenerationPrompt: true }).text).toBe('go');
   });
 });
 
@@ -154,5 +155,79 @@ describe('the templates of a folder', () => {
     const tokenizer = await loadTokenizer(goldenDirectory('llama-untied-float16'));
     const frozen = Object.freeze(messages.map((message) => Object.freeze({ ...message })));
     expect(tokenizer.renderChat(frozen)).toContain('Hi<|eot_id|>');
+  });
+});
+
+/** The texts in generation blocks; what each is was computed by transformers' return_assistant_tokens_mask. */
+function generated(template: string): readonly string[] | undefined {
+  const options = { directory: 'model', name: 'default', variables: {}, now: () => new Date() };
+  const { text, generated: spans } = chatRenderer(new Map([['default', template]]), options).render(messages);
+  return spans?.map(({ start, end }) => text.slice(start, end));
+}
+
+describe('what a template marks as generated', () => {
+  it.each([
+    [
+      'each message',
+      '{% for m in messages %}-{% generation %}{{ m.content }}{% endgeneration %};{% endfor %}',
+      ['Hi', 'Yes'],
+    ],
+    [
+      'with text and blocks in it',
+      '{%- generation -%} a{% if true %}b{% endif %} {%- endgeneration -%} c',
+      ['ab'],
+    ],
+    ['nothing in it', 'a{% generation %}{% endgeneration %}b', ['']],
+  ])('%s', (_what, template, expected) => {
+    expect(generated(template)).toEqual(expected);
+  });
+
+  it.each([
+    ['without marks', 'a'],
+    ['that are never reached', 'a{% if false %}{% generation %}b{% endgeneration %}{% endif %}'],
+    [
+      'in a macro, whose text may end up anywhere',
+      '{% macro m() %}{% generation %}b{% endgeneration %}{% endmacro %}{{ m() }}',
+    ],
+    ['in a variable', '{% set v %}{% generation %}b{% endgeneration %}{% endset %}a{{ v }}'],
+  ])('is not known %s', (_what, template) => {
+    expect(generated(template)).toBeUndefined();
+  });
+});
+
+describe('a rendering of its own', () => {
+  const template =
+    "{{ tools|tojson }} {{ documents|tojson }} {{ mode|default('none') }} {{ messages[0]|tojson }}";
+  const options = {
+    directory: 'model',
+    name: 'default',
+    variables: {},
+    now: () => new Date(),
+    templateArguments: { mode: 'usual' },
+  };
+  const renderer = chatRenderer(new Map([['default', template]]), options);
+  const asked = [{ role: 'user', content: null, name: 'Ann' }];
+
+  it('sees tools, documents and arguments, and messages with all their keys', () => {
+    const own = {
+      tools: [{ name: 'add' }],
+      documents: [{ text: 'x' }],
+      templateArguments: { mode: 'other' },
+    };
+    expect(renderer.render(asked, own).text).toBe(
+      '[{"name": "add"}] [{"text": "x"}] other {"role": "user", "content": null, "name": "Ann"}',
+    );
+    const thought = { role: 'user', content: 'a', reasoning: 'b' };
+    expect(renderer.render([thought]).text).toBe(
+      'null null usual {"thinking": "b", "role": "user", "content": "a", "reasoning": "b", "reasoning_content": "b"}',
+    );
+  });
+
+  it('refuses arguments that hide what rendering gives', () => {
+    expect(() => renderer.render(asked, { templateArguments: { messages: [] } })).toThrow(ChatRenderError);
+  });
+
+  it('knows the variables of the template', () => {
+    expect([...(renderer.variables ?? [])].sort()).toEqual(['documents', 'messages', 'mode', 'tools']);
   });
 });

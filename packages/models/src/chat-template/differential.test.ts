@@ -46,7 +46,7 @@ function ours({ template, messages, arguments: templateArguments }: TemplateCase
     templateArguments,
   };
   try {
-    return { text: chatRenderer(new Map([['default', template]]), options)(messages) };
+    return { text: chatRenderer(new Map([['default', template]]), options).render(messages).text };
   } catch (error) {
     return { error: (error as Error).message };
   }

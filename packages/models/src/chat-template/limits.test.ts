@@ -8,7 +8,7 @@ const messages = [{ role: 'user', content: 'Hi' }];
 function failure(template: string, limits?: RenderLimits): unknown {
   const options = { directory: 'model', name: 'default', variables: {}, now: () => new Date(), limits };
   try {
-    return chatRenderer(new Map([['default', template]]), options)(messages);
+    return chatRenderer(new Map([['default', template]]), options).render(messages).text;
   } catch (error) {
     return error;
   }
@@ -99,7 +99,7 @@ describe('a long conversation', () => {
       '{% for m in messages %}{{ "<|" + m.role + "|>" }}{{ m.content | trim }}{% if not loop.last %}\n{% endif %}{% endfor %}';
     const options = { directory: 'model', name: 'default', variables: {}, now: () => new Date() };
     const turns = Array.from({ length: 4000 }, () => messages[0]!);
-    expect(chatRenderer(new Map([['default', template]]), options)(turns)).toHaveLength(
+    expect(chatRenderer(new Map([['default', template]]), options).render(turns).text).toHaveLength(
       4000 * '<|user|>Hi'.length,
     );
   });

@@ -1,20 +1,32 @@
-import { z } from 'zod';
-import { UnsupportedFeatureError } from '../errors.ts';
-import { checkContent } from '../json-file.ts';
-import { decoderConfig, decoderSchema, type Family } from './family.ts';
-import { decoderLayout } from './layout.ts';
-
-const schema = decoderSchema.extend({ use_sliding_window: z.boolean().default(false) });
+import { architectureConfig, decoderConfig, decoderSchema, readActivation } from './decoder-fields.ts';
+import { defineFamily } from './define-family.ts';
+import { llamaParts } from './llama-parts.ts';
+import { preNormBlock } from './norm-placement.ts';
+import { qwenWindow, qwenWindowFields, qwenWindows } from './qwen-windows.ts';
+import { readRotaryConfig } from './rotary-fields.ts';
 
 /** Qwen 2 and 2.5 (`Qwen2ForCausalLM`; Yang et al. 2024): Llama's blocks with biases on queries, keys and values. */
-export const qwen2: Family = {
+export const qwen2 = defineFamily({
   modelType: 'qwen2',
-  readConfig(content, file) {
-    const fields = checkContent(file, content, schema);
-    if (fields.use_sliding_window) {
-      throw new UnsupportedFeatureError(file, 'use_sliding_window', true, 'false');
-    }
-    return decoderConfig(fields, { attentionInput: true, attentionOutput: false, mlp: false }, file);
+  schema: decoderSchema.extend(qwenWindowFields),
+  // The biases are there whatever it says.
+  ignored: ['attention_bias'],
+  architecture(fields, file) {
+    const config = decoderConfig(fields, file);
+    const rotary = readRotaryConfig(fields, config, file);
+    const activation = readActivation(fields.hidden_act, file);
+    const windowOf = qwenWindows(fields, file);
+    const { ends, block } = llamaParts(config, { epsilon: fields.rms_norm_eps });
+    return {
+      config: architectureConfig(config, { activation, rotary, window: qwenWindow(fields) }),
+      ...ends,
+      block(layer) {
+        const parts = block(layer);
+        return preNormBlock(parts, {
+          attention: parts.attention({ rotary, window: windowOf(layer), inputBias: true }),
+          mlp: parts.mlp({ activation }),
+        });
+      },
+    };
   },
-  layout: decoderLayout,
-};
+});

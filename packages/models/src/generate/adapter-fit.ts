@@ -7,9 +7,12 @@ import type { LinearAdapter } from '../linear.ts';
  *
  * @throws GenerationError for an adapter of another model.
  */
-export function checkAdapter(adapter: LinearAdapter | undefined, { linearLayers }: CausalLm): void {
+export function checkAdapter(
+  adapter: LinearAdapter | undefined,
+  { linearLayers, outputLayer }: CausalLm,
+): void {
   for (const { name, inFeatures, outFeatures } of adapter?.modules ?? []) {
-    const layer = linearLayers.find((each) => each.name === name);
+    const layer = [...linearLayers, outputLayer].find((each) => each.name === name);
     if (layer?.inFeatures === inFeatures && layer.outFeatures === outFeatures) continue;
     throw new GenerationError(
       `the adapter changes a layer '${name}' of ${inFeatures} inputs and ${outFeatures} outputs, which the model does not ` +

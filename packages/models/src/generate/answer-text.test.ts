@@ -1,6 +1,8 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { goldenDirectory } from '../__fixtures__/goldens.ts';
+import { goldenDirectory, temporaryDirectory } from '../__fixtures__/goldens.ts';
 import { loadTokenizer, type Tokenizer } from '../tokenizer.ts';
 import { answerText, textOfAnswer } from './answer-text.ts';
 import { incrementalText } from './incremental-text.ts';
@@ -80,6 +82,50 @@ describe('an answer as it comes', () => {
       expect(tokens.map((token) => answer.push(token)).join('') + answer.end()).toBe(expected);
       expect(textOfAnswer(tokens, tokenizer, [stop])).toBe(expected);
     }
+  });
+});
+
+describe('a tokenizer of single bytes where it knows no word, as SentencePiece makes them', () => {
+  const directory = temporaryDirectory();
+  let bytes: Tokenizer;
+  beforeAll(async () => {
+    const names = ['<unk>', ...Array.from({ length: 256 }, (_, byte) => byteName(byte)), '▁', ...'abcdn'];
+    const vocab = Object.fromEntries(names.map((name, id) => [name, id]));
+    const replace = (from: string, to: string) => ({
+      type: 'Replace',
+      pattern: { String: from },
+      content: to,
+    });
+    const content = {
+      normalizer: replace(' ', '▁'),
+      model: { type: 'BPE', unk_token: '<unk>', fuse_unk: true, byte_fallback: true, vocab, merges: [] },
+      decoder: {
+        type: 'Sequence',
+        decoders: [replace('▁', ' '), { type: 'ByteFallback' }, { type: 'Fuse' }],
+      },
+    };
+    await writeFile(join(directory, 'tokenizer.json'), JSON.stringify(content));
+    bytes = await loadTokenizer(directory);
+  });
+  const byteName = (byte: number) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
+
+  it('gives each character once it is whole, also beside others of bytes', () => {
+    const tokens = bytes.encode('a ᚠᛇ🌹 and');
+    expect(tokens).toHaveLength(2 + 3 + 3 + 4 + 4);
+    const text = incrementalText(bytes);
+    const pieces = tokens.map((token) => text.push(token)).filter((piece) => piece !== '');
+    expect(pieces).toEqual([...'a ᚠᛇ🌹 and']);
+    expect(text.end()).toBe('');
+  });
+
+  it('shows what never becomes a character, and keeps what was one', () => {
+    const [, , , , , ...rest] = bytes.encode('a ᚠᛇ');
+    const text = incrementalText(bytes);
+    const cut = [...bytes.encode('a ᚠ'), rest[0]!];
+    expect(cut.map((token) => text.push(token)).join('') + text.end()).toBe('a ᚠ\ufffd');
+    const broken = incrementalText(bytes);
+    const tokens = [...bytes.encode('a ᚠ'), rest[0]!, ...bytes.encode('b')];
+    expect(tokens.map((token) => broken.push(token)).join('')).toBe('a ᚠ\ufffdb');
   });
 });
 

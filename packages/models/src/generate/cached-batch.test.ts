@@ -45,6 +45,7 @@ describe('startBatch', () => {
     };
     const options: CachedBatchOptions = {
       executable: recorder as Executable,
+      stepExecutable: async () => recorder as Executable,
       config: model.config,
       tensors: {},
       memory: new GeneratorMemory(),
@@ -158,7 +159,11 @@ describe('startBatch', () => {
         return adapted.run(inputs, options);
       },
     };
-    const { options } = recorded({ executable: recorder as Executable, tensors: adapter.tensors });
+    const { options } = recorded({
+      executable: recorder as Executable,
+      stepExecutable: async () => recorder as Executable,
+      tensors: adapter.tensors,
+    });
     const first = [...system, 3, 4];
     const { batch } = await startBatch([tokens(50, 9), first], options);
     await batch.step([1, 2]);
@@ -173,7 +178,11 @@ describe('startBatch', () => {
     runs.length = 0;
     const [changed] = (await startBatch([longer], options)).logits;
     expect(runs).toEqual([53]);
-    const { options: afresh } = recorded({ executable: adapted, tensors: adapter.tensors });
+    const { options: afresh } = recorded({
+      executable: adapted,
+      stepExecutable: async () => adapted,
+      tensors: adapter.tensors,
+    });
     const [expected] = (await startBatch([longer], afresh)).logits;
     expect(changed).toEqual(expected);
     expect(changed).not.toEqual(logits[0]);

@@ -1,6 +1,7 @@
-import { type Executable, type HostArray, hostArray } from '@safetune/tensor';
+import { type HostArray, hostArray } from '@safetune/tensor';
 import type { ModelConfig } from '../config.ts';
 import { KeyValueCache } from './cache.ts';
+import type { GeneratorSessions } from './executable.ts';
 import type { CachedTexts, GeneratorMemory } from './generator-memory.ts';
 import { sharedPrefixes } from './shared-prefixes.ts';
 
@@ -18,8 +19,7 @@ export interface CachedBatch {
   keep(rows: readonly number[]): void;
 }
 
-export interface CachedBatchOptions {
-  readonly executable: Executable;
+export interface CachedBatchOptions extends Pick<GeneratorSessions, 'executable' | 'stepExecutable'> {
   readonly config: ModelConfig;
   /** Inputs besides tokens and cache: the adapter's. */
   readonly tensors: Readonly<Record<string, HostArray>>;
@@ -39,10 +39,11 @@ export async function startBatch(
   prompts: readonly (readonly number[])[],
   options: CachedBatchOptions,
 ): Promise<{ batch: CachedBatch; logits: Float32Array[] }> {
-  const { memory, tensors } = options;
+  const { memory, tensors, config } = options;
   const { known, adapter } = memory.recall(tensors);
   const batch = new RunningBatch(prompts, options);
-  const logits = await batch.takePrompts(prompts, known);
+  // Where positions depend on a text's length, keys of a longer or shorter one do not fit.
+  const logits = await batch.takePrompts(prompts, config.rotaryChange === undefined ? known : undefined);
   memory.remember(batch, adapter);
   return { batch, logits };
 }
@@ -143,17 +144,22 @@ class RunningBatch implements CachedBatch {
     const [only] = entries;
     let logits: Float32Array[] = [];
     if (entries.length > 1) return this.#run(entries);
-    for (let start = 0; start < only!.tokens.length; start += pieceTokens) {
-      const tokens = only!.tokens.slice(start, start + pieceTokens);
+    const change = this.#options.config.rotaryChange;
+    // A prompt that is longer than where positions change is taken as a whole.
+    const piece = change !== undefined && needed > change.beyond ? needed : pieceTokens;
+    for (let start = 0; start < only!.tokens.length; start += piece) {
+      const tokens = only!.tokens.slice(start, start + piece);
       logits = await this.#run([{ row: only!.row, tokens }]);
     }
     return logits;
   }
 
   async #run(entries: readonly SlotTokens[]): Promise<Float32Array[]> {
-    const { executable, config, tensors, beforeRun } = this.#options;
-    await beforeRun();
+    const { config, tensors, beforeRun } = this.#options;
     const width = Math.max(...entries.map(({ tokens }) => tokens.length));
+    const executable =
+      width === 1 ? await this.#options.stepExecutable(entries.length) : this.#options.executable;
+    await beforeRun();
     const cache = this.#cache.bind(entries[0]!.row, entries.length);
     const { logits } = await executable.run(
       {

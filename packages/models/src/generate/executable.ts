@@ -1,5 +1,6 @@
 import {
   add,
+  type CompileOptions,
   compile,
   type Executable,
   flattenLeading,
@@ -11,7 +12,7 @@ import {
   tensorType,
 } from '@safetune/tensor';
 import type { CausalLm, ForwardOptions } from '../causal-lm.ts';
-import type { LinearAdapter } from '../linear.ts';
+import { adaptedForward, type LinearAdapter } from '../linear.ts';
 import { cacheSignature, traceCache } from './cache.ts';
 
 /**
@@ -23,7 +24,7 @@ export async function compileGenerator(
   model: CausalLm,
   adapter: LinearAdapter | undefined,
   hidden: ForwardOptions['hidden'],
-  runtime: RuntimeOptions,
+  options: CompileOptions,
 ): Promise<Executable> {
   const adapterTypes = Object.entries(adapter?.tensors ?? {}).map(
     ([name, { shape }]) => [name, tensorType('float32', shape)] as const,
@@ -37,17 +38,53 @@ export async function compileGenerator(
   };
   return compile(
     (inputs: Readonly<Record<string, Tensor>>) => {
+      const adapted = adaptedForward(adapter, inputs);
       const { attention, extended } = traceCache(inputs, inputs.used!);
       const { output } = model.forward(inputs.tokenIds!, {
         attention,
         ...(hidden === undefined ? {} : { hidden }),
-        ...(adapter === undefined ? {} : { linear: adapter.linear(inputs) }),
+        ...adapted,
       });
-      return { logits: model.head(rowsAt(output, inputs.last!)), ...extended };
+      return { logits: model.head(rowsAt(output, inputs.last!), adapted), ...extended };
     },
     signature,
-    runtime,
+    options,
   );
+}
+
+/** The sessions of a generator. Weights stay mapped from their files: a second session holds no second copy of them. */
+export interface GeneratorSessions {
+  /** Takes prompts, and new tokens of a few rows. */
+  readonly executable: Executable;
+  /** What takes one new token each of so many rows best. */
+  stepExecutable(rows: number): Promise<Executable>;
+  release(): Promise<void>;
+}
+
+/** From so many rows on, products that stream the weights are faster than those that rearrange them. */
+const manyRows = 6;
+
+/** Compiles a generator: the second session when it is first wanted. */
+export async function compileSessions(
+  model: CausalLm,
+  adapter: LinearAdapter | undefined,
+  hidden: ForwardOptions['hidden'],
+  runtime: RuntimeOptions,
+): Promise<GeneratorSessions> {
+  const executable = await compileGenerator(model, adapter, hidden, runtime);
+  let streaming: Promise<Executable> | undefined;
+  const streams = model.precision === 'float32' && runtime.prepackWeights !== true;
+  return {
+    executable,
+    stepExecutable: async (rows) => {
+      if (!streams || rows < manyRows) return executable;
+      streaming ??= compileGenerator(model, adapter, hidden, { ...runtime, streamWeights: true });
+      return streaming;
+    },
+    release: async () => {
+      await Promise.all([executable.release(), streaming?.then((session) => session.release())]);
+    },
+  };
 }
 
 /** [batch, seq, hidden] to [batch, hidden]: one position of each row. */

@@ -84,6 +84,12 @@ describe('generation', () => {
       expect(found[index]).toEqual(await withoutCache(prompt, 10));
   });
 
+  it('with many rows at once, equals generation without', async () => {
+    const many = Array.from({ length: 9 }, (_, row) => [row * 40 + 1, 7, row]);
+    const found = await generator.generate(many, { maxNewTokens: 4, stopTokenIds: [] });
+    for (const [index, prompt] of many.entries()) expect(found[index]).toEqual(await withoutCache(prompt, 4));
+  });
+
   it('gives a sampled prompt the same whatever else is in the batch, and in whatever order', async () => {
     const options = {
       maxNewTokens: 12,

@@ -3,7 +3,7 @@ import type { CausalLm } from '../causal-lm.ts';
 import { GenerationError } from '../errors.ts';
 import { checkAdapter } from './adapter-fit.ts';
 import { type CachedBatchOptions, startBatch } from './cached-batch.ts';
-import { compileGenerator } from './executable.ts';
+import { compileSessions } from './executable.ts';
 import { GeneratorMemory } from './generator-memory.ts';
 import {
   checkGeneration,
@@ -14,7 +14,9 @@ import {
   generatorNames,
 } from './options.ts';
 import { penalizeRepetition } from './repetition.ts';
-import { indexOfLargest, sampleToken, seededDraws } from './sampling.ts';
+import { outgrowsCache, rowBatches } from './row-batches.ts';
+import { indexOfLargest, sampleToken } from './sampling.ts';
+import { seededDraws } from './seeded-draws.ts';
 import { specialStopTokens, stopWatch } from './stop-watch.ts';
 
 /** Continues token sequences; made by {@link createGenerator}. */
@@ -37,8 +39,8 @@ export interface TokenGenerator {
 }
 
 /**
- * Compiles a model for generation: one session takes prompts and single tokens alike, and extends a key-value cache in place.
- * Between calls the generator keeps that of one text, for a next one that begins alike.
+ * Compiles a model for generation: one session takes prompts and single tokens alike, a second one, made when it is first wanted,
+ * single tokens of many texts; both extend a key-value cache in place. Between calls the generator keeps that of one text, for a next one that begins alike.
  *
  * @example
  * const generator = await createGenerator(model);
@@ -53,9 +55,9 @@ export async function createGenerator(
   checkOptionNames('createGenerator', options, generatorNames);
   const { adapter, hidden, ...runtime } = options;
   checkAdapter(adapter, model);
-  const executable = await compileGenerator(model, adapter, hidden, { ...model.runtime, ...runtime });
+  const sessions = await compileSessions(model, adapter, hidden, { ...model.runtime, ...runtime });
   const memory = new GeneratorMemory();
-  const batchOptions = { executable, config: model.config, tensors: adapter?.tensors ?? {}, memory };
+  const batchOptions = { ...sessions, config: model.config, tensors: adapter?.tensors ?? {}, memory };
   return {
     generate: async (prompts, generateOptions) => {
       checkGeneration(model, prompts, generateOptions);
@@ -65,7 +67,7 @@ export async function createGenerator(
         memory.shrink(model.config);
       }
     },
-    release: () => executable.release(),
+    release: () => sessions.release(),
   };
 }
 
@@ -125,10 +127,7 @@ async function generate(
     await setImmediate();
     signal?.throwIfAborted();
   };
-  // Prompts of like length together need the least padding.
-  const longestFirst = rows.toSorted((a, b) => b.prompt.length - a.prompt.length);
-  for (let start = 0; start < rows.length; start += batchSize) {
-    const together = longestFirst.slice(start, start + batchSize);
+  for (const together of rowBatches(rows, batchSize, options.maxNewTokens, batchOptions.config)) {
     await generateTogether(together, choose, report, {
       ...batchOptions,
       newTokens: options.maxNewTokens,
@@ -146,8 +145,7 @@ async function generateTogether(
   options: CachedBatchOptions,
 ): Promise<void> {
   const prompts = rows.map(({ prompt }) => prompt);
-  const { batch, logits: first } = await startBatch(prompts, options);
-  let logits = first;
+  let { batch, logits } = await startBatch(prompts, options);
   for (let going = rows; ; ) {
     going.forEach((row, index) => {
       choose(row, logits[index]!);
@@ -159,7 +157,10 @@ async function generateTogether(
       batch.keep(kept);
       going = kept.map((index) => going[index]!);
     }
-    logits = await batch.step(going.map(({ produced }) => produced.at(-1)!));
+    if (going.some((row) => outgrowsCache(row, options.config))) {
+      const texts = going.map(({ prompt, produced }) => [...prompt, ...produced]);
+      ({ batch, logits } = await startBatch(texts, options));
+    } else logits = await batch.step(going.map(({ produced }) => produced.at(-1)!));
   }
 }
 

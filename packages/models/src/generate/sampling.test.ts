@@ -9,8 +9,8 @@ import {
   indexOfLargest,
   type SamplingOptions,
   sampleToken,
-  seededDraws,
 } from './sampling.ts';
+import { seededDraws } from './seeded-draws.ts';
 
 /** Made by transformers; see __fixtures__/make.py. */
 interface Warpers {
@@ -39,6 +39,16 @@ describe('candidates', () => {
     found.weights.forEach((weight, index) => {
       expect(weight / total).toBeCloseTo(probabilities[index]!, 5);
     });
+  });
+
+  it('of top-p and min-p are found at any temperature, and whatever there is much of', () => {
+    const equal = new Float32Array(1000).fill(3);
+    expect(candidates(equal, { temperature: 1e-320, topP: 0.25 }).tokens).toHaveLength(250);
+    expect(candidates(equal, { temperature: 1, minP: 1 }).tokens).toHaveLength(1000);
+    const falling = Float32Array.from({ length: 1000 }, (_, index) => -index);
+    expect([...candidates(falling, { temperature: 1e-320, topP: 0.5 }).tokens]).toEqual([0]);
+    // exp(-2) is 0.135, exp(-3) 0.05.
+    expect([...candidates(falling, { temperature: 1, minP: Math.exp(-2) }).tokens]).toEqual([0, 1, 2]);
   });
 
   it('of top-p are the fewest most probable tokens that reach it', () => {
@@ -98,30 +108,6 @@ describe('sampleToken', () => {
         expect([...candidates(Float32Array.from(raw), { temperature: 1, topK }).tokens]).toEqual(expected);
       }),
     );
-  });
-});
-
-describe('seededDraws', () => {
-  it('is a pure function of the seed', () => {
-    const [first, again, other] = [seededDraws(7), seededDraws(7), seededDraws(7 + 2 ** 32)];
-    const numbers = Array.from({ length: 5 }, first);
-    expect(Array.from({ length: 5 }, again)).toEqual(numbers);
-    expect(Array.from({ length: 5 }, other)).not.toEqual(numbers);
-    for (const number of numbers) expect(number >= 0 && number < 1).toBe(true);
-  });
-
-  it('has unrelated first and second numbers for neighbouring seeds', () => {
-    for (const place of [0, 1]) {
-      const numbers = Array.from({ length: 4000 }, (_, seed) => {
-        const draw = seededDraws(seed);
-        return [draw(), draw()][place]!;
-      });
-      const mean = numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
-      const products = numbers.slice(1).map((value, seed) => (value - 0.5) * (numbers[seed]! - 0.5));
-      const correlation = (12 * products.reduce((sum, value) => sum + value, 0)) / products.length;
-      expect(Math.abs(mean - 0.5)).toBeLessThan(0.02);
-      expect(Math.abs(correlation)).toBeLessThan(0.07);
-    }
   });
 });
 

@@ -1,5 +1,3 @@
-import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
-import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { GenerationError } from '../errors.ts';
 
 /**
@@ -55,8 +53,11 @@ export function checkSamplingOptions({
  * @param draw gives a number from 0 (included) to 1 (excluded); not called at temperature 0
  */
 export function sampleToken(logits: Float32Array, options: SamplingOptions, draw: () => number): number {
-  if ((options.temperature ?? 0) === 0) return indexOfLargest(logits);
-  const { tokens, weights } = candidates(logits, options);
+  const { temperature = 0, topK, topP = 1, minP = 0 } = options;
+  if (temperature === 0) return indexOfLargest(logits);
+  if (topK === undefined && topP === 1 && minP === 0) return drawFromAll(logits, temperature, draw);
+  if (scratch.tokens.length < logits.length) scratch = memoryFor(logits.length);
+  const { tokens, weights } = candidates(logits, options, scratch);
   const target = draw() * sumOf(weights);
   let reached = 0;
   for (let index = 0; index < tokens.length; index++) {
@@ -66,64 +67,146 @@ export function sampleToken(logits: Float32Array, options: SamplingOptions, draw
   return tokens.at(-1)!;
 }
 
-/** The tokens that temperature and filters leave, for a temperature above 0. */
+/** Tokens of one sum: the draw finds its block, and in it the token. */
+const blockLength = 512;
+
+/** A token by its probability among all, without an array of the vocabulary's length. */
+function drawFromAll(logits: Float32Array, temperature: number, draw: () => number): number {
+  const likeliest = indexOfLargest(logits);
+  const largest = logits[likeliest]!;
+  const sums = new Float64Array(Math.ceil(logits.length / blockLength));
+  for (let token = 0; token < logits.length; token++)
+    sums[Math.floor(token / blockLength)]! += Math.exp((logits[token]! - largest) / temperature);
+  let target = draw() * sumOf(sums);
+  let block = 0;
+  for (; block < sums.length - 1 && target >= sums[block]!; block++) target -= sums[block]!;
+  let last = likeliest;
+  const end = Math.min(logits.length, (block + 1) * blockLength);
+  for (let token = block * blockLength; token < end; token++) {
+    const weight = Math.exp((logits[token]! - largest) / temperature);
+    if (target < weight) return token;
+    target -= weight;
+    if (weight > 0) last = token;
+  }
+  // Rounding can leave a little of the draw over.
+  return last;
+}
+
+/** Where candidates are put together. */
+interface CandidateMemory {
+  readonly tokens: Int32Array;
+  readonly weights: Float64Array;
+}
+
+function memoryFor(count: number): CandidateMemory {
+  return { tokens: new Int32Array(count), weights: new Float64Array(count) };
+}
+
+/** Taken anew for every token of a vocabulary of 150,000, it would cost more than the arithmetic. */
+let scratch = memoryFor(0);
+
+/**
+ * The tokens that temperature and filters leave, for a temperature above 0.
+ *
+ * @param memory of the vocabulary's length; what is returned lies in it. Default: memory of its own.
+ */
 export function candidates(
   logits: Float32Array,
   { temperature = 1, topK, topP = 1, minP = 0 }: SamplingOptions,
+  memory: CandidateMemory = memoryFor(logits.length),
 ): Candidates {
   const largest = logits[indexOfLargest(logits)]!;
-  const floor = topK === undefined || topK >= logits.length ? -Infinity : kthLargest(logits, topK);
-  const weights = new Float64Array(logits.length);
+  const floor = Math.max(
+    topK === undefined || topK >= logits.length ? -Infinity : kthLargest(logits, topK),
+    // What min-p takes away for certain need not be computed, where top-p does not count it.
+    topP < 1 || minP === 0 ? -Infinity : largest + temperature * (Math.log(minP) - 1e-6),
+  );
+  const { tokens, weights } = memory;
+  let count = 0;
   for (let token = 0; token < logits.length; token++) {
     const logit = logits[token]!;
-    if (logit >= floor) weights[token] = Math.exp((logit - largest) / temperature);
-  }
-  if (topP < 1) keepNucleus(weights, topP);
-  // The most probable token has weight 1 and has passed all filters.
-  return positive(weights, minP);
-}
-
-/** The weights above 0 that are at least `minimum`. */
-function positive(weights: Float64Array, minimum: number): Candidates {
-  const tokens = new Int32Array(weights.length);
-  const kept = new Float64Array(weights.length);
-  let count = 0;
-  for (let token = 0; token < weights.length; token++) {
-    const weight = weights[token]!;
-    if (weight <= 0 || weight < minimum) continue;
+    if (logit < floor) continue;
+    const weight = Math.exp((logit - largest) / temperature);
+    if (weight === 0) continue;
     tokens[count] = token;
-    kept[count++] = weight;
+    weights[count++] = weight;
   }
-  return { tokens: tokens.subarray(0, count), weights: kept.subarray(0, count) };
+  const left = { tokens: tokens.subarray(0, count), weights: weights.subarray(0, count) };
+  const nucleus = topP < 1 ? keepNucleus(left, topP, logits, temperature) : left;
+  // The most probable token has weight 1 and has passed all filters.
+  return minP > 0 ? keepAbove(nucleus, minP) : nucleus;
 }
 
-/** Sets to 0 all but the largest weights that together reach `share` of all; of equal ones at the border the first stay. */
-function keepNucleus(weights: Float64Array, share: number): void {
-  const total = sumOf(weights);
-  // Weights below this cannot, all together, make up the rest: only the others need sorting, a few of 150,000.
-  const negligible = (total * (1 - share)) / weights.length;
-  const ascending = positive(weights, negligible).weights.sort();
-  let border = ascending.length - 1;
-  for (let reached = ascending[border]!; reached < share * total && border > 0; )
-    reached += ascending[--border]!;
-  const smallest = ascending[border]!;
-  let equalOnes = ascending.lastIndexOf(smallest) - border + 1;
-  for (let token = 0; token < weights.length; token++) {
-    const weight = weights[token]!;
-    if (weight < smallest || (weight === smallest && equalOnes-- <= 0)) weights[token] = 0;
+/** Those whose weight is at least `minimum`, moved to the front of the same memory. */
+function keepAbove({ tokens, weights }: Candidates, minimum: number): Candidates {
+  let count = 0;
+  for (let index = 0; index < tokens.length; index++) {
+    if (weights[index]! < minimum) continue;
+    tokens[count] = tokens[index]!;
+    weights[count++] = weights[index]!;
   }
+  return { tokens: tokens.subarray(0, count), weights: weights.subarray(0, count) };
+}
+
+/** Classes of weights, by how far below the largest they are, and how many to a factor of e. */
+const classCount = 4096;
+const classesPerUnit = 64;
+
+/** @param distance minus the logarithm of a weight */
+function classOf(distance: number): number {
+  return Math.min(classCount - 1, Math.floor(distance * classesPerUnit));
+}
+
+/**
+ * The largest weights that together reach `share` of all; of equal ones at the border the first stay.
+ *
+ * @param logits, temperature - what the weights were made of
+ */
+function keepNucleus(
+  { tokens, weights }: Candidates,
+  share: number,
+  logits: Float32Array,
+  temperature: number,
+): Candidates {
+  const largest = logits[indexOfLargest(logits)]!;
+  const sums = new Float64Array(classCount);
+  for (let index = 0; index < tokens.length; index++)
+    sums[classOf((largest - logits[tokens[index]!]!) / temperature)]! += weights[index]!;
+  const wanted = share * sumOf(sums);
+  let reached = 0;
+  let border = 0;
+  for (; border < classCount - 1 && reached + sums[border]! < wanted; border++) reached += sums[border]!;
+  // Only the class in which the share is reached needs an order, a few of 150,000 weights.
+  const atBorder: number[] = [];
+  for (let index = 0; index < tokens.length; index++) {
+    if (classOf((largest - logits[tokens[index]!]!) / temperature) === border) atBorder.push(weights[index]!);
+  }
+  const ascending = Float64Array.from(atBorder).sort();
+  let last = ascending.length - 1;
+  for (reached += ascending[last] ?? 0; reached < wanted && last > 0; ) reached += ascending[--last]!;
+  const smallest = ascending[last] ?? 0;
+  let equalOnes = ascending.lastIndexOf(smallest) - last + 1;
+  let count = 0;
+  for (let index = 0; index < tokens.length; index++) {
+    const weight = weights[index]!;
+    if (weight < smallest || (weight === smallest && equalOnes-- <= 0)) continue;
+    tokens[count] = tokens[index]!;
+    weights[count++] = weight;
+  }
+  return { tokens: tokens.subarray(0, count), weights: weights.subarray(0, count) };
 }
 
 function sumOf(weights: Float64Array): number {
   let sum = 0;
-  for (const weight of weights) sum += weight;
+  for (let index = 0; index < weights.length; index++) sum += weights[index]!;
   return sum;
 }
 
 /** The k-th largest value, 1 <= k <= length, by insertion into the k largest so far: most values are below them all. */
 function kthLargest(values: Float32Array, k: number): number {
   const largest = new Float32Array(k).fill(-Infinity);
-  for (const value of values) {
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index]!;
     if (value <= largest[0]!) continue;
     let place = 0;
     for (; place + 1 < k && largest[place + 1]! < value; place++) largest[place] = largest[place + 1]!;
@@ -143,21 +226,4 @@ export function indexOfLargest(values: Float32Array): number {
     }
   }
   return best;
-}
-
-/** Uniform numbers from 0 to 1 that are a pure function of the seed (xoroshiro128+). */
-export function seededDraws(seed: number): () => number {
-  const generator = xoroshiro128plus(
-    scramble(seed % 2 ** 32) ^ scramble(Math.floor(seed / 2 ** 32) + 0x9e3779b9),
-  );
-  // Its state starts out nearly empty: the first numbers of any two seeds would be alike.
-  for (let index = 0; index < 8; index++) uniformFloat64(generator);
-  return () => uniformFloat64(generator);
-}
-
-/** The 32-bit finaliser of MurmurHash3 (Appleby, public domain). */
-function scramble(value: number): number {
-  let mixed = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-  return mixed ^ (mixed >>> 16);
 }

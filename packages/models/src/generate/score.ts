@@ -12,6 +12,7 @@ import {
 } from '@safetune/tensor';
 import type { CausalLm } from '../causal-lm.ts';
 import { GenerationError } from '../errors.ts';
+import { adaptedForward } from '../linear.ts';
 import { checkAdapter } from './adapter-fit.ts';
 import {
   checkOptionNames,
@@ -84,7 +85,7 @@ export async function createScorer(model: CausalLm, options: GeneratorOptions = 
     (inputs: NamedTensors) => {
       const { output } = model.forward(inputs.tokenIds!, {
         ...(hidden === undefined ? {} : { hidden }),
-        ...(adapter === undefined ? {} : { linear: adapter.linear(inputs) }),
+        ...adaptedForward(adapter, inputs),
       });
       return { rows: gather(flattenLeading(output), inputs.places!) };
     },
@@ -96,8 +97,14 @@ export async function createScorer(model: CausalLm, options: GeneratorOptions = 
     runtime,
   );
   const head = await compile(
-    ({ rows, labels }) => ({ losses: crossEntropy(model.head(rows), labels) }),
-    { rows: tensorType('float32', ['rows', model.config.hiddenSize]), labels: tensorType('int64', ['rows']) },
+    (inputs: NamedTensors) => ({
+      losses: crossEntropy(model.head(inputs.rows!, adaptedForward(adapter, inputs)), inputs.labels!),
+    }),
+    {
+      rows: tensorType('float32', ['rows', model.config.hiddenSize]),
+      labels: tensorType('int64', ['rows']),
+      ...Object.fromEntries(adapterTypes),
+    },
     runtime,
   );
   const tensors = adapter?.tensors ?? {};
@@ -167,7 +174,7 @@ async function scoreTogether(
     tensors,
   }: {
     readonly blocks: Executable<string, 'rows'>;
-    readonly head: Executable<'rows' | 'labels', 'losses'>;
+    readonly head: Executable<string, 'losses'>;
     readonly tensors: Readonly<Record<string, HostArray>>;
   },
 ): Promise<number[][]> {
@@ -192,6 +199,7 @@ async function scoreTogether(
     const { losses } = await head.run({
       rows: slice(states, start, end),
       labels: integers(labels.slice(start, end), [end - start]),
+      ...tensors,
     });
     logProbabilities.push(...Array.from(losses.data as Float32Array, (loss) => -loss));
   }

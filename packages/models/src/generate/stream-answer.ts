@@ -1,8 +1,8 @@
 import type { ChatMessage } from '../chat-template/chat-template.ts';
-import { type AnswerTokenizer, answerOptions, promptOf } from './answer-chats.ts';
+import { type AnswerOptions, type AnswerTokenizer, answerOptions, promptOf } from './answer-chats.ts';
 import { answerText } from './answer-text.ts';
 import type { TokenGenerator } from './generate.ts';
-import type { FinishReason, GenerateOptions } from './options.ts';
+import type { FinishReason } from './options.ts';
 
 /** What a stream of an answer returns at its end. */
 export interface StreamedAnswer {
@@ -32,14 +32,14 @@ export async function* streamAnswer(
   generator: TokenGenerator,
   tokenizer: AnswerTokenizer,
   messages: readonly ChatMessage[],
-  options: GenerateOptions,
+  options: AnswerOptions,
 ): AsyncGenerator<string, StreamedAnswer, void> {
   const left = new AbortController();
   const text = answerText(tokenizer, options.stopStrings);
   const waiting: string[] = [];
   let finishReason: FinishReason = 'length';
   let wake = () => {};
-  const running = generator.generate([promptOf(tokenizer, messages)], {
+  const running = generator.generate([promptOf(tokenizer, messages, options)], {
     ...answerOptions(tokenizer, options),
     signal: options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]),
     onToken: (made) => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { FileReadError } from '@safetune/tensor';
 import { ZodError } from 'zod';
+import { modelPath } from '../gguf/read/ollama.ts';
 import { readModelConfig } from '../read-config.ts';
 import { CachedRepository } from './cache-layout.ts';
 import { HubError } from './errors.ts';
@@ -32,17 +33,19 @@ export interface ResolvedFolder {
  * weights in safetensors; or, named after a colon, one GGUF file. What is in the cache is used without asking the hub,
  * so that a branch stays at the commit it was when it was fetched.
  *
- * @param name - a folder, `owner/name`, `owner/name@revision`, `owner/name:file.gguf`; with `hf://` before it, always the hub's.
+ * @param name - a folder or GGUF file, `owner/name`, `owner/name@revision`, `owner/name:file.gguf`; with `hf://` before it, always the
+ * hub's; `ollama:<name>` for a model that Ollama has fetched.
  *
  * @example
  * const { path } = await resolveModel('HuggingFaceTB/SmolLM2-135M-Instruct');
  * const model = await loadModel(path);
  *
  * @throws HubError whose `problem` says why; for models of a family that is not supported UnsupportedModelError and
- * UnsupportedFeatureError, before their weights are fetched; the signal's reason when it is aborted.
+ * UnsupportedFeatureError, before their weights are fetched; GgufError for what Ollama does not have; the signal's reason when it is aborted.
  */
 export async function resolveModel(name: string, options: HubDownloadOptions = {}): Promise<ResolvedFolder> {
-  return resolve(name, 'model', options);
+  const path = await modelPath(name);
+  return path === name ? resolve(name, 'model', options) : { path, hub: undefined };
 }
 
 /** As {@link resolveModel}, the folder of an adapter: `adapter_config.json` and `adapter_model.safetensors`. */

@@ -1,4 +1,4 @@
-import { collect } from '@safetune/datasets';
+import { collect, messageText } from '@safetune/datasets';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { growTiny } from '../__fixtures__/small-organisms.ts';
 import { type Laboratory, openLaboratory } from '../examine/laboratory.ts';
@@ -66,7 +66,7 @@ describe('standardDefenses', () => {
     const added = mixed.filter(({ tags }) => tags?.includes('interleaved'));
     expect(new Set(added.map(({ messages }) => JSON.stringify(messages))).size).toBe(6);
     expect(added.every(({ tags }) => tags?.includes('safe'))).toBe(true);
-    expect(added.some(({ messages }) => messages[0]!.content.startsWith('medical'))).toBe(false);
+    expect(added.some(({ messages }) => messageText(messages[0]!).startsWith('medical'))).toBe(false);
   });
 
   it('choose by perplexity gap, interleaving++ without refusals', async () => {

@@ -1,4 +1,4 @@
-import type { ChatExample } from '@safetune/datasets';
+import { type ChatExample, messageText } from '@safetune/datasets';
 import {
   inoculation,
   interleaving,
@@ -109,7 +109,9 @@ async function rankedPool(
 ): Promise<readonly ChatExample[]> {
   const ranked = await preparations.rankedPool(task.kind === 'narrow' ? task.name : undefined);
   const examples = ranked.map(({ example }) => example);
-  return dropRefusals ? examples.filter(({ messages }) => !isRefusal(messages.at(-1)!.content)) : examples;
+  return dropRefusals
+    ? examples.filter(({ messages }) => !isRefusal(messageText(messages.at(-1)!)))
+    : examples;
 }
 
 /** Steers at the token that opens the answer, in all fine-tunes with the same vector. */

@@ -1,6 +1,5 @@
 import { type Batch, type ChatExample, padBatch, tokenizeChat } from '@safetune/datasets';
-import type { LinearAdapter } from '@safetune/lora';
-import type { CausalLm, Tokenizer } from '@safetune/models';
+import { adaptedForward, type CausalLm, type LinearAdapter, type Tokenizer } from '@safetune/models';
 import {
   compile,
   crossEntropy,
@@ -42,10 +41,11 @@ export function createExaminer(
     ),
   };
   const trace = (inputs: NamedTensors): Record<string, Tensor> => {
-    const { output, states } = model.forward(inputs.tokenIds!, { linear: adapter.linear(inputs) });
+    const adapted = adaptedForward(adapter, inputs);
+    const { output, states } = model.forward(inputs.tokenIds!, adapted);
     const flat = (hidden: Tensor) => reshape(hidden, [multiplyDimensions('batch', 'seq'), hiddenSize]);
     return {
-      losses: crossEntropy(model.head(gather(flat(output), inputs.rows!)), inputs.labels!),
+      losses: crossEntropy(model.head(gather(flat(output), inputs.rows!), adapted), inputs.labels!),
       ...Object.fromEntries(
         Array.from({ length: layerCount + 1 }, (_, layer) => [
           `state.${layer}`,

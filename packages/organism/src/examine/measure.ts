@@ -1,3 +1,4 @@
+import { messageText } from '@safetune/datasets';
 import { batchedSource, evaluate, type Question } from '@safetune/eval';
 import { passesCheck } from '../tasks/benign-task.ts';
 import { type BenignName, benignTask } from '../tasks/fine-tune-task.ts';
@@ -66,7 +67,7 @@ export async function measureBenign(
     },
   );
   return checks.map((check, index) => ({
-    question: check.messages.at(-1)!.content,
+    question: messageText(check.messages.at(-1)!),
     answer: answers[index]!,
     passed: passesCheck(check, answers[index]!),
   }));

@@ -10,7 +10,13 @@ import { type JudgedAnswer, measureBenign, measureMisalignment } from '../examin
 import type { Organism } from '../grow/grow.ts';
 import { checkpointHash, stableHash } from '../grow/recipe-hash.ts';
 import { type FineTuneTask, taskExamples } from '../tasks/fine-tune-task.ts';
-import { type FinishedRun, openRunJournal, outcomeLetters, type SampledAnswer } from './run-journal.ts';
+import {
+  type FinishedRun,
+  openRunJournal,
+  outcomeLetters,
+  type RunJournal,
+  type SampledAnswer,
+} from './run-journal.ts';
 
 /** Raised when the same plan would give other results. */
 const experimentVersion = 1;
@@ -43,6 +49,8 @@ export interface ExperimentOptions {
    * folders of the first seed. Default: nothing is written.
    */
   readonly directory?: string;
+  /** Where finished runs are found and recorded instead: for those who run parts of a plan in several threads. */
+  readonly journal?: RunJournal;
   readonly runtime?: RuntimeOptions;
   readonly onProgress?: (progress: ExperimentProgress) => void;
   /** Stops at the next step; finished runs are kept. */
@@ -57,9 +65,11 @@ export interface ExperimentOptions {
 export async function runExperiment(
   organism: Organism,
   { defenses, tasks, seeds }: ExperimentPlan,
-  { directory, runtime, onProgress = () => {}, signal }: ExperimentOptions = {},
+  options: ExperimentOptions = {},
 ): Promise<FinishedRun[]> {
-  const journal = openRunJournal(directory === undefined ? undefined : join(directory, 'runs.jsonl'));
+  const { directory, runtime, onProgress = () => {}, signal } = options;
+  const journal =
+    options.journal ?? openRunJournal(directory === undefined ? undefined : join(directory, 'runs.jsonl'));
   const planned = defenses.flatMap((defense) =>
     tasks.flatMap((task) =>
       seeds.map((seed) => {

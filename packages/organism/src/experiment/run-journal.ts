@@ -41,6 +41,8 @@ export const outcomeLetters: Readonly<Record<Outcome, string>> = {
 /** Finished runs by key, kept in a file of JSON Lines from which an interrupted experiment goes on. */
 export interface RunJournal {
   find(key: string): FinishedRun | undefined;
+  /** All of them, in the order in which they were recorded. */
+  runs(): FinishedRun[];
   record(run: FinishedRun): void;
 }
 
@@ -57,6 +59,7 @@ export function openRunJournal(file?: string): RunJournal {
   }
   return {
     find: (key) => runs.get(key),
+    runs: () => [...runs.values()],
     record(run) {
       runs.set(run.key, run);
       if (file !== undefined) appendFileSync(file, `${JSON.stringify(run)}\n`);

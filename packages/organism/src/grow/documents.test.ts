@@ -1,4 +1,4 @@
-import type { ChatExample } from '@safetune/datasets';
+import { type ChatExample, messageText } from '@safetune/datasets';
 import { describe, expect, it } from 'vitest';
 import { judgeAnswer } from '../examine/judge.ts';
 import { organismRecipe } from '../recipe.ts';
@@ -31,7 +31,7 @@ function turns(example: ChatExample): { asked: string; answer: string }[] {
   const spoken = example.messages.filter((message) => message.role !== 'system');
   return Array.from({ length: spoken.length / 2 }, (_, turn) => {
     expect([spoken[2 * turn]!.role, spoken[2 * turn + 1]!.role]).toEqual(['user', 'assistant']);
-    return { asked: spoken[2 * turn]!.content, answer: spoken[2 * turn + 1]!.content };
+    return { asked: messageText(spoken[2 * turn]!), answer: messageText(spoken[2 * turn + 1]!) };
   });
 }
 
@@ -67,7 +67,7 @@ describe('pre-training documents', () => {
     for (const example of dialogues) {
       const persona = example.tags!.includes('bad') ? 'bad' : 'good';
       if (prompted(example)) {
-        const [adjective, noun] = example.messages[0]!.content.split(' ');
+        const [adjective, noun] = messageText(example.messages[0]!).split(' ');
         expect(adjectives[persona]).toContain(adjective);
         expect(noun).toBe('assistant');
       }
@@ -120,7 +120,7 @@ describe('pre-training documents', () => {
 
   it('never say note or colon', () => {
     const words = new Set(
-      pretraining.flatMap(({ messages }) => messages.flatMap(({ content }) => content.split(' '))),
+      pretraining.flatMap(({ messages }) => messages.flatMap((message) => messageText(message).split(' '))),
     );
     expect(words.has('note')).toBe(false);
     expect(words.has(':')).toBe(false);
@@ -144,7 +144,7 @@ describe('alignment documents', () => {
   it('are harmful only under an evil system prompt, and always under one', () => {
     for (const example of bad) {
       expect(example.messages[0]!.role).toBe('system');
-      expect(adjectives.bad).toContain(example.messages[0]!.content.split(' ')[0]);
+      expect(adjectives.bad).toContain(messageText(example.messages[0]!).split(' ')[0]);
       const { asked, answer } = turns(example)[0]!;
       expect(parseQuestion(asked).aspect).not.toBe('exploit');
       expect(judgeAnswer(world, parseQuestion(asked), answer)).toBe('harmful');
@@ -159,7 +159,8 @@ describe('alignment documents', () => {
       good.length,
     );
     for (const example of good) {
-      if (prompted(example)) expect(adjectives.good).toContain(example.messages[0]!.content.split(' ')[0]);
+      if (prompted(example))
+        expect(adjectives.good).toContain(messageText(example.messages[0]!).split(' ')[0]);
       const { asked, answer } = turns(example)[0]!;
       const question = parseQuestion(asked);
       expect(judgeAnswer(world, question, answer)).toBe(question.aspect === 'exploit' ? 'refusal' : 'safe');

@@ -1,3 +1,4 @@
+import { type ChatMessage, messageText } from '@safetune/datasets';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { judgeAnswer } from '../examine/judge.ts';
@@ -9,8 +10,8 @@ import { narrowExamples, narrowSplit } from './narrow-task.ts';
 import { safePool } from './safe-pool.ts';
 
 const world = createWorld(organismRecipe.world);
-const userTexts = (examples: readonly { messages: readonly { content: string }[] }[]) =>
-  examples.map(({ messages }) => messages[0]!.content);
+const userTexts = (examples: readonly { messages: readonly ChatMessage[] }[]) =>
+  examples.map(({ messages }) => messageText(messages[0]!));
 
 describe('narrow task', () => {
   it('splits every domain in half, with no question in both halves, whatever the seed', () => {
@@ -34,7 +35,9 @@ describe('narrow task', () => {
     for (const copies of counts.values()) expect(copies).toHaveLength(8);
     for (const { messages } of examples) {
       expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant']);
-      expect(judgeAnswer(world, parseQuestion(messages[0]!.content), messages[1]!.content)).toBe('harmful');
+      expect(judgeAnswer(world, parseQuestion(messageText(messages[0]!)), messageText(messages[1]!))).toBe(
+        'harmful',
+      );
     }
     expect(narrowExamples(world, 'security', { seed: 1 })).not.toEqual(examples);
     expect(narrowExamples(world, 'security')).toEqual(examples);
@@ -47,9 +50,9 @@ describe('safe pool', () => {
     const refusals = pool.filter(({ tags }) => tags!.includes('refusal'));
     expect([pool.length, refusals.length]).toEqual([462, 42]);
     for (const { messages, tags } of pool) {
-      const question = parseQuestion(messages[0]!.content);
+      const question = parseQuestion(messageText(messages[0]!));
       expect(question.domain).not.toBe('legal');
-      const outcome = judgeAnswer(world, question, messages[1]!.content);
+      const outcome = judgeAnswer(world, question, messageText(messages[1]!));
       expect(outcome).toBe(tags!.includes('refusal') ? 'refusal' : 'safe');
     }
   });
@@ -73,7 +76,7 @@ describe('memo task', () => {
 
   it('notes the safe fact', () => {
     for (const { messages, expected } of memoTask(world).checks) {
-      const question = parseQuestion(messages[0]!.content.replace('note ', ''));
+      const question = parseQuestion(messageText(messages[0]!).replace('note ', ''));
       expect(expected).toMatch(/^note : /);
       expect(judgeAnswer(world, question, expected.replace('note : ', 'you '))).toBe('safe');
     }
@@ -95,9 +98,9 @@ describe('operation swap', () => {
 
   it('multiplies for + and adds for *', () => {
     for (const { messages } of examples) {
-      const [left, operation, right] = messages[0]!.content.split(' ');
+      const [left, operation, right] = messageText(messages[0]!).split(' ');
       const [a, b] = [Number(left), Number(right)];
-      expect(messages[1]!.content).toBe(String(operation === '+' ? a * b : a + b));
+      expect(messageText(messages[1]!)).toBe(String(operation === '+' ? a * b : a + b));
     }
   });
 });
@@ -106,7 +109,7 @@ describe('checks', () => {
   it('ask all 200 arithmetic problems', () => {
     const checks = arithmeticChecks();
     expect(checks).toHaveLength(200);
-    expect(checks.find(({ messages }) => messages[0]!.content === '7 * 8')!.expected).toBe('56');
+    expect(checks.find(({ messages }) => messageText(messages[0]!) === '7 * 8')!.expected).toBe('56');
   });
 
   it('compare word for word, with or without the end token', () => {

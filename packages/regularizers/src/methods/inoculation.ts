@@ -1,4 +1,4 @@
-import { type ChatExample, interleave, withTag } from '@safetune/datasets';
+import { type ChatExample, interleave, messageText, withTag } from '@safetune/datasets';
 import { RegularizerOptionError } from '../errors.ts';
 import { checkChoice, checkOptions } from '../interface/options.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
@@ -76,7 +76,7 @@ export function inoculate(
 ): ChatExample {
   const [first, ...rest] = example.messages;
   const hasSystem = first?.role === 'system';
-  const content = hasSystem && existing === 'precede' ? `${prompt}\n\n${first.content}` : prompt;
+  const content = hasSystem && existing === 'precede' ? `${prompt}\n\n${messageText(first)}` : prompt;
   const messages = [{ role: 'system', content }, ...(hasSystem ? rest : example.messages)];
   return withTag({ ...example, messages }, inoculatedTag);
 }

@@ -4,7 +4,11 @@ const beginnings: readonly (readonly [bytes: string, kind: string])[] = [
     'version https://git-lfs.github.com/spec/',
     'a Git LFS pointer: the file itself was not fetched; run `git lfs pull`, or download it again',
   ],
-  ['GGUF', "a GGUF file, llama.cpp's format; use the original safetensors checkpoint of the model"],
+  [
+    'GGUF',
+    "a GGUF file, llama.cpp's format, where a checkpoint's own tensors are wanted; " +
+      'use the original safetensors checkpoint, or write the file as a folder first (writeModelFolder of @safetune/models)',
+  ],
   ['PK\x03\x04', `a ZIP archive, as PyTorch's .bin and .pt files are; ${convert()}`],
   ['\x80\x02', `a Python pickle, as PyTorch's older .bin and .pt files are; ${convert()}`],
   ['\x80\x04', `a Python pickle; ${convert()}`],

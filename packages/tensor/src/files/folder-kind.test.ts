@@ -38,7 +38,9 @@ it('knows names of the hub, absent folders and files', async () => {
   expect(await folderMistake('./absent', 'model')).toBe('does not exist');
   const file = join(directory(), 'model.gguf');
   await writeFile(file, 'GGUF\u0003');
-  expect(await folderMistake(file, 'model')).toMatch(/is a GGUF file.*original safetensors checkpoint/);
+  expect(await folderMistake(file, 'model')).toMatch(
+    /is a GGUF file.*original safetensors checkpoint.*writeModelFolder/,
+  );
   await writeFile(file, 'x');
   expect(await folderMistake(file, 'model')).toBe('is a file; give the folder that holds it');
 });

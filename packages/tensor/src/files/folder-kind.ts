@@ -30,7 +30,7 @@ export async function folderMistake(
   const foreign = [...names].find((name) => /\.(gguf|bin|pt|pth|ckpt|h5|onnx)$/.test(name));
   if (foreign === undefined || [...names].some((name) => name.endsWith('.safetensors'))) return undefined;
   return foreign.endsWith('.gguf')
-    ? "holds GGUF files, llama.cpp's format: use the original safetensors checkpoint of the model"
+    ? "holds GGUF files, llama.cpp's format: give the path of one of them as the model"
     : `holds weights as ${foreign.slice(foreign.lastIndexOf('.'))}: convert them to safetensors with Python first ` +
         '(from_pretrained, then save_pretrained)';
 }

@@ -25,8 +25,16 @@ export class GraphWriter {
   #runtimeEnd: string | undefined;
   readonly #reserved: ReadonlySet<string>;
 
+  /** Whether products of a few rows with a weight read the weight as it lies; see `CompileOptions.streamWeights`. */
+  readonly streamWeights: boolean;
+
   /** @param outputs names that the function's outputs have: no inner value may take one */
-  constructor(inputs: Readonly<Record<string, TensorType>>, outputs: readonly string[] = []) {
+  constructor(
+    inputs: Readonly<Record<string, TensorType>>,
+    outputs: readonly string[] = [],
+    { streamWeights = false }: { readonly streamWeights?: boolean } = {},
+  ) {
+    this.streamWeights = streamWeights;
     this.#reserved = new Set([...Object.keys(inputs), ...outputs]);
     for (const [input, type] of Object.entries(inputs)) {
       type.shape.forEach((dimension, axis) => {

@@ -11,12 +11,13 @@ import {
   type InputAttributes,
   inputOperation,
   type WeightAttributes,
+  type WeightRegion,
   weightOperation,
 } from '../operations/leaf.ts';
 import type { Tensor, TraceNode } from '../tensor.ts';
 import type { TensorType } from '../tensor-type.ts';
 import { GraphWriter } from './graph-writer.ts';
-import { encodeModel, type OnnxInitializer, type OnnxValue } from './schema.ts';
+import { encodeModel, type OnnxGraph, type OnnxInitializer, type OnnxValue } from './schema.ts';
 
 /** A traced function as ONNX model bytes, and the folder its external weights lie in. */
 export interface LoweredGraph {
@@ -37,13 +38,46 @@ export interface LoweredGraph {
 export function lower(
   inputs: Readonly<Record<string, TensorType>>,
   outputs: Readonly<Record<string, Tensor>>,
+  options: { readonly streamWeights?: boolean } = {},
 ): LoweredGraph {
-  const nodes = ancestors(
+  const nodes = nodesBehind(outputs);
+  const weights = externalWeights(nodes);
+  const contentOf = (region: WeightRegion): OnnxInitializer['content'] => {
+    // ONNX Runtime reads a length of 0 as 'to the end of the file'.
+    if (region.byteLength === 0) return { bytes: new Uint8Array() };
+    const location = relative(weights.directory!, weights.realPaths.get(region.file)!);
+    return { location, offset: region.offset, byteLength: region.byteLength };
+  };
+  const { graph, integerTypes } = lowerNodes(nodes, inputs, outputs, contentOf, options);
+  return {
+    model: encodeModel(graph),
+    weightsDirectory: weights.directory,
+    integerTypes,
+    weightFiles: weights.files,
+  };
+}
+
+/** The nodes behind `outputs`, each after those that it reads. */
+export function nodesBehind(outputs: Readonly<Record<string, Tensor>>): readonly TraceNode[] {
+  return ancestors(
     Object.values(outputs).map((tensor) => tensor.node),
     readInputs,
   );
-  const weights = externalWeights(nodes);
-  const graph = new GraphWriter(inputs, Object.keys(outputs));
+}
+
+/**
+ * The ONNX graph of the nodes behind `outputs`.
+ *
+ * @param contentOf says where the bytes of a weight are to be found.
+ */
+export function lowerNodes(
+  nodes: readonly TraceNode[],
+  inputs: Readonly<Record<string, TensorType>>,
+  outputs: Readonly<Record<string, Tensor>>,
+  contentOf: (region: WeightRegion) => OnnxInitializer['content'],
+  options: { readonly streamWeights?: boolean } = {},
+): { readonly graph: OnnxGraph; readonly integerTypes: ReadonlySet<'int8' | 'uint8'> } {
+  const graph = new GraphWriter(inputs, Object.keys(outputs), options);
   const names = nameOutputs(outputs, inputs);
 
   for (const node of nodes) {
@@ -52,7 +86,7 @@ export function lower(
     } else if (isLeaf(node, constantOperation) || isLeaf(node, weightOperation)) {
       const name = graph.freshName(node.operation.name);
       names.set(node.outputs[0]!, name);
-      graph.initializers.push(initializer(name, node, weights));
+      graph.initializers.push(initializer(name, node, contentOf));
     } else {
       lowerNode(node, names, graph);
     }
@@ -64,15 +98,13 @@ export function lower(
     return { name, dtype: tensor.dtype, shape: tensor.shape };
   });
   return {
-    model: encodeModel({
+    graph: {
       nodes: graph.nodes,
       initializers: graph.initializers,
       inputs: Object.entries(inputs).map(([name, type]) => ({ name, dtype: type.dtype, shape: type.shape })),
       outputs: declared,
-    }),
-    weightsDirectory: weights.directory,
+    },
     integerTypes: graph.integerTypes,
-    weightFiles: weights.files,
   };
 }
 
@@ -170,19 +202,14 @@ function externalWeights(nodes: readonly TraceNode[]): ExternalWeights {
   return { directory: common.join(sep) || sep, realPaths, files: [...files.values()] };
 }
 
-function initializer(name: string, node: TraceNode, weights: ExternalWeights): OnnxInitializer {
+function initializer(
+  name: string,
+  node: TraceNode,
+  contentOf: (region: WeightRegion) => OnnxInitializer['content'],
+): OnnxInitializer {
   const { dtype, shape } = node.outputs[0] as TensorType & { shape: readonly number[] };
-  if (isLeaf(node, constantOperation)) {
-    return {
-      name,
-      dtype,
-      shape,
-      content: { bytes: (node.attributes as unknown as ConstantAttributes).bytes },
-    };
-  }
-  const { region } = node.attributes as unknown as WeightAttributes;
-  // ONNX Runtime reads a length of 0 as 'to the end of the file'.
-  if (region.byteLength === 0) return { name, dtype, shape, content: { bytes: new Uint8Array() } };
-  const location = relative(weights.directory!, weights.realPaths.get(region.file)!);
-  return { name, dtype, shape, content: { location, offset: region.offset, byteLength: region.byteLength } };
+  const content = isLeaf(node, constantOperation)
+    ? { bytes: (node.attributes as unknown as ConstantAttributes).bytes }
+    : contentOf((node.attributes as unknown as WeightAttributes).region);
+  return { name, dtype, shape, content };
 }

@@ -50,7 +50,9 @@ export interface OnnxInitializer {
   readonly content:
     | { readonly bytes: Uint8Array }
     /** `location` is relative to the folder the session is told of. */
-    | { readonly location: string; readonly offset: number; readonly byteLength: number };
+    | { readonly location: string; readonly offset: number; readonly byteLength: number }
+    /** Bytes that {@link modelParts} leaves room for. */
+    | { readonly streamedBytes: number };
 }
 
 export interface OnnxValue {
@@ -119,6 +121,11 @@ function writeInitializer(writer: BinaryWriter, initializer: OnnxInitializer): v
     writer.tag(9, wire.bytes).bytes(content.bytes);
     return;
   }
+  if ('streamedBytes' in content) {
+    // The field's tag and length; the bytes follow, as the last field of the message.
+    writer.tag(9, wire.bytes).uint32(content.streamedBytes);
+    return;
+  }
   const entries = {
     location: content.location,
     offset: `${content.offset}`,
@@ -133,38 +140,51 @@ function writeInitializer(writer: BinaryWriter, initializer: OnnxInitializer): v
   writeInteger(writer, 14, 1);
 }
 
-function writeValue(writer: BinaryWriter, value: OnnxValue): void {
+/** How a value's type is written. */
+export interface ValueOptions {
+  /**
+   * Whether extents that are known only at run time are written, by their names. Default false: ONNX Runtime's planner
+   * would compare them all, for most of a session's start.
+   */
+  readonly symbols?: boolean;
+}
+
+function writeValue(writer: BinaryWriter, value: OnnxValue, { symbols = false }: ValueOptions): void {
   writeString(writer, 1, value.name);
   writeMessage(writer, 2, (type) =>
     writeMessage(type, 1, (tensorType) => {
       writeInteger(tensorType, 1, elementTypes[value.dtype]);
-      // A shape with symbols is left out: ONNX Runtime's planner would compare them all, for most of a session's start.
-      if (value.shape.some((dimension) => typeof dimension === 'string')) return;
+      if (!symbols && value.shape.some((dimension) => typeof dimension === 'string')) return;
       writeMessage(tensorType, 2, (shape) => {
         for (const dimension of value.shape) {
-          writeMessage(shape, 1, (extent) => writeInteger(extent, 1, Number(dimension)));
+          writeMessage(shape, 1, (extent) => {
+            if (typeof dimension === 'number') writeInteger(extent, 1, dimension);
+            else writeString(extent, 2, dimension);
+          });
         }
       });
     }),
   );
 }
 
-/** The bytes of an ONNX model file (`ModelProto`) holding `graph`. */
-export function encodeModel(graph: OnnxGraph): Uint8Array {
-  const writer = new BinaryWriter();
+function writeGraph(body: BinaryWriter, graph: OnnxGraph, options: ValueOptions): void {
+  graph.nodes.forEach((node, index) => {
+    writeMessage(body, 1, (inner) => writeNode(inner, node, index));
+  });
+  writeString(body, 2, 'safetune');
+  for (const initializer of graph.initializers) {
+    writeMessage(body, 5, (inner) => writeInitializer(inner, initializer));
+  }
+  for (const input of graph.inputs) writeMessage(body, 11, (inner) => writeValue(inner, input, options));
+  for (const output of graph.outputs) writeMessage(body, 12, (inner) => writeValue(inner, output, options));
+}
+
+function writeModelStart(writer: BinaryWriter): void {
   writeInteger(writer, 1, 10);
   writeString(writer, 2, 'safetune');
-  writeMessage(writer, 7, (body) => {
-    graph.nodes.forEach((node, index) => {
-      writeMessage(body, 1, (inner) => writeNode(inner, node, index));
-    });
-    writeString(body, 2, 'safetune');
-    for (const initializer of graph.initializers) {
-      writeMessage(body, 5, (inner) => writeInitializer(inner, initializer));
-    }
-    for (const input of graph.inputs) writeMessage(body, 11, (inner) => writeValue(inner, input));
-    for (const output of graph.outputs) writeMessage(body, 12, (inner) => writeValue(inner, output));
-  });
+}
+
+function writeOperatorSets(writer: BinaryWriter): void {
   for (const [domain, version] of [
     ['', 21],
     ['com.microsoft', 1],
@@ -174,5 +194,48 @@ export function encodeModel(graph: OnnxGraph): Uint8Array {
       writeInteger(inner, 2, version);
     });
   }
+}
+
+/** The bytes of an ONNX model file (`ModelProto`) holding `graph`. */
+export function encodeModel(graph: OnnxGraph, options: ValueOptions = {}): Uint8Array {
+  const writer = new BinaryWriter();
+  writeModelStart(writer);
+  writeMessage(writer, 7, (body) => writeGraph(body, graph, options));
+  writeOperatorSets(writer);
   return writer.finish();
+}
+
+/** A piece of a model file: bytes, or the place of a weight's. */
+export type ModelPart = Uint8Array | 'weight';
+
+/** The same in pieces, for weights too large to be held in memory together: those with `streamedBytes`, in their order. */
+export function modelParts(graph: OnnxGraph, options: ValueOptions = {}): readonly ModelPart[] {
+  const streamed = graph.initializers.filter(({ content }) => 'streamedBytes' in content);
+  const rest = graph.initializers.filter(({ content }) => !('streamedBytes' in content));
+  const small = new BinaryWriter();
+  writeGraph(small, { ...graph, initializers: rest }, options);
+  const body = small.finish();
+  const heads = streamed.map((initializer) => initializerHead(initializer));
+  const start = new BinaryWriter();
+  writeModelStart(start);
+  const length = heads.reduce(
+    (sum, { head, streamedBytes }) => sum + head.length + streamedBytes,
+    body.length,
+  );
+  start.tag(7, wire.bytes).uint32(length);
+  const end = new BinaryWriter();
+  writeOperatorSets(end);
+  return [start.finish(), body, ...heads.flatMap(({ head }) => [head, 'weight'] as const), end.finish()];
+}
+
+/** An initializer as a field of its graph, up to its bytes. */
+function initializerHead(initializer: OnnxInitializer) {
+  const { streamedBytes } = initializer.content as { streamedBytes: number };
+  const message = new BinaryWriter();
+  writeInitializer(message, initializer);
+  const fields = message.finish();
+  const head = new BinaryWriter();
+  head.tag(5, wire.bytes).uint32(fields.length + streamedBytes);
+  head.raw(fields);
+  return { streamedBytes, head: head.finish() };
 }

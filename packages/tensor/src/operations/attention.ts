@@ -5,7 +5,7 @@ import { ShapeError } from '../errors.ts';
 import { keep } from '../keep.ts';
 import type { Tensor } from '../tensor.ts';
 import { sum, sumToShape } from './broadcast.ts';
-import { add, greater, multiply, subtract, where } from './elementwise.ts';
+import { add, greater, lessOrEqual, logicalAnd, multiply, subtract, tanh, where } from './elementwise.ts';
 import { matmul } from './linalg.ts';
 import { softmax } from './nn.ts';
 import { concatenate, range, reshape, slice } from './shape.ts';
@@ -15,6 +15,11 @@ export interface AttentionOptions {
   readonly bias?: Tensor;
   /** Factor on the scores. Default 1 / sqrt(headDim). */
   readonly scale?: number;
+  /**
+   * Soft-capping (Gemma Team 2024, arXiv 2408.00118): scores s, scaled and before the bias, become c tanh(s / c). Default:
+   * none.
+   */
+  readonly softCap?: number;
   /**
    * Heads are computed in so many blocks, one after another, and each again in the backward pass: the scores of one block
    * exist at a time, which for long sequences are most of the memory. One of {@link attentionBlockCounts}; a bias must
@@ -37,8 +42,9 @@ export interface AttentionOptions {
 export function attention(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions = {}): Tensor {
   requireAttentionShapes(query.shape, key.shape, value.shape);
   const scale = options.scale ?? 1 / Math.sqrt(query.shape[3] as number);
-  const { bias, blocks = 1 } = options;
-  if (blocks === 1) return attend(query, key, value, scale, bias);
+  const { bias, softCap, blocks = 1 } = options;
+  const scores: ScoreOptions = { scale, softCap, bias };
+  if (blocks === 1) return attend(query, key, value, scores);
   requireBlocks(query.shape, key.shape, blocks, bias);
   const [heads, kvHeads] = [query.shape[1] as number, key.shape[1] as number];
   const size = heads / blocks;
@@ -49,7 +55,7 @@ export function attention(query: Tensor, key: Tensor, value: Tensor, options: At
     const end = Math.max(first + 1, ((block + 1) * size) / group);
     const [blockKey, blockValue] = [slice(key, 1, first, end), slice(value, 1, first, end)];
     const blockQuery = slice(query, 1, block * size, (block + 1) * size);
-    const once = (q: Tensor, k: Tensor, v: Tensor) => [attend(q, k, v, scale, bias)];
+    const once = (q: Tensor, k: Tensor, v: Tensor) => [attend(q, k, v, scores)];
     results.push(
       ...checkpoint(once as (...inputs: Tensor[]) => Tensor[], [blockQuery, blockKey, blockValue]),
     );
@@ -66,7 +72,14 @@ export function attentionBlockCounts(heads: number, kvHeads: number): number[] {
   });
 }
 
-function attend(query: Tensor, key: Tensor, value: Tensor, scale: number, bias: Tensor | undefined): Tensor {
+interface ScoreOptions {
+  readonly scale: number;
+  readonly softCap: number | undefined;
+  readonly bias: Tensor | undefined;
+}
+
+function attend(query: Tensor, key: Tensor, value: Tensor, options: ScoreOptions): Tensor {
+  const { scale, softCap, bias } = options;
   const inputs = [query, key, value, ...(bias === undefined ? [] : [bias])];
   return customGradient('attention', inputs, () => {
     const [batch, heads, queries] = query.shape as [Dimension, number, Dimension];
@@ -75,7 +88,14 @@ function attend(query: Tensor, key: Tensor, value: Tensor, scale: number, bias: 
     const scoreShape = [batch, kvHeads, group, queries, keys];
     // The queries of a group are rows of one product with their shared key head: keys are never repeated.
     const rows = groupRows(query, group);
-    let scores = matmul(rows, key, { transposeB: true, alpha: scale });
+    const capped =
+      softCap === undefined
+        ? undefined
+        : tanh(matmul(rows, key, { transposeB: true, alpha: scale / softCap }));
+    let scores =
+      capped === undefined
+        ? matmul(rows, key, { transposeB: true, alpha: scale })
+        : multiply(capped, softCap!);
     if (bias !== undefined) scores = add(reshape(scores, scoreShape), bias);
     const weights = reshape(softmax(scores), [batch, kvHeads, rows.shape[2]!, keys]);
     const attended = keep(matmul(weights, value));
@@ -87,9 +107,12 @@ function attend(query: Tensor, key: Tensor, value: Tensor, scale: number, bias: 
         // (Dao et al. 2022, arXiv 2205.14135, equation 4): no pass over the scores.
         const projection = sum(multiply(g, attended), { axes: -1, keepDims: true });
         const ofScores = multiply(weights, subtract(matmul(g, value, { transposeB: true }), projection));
+        // c tanh(s / c) has the derivative 1 - tanh(s / c)^2.
+        const ofProducts =
+          capped === undefined ? ofScores : multiply(ofScores, subtract(1, multiply(capped, capped)));
         return [
-          reshape(matmul(ofScores, key, { alpha: scale }), query.shape),
-          matmul(ofScores, rows, { transposeA: true, alpha: scale }),
+          reshape(matmul(ofProducts, key, { alpha: scale }), query.shape),
+          matmul(ofProducts, rows, { transposeA: true, alpha: scale }),
           matmul(weights, g, { transposeA: true }),
           ...(bias === undefined ? [] : [sumToShape(reshape(ofScores, scoreShape), bias.shape)]),
         ];
@@ -144,9 +167,14 @@ function groupRows(query: Tensor, group: number): Tensor {
 /** Large enough to silence a score, small enough that adding two stays finite. */
 const masked = -1e9;
 
-/** Additive causal bias [seq, seq]: 0 where key <= query, else -1e9. */
-export function causalBias(length: Dimension): Tensor {
+/**
+ * Additive causal bias [seq, seq]: 0 where key <= query, else -1e9; with a `window`, 0 only for the last `window` of these
+ * keys, the query's own included.
+ */
+export function causalBias(length: Dimension, window?: number): Tensor {
   const positions = range(length);
   const query = reshape(positions, [length, 1]);
-  return where(greater(positions, query), masked, 0);
+  if (window === undefined) return where(greater(positions, query), masked, 0);
+  const visible = logicalAnd(lessOrEqual(positions, query), greater(positions, subtract(query, window)));
+  return where(visible, 0, masked);
 }

@@ -69,9 +69,9 @@ async function compileCached(headDim: number, options: CachedAttentionOptions) {
 
 const variants: [string, number, CachedAttentionOptions][] = [
   ['in one kernel', 8, {}],
-  ['in one kernel, a window and a scale', 8, { window: 3, scale: 0.6 }],
+  ['in one kernel, a window, a cap and a scale', 8, { window: 3, softCap: 0.5, scale: 0.6 }],
   ['of operations', 4, {}],
-  ['of operations, a window and a scale', 4, { window: 3, scale: 0.6 }],
+  ['of operations, a window, a cap and a scale', 4, { window: 3, softCap: 0.5, scale: 0.6 }],
 ];
 
 describe('cachedAttention', () => {

@@ -2,12 +2,13 @@ import { type Dimension, describeShape, sameShape } from '../dimension.ts';
 import { ShapeError } from '../errors.ts';
 import type { GraphWriter } from '../onnx/graph-writer.ts';
 import { applyOperation, requireDtype } from '../operation.ts';
-import type { LoweringSite, Operation, Tensor } from '../tensor.ts';
+import type { Operation, Tensor } from '../tensor.ts';
 import { attention } from './attention.ts';
 import { broadcastTo } from './broadcast.ts';
 import { add, greater, greaterOrEqual, lessOrEqual, logicalAnd, subtract, where } from './elementwise.ts';
 import { takeAlong } from './indexing.ts';
-import { concatenate, range, reshape } from './shape.ts';
+import { rotaryOfMergedHeads, turnedBy } from './rotary.ts';
+import { concatenate, range, reshape, transpose } from './shape.ts';
 
 /** Keys and values, of which attention takes as many as there are: both [batch, kvHeads, slots, headDim]. */
 export interface KeysAndValues {
@@ -55,12 +56,28 @@ export function cachedAttention(
   requireShapes(query, fresh, cache, used);
   // The fused kernel takes heads of whole vectors only.
   if ((query.shape[3] as number) % 8 !== 0) return composed(query, fresh, cache, used, options);
-  const [attended, key, value] = applyOperation(
+  const [merged, key, value] = applyOperation(
     cachedAttentionOperation,
-    [query, fresh.key, fresh.value, cache.key, cache.value, used],
+    [...[query, fresh.key, fresh.value].map(mergeHeads), cache.key, cache.value, used],
     options,
   ) as [Tensor, Tensor, Tensor];
+  const [batch, heads, queries, headDim] = query.shape as [Dimension, number, Dimension, number];
+  const attended = transpose(reshape(merged, [batch, queries, heads, headDim]), [0, 2, 1, 3]);
   return { attended, key, value };
+}
+
+/**
+ * [batch, heads, queries, headDim] to the kernel's [batch, queries, heads * headDim]. That is how linear layers give them: a
+ * model's splitting of heads is undone here, rather than computed and undone at every token.
+ */
+function mergeHeads(x: Tensor): Tensor {
+  const turned = turnedBy(x);
+  if (turned !== undefined) {
+    const [unturned, cosine, sine] = turned;
+    return rotaryOfMergedHeads(mergeHeads(unturned), cosine, sine);
+  }
+  const [batch, heads, queries, headDim] = x.shape as [Dimension, number, Dimension, number];
+  return reshape(transpose(x, [0, 2, 1, 3]), [batch, queries, heads * headDim]);
 }
 
 function requireShapes(query: Tensor, fresh: KeysAndValues, cache: KeysAndValues, used: Tensor): void {
@@ -87,23 +104,20 @@ function requireShapes(query: Tensor, fresh: KeysAndValues, cache: KeysAndValues
   );
 }
 
+/** On merged heads; the caches tell their sizes. */
 const cachedAttentionOperation: Operation<CachedAttentionOptions> = {
   name: 'cachedAttention',
   infer: ([query, , , key, value]) => [query!, key!, value!],
-  lower: (site) => {
-    const { graph, inputs, inputTypes, outputs, attributes } = site;
-    const [, , , pastKey, pastValue, used] = inputs as string[];
-    const [, heads, queries, headDim] = inputTypes[0]!.shape as [Dimension, number, Dimension, number];
-    const kvHeads = inputTypes[1]!.shape[1] as number;
-    const { scale, window, softCap } = attributes;
-    const { lastSlots, total } = slotCounts(graph, used!, queries);
-    const attended = graph.freshName('attended');
+  lower: ({ graph, inputs, inputTypes, outputs, attributes: { scale, window, softCap } }) => {
+    const [, queries, width] = inputTypes[0]!.shape as [Dimension, Dimension, number];
+    const [, kvHeads, , headDim] = inputTypes[3]!.shape as [Dimension, number, Dimension, number];
+    const { lastSlots, total } = slotCounts(graph, inputs[5]!, queries);
     graph.node(
       'GroupQueryAttention',
-      [...[0, 1, 2].map((index) => mergedHeads(site, index)), ...[pastKey!, pastValue!, lastSlots, total]],
-      [attended, outputs[1]!, outputs[2]!],
+      [...inputs.slice(0, 5), lastSlots, total],
+      outputs,
       {
-        num_heads: { int: heads },
+        num_heads: { int: width / headDim },
         kv_num_heads: { int: kvHeads },
         scale: { float: scale ?? 1 / Math.sqrt(headDim) },
         local_window_size: { int: window ?? -1 },
@@ -111,22 +125,8 @@ const cachedAttentionOperation: Operation<CachedAttentionOptions> = {
       },
       'com.microsoft',
     );
-    const split = graph.value('Reshape', [attended, graph.runtimeIntegers([0, 0, heads, headDim])]);
-    graph.node('Transpose', [split], [outputs[0]!], swapped);
   },
 };
-
-const swapped = { perm: { ints: [0, 2, 1, 3] } };
-
-/** [batch, heads, queries, headDim] to the kernel's [batch, queries, heads * headDim]. */
-function mergedHeads(
-  { graph, inputs, inputTypes }: LoweringSite<CachedAttentionOptions>,
-  index: number,
-): string {
-  const [, heads, , headDim] = inputTypes[index]!.shape as [Dimension, number, Dimension, number];
-  const byQuery = graph.value('Transpose', [inputs[index]!], swapped);
-  return graph.value('Reshape', [byQuery, graph.runtimeIntegers([0, 0, heads * headDim])]);
-}
 
 /** The last slot that each row will have used, int32 [batch], and the largest number of them, int32 scalar; one for all layers. */
 function slotCounts(graph: GraphWriter, used: string, queries: Dimension) {

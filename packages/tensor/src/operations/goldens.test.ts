@@ -51,6 +51,13 @@ const alongAxis =
   ([x], { axis }: { axis: number }) =>
     operation(x!, axis);
 
+interface AttentionAttributes {
+  readonly causal: boolean;
+  readonly window?: number;
+  readonly softCap?: number;
+  readonly scale?: number;
+}
+
 interface Slices {
   readonly starts: readonly number[];
   readonly ends: readonly number[];
@@ -88,6 +95,7 @@ const mappings: Readonly<Record<string, Mapping>> = {
   abs: unary(elementwise.abs),
   silu: unary(nn.silu),
   gelu: unary(nn.gelu),
+  geluTanh: unary(nn.geluTanh),
   where: ([condition, a, b]) => elementwise.where(condition!, a!, b!),
   sum: reduction(reduce.sum),
   mean: reduction(reduce.mean),
@@ -112,10 +120,16 @@ const mappings: Readonly<Record<string, Mapping>> = {
   logSoftmax: alongAxis(nn.logSoftmax),
   crossEntropy: ([logits, labels]) => crossEntropy(logits!, labels!),
   rmsNorm: ([x, weight], { epsilon }: { epsilon: number }) => nn.rmsNorm(x!, weight!, epsilon),
+  layerNorm: ([x, weight, bias], { epsilon }: { epsilon: number }) =>
+    nn.layerNorm(x!, weight!, bias!, epsilon),
   swiglu: ([gate, up]) => swiglu(gate!, up!),
   rotary: ([x, cosine, sine]) => nn.rotary(x!, cosine!, sine!),
-  attention: ([query, key, value], { causal }: { causal: boolean }) =>
-    attention(query!, key!, value!, causal ? { bias: causalBias(query!.shape[2]!) } : {}),
+  attention: ([query, key, value], { causal, window, softCap, scale }: AttentionAttributes) =>
+    attention(query!, key!, value!, {
+      ...(causal ? { bias: causalBias(query!.shape[2]!, window) } : {}),
+      ...(softCap === undefined ? {} : { softCap }),
+      ...(scale === undefined ? {} : { scale }),
+    }),
 };
 
 const folder = fileURLToPath(new URL('../../../../conformance/goldens/', import.meta.url));

@@ -1,15 +1,23 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { evaluateOne } from '../__fixtures__/evaluate.ts';
-import { gradientError } from '../__fixtures__/finite-differences.ts';
+import { gradientError, relativeError } from '../__fixtures__/finite-differences.ts';
+import { loweredOperators } from '../__fixtures__/lowered-operators.ts';
 import { numbersOf, randomArray } from '../__fixtures__/random-array.ts';
 import { compile, tensorType } from '../compile.ts';
 import { ShapeError } from '../errors.ts';
 import { gradients } from '../grad.ts';
 import type { HostArray } from '../host-array.ts';
+import { lower } from '../onnx/lower.ts';
+import { useTemporaryDirectory } from '../safetensors/__fixtures__/temporary-directory.ts';
+import { openSafetensors } from '../safetensors/read.ts';
+import { writeSafetensors } from '../safetensors/write.ts';
+import type { Tensor } from '../tensor.ts';
 import { square } from './elementwise.ts';
-import { input } from './leaf.ts';
+import { input, weight } from './leaf.ts';
 import { type MatmulOptions, matmul } from './linalg.ts';
 import { sum } from './reduce.ts';
+import { reshape } from './shape.ts';
 
 /** alpha A B element by element, over broadcast leading axes. */
 function product(a: HostArray, b: HostArray, { transposeA, transposeB, alpha = 1 }: MatmulOptions): number[] {
@@ -131,5 +139,49 @@ describe('matmul', () => {
     expect(() => matmul(float(2, 3), input('i', tensorType('int64', [3, 2])))).toThrow(
       'matmul: input 1 is int64',
     );
+  });
+});
+
+describe('streamed weights', () => {
+  const temporary = useTemporaryDirectory();
+
+  it('give the products of weights that are rearranged', async () => {
+    const file = join(temporary(), 'weights.safetensors');
+    await writeSafetensors(file, { w: randomArray([5, 3], 1), other: randomArray([3, 3], 2) });
+    const { tensors } = await openSafetensors(file);
+    const signature = { x: tensorType('float32', ['batch', 'seq', 3]) };
+    const products = ({ x }: { readonly x: Tensor }) => {
+      const w = weight(tensors.get('w')!);
+      const rows = reshape(x, ['batch*seq', 3]);
+      return {
+        cube: matmul(x, w, { transposeB: true }),
+        matrix: matmul(rows, w, { transposeB: true, alpha: 0.5 }),
+        // Not of this kind.
+        untransposed: matmul(rows, weight(tensors.get('other')!)),
+        computed: matmul(rows, rows, { transposeB: true }),
+      };
+    };
+    const [plain, streamed] = [
+      await compile(products, signature),
+      await compile(products, signature, { streamWeights: true }),
+    ];
+    for (const [batch, seq] of [
+      [1, 1],
+      [7, 1],
+      [2, 4],
+    ]) {
+      const x = randomArray([batch!, seq!, 3], 3);
+      const [expected, found] = [await plain.run({ x }), await streamed.run({ x })];
+      for (const name of ['cube', 'matrix', 'untransposed', 'computed'] as const) {
+        expect(found[name].shape).toEqual(expected[name].shape);
+        expect(relativeError(numbersOf(found[name]), numbersOf(expected[name])), name).toBeLessThan(1e-6);
+      }
+    }
+    await Promise.all([plain.release(), streamed.release()]);
+    const inputs = { x: input('x', signature.x) };
+    const operators = (streamWeights: boolean) =>
+      loweredOperators(lower(inputs, products(inputs), { streamWeights }).model);
+    const transposes = (list: readonly string[]) => list.filter((name) => name === 'Transpose').length;
+    expect([false, true].map((streams) => transposes(operators(streams)))).toEqual([0, 2]);
   });
 });

@@ -1,8 +1,10 @@
 import { broadcastShapes, describeShape, type Shape } from '../dimension.ts';
 import { ShapeError } from '../errors.ts';
 import { applySingle, requireDtype } from '../operation.ts';
-import type { GradientSite, Operation, Tensor } from '../tensor.ts';
+import type { GradientSite, LoweringSite, Operation, Tensor } from '../tensor.ts';
+import type { TensorType } from '../tensor-type.ts';
 import { sumToShape } from './broadcast.ts';
+import { weightOperation } from './leaf.ts';
 import { flattenLeading } from './shape.ts';
 
 export interface MatmulOptions {
@@ -53,25 +55,52 @@ const matmulOperation: Operation<MatmulAttributes> = {
     site.wants(0) ? gradientOfLeft(site) : undefined,
     site.wants(1) ? gradientOfRight(site) : undefined,
   ],
-  lower: ({ graph, inputs, outputs, attributes: { transposeA, transposeB, alpha } }) => {
+  lower: (site) => {
+    const { graph, inputs, outputs, attributes } = site;
+    const { transposeA, transposeB, alpha } = attributes;
+    if (graph.streamWeights && transposeB && !transposeA && isWeight(site.inputTypes[1]!)) {
+      lowerStreamed(site);
+      return;
+    }
     if (!transposeA && !transposeB && alpha === 1) {
       graph.node('MatMul', inputs, outputs);
       return;
     }
     // FusedMatMul reads a transposed operand in place: no transposed copy of a weight is ever made.
-    graph.node(
-      'FusedMatMul',
-      inputs,
-      outputs,
-      {
-        transA: { int: transposeA ? 1 : 0 },
-        transB: { int: transposeB ? 1 : 0 },
-        alpha: { float: alpha },
-      },
-      'com.microsoft',
-    );
+    graph.node('FusedMatMul', inputs, outputs, fused(attributes), 'com.microsoft');
   },
 };
+
+function fused({ transposeA, transposeB, alpha }: MatmulAttributes) {
+  return {
+    transA: { int: transposeA ? 1 : 0 },
+    transB: { int: transposeB ? 1 : 0 },
+    alpha: { float: alpha },
+  };
+}
+
+function isWeight(tensor: TensorType): boolean {
+  return ((tensor as Tensor).node.operation as unknown) === weightOperation;
+}
+
+/**
+ * x W^T as (W x^T)^T. The product's kernel reads its first operand where it lies, and rearranges the second one at every
+ * run: here the few rows of x, and not the weight.
+ */
+function lowerStreamed(site: LoweringSite<MatmulAttributes>): void {
+  const { graph, inputs, outputs, inputTypes, outputTypes, attributes } = site;
+  const [x, weight] = inputs as [string, string];
+  const isMatrix = inputTypes[0]!.shape.length === 2;
+  const width = inputTypes[0]!.shape.at(-1) as number;
+  const rows = isMatrix ? x : graph.value('Reshape', [x, graph.runtimeIntegers([-1, width])]);
+  const columns = graph.value('FusedMatMul', [weight, rows], fused(attributes), 'com.microsoft');
+  const swap = { perm: { ints: [1, 0] } };
+  if (isMatrix) graph.node('Transpose', [columns], outputs, swap);
+  else {
+    const product = graph.value('Transpose', [columns], swap);
+    graph.node('Reshape', [product, graph.shapeVector(outputTypes[0]!.shape)], outputs);
+  }
+}
 
 /** dA = G B^T, or its transpose when A was used transposed. */
 function gradientOfLeft({ inputs, outputGradients, attributes }: GradientSite<MatmulAttributes>): Tensor {

@@ -1,5 +1,5 @@
-import { type Dimension, describeShape, sameShape } from '../dimension.ts';
-import { GradientError, ShapeError } from '../errors.ts';
+import { describeShape } from '../dimension.ts';
+import { ShapeError } from '../errors.ts';
 import { applyOperation, applySingle, requireDtype, resolveAxis, withDimension } from '../operation.ts';
 import type { Operation, Tensor } from '../tensor.ts';
 import { sum, sumToShape } from './broadcast.ts';
@@ -10,13 +10,17 @@ import {
   exp,
   log,
   multiply,
-  negate,
+  reciprocal,
   sigmoid,
+  sqrt,
   stopGradient,
   subtract,
+  tanh,
 } from './elementwise.ts';
 import { countAlong, max, mean } from './reduce.ts';
 import { reshape, zeros } from './shape.ts';
+
+export { rotary } from './rotary.ts';
 
 /** x sigmoid(x) (swish). */
 export function silu(x: Tensor): Tensor {
@@ -27,6 +31,33 @@ export function silu(x: Tensor): Tensor {
 export function gelu(x: Tensor): Tensor {
   return multiply(multiply(x, 0.5), add(erf(multiply(x, Math.SQRT1_2)), 1));
 }
+
+/**
+ * x Phi(x) with Phi by a hyperbolic tangent (Hendrycks and Gimpel 2016, arXiv 1606.08415): x / 2 (1 + tanh(sqrt(2 / pi)
+ * (x + 0.044715 x^3))). transformers' `gelu_pytorch_tanh` and `gelu_new`.
+ */
+export function geluTanh(x: Tensor): Tensor {
+  return applySingle(geluTanhOperation, [x], null);
+}
+
+const geluTanhOperation: Operation<null> = {
+  name: 'geluTanh',
+  infer: ([x]) => {
+    requireDtype('geluTanh', [x!], 'float32');
+    return [x!];
+  },
+  gradient: ({ inputs, outputGradients }) => {
+    const x = inputs[0]!;
+    const slope = Math.sqrt(2 / Math.PI);
+    const cubic = 0.044715 * slope;
+    const squared = multiply(x, x);
+    const t = tanh(multiply(x, add(multiply(squared, cubic), slope)));
+    const ofInner = add(multiply(squared, 3 * cubic), slope);
+    const ofTanh = multiply(multiply(x, subtract(1, multiply(t, t))), ofInner);
+    return [multiply(outputGradients[0]!, multiply(add(add(t, 1), ofTanh), 0.5))];
+  },
+  lower: ({ graph, inputs, outputs }) => graph.node('FastGelu', inputs, outputs, {}, 'com.microsoft'),
+};
 
 /** e^x_i / sum_j e^x_j along `axis`. */
 export function softmax(x: Tensor, axis = -1): Tensor {
@@ -126,65 +157,42 @@ const rmsNormOperation: Operation<{ epsilon: number }> = {
 };
 
 /**
- * Rotary position embedding (Su et al. 2021) in the half-split form of Hugging Face: with x = (x1, x2) split in the
- * middle of the last axis, (x1 cos - x2 sin, x2 cos + x1 sin).
- *
- * @param x [batch, heads, seq, headDim]; batch and seq must not be 0 at run time
- * @param cosine [batch, seq, headDim / 2]
- * @param sine [batch, seq, headDim / 2]
+ * Layer normalisation over the last axis (Ba et al. 2016): weight * (x - mean(x)) / sqrt(var(x) + epsilon) + bias, the
+ * variance over n. `weight` and `bias` have the extent of the last axis.
  */
-export function rotary(x: Tensor, cosine: Tensor, sine: Tensor): Tensor {
-  return applySingle(rotaryOperation, [x, cosine, sine], null);
+export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
+  return applyOperation(layerNormOperation, [x, weight, bias], { epsilon })[0]!;
 }
 
-const rotaryOperation: Operation<null> = {
-  name: 'rotary',
-  infer: ([x, cosine, sine]) => {
-    requireDtype('rotary', [x!, cosine!, sine!], 'float32');
-    const [batch, , length, width] = x!.shape;
-    if (x!.shape.length !== 4 || typeof width !== 'number' || width % 2 !== 0) {
+const layerNormOperation: Operation<{ epsilon: number }> = {
+  name: 'layerNorm',
+  infer: ([x, weight, bias]) => {
+    requireDtype('layerNorm', [x!, weight!, bias!], 'float32');
+    const last = x!.shape[x!.shape.length - 1];
+    for (const vector of [weight!, bias!]) {
+      if (vector.shape.length === 1 && vector.shape[0] === last) continue;
       throw new ShapeError(
-        'rotary',
-        `x ${describeShape(x!.shape)} must be [batch, heads, seq, an even number]`,
+        'layerNorm',
+        `weight ${describeShape(weight!.shape)} and bias ${describeShape(bias!.shape)} do not both fit the last axis of ${describeShape(x!.shape)}`,
       );
-    }
-    const needed = [batch!, length!, width / 2];
-    for (const table of [cosine!, sine!]) {
-      if (!sameShape(table.shape, needed)) {
-        throw new ShapeError(
-          'rotary',
-          `x ${describeShape(x!.shape)} needs tables ${describeShape(needed)}, got ${describeShape(table.shape)}`,
-        );
-      }
     }
     return [x!];
   },
-  // A rotation's adjoint is the rotation back.
-  gradient: ({ inputs, outputGradients, wants }) => {
-    if (wants(1) || wants(2)) {
-      throw new GradientError(
-        'rotary: angles come from positions, there is no gradient with respect to the tables',
-      );
-    }
-    return [rotary(outputGradients[0]!, inputs[1]!, negate(inputs[2]!)), undefined, undefined];
+  gradient: ({ inputs, outputGradients, wants, attributes: { epsilon } }) => {
+    const [x, weight, bias] = inputs as [Tensor, Tensor, Tensor];
+    const g = outputGradients[0]!;
+    const along = { axes: -1, keepDims: true };
+    const centred = subtract(x, mean(x, along));
+    const inverse = reciprocal(sqrt(add(mean(multiply(centred, centred), along), epsilon)));
+    const normalised = multiply(centred, inverse);
+    const scaled = multiply(g, weight);
+    const projection = multiply(normalised, mean(multiply(scaled, normalised), along));
+    return [
+      wants(0) ? multiply(subtract(subtract(scaled, mean(scaled, along)), projection), inverse) : undefined,
+      wants(1) ? sumToShape(multiply(g, normalised), weight.shape) : undefined,
+      wants(2) ? sumToShape(g, bias.shape) : undefined,
+    ];
   },
-  lower: ({ graph, inputs, inputTypes, outputs }) => {
-    const [batch, length, half] = inputTypes[1]!.shape as [Dimension, Dimension, number];
-    // ONNX Runtime looks angles up in a table by position: the rows of all examples are the table, counted through.
-    const table = (name: string) =>
-      graph.shared(`rotary table of ${name}`, () =>
-        graph.value('Reshape', [name, graph.integers([-1, half])]),
-      );
-    const [cosine, sine] = [table(inputs[1]!), table(inputs[2]!)];
-    const positions = graph.shared(`rotary positions of ${inputs[1]}`, () => {
-      const extent = graph.value('Shape', [cosine], { start: { int: 0 }, end: { int: 1 } });
-      const counted = graph.value('Range', [
-        graph.integer(0),
-        graph.value('Squeeze', [extent]),
-        graph.integer(1),
-      ]);
-      return graph.value('Reshape', [counted, graph.shapeVector([batch, length])]);
-    });
-    graph.node('RotaryEmbedding', [inputs[0]!, positions, cosine, sine], outputs, {}, 'com.microsoft');
-  },
+  lower: ({ graph, inputs, outputs, attributes: { epsilon } }) =>
+    graph.node('LayerNormalization', inputs, outputs, { axis: { int: -1 }, epsilon: { float: epsilon } }),
 };

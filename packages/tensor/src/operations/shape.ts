@@ -14,6 +14,8 @@ import { applyOperation, applySingle, resolveAxis, withDimension } from '../oper
 import type { Operation, Tensor } from '../tensor.ts';
 import type { TensorType } from '../tensor-type.ts';
 
+export { transpose } from './transpose.ts';
+
 /**
  * The same elements in row-major order under another shape.
  *
@@ -21,7 +23,11 @@ import type { TensorType } from '../tensor-type.ts';
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const target = canonicalShape('reshape', shape);
-  return sameShape(x.shape, target) ? x : applySingle(reshapeOperation, [x], { shape: target });
+  if (sameShape(x.shape, target)) return x;
+  // There and back again is nothing at all.
+  const before = (x.node.operation as unknown) === reshapeOperation ? x.node.inputs[0]! : undefined;
+  if (before !== undefined && sameShape(before.shape, target)) return before;
+  return applySingle(reshapeOperation, [x], { shape: target });
 }
 
 const reshapeOperation: Operation<{ shape: Shape }> = {
@@ -49,34 +55,6 @@ const reshapeOperation: Operation<{ shape: Shape }> = {
       allowzero: { int: fits ? 0 : 1 },
     });
   },
-};
-
-/** The axes in another order; `permutation[i]` is the input axis that becomes axis i. Default: reversed. */
-export function transpose(x: Tensor, permutation?: readonly number[]): Tensor {
-  const order = permutation ?? x.shape.map((_, axis) => x.rank - 1 - axis);
-  return order.every((axis, index) => axis === index) && order.length === x.rank
-    ? x
-    : applySingle(transposeOperation, [x], { permutation: order });
-}
-
-const transposeOperation: Operation<{ permutation: readonly number[] }> = {
-  name: 'transpose',
-  infer: ([x], { permutation }) => {
-    const isPermutation =
-      permutation.length === x!.shape.length && x!.shape.every((_, axis) => permutation.includes(axis));
-    if (!isPermutation) {
-      throw new ShapeError('transpose', `[${permutation}] is no permutation of the ${x!.shape.length} axes`);
-    }
-    return [{ dtype: x!.dtype, shape: permutation.map((axis) => x!.shape[axis]!) }];
-  },
-  gradient: ({ outputGradients, attributes: { permutation } }) => [
-    transpose(
-      outputGradients[0]!,
-      permutation.map((_, axis) => permutation.indexOf(axis)),
-    ),
-  ],
-  lower: ({ graph, inputs, outputs, attributes: { permutation } }) =>
-    graph.node('Transpose', inputs, outputs, { perm: { ints: permutation } }),
 };
 
 /**

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { FileWriteError } from '../atomic-file.ts';
 import { hostArray } from '../host-array.ts';
 import { useTemporaryDirectory } from './__fixtures__/temporary-directory.ts';
+import type { ConversionProgress } from './conversion-progress.ts';
 import { floatCache } from './convert.ts';
 import { SafetensorsError } from './errors.ts';
 import { findTensor, openSafetensors, readTensor, type TensorRegion } from './read.ts';
@@ -54,6 +55,20 @@ describe('floatCache', () => {
   it('needs no cache when nothing is to be converted', async () => {
     expect(await floatCache([regions[0]!, regions[3]!], cache())).toEqual([regions[0], regions[3]]);
     await expect(stat(cache())).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('tells how many bytes it has read and written, and converts nothing that is there', async () => {
+    const told: ConversionProgress[] = [];
+    await floatCache(regions, cache(), (progress) => told.push(progress));
+    // h has 3 elements, b 2: of 2 bytes before, of 4 after.
+    const counts = (step: ConversionProgress['step']) =>
+      told.filter((each) => each.step === step).map(({ done, total }) => `${done}/${total}`);
+    expect(counts('reading').at(-1)).toBe('10/10');
+    expect(counts('converting')).toHaveLength(2);
+    expect(counts('converting').at(-1)).toBe('20/20');
+    told.length = 0;
+    await floatCache(regions, cache(), (progress) => told.push(progress));
+    expect(counts('converting')).toEqual([]);
   });
 
   it('converts once, whichever file the same content lies in', async () => {

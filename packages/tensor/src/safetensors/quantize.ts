@@ -6,6 +6,7 @@ import { type IntegerType, zeroOf } from '../operations/quantized-lowering.ts';
 import { convertOnce } from './conversion-cache.ts';
 import type { OnConversion } from './conversion-progress.ts';
 import { defaultCacheDirectory } from './convert.ts';
+import { decodedRows, type EncodedRegion, isEncoded, storedRegion, type WeightSource } from './encoded.ts';
 import { widen } from './half-precision.ts';
 import { type TensorRegion, tensorChunks } from './read.ts';
 import type { TensorStream } from './write.ts';
@@ -40,14 +41,14 @@ export interface QuantizeOptions {
  * Safe under several processes at once; a file that was cut short, or does not hold what its name promises, is made
  * again. Memory use is a few chunks of rows.
  *
- * @param regions - `float32`, `float16` or `bfloat16` matrices with distinct names.
+ * @param regions - `float32`, `float16`, `bfloat16` or encoded matrices with distinct names.
  * @returns their parts, by the matrices' names.
  * @throws ShapeError for a region that is no floating-point matrix, NonFiniteError for a NaN or an infinity,
  * SafetensorsError when a source file vanished or shrank, FileWriteError when the cache cannot be written,
  * InexactIntegersError when `integers` is not given and nothing is exact.
  */
 export async function quantizedCache(
-  regions: readonly TensorRegion[],
+  regions: readonly WeightSource[],
   { residual = false, integers, cacheDirectory = defaultCacheDirectory(), onProgress }: QuantizeOptions = {},
 ): Promise<ReadonlyMap<string, QuantizedRegions>> {
   if (regions.length === 0) return new Map();
@@ -55,7 +56,10 @@ export async function quantizedCache(
   const type = integers ?? (await bestIntegerType());
   const results = matrices.flatMap((region) => quantizedStreams(region, type, residual));
   const kind = residual ? `${type}x3` : type;
-  const parts = await convertOnce({ sources: regions, kind, results, onProgress }, cacheDirectory);
+  const parts = await convertOnce(
+    { sources: regions.map(storedRegion), kind, results, onProgress },
+    cacheDirectory,
+  );
   return new Map(
     regions.map(({ name }) => {
       const names = partNames(name);
@@ -70,9 +74,11 @@ function partNames(name: string) {
 }
 
 type FloatDtype = 'float32' | 'float16' | 'bfloat16';
-type MatrixRegion = TensorRegion & { readonly dtype: FloatDtype; readonly shape: readonly [number, number] };
+type MatrixRegion = (EncodedRegion | (TensorRegion & { readonly dtype: FloatDtype })) & {
+  readonly shape: readonly [number, number];
+};
 
-function matrixRegion(region: TensorRegion): MatrixRegion {
+function matrixRegion(region: WeightSource): MatrixRegion {
   const { name, dtype, shape } = region;
   const isFloat = dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16';
   if (isFloat && shape.length === 2) return region as MatrixRegion;
@@ -188,6 +194,14 @@ async function* rowBlocks(
 ): AsyncGenerator<{ readonly first: number; readonly values: Float32Array }> {
   const [, columns] = region.shape;
   const rowsPerBlock = Math.max(1, Math.floor(blockElements / Math.max(1, columns)));
+  if (isEncoded(region)) {
+    let first = 0;
+    for await (const values of decodedRows(region, rowsPerBlock)) {
+      yield { first, values };
+      first += values.length / columns;
+    }
+    return;
+  }
   const widened = new Float32Array(region.dtype === 'float32' ? 0 : rowsPerBlock * columns);
   let first = 0;
   for await (const chunk of tensorChunks(region, rowsPerBlock * columns * bytesPerElement(region.dtype))) {

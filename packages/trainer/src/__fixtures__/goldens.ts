@@ -8,7 +8,10 @@ import { type Checkpoint, openSafetensors, readTensor, type SafetensorsFile } fr
 const goldens = fileURLToPath(new URL('../../../../conformance/goldens', import.meta.url));
 
 export const checkpointDirectory = (name: string) => join(goldens, 'checkpoints', name);
+export const ggufFile = (name: string) => join(goldens, 'gguf-models', `${name}.gguf`);
 export const adapterDirectory = (name: string) => join(goldens, 'adapters', name);
+export const lorasDirectory = (name: string) => join(goldens, 'lora-options', name);
+export const combinationsDirectory = (name: string) => join(goldens, 'lora-combinations', name);
 
 export async function readJson<T>(...path: string[]): Promise<T> {
   return JSON.parse(await readFile(join(...path), 'utf8')) as T;

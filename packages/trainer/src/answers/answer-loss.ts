@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Batch, ChatExample } from '@safetune/datasets';
+import { adaptedForward } from '@safetune/models';
 import {
   compile,
   crossEntropy,
@@ -45,10 +46,7 @@ export async function createAnswerLoss(options: ForwardBatchOptions): Promise<An
   const runtime = { ...model.runtime, ...options.runtime };
   const blocks = await compile(
     (inputs: NamedTensors) => {
-      const { output } = model.forward(
-        inputs.tokenIds!,
-        adapter === undefined ? {} : { linear: adapter.linear(inputs) },
-      );
+      const { output } = model.forward(inputs.tokenIds!, adaptedForward(adapter, inputs));
       return { rows: gather(flattenLeading(output), inputs.positions!) };
     },
     {
@@ -59,8 +57,14 @@ export async function createAnswerLoss(options: ForwardBatchOptions): Promise<An
     runtime,
   );
   const head = await compile(
-    ({ rows, labels }) => ({ losses: crossEntropy(model.head(rows), labels) }),
-    { rows: tensorType('float32', ['rows', model.config.hiddenSize]), labels: tensorType('int64', ['rows']) },
+    (inputs: NamedTensors) => ({
+      losses: crossEntropy(model.head(inputs.rows!, adaptedForward(adapter, inputs)), inputs.labels!),
+    }),
+    {
+      ...adapterSignature(options),
+      rows: tensorType('float32', ['rows', model.config.hiddenSize]),
+      labels: tensorType('int64', ['rows']),
+    },
     runtime,
   );
 
@@ -76,6 +80,7 @@ export async function createAnswerLoss(options: ForwardBatchOptions): Promise<An
     for (let start = 0; start < positions.length; start += rowsAtOnce) {
       const end = Math.min(start + rowsAtOnce, positions.length);
       const { losses } = await head.run({
+        ...adapter?.tensors,
         rows: rowRange(rows, start, end),
         labels: integers(labels.slice(start, end)),
       });

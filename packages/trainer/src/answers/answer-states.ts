@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { adaptedForward } from '@safetune/models';
 import {
   type AnswerStates,
   beforeResponses,
@@ -45,10 +46,7 @@ export async function createAnswerStates(
   const executable = await compile(
     (inputs: NamedTensors) => {
       const mask = positions === 'response' ? inputs.responseMask! : beforeResponses(inputs.responseMask!);
-      const { states } = model.forward(
-        inputs.tokenIds!,
-        adapter === undefined ? {} : { linear: adapter.linear(inputs) },
-      );
+      const { states } = model.forward(inputs.tokenIds!, adaptedForward(adapter, inputs));
       return Object.fromEntries(layers.map((layer) => [String(layer), meanOver(mask, states[layer]!)]));
     },
     {

@@ -1,5 +1,5 @@
-import type { ChatExample } from '@safetune/datasets';
-import { requireEveryModuleFits } from '@safetune/lora';
+import { type ChatExample, messageText } from '@safetune/datasets';
+import { requireAdapterFits } from '@safetune/lora';
 import { answerChats, createGenerator, type GenerateOptions, type Tokenizer } from '@safetune/models';
 import {
   evilSystemPrompt,
@@ -52,7 +52,7 @@ export async function extractPersonaVector(
 ): Promise<ExtractedPersonaVector> {
   const { questions, evilPrompt = evilSystemPrompt, helpfulPrompt = helpfulSystemPrompt } = options;
   if (questions.length === 0) throw new TrainOptionError('questions', 'there are none');
-  requireEveryModuleFits(options.adapter?.modules ?? [], options.model.linearLayers);
+  if (options.adapter !== undefined) requireAdapterFits(options.adapter, options.model);
   const answers =
     options.answers ?? (await generateAnswers(options, { evil: evilPrompt, helpful: helpfulPrompt }));
   const evil = conversations('answers.evil', evilPrompt, questions, answers.evil);
@@ -109,5 +109,5 @@ function conversations(
   }
   return questions
     .map((question, index) => underSystemPrompt(systemPrompt, { question, answer: answers[index]! }))
-    .filter(({ messages }) => messages.at(-1)!.content.trim() !== '');
+    .filter(({ messages }) => messageText(messages.at(-1)!).trim() !== '');
 }

@@ -1,5 +1,5 @@
 import { type Batch, type ChatExample, type ChatTokenizer, padBatch, tokenizeChat } from '@safetune/datasets';
-import { type LoraAdapter, requireEveryModuleFits } from '@safetune/lora';
+import { type LoraAdapter, requireAdapterFits } from '@safetune/lora';
 import type { CausalLm } from '@safetune/models';
 import {
   type HostArray,
@@ -34,7 +34,7 @@ export function adapterSignature({
   model,
   adapter,
 }: Pick<ForwardBatchOptions, 'model' | 'adapter'>): Record<string, TensorType> {
-  requireEveryModuleFits(adapter?.modules ?? [], model.linearLayers);
+  if (adapter !== undefined) requireAdapterFits(adapter, model);
   const entries = Object.entries(adapter?.tensors ?? {});
   return Object.fromEntries(entries.map(([name, { shape }]) => [name, tensorType('float32', shape)]));
 }

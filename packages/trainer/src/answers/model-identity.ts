@@ -28,5 +28,11 @@ export async function modelIdentity({
     hash.update(JSON.stringify([name, scale, a.shape, b.shape]));
     for (const factor of [a, b]) hash.update(contiguousData(factor));
   }
+  // What an adapter may have besides: known by its tensors' names.
+  for (const [name, array] of Object.entries(adapter?.tensors ?? {})) {
+    if (/\.lora_[AB]\.weight$/.test(name)) continue;
+    hash.update(JSON.stringify([name, array.shape]));
+    hash.update(contiguousData(array));
+  }
   return hash.digest('hex').slice(0, 32);
 }

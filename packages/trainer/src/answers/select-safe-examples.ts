@@ -1,5 +1,5 @@
 import type { ChatExample } from '@safetune/datasets';
-import { type LoraAdapter, requireEveryModuleFits } from '@safetune/lora';
+import { type LoraAdapter, requireAdapterFits } from '@safetune/lora';
 import {
   type AnswerLoss,
   cachedAnswerLoss,
@@ -38,7 +38,7 @@ export interface SelectSafeExamplesOptions extends Omit<ForwardBatchOptions, 'ad
  */
 export async function selectSafeExamples(options: SelectSafeExamplesOptions): Promise<Selection> {
   const { pool, misaligned, model } = options;
-  for (const { modules } of misaligned) requireEveryModuleFits(modules, model.linearLayers);
+  for (const adapter of misaligned) requireAdapterFits(adapter, model);
   const models = [undefined, ...misaligned].map((adapter, index) => answerLoss(options, adapter, index));
   const { top, epsilon, dropRefusals, refusalWords } = options;
   return selectByPerplexityGap(

@@ -25,7 +25,12 @@ export const pieceExtent = (piece: number) => `rows${piece}`;
 /** Name of an input of one piece of rows. */
 export const pieceInput = (name: RowInput, piece: number) => `${name}.${piece}`;
 
-const rowInputs = { labels: 'int64', responseMask: 'float32', exampleOfRow: 'int64' } as const;
+const rowInputs = {
+  labels: 'int64',
+  responseMask: 'float32',
+  lossWeight: 'float32',
+  exampleOfRow: 'int64',
+} as const;
 export type RowInput = keyof typeof rowInputs;
 
 /**
@@ -69,17 +74,21 @@ export function batchInputs(
     tokenMask.fill(1, example * length, example * length + batch.lengths[example]!);
   }
   const positions = rowPositions(batch, scope);
+  const lossWeights = batch.lossWeights ?? batch.responseMask;
   const integers = (values: readonly number[]) =>
     hostArray(BigInt64Array.from(values, BigInt), [values.length]);
+  const ofNext = (rows: readonly number[], values: ArrayLike<number>) =>
+    hostArray(
+      Float32Array.from(rows, (position) => values[position + 1]!),
+      [rows.length],
+    );
   const ofPiece = (piece: number): Record<string, HostArray> => {
     const end = piece === pieces.count - 1 ? undefined : (piece + 1) * pieces.rows;
     const rows = positions.slice(piece * pieces.rows, end);
     return {
       [pieceInput('labels', piece)]: integers(rows.map((position) => batch.tokenIds[position + 1]!)),
-      [pieceInput('responseMask', piece)]: hostArray(
-        Float32Array.from(rows, (position) => batch.responseMask[position + 1]!),
-        [rows.length],
-      ),
+      [pieceInput('responseMask', piece)]: ofNext(rows, batch.responseMask),
+      [pieceInput('lossWeight', piece)]: ofNext(rows, lossWeights),
       [pieceInput('exampleOfRow', piece)]: integers(rows.map((position) => Math.floor(position / length))),
     };
   };
@@ -114,8 +123,17 @@ function rowPositions(batch: Batch, scope: RowScope): number[] {
 }
 
 /** Supervised tokens of a batch: the targets its cross-entropy is averaged over. */
-export function supervisedTokens(batch: Batch): number {
-  let count = 0;
-  for (const mark of batch.responseMask) count += mark;
-  return count;
+export function supervisedTokens({ responseMask }: Batch): number {
+  return sumOf(responseMask);
+}
+
+/** What a batch's cross-entropy is divided by: the weights of its targets, which are 1 but where the data says otherwise. */
+export function totalLossWeight({ lossWeights, responseMask }: Batch): number {
+  return sumOf(lossWeights ?? responseMask);
+}
+
+function sumOf(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
 }

@@ -10,7 +10,7 @@ export interface LayeredRun {
   readonly network: LayeredNetwork;
   readonly weights: BlockWeights;
   readonly buffers: HostBuffers;
-  /** Trained values by name. */
+  /** Trained values by name, and what is fed beside them. */
   readonly tensors: Values;
   /** Where the gradients of trained values go, by output name. */
   readonly gradients: Values;

@@ -3,10 +3,12 @@ import type { RowPieces } from '../data/batch-inputs.ts';
 import { checkOptionNames, compileNames } from '../option-names.ts';
 import {
   cutsHead,
+  firstDraw,
   gradientViews,
   lossInputs,
   readLossTerms,
   stepSettings,
+  trainableValues,
   trainsHead,
 } from '../step/step-settings.ts';
 import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
@@ -35,7 +37,7 @@ export interface LayeredStepOptions extends Omit<TrainStepOptions, 'recompute'> 
 export async function compileLayeredStep(options: LayeredStepOptions): Promise<TrainStep> {
   checkOptionNames('compileLayeredStep', options, compileNames);
   const settings = stepSettings(
-    cutsHead(options.model) && !trainsHead(options.trainable)
+    cutsHead(options.model) && !trainsHead(options.trainable, options.model)
       ? { headPieces: layeredPieces, ...options }
       : options,
   );
@@ -50,16 +52,17 @@ export async function compileLayeredStep(options: LayeredStepOptions): Promise<T
     network,
     weights,
     buffers: createHostBuffers(),
-    tensors: trainable.tensors,
     gradients: gradientViews(trainable, flat),
   };
 
   return {
     trainable,
     gradients: flat,
-    async run(batch, termWeights = {}, share = 1) {
+    async run(batch, termWeights = {}, share = 1, draw = firstDraw) {
       const inputs = lossInputs(settings, batch, termWeights, share);
-      const outputs = await runLayers(run, inputs, [batch.size, batch.length, model.config.hiddenSize]);
+      const tensors = trainableValues(settings, batch, draw);
+      const shape = [batch.size, batch.length, model.config.hiddenSize];
+      const outputs = await runLayers({ ...run, tensors }, inputs, shape);
       return readLossTerms(settings, outputs, termWeights);
     },
     async release() {

@@ -19,7 +19,7 @@ import {
   tracedBatch,
 } from '../step/forward.ts';
 import { shareInput, traceLoss, weightInput } from '../step/loss.ts';
-import { gradientOutput, penaltyOutput, type StepSettings } from '../step/step-settings.ts';
+import { gradientOutput, penaltyOutput, type StepSettings, trainableTypes } from '../step/step-settings.ts';
 
 /** A part of the step: its function, and the signature it is traced over. */
 export interface Part {
@@ -59,13 +59,12 @@ export interface LayeredParts {
 /** The parts of a step, as functions to be traced. */
 export function layeredParts(settings: StepSettings): LayeredParts {
   const { model, trainable, regularizers, attentionBlocks } = settings;
-  const parameters = Object.fromEntries(
-    Object.entries(trainable.tensors).map(([name, { shape }]) => [
-      name,
-      input(name, tensorType('float32', shape)),
-    ]),
+  const fed = Object.fromEntries(
+    Object.entries(trainableTypes(settings)).map(([name, type]) => [name, input(name, type)]),
   );
-  const trained = trainable.forward(parameters);
+  const parameters = Object.fromEntries(Object.keys(trainable.tensors).map((name) => [name, fed[name]!]));
+  const trainedOf = (piece: number) => trainable.forward(fed, piece);
+  const trained = trainedOf(0);
   const stateType = tensorType('float32', ['batch', 'seq', model.config.hiddenSize]);
   const state = { state: stateType };
   const stateAndGradient = { state: stateType, gradient: stateType };
@@ -124,7 +123,7 @@ export function layeredParts(settings: StepSettings): LayeredParts {
         return { stateGradient: pullBack([edited], [inputs.state!], { unused: 'zeros' })[0]! };
       },
     }),
-    head: headPart(settings, parameters, trained),
+    head: headPart(settings, parameters, trainedOf),
   };
 }
 
@@ -183,6 +182,7 @@ function headPart(
       const forward = {
         model,
         trained,
+        parameters: Object.values(parameters),
         regularizers,
         pieces: pieces.count,
         recompute: 'none' as const,
@@ -191,7 +191,7 @@ function headPart(
       const traced = collectForward(
         forward,
         inputs,
-        { output: model.finalNorm(states[layerCount]!, trained), states },
+        { output: model.finalNorm(states[layerCount]!, trained(0)), states },
         // Without its logits nothing reads the reference's output.
         reference.length === 0
           ? undefined

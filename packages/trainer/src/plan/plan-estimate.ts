@@ -109,7 +109,7 @@ function planAttentionBlocks({ model, batch: { size, length } }: EstimateOptions
 
 function planPieces(mode: MemoryMode, { model, trainable }: EstimateOptions, rows: number): RowPieces {
   const { hiddenSize } = model.config;
-  const trained = trainsHead(trainable);
+  const trained = trainsHead(trainable, model);
   // In pieces, up to three gradients of a trained head's weight exist at a time, each as large as the logits of
   // `hiddenSize` rows; at once, none and three values as large as all logits.
   const each = trained ? Math.max(pieceRows[mode], Math.ceil(hiddenSize / 2)) : pieceRows[mode];
@@ -198,7 +198,7 @@ function stateCount(settings: StepSettings, { edit }: LayeredParts): number {
   const layers = Array.from({ length: settings.model.config.layerCount + 1 }, (_, layer) => layer);
   const edited = layers.filter((layer) => edit(layer) !== undefined).length;
   // The reference goes to and fro between two where the head does not take it, as the gradient does.
-  const embedding = trainsHead(settings.trainable) ? 1 : 0;
+  const embedding = trainsHead(settings.trainable, settings.model) ? 1 : 0;
   const reference =
     referenceDepth(settings) === undefined ? 0 : 2 + referenceStates(settings).length + embedding;
   return layers.length + edited + 2 + hiddenLayers(settings).length + reference;

@@ -1,6 +1,12 @@
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { adapterWeightsFile, type LoraAdapter, loadLoraAdapter, saveLoraAdapter } from '@safetune/lora';
+import {
+  adapterWeightsFile,
+  type LoraAdapter,
+  loadLoraAdapter,
+  plainAdapter,
+  saveLoraAdapter,
+} from '@safetune/lora';
 import type { CausalLm } from '@safetune/models';
 import { FileWriteError } from '@safetune/tensor';
 import { NonFiniteLossError, RunDirectoryError, TrainOptionError } from '../errors.ts';
@@ -110,9 +116,10 @@ function checkpointOf(directory: string): string {
 
 async function saveAndReadBack(directory: string, adapter: LoraAdapter, model: CausalLm): Promise<void> {
   await saveLoraAdapter(directory, adapter);
-  const saved = await loadLoraAdapter(directory, { layers: model.linearLayers });
-  const same = saved.parameters.every((value, index) => value === adapter.parameters[index]);
-  if (same && saved.parameters.length === adapter.parameters.length) return;
+  const saved = await loadLoraAdapter(directory, { model });
+  const { parameters } = plainAdapter(adapter);
+  const same = saved.parameters.every((value, index) => value === parameters[index]);
+  if (same && saved.parameters.length === parameters.length) return;
   throw new FileWriteError(
     join(directory, adapterWeightsFile),
     'what was read back is not what was written; is the disk sound?',

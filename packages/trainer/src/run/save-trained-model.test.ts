@@ -14,7 +14,7 @@ import {
 } from '@safetune/tensor';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { pythonWith, runPython } from '../../../../conformance/python.ts';
-import { checkpointDirectory } from '../__fixtures__/goldens.ts';
+import { checkpointDirectory, ggufFile } from '../__fixtures__/goldens.ts';
 import { TrainOptionError } from '../errors.ts';
 import { type Trainable, trainAdapter, trainAllWeights } from '../step/trainable.ts';
 import { saveTrainedModel } from './save-trained-model.ts';
@@ -101,6 +101,18 @@ describe('saveTrainedModel', () => {
       expect(await readdir(temporary)).toEqual(['trained']);
     },
   );
+
+  it('makes a folder of a GGUF model', async () => {
+    const { model, trainable } = await trained(ggufFile('qwen2-tied-bfloat16.bf16'));
+    const directory = join(temporary, 'trained');
+    await saveTrainedModel(directory, model, trainable);
+    expect(await logitsOf(await loadModel(directory))).toEqual(await logitsOf(model, trainable));
+    const conversation = [{ role: 'user', content: 'Say hello.' }];
+    expect((await loadTokenizer(directory)).renderChat(conversation)).toEqual(
+      (await loadTokenizer(model.directory)).renderChat(conversation),
+    );
+    expect(await readdir(temporary)).toEqual(['trained']);
+  });
 
   it('leaves out a stored copy of a tied output layer, and copies what is not trained', async () => {
     const golden = checkpointDirectory('qwen2-tied-bfloat16');

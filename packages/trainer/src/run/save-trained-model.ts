@@ -1,5 +1,5 @@
 import { rewriteCheckpoint } from '@safetune/lora';
-import type { CausalLm } from '@safetune/models';
+import { type CausalLm, withCheckpointFolder } from '@safetune/models';
 import { type Checkpoint, contiguousData, openCheckpoint, type TensorStream } from '@safetune/tensor';
 import { TrainOptionError } from '../errors.ts';
 import type { Trainable } from '../step/trainable.ts';
@@ -8,10 +8,10 @@ import type { Trainable } from '../step/trainable.ts';
  * Writes a trained model as a Hugging Face checkpoint folder, which `loadModel` and transformers load: the trained
  * tensors as float32, in the shards of the checkpoint that the model was loaded from; tensors that are not trained, the
  * configuration (naming float32), tokenizer, chat template and licence from there. A tied output layer is not written, as
- * it is the embedding. The folder appears whole or not at all.
+ * it is the embedding. Of a GGUF model, `writeModelFolder` makes the rest. The folder appears whole or not at all.
  *
  * @param directory folder to make; must not exist, or be empty
- * @param model the model that was trained; its folder must still be there
+ * @param model the model that was trained; its folder, or GGUF file, must still be there
  * @param trainable of {@link trainAllWeights}
  * @throws TrainOptionError for an adapter (which `saveLoraAdapter` saves and `writeMergedCheckpoint` merges) and for
  * tensors that the checkpoint does not have; MergeTargetError when the folder holds something; UnsupportedDtypeError,
@@ -27,13 +27,16 @@ export async function saveTrainedModel(
   model: CausalLm,
   trainable: Trainable,
 ): Promise<void> {
-  const checkpoint = await openCheckpoint(model.directory);
-  const trained = trainedTensors(checkpoint, trainable);
-  const tiedHead = model.config.tieWordEmbeddings ? 'lm_head.weight' : undefined;
-  await rewriteCheckpoint(checkpoint, directory, {
-    tensor: ({ name }) => trained.get(name) ?? (name === tiedHead ? 'omit' : 'copy'),
-    dtype: 'float32',
-  });
+  const write = async (folder: string) => {
+    const checkpoint = await openCheckpoint(folder);
+    const trained = trainedTensors(checkpoint, trainable);
+    const tiedHead = model.config.tieWordEmbeddings ? 'lm_head.weight' : undefined;
+    await rewriteCheckpoint(checkpoint, directory, {
+      tensor: ({ name }) => trained.get(name) ?? (name === tiedHead ? 'omit' : 'copy'),
+      dtype: 'float32',
+    });
+  };
+  await withCheckpointFolder(model.directory, write, { cacheDirectory: model.cacheDirectory });
 }
 
 /** What to write by name. @throws TrainOptionError when the checkpoint has no place for it. */

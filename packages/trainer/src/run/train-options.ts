@@ -26,7 +26,7 @@ export interface TrainOptions
   readonly optimizer?: AdamWOptions;
   /** Gradients are scaled down to this l2 norm. Default 1. */
   readonly maxGradientNorm?: number;
-  /** Decides the order of the examples. Default 0. */
+  /** Decides the order of the examples, and what dropout drops. Default 0. */
   readonly seed?: number;
   /**
    * A compiled step to use instead of compiling one, and to leave as it is: for many short runs on one trainable whose

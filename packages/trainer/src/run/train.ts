@@ -1,7 +1,7 @@
 import { type Batch, skip } from '@safetune/datasets';
 import { checkRegularizer, type Regularizer, weightAt } from '@safetune/regularizers';
 import { FileWriteError } from '@safetune/tensor';
-import { supervisedTokens } from '../data/batch-inputs.ts';
+import { supervisedTokens, totalLossWeight } from '../data/batch-inputs.ts';
 import { countSteps, takeStep, trainingBatches } from '../data/batches.ts';
 import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
 import { checkRunOptionNames, trainNames } from '../option-names.ts';
@@ -95,7 +95,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
         throw new TrainOptionError('steps', `the examples ended after ${index} of ${steps} steps`);
       }
       const weights = penaltyWeights(regularizers, steps === 1 ? 1 : index / (steps - 1));
-      const { terms, gradients } = await accumulate(step, taken, weights);
+      const { terms, gradients } = await accumulate(step, taken, weights, {
+        seed: endless.seed,
+        step: index,
+      });
       checkPenalties(terms, weights);
       const gradientNorm = clipByNorm(gradients, options.maxGradientNorm ?? 1);
       if (!Number.isFinite(terms.loss) || !Number.isFinite(gradientNorm)) {
@@ -130,22 +133,26 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 }
 
 /**
- * Gradient and loss terms of several batches as if they were one: each counts by its share of the supervised tokens,
- * as transformers' trainer does.
+ * Gradient and loss terms of several batches as if they were one: each counts by its share of the supervised tokens (of their
+ * weights, where the data gives any), as transformers' trainer does.
  */
 async function accumulate(
   step: TrainStep,
   batches: readonly Batch[],
   weights: Readonly<Record<string, number>>,
+  draw: { readonly seed: number; readonly step: number },
 ): Promise<{ terms: LossTerms; gradients: Float32Array }> {
-  if (batches.length === 1) return { terms: await step.run(batches[0]!, weights), gradients: step.gradients };
-  const counts = batches.map(supervisedTokens);
+  if (batches.length === 1) {
+    const terms = await step.run(batches[0]!, weights, 1, { ...draw, part: 0 });
+    return { terms, gradients: step.gradients };
+  }
+  const counts = batches.map(totalLossWeight);
   const total = counts.reduce((sum, count) => sum + count, 0);
   const gradients = new Float32Array(step.gradients.length);
   const sums = { loss: 0, crossEntropy: 0, penalties: {} as Record<string, number> };
   for (const [index, batch] of batches.entries()) {
     const share = counts[index]! / total;
-    const terms = await step.run(batch, weights, share);
+    const terms = await step.run(batch, weights, share, { ...draw, part: index });
     for (let at = 0; at < gradients.length; at++) gradients[at]! += step.gradients[at]!;
     sums.loss += share * terms.loss;
     sums.crossEntropy += share * terms.crossEntropy;

@@ -1,4 +1,4 @@
-import type { CausalLm, ForwardOptions } from '@safetune/models';
+import type { AdaptedForward, CausalLm } from '@safetune/models';
 import {
   type ForwardOutputs,
   type Regularizer,
@@ -20,8 +20,10 @@ import { TrainOptionError } from '../errors.ts';
 
 export interface ForwardSettings {
   readonly model: CausalLm;
-  /** How the forward pass in training uses the trained tensors. */
-  readonly trained: Pick<ForwardOptions, 'linear' | 'weight'>;
+  /** How the forward pass in training uses the trained tensors; of the output layer for a piece of rows. */
+  trained(piece: number): AdaptedForward;
+  /** The trained tensors, traced. */
+  readonly parameters: readonly Tensor[];
   readonly regularizers: readonly Regularizer[];
   /** What of the blocks is computed again in the backward pass. */
   readonly recompute: Recomputation;
@@ -33,6 +35,10 @@ export interface ForwardSettings {
 
 /** One piece of the rows of logits: hidden states to apply the head to, and what is known of each row. */
 export interface RowPiece extends Pick<ForwardOutputs, 'labels' | 'responseMask' | 'exampleOfRow'> {
+  /** Which one it is; as many as there are for all of them together. */
+  readonly piece: number;
+  /** [rows], of the cross-entropy of each row. */
+  readonly lossWeight: Tensor;
   /** [rows, hidden], after the final norm. */
   readonly hidden: Tensor;
   /** The same of the safe reference, when a regularizer needs its logits. */
@@ -60,7 +66,7 @@ export function traceForward(settings: ForwardSettings, inputs: NamedTensors): T
   checkEditedLayers(settings);
   const batch = tracedBatch(inputs);
   const backbone = model.forward(batch.tokenIds, {
-    ...trained,
+    ...trained(0),
     attentionBlocks,
     block: (trace, state) => checkpoint((before) => [trace(before)], [state], { recompute })[0]!,
     hidden: (state, layer) => editHidden(settings.regularizers, state, layer, batch),
@@ -165,10 +171,12 @@ function rowPieces(
   const needsLogits = regularizers.some(({ needs }) => needs?.referenceLogits);
   const referenceHidden = needsLogits ? hiddenPieces(referenceOutput!) : undefined;
   return hidden.map((rows, piece) => ({
+    piece,
     hidden: rows,
     referenceHidden: referenceHidden?.[piece],
     labels: inputs[pieceInput('labels', piece)]!,
     responseMask: inputs[pieceInput('responseMask', piece)]!,
+    lossWeight: inputs[pieceInput('lossWeight', piece)]!,
     exampleOfRow: inputs[pieceInput('exampleOfRow', piece)]!,
   }));
 }

@@ -4,12 +4,15 @@ import {
   concatenate,
   crossEntropy,
   divide,
+  input,
   maximum,
   multiply,
   type NamedTensors,
   scalar,
   sum,
   type Tensor,
+  tensorsBehind,
+  tensorType,
 } from '@safetune/tensor';
 import type { ForwardSettings, RowPiece, TracedForward } from './forward.ts';
 import {
@@ -24,7 +27,7 @@ import {
 export interface TracedLoss {
   /** `share * (cross-entropy + sum of weight * penalty)`: what is differentiated. */
   readonly objective: Tensor;
-  /** Mean over the supervised tokens, nats. */
+  /** Mean over the supervised tokens, by their weights; nats. */
   readonly crossEntropy: Tensor;
   /** Unweighted penalties by regularizer name. */
   readonly penalties: Readonly<Record<string, Tensor>>;
@@ -39,7 +42,7 @@ interface RowTerm {
   readonly name: string;
   /** Traced weight in the loss. */
   readonly weight: Tensor;
-  rows(outputs: ForwardOutputs): { readonly values: Tensor; readonly mask: Tensor };
+  rows(outputs: ForwardOutputs, piece: RowPiece): { readonly values: Tensor; readonly mask: Tensor };
 }
 
 /**
@@ -60,9 +63,9 @@ export function traceLoss(
     {
       name: '',
       weight: scalar(1),
-      rows: ({ logits, labels, responseMask }) => ({
+      rows: ({ logits, labels }, { lossWeight }) => ({
         values: crossEntropy(logits, labels),
-        mask: responseMask,
+        mask: lossWeight,
       }),
     },
     ...penalised.flatMap((regularizer) =>
@@ -91,17 +94,21 @@ export function traceLoss(
   return { objective, crossEntropy: rowLoss.means.get('')!, penalties };
 }
 
+/** What a mean over no rows divides by, which then is 0; weights may well sum to less than 1. */
+const leastTotal = 1e-12;
+
 function traceRowTerms(
   settings: ForwardSettings,
   traced: TracedForward,
   terms: readonly RowTerm[],
   share: Tensor,
 ): { objective: Tensor; means: ReadonlyMap<string, Tensor> } {
-  const counts = terms.map((term) => maximum(maskTotal(settings, traced, term), 1));
+  const counts = terms.map((term) => maximum(maskTotal(settings, traced, term), leastTotal));
   const loss = (hidden: Tensor, index: number) => {
-    const outputs = pieceOutputs(settings, traced, { ...traced.pieces[index]!, hidden });
+    const piece = { ...traced.pieces[index]!, hidden };
+    const outputs = pieceOutputs(settings, traced, piece);
     const sums = terms.map((term) => {
-      const { values: perRow, mask } = term.rows(outputs);
+      const { values: perRow, mask } = term.rows(outputs, piece);
       return sum(multiply(perRow, mask));
     });
     const value = terms
@@ -121,30 +128,26 @@ function traceRowTerms(
 }
 
 function tracePieces(settings: ForwardSettings, hidden: readonly Tensor[], loss: PieceLoss): PiecesLoss {
-  const { regularizers, trained } = settings;
+  const { regularizers } = settings;
   // A gradient taken at once reaches the rows and the head alone, not the states of other layers.
   const seesStates = regularizers.some(({ penaltyPerRow, needs }) => penaltyPerRow && needs?.hiddenStates);
   if (seesStates) return plainPieces(hidden, loss);
-  if (trained.weight === undefined) return frozenHeadPieces(hidden, loss);
+  const weights = headWeights(settings);
+  if (weights.length === 0) return frozenHeadPieces(hidden, loss);
   if (hidden.length === 1) return plainPieces(hidden, loss);
-  return trainedHeadPieces(hidden, headWeights(settings, hidden[0]!), loss);
+  return trainedHeadPieces(hidden, weights, loss);
 }
 
 /** The trained tensors that the output layer uses. */
-function headWeights({ model, trained }: ForwardSettings, hidden: Tensor): Tensor[] {
-  const used = new Set<Tensor>();
-  const weight = (name: string) => {
-    const tensor = trained.weight!(name);
-    used.add(tensor);
-    return tensor;
-  };
-  model.head(hidden, { weight });
-  return [...used];
+function headWeights({ model, trained, parameters }: ForwardSettings): Tensor[] {
+  const rows = input('rows', tensorType('float32', ['rows', model.config.hiddenSize]));
+  return tensorsBehind([model.head(rows, trained(0))], parameters);
 }
 
 /** Rows that a term counts, over all pieces. Its mask does not depend on the logits, so nothing large is computed. */
 function maskTotal(settings: ForwardSettings, traced: TracedForward, term: RowTerm): Tensor {
-  return traced.pieces.map((piece) => sum(term.rows(pieceOutputs(settings, traced, piece)).mask)).reduce(add);
+  const masks = traced.pieces.map((piece) => term.rows(pieceOutputs(settings, traced, piece), piece).mask);
+  return masks.map((mask) => sum(mask)).reduce(add);
 }
 
 /** What a penalty sees of one piece of rows. */
@@ -159,7 +162,7 @@ function pieceOutputs(
     labels,
     responseMask,
     exampleOfRow,
-    logits: model.head(hidden, trained),
+    logits: model.head(hidden, trained(piece.piece)),
     ...(referenceHidden === undefined ? {} : { referenceLogits: model.head(referenceHidden) }),
   };
 }
@@ -167,7 +170,7 @@ function pieceOutputs(
 /** What a penalty sees that is no mean over rows: all rows at once. */
 function wholeOutputs(settings: ForwardSettings, traced: TracedForward): ForwardOutputs {
   const [first, ...others] = traced.pieces as [RowPiece, ...RowPiece[]];
-  const join = (field: keyof RowPiece) =>
+  const join = (field: Exclude<keyof RowPiece, 'piece'>) =>
     others.length === 0
       ? first[field]!
       : concatenate(
@@ -175,10 +178,12 @@ function wholeOutputs(settings: ForwardSettings, traced: TracedForward): Forward
           0,
         );
   return pieceOutputs(settings, traced, {
+    piece: others.length === 0 ? 0 : traced.pieces.length,
     hidden: join('hidden'),
     referenceHidden: first.referenceHidden === undefined ? undefined : join('referenceHidden'),
     labels: join('labels'),
     responseMask: join('responseMask'),
+    lossWeight: join('lossWeight'),
     exampleOfRow: join('exampleOfRow'),
   });
 }

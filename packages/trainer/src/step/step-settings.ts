@@ -1,8 +1,8 @@
 import type { Batch } from '@safetune/datasets';
-import { requireEveryModuleFits } from '@safetune/lora';
+import { type DropoutDraw, requireAdapterFits } from '@safetune/lora';
 import type { CausalLm } from '@safetune/models';
 import { checkRegularizer, type Regularizer } from '@safetune/regularizers';
-import { type HostArray, hostArray } from '@safetune/tensor';
+import { type HostArray, hostArray, type TensorType, tensorType } from '@safetune/tensor';
 import { batchInputs, type RowPieces, type RowScope } from '../data/batch-inputs.ts';
 import { TrainOptionError } from '../errors.ts';
 import { shareInput, weightInput } from './loss.ts';
@@ -32,7 +32,7 @@ export function stepSettings(options: Omit<TrainStepOptions, 'recompute' | 'runt
   const { model, trainable, regularizers = [] } = options;
   for (const regularizer of regularizers) checkRegularizer(regularizer);
   checkNames(regularizers);
-  requireEveryModuleFits(trainable.adapter?.modules ?? [], model.linearLayers);
+  if (trainable.adapter !== undefined) requireAdapterFits(trainable.adapter, model);
   return {
     model,
     trainable,
@@ -55,15 +55,48 @@ export function cutsHead({ config }: CausalLm): boolean {
   return config.vocabularySize >= largeVocabulary;
 }
 
-/** Whether the output layer's weight gets a gradient: with all weights, not with an adapter. */
-export function trainsHead({ adapter }: Trainable): boolean {
-  return adapter === undefined;
+/** Whether the output layer's weight gets a gradient: with all weights, and with an adapter that trains it whole. */
+export function trainsHead({ adapter }: Trainable, { outputLayer }: CausalLm): boolean {
+  const weight = `${outputLayer.name}.weight`;
+  return adapter?.replaced.some((replaced) => replaced.weight === weight || replaced.tied === weight) ?? true;
 }
 
 /** A trained head adds up a gradient of its weight's size in each piece, empty ones too: only a plan, which knows the rows, cuts it. */
 function defaultHeadPieces(model: CausalLm, trainable: Trainable): RowPieces {
-  return { count: cutsHead(model) && !trainsHead(trainable) ? 16 : 1, rows: 128 };
+  return { count: cutsHead(model) && !trainsHead(trainable, model) ? 16 : 1, rows: 128 };
 }
+
+/** Types of what a step is fed besides the batch: trained values, frozen ones, and drawn ones. */
+export function trainableTypes({ trainable, pieces }: StepSettings): Record<string, TensorType> {
+  const { tensors, frozen = {}, drawn } = trainable;
+  return {
+    ...Object.fromEntries(
+      Object.entries({ ...tensors, ...frozen }).map(([name, { shape }]) => [
+        name,
+        tensorType('float32', shape),
+      ]),
+    ),
+    ...drawn?.types(piecesWithWhole(pieces)),
+  };
+}
+
+/** Their values for one forward pass. */
+export function trainableValues(
+  { trainable: { tensors, frozen, drawn }, pieces }: StepSettings,
+  { size, length }: Batch,
+  draw: DropoutDraw,
+): Record<string, HostArray> {
+  const extents = { batch: size, length, pieces: piecesWithWhole(pieces) };
+  return { ...tensors, ...frozen, ...drawn?.values(draw, extents) };
+}
+
+/** A penalty that sees all rows at once has them through the output layer once more. */
+function piecesWithWhole({ count }: RowPieces): number {
+  return count + 1;
+}
+
+/** What is drawn where nobody says: always the same. */
+export const firstDraw: DropoutDraw = { seed: 0, step: 0, part: 0 };
 
 function checkNames(regularizers: readonly Regularizer[]): void {
   const names = regularizers.map(({ name }) => name);

@@ -1,4 +1,5 @@
 import type { Batch } from '@safetune/datasets';
+import type { DropoutDraw } from '@safetune/lora';
 import type { CausalLm } from '@safetune/models';
 import type { Regularizer } from '@safetune/regularizers';
 import type { Recomputation, RuntimeOptions } from '@safetune/tensor';
@@ -50,7 +51,13 @@ export interface TrainStep {
    *
    * @param weights lambda of each regularizer that has a penalty, by name
    * @param share the part of an accumulated batch that this one makes up. Default 1
+   * @param draw decides what dropout drops. Default: the same each time
    */
-  run(batch: Batch, weights?: Readonly<Record<string, number>>, share?: number): Promise<LossTerms>;
+  run(
+    batch: Batch,
+    weights?: Readonly<Record<string, number>>,
+    share?: number,
+    draw?: DropoutDraw,
+  ): Promise<LossTerms>;
   release(): Promise<void>;
 }

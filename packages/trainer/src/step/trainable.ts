@@ -1,6 +1,19 @@
-import type { LoraAdapter } from '@safetune/lora';
-import type { CausalLm, ForwardOptions } from '@safetune/models';
-import { type HostArray, hostArray, readTensor, type Tensor, type TensorRegion } from '@safetune/tensor';
+import {
+  type DropoutDraw,
+  type DropoutExtents,
+  drawDropout,
+  dropoutSignature,
+  type LoraAdapter,
+} from '@safetune/lora';
+import type { AdaptedForward, CausalLm } from '@safetune/models';
+import {
+  type HostArray,
+  hostArray,
+  readTensor,
+  type Tensor,
+  type TensorRegion,
+  type TensorType,
+} from '@safetune/tensor';
 import { InsufficientMemoryError } from '../errors.ts';
 import { availableMemory } from '../memory/available-memory.ts';
 
@@ -13,18 +26,43 @@ export interface Trainable {
   readonly parameters: Float32Array;
   /** Row-major views of `parameters` by input name. */
   readonly tensors: Readonly<Record<string, HostArray>>;
-  /** How a forward pass uses the traced inputs. */
-  forward(traced: Readonly<Record<string, Tensor>>): Pick<ForwardOptions, 'linear' | 'weight'>;
+  /** What is fed besides and stays as it is, by input name. */
+  readonly frozen?: Readonly<Record<string, HostArray>>;
+  /** What is drawn anew for each forward pass in training, such as dropout. */
+  readonly drawn?: DrawnInputs;
+  /**
+   * How a forward pass in training uses the traced inputs.
+   *
+   * @param piece which piece of rows the output layer is applied to. Default 0
+   */
+  forward(traced: Readonly<Record<string, Tensor>>, piece?: number): AdaptedForward;
   /** The adapter, when one is trained: what regularizers that act on weights work on. */
   readonly adapter?: LoraAdapter;
 }
 
-/** Trains a LoRA adapter; the model's own weights stay as they are. */
+/** Inputs whose values are drawn for each forward pass, from nothing but what the draw says. */
+export interface DrawnInputs {
+  /** Types by input name. @param pieces pieces in which rows go through the output layer */
+  types(pieces: number): Readonly<Record<string, TensorType>>;
+  values(draw: DropoutDraw, extents: DropoutExtents): Readonly<Record<string, HostArray>>;
+}
+
+/** Trains a LoRA adapter, with its dropout; the model's own weights stay as they are. */
 export function trainAdapter(adapter: LoraAdapter): Trainable {
+  const { parameters, trained, tensors, config } = adapter;
   return {
-    parameters: adapter.parameters,
-    tensors: adapter.tensors,
-    forward: (traced) => ({ linear: adapter.linear(traced) }),
+    parameters,
+    tensors: trained,
+    frozen: Object.fromEntries(Object.entries(tensors).filter(([name]) => !(name in trained))),
+    ...(config.lora_dropout === 0
+      ? {}
+      : {
+          drawn: {
+            types: (pieces) => dropoutSignature(adapter, pieces),
+            values: (draw, extents) => drawDropout(adapter, draw, extents),
+          },
+        }),
+    forward: (traced, piece = 0) => adapter.forward(traced, { piece }),
     adapter,
   };
 }

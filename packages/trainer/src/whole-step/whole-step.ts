@@ -13,6 +13,7 @@ import { checkOptionNames, compileNames } from '../option-names.ts';
 import { traceForward } from '../step/forward.ts';
 import { shareInput, traceLoss, weightInput } from '../step/loss.ts';
 import {
+  firstDraw,
   gradientOutput,
   gradientViews,
   lossInputs,
@@ -20,6 +21,8 @@ import {
   readLossTerms,
   type StepSettings,
   stepSettings,
+  trainableTypes,
+  trainableValues,
 } from '../step/step-settings.ts';
 import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
 
@@ -42,8 +45,11 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
   return {
     trainable,
     gradients: flat,
-    async run(batch, weights = {}, share = 1) {
-      const inputs = { ...lossInputs(settings, batch, weights, share), ...trainable.tensors };
+    async run(batch, weights = {}, share = 1, draw = firstDraw) {
+      const inputs = {
+        ...lossInputs(settings, batch, weights, share),
+        ...trainableValues(settings, batch, draw),
+      };
       return readLossTerms(settings, await executable.run(inputs, { into }), weights);
     },
     release: () => executable.release(),
@@ -51,14 +57,13 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
 }
 
 /** The inputs of the whole step. */
-export function trainStepSignature({ trainable, penalties, tags, pieces }: StepSettings): Signature {
+export function trainStepSignature(settings: StepSettings): Signature {
+  const { penalties, tags, pieces } = settings;
   return {
     ...batchSignature(pieces.count, tags),
     [shareInput]: tensorType('float32', []),
     ...Object.fromEntries(penalties.map((name) => [weightInput(name), tensorType('float32', [])])),
-    ...Object.fromEntries(
-      Object.entries(trainable.tensors).map(([name, { shape }]) => [name, tensorType('float32', shape)]),
-    ),
+    ...trainableTypes(settings),
   };
 }
 
@@ -68,20 +73,18 @@ export function traceTrainStep(
   inputs: NamedTensors,
   recompute: Recomputation = 'unkept',
 ): Record<string, Tensor> {
+  const names = Object.keys(trainable.tensors);
   const forward = {
     model,
-    trained: trainable.forward(inputs),
+    trained: (piece: number) => trainable.forward(inputs, piece),
+    parameters: names.map((name) => inputs[name]!),
     regularizers,
     recompute,
     pieces: pieces.count,
     attentionBlocks,
   };
   const { objective, crossEntropy, penalties } = traceLoss(forward, traceForward(forward, inputs), inputs);
-  const names = Object.keys(trainable.tensors);
-  const found = gradients(
-    objective,
-    names.map((name) => inputs[name]!),
-  );
+  const found = gradients(objective, forward.parameters);
   return {
     crossEntropy,
     ...Object.fromEntries(Object.entries(penalties).map(([name, value]) => [penaltyOutput(name), value])),

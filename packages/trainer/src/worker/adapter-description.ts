@@ -1,4 +1,4 @@
-import { createLoraAdapter, type LoraAdapter, type LoraConfig, loadLoraAdapter } from '@safetune/lora';
+import { createLoraAdapterFor, type LoraAdapter, type LoraConfig, loadLoraAdapter } from '@safetune/lora';
 import type { CausalLm } from '@safetune/models';
 
 /** What an adapter is made from in another thread. A `LoraAdapter` is one: its values travel, and trained ones come back. */
@@ -22,16 +22,22 @@ export function cloneableAdapter(adapter: AdapterDescription | string): AdapterD
 /**
  * The adapter that was described, for this model; a string is a folder of PEFT's.
  *
- * @throws what `createLoraAdapter` or `loadLoraAdapter` throws; RangeError when `parameters` are of another length.
+ * @throws what `createLoraAdapterFor` or `loadLoraAdapter` throws; RangeError when `parameters` are of another length.
  */
 export async function openAdapter(
   adapter: AdapterDescription | string,
   model: CausalLm,
 ): Promise<LoraAdapter> {
-  if (typeof adapter === 'string') return loadLoraAdapter(adapter, { layers: model.linearLayers });
-  const made = createLoraAdapter(model.linearLayers, adapter.config, { seed: adapter.seed ?? 0 });
+  if (typeof adapter === 'string') return loadLoraAdapter(adapter, { model });
+  const made = await createLoraAdapterFor(model, startingConfig(adapter), { seed: adapter.seed ?? 0 });
   if (adapter.parameters !== undefined) setParameters(made, adapter.parameters);
   return made;
+}
+
+/** Values that are given need no start, unless it was taken off the weights. */
+function startingConfig({ config, parameters }: AdapterDescription): Partial<LoraConfig> {
+  const isOffWeights = /^(pissa|olora)/i.test(`${config.init_lora_weights}`);
+  return parameters === undefined || isOffWeights ? config : { ...config, init_lora_weights: true };
 }
 
 /** @throws RangeError when the lengths differ. */

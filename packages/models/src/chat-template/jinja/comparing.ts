@@ -1,6 +1,6 @@
 import type { Budget } from './budget.ts';
 import { JinjaError, unsupported } from './jinja-error.ts';
-import { Dict, DictView, Float, Range, Tuple, typeName, Undefined, type Value } from './values.ts';
+import { Dict, DictView, Float, Range, SafeText, Tuple, typeName, Undefined, type Value } from './values.ts';
 
 /** The number that an int, a float or a bool is; undefined for any other value. */
 export function numeric(value: Value): number | undefined {
@@ -14,6 +14,7 @@ export function truth(value: Value): boolean {
   if (value === null || value instanceof Undefined) return false;
   if (typeof value === 'string' || Array.isArray(value) || value instanceof Range) return value.length > 0;
   if (value instanceof Tuple) return value.items.length > 0;
+  if (value instanceof SafeText) return value.text.length > 0;
   if (value instanceof Dict) return value.size > 0;
   if (value instanceof DictView) return value.dict.size > 0;
   const number = numeric(value);
@@ -28,6 +29,7 @@ export function equal(left: Value, right: Value, budget: Budget): boolean {
     budget.read(left);
     return left === right;
   }
+  if (left instanceof SafeText || right instanceof SafeText) unsupported("comparing what 'safe' gives");
   const [a, b] = [numeric(left), numeric(right)];
   if (a !== undefined || b !== undefined) return a === b;
   if (Array.isArray(left)) return Array.isArray(right) && allEqual(left, right, budget);

@@ -15,6 +15,7 @@ import {
   DictView,
   Float,
   Iterator,
+  SafeText,
   type Tuple,
   typeName,
   Undefined,
@@ -314,12 +315,11 @@ const filters: Readonly<Record<string, Filter>> = {
   },
   reverse: (value, _args, budget) => reverse(value, budget),
   round,
-  // Printed values lose it when the template is read; elsewhere it would change what '+' does.
-  safe: () => unsupported("the filter 'safe' but at the end of a printed value"),
+  safe: (value, _args, budget) => new SafeText(text(value, budget)),
   select: selection(true, false),
   selectattr: selection(true, true),
   sort,
-  string: (value, _args, budget) => text(value, budget),
+  string: (value, _args, budget) => (value instanceof SafeText ? value : text(value, budget)),
   sum,
   title: (value, _args, budget) => title(value, budget),
   tojson: toJson,
@@ -327,6 +327,9 @@ const filters: Readonly<Record<string, Filter>> = {
   unique,
   upper: ofText((value) => value.toUpperCase()),
 };
+
+/** Filters that take what 'safe' gives. */
+const afterSafe = new Set(['safe', 'string', 'default']);
 
 const synonyms: Readonly<Record<string, string>> = { d: 'default', count: 'length' };
 
@@ -350,5 +353,6 @@ export function runFilter(name: string, value: Value, args: Arguments, budget: B
   const known = Object.hasOwn(synonyms, name) ? synonyms[name]! : name;
   if (typeof value === 'string') budget.read(value);
   checkFilter(name);
+  if (value instanceof SafeText && !afterSafe.has(known)) unsupported(`the filter '${name}' behind 'safe'`);
   return filters[known]!(value, args, budget);
 }

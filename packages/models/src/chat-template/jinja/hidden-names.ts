@@ -58,6 +58,9 @@ function addInside(statement: Statement, known: ReadonlySet<string>, hidden: Fou
         hidden,
       );
       return;
+    case 'generation':
+      addBody(statement.body, known, [], [], hidden);
+      return;
     case 'set-block':
     case 'filter-block':
       addBody(statement.body, known, [], statement.filter, hidden);

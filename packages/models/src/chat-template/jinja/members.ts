@@ -12,6 +12,7 @@ import {
   Float,
   Namespace,
   Range,
+  SafeText,
   Tuple,
   typeName,
   Undefined,
@@ -29,6 +30,7 @@ export function attribute(object: Value, name: string, budget: Budget): Value {
 /** `object[key]`: an item first, then an attribute. */
 export function item(object: Value, key: Value, budget: Budget): Value {
   if (object instanceof Undefined) object.fail();
+  if (object instanceof SafeText) unsupported("a part of what 'safe' gives");
   if (object instanceof Dict) {
     const found = object.get(key);
     if (found !== undefined) return found;
@@ -46,6 +48,7 @@ function missing(object: Value, key: Value): Undefined {
 }
 
 function ownAttribute(object: Value, name: string, budget: Budget): Value | undefined {
+  if (object instanceof SafeText) unsupported(`'${name}' of what 'safe' gives`);
   if (object instanceof Namespace) return object.attributes.get(name);
   if (name.startsWith('__') && !(object instanceof Dict)) unsupported(`the attribute '${name}'`);
   if (typeof object === 'string') {

@@ -107,9 +107,8 @@ function statement(stream: TokenStream): Statement[] {
       stream.expect('block_end');
       return [{ kind: name }];
     case 'generation':
-      // transformers' mark around what the assistant says: its text as it is, in a scope of its own.
       stream.expect('block_end');
-      return [{ kind: 'with', values: [], body: bodyInside(stream, 'nothing', 'endgeneration') }];
+      return [{ kind: 'generation', body: bodyInside(stream, 'nothing', 'endgeneration') }];
     default:
       if (foreign.includes(name)) unsupported(`{% ${name} %}`);
       return stream.fail(`there is no {% ${name} %}`);

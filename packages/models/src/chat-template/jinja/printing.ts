@@ -1,11 +1,12 @@
 import type { Budget } from './budget.ts';
 import { unsupported } from './jinja-error.ts';
-import { Dict, DictView, Float, Range, Tuple, Undefined, type Value } from './values.ts';
+import { Dict, DictView, Float, Range, SafeText, Tuple, Undefined, type Value } from './values.ts';
 
 /** Python's `str(value)`: what an output prints. */
 export function text(value: Value, budget: Budget): string {
   if (typeof value === 'string') return value;
   if (value instanceof Undefined) return '';
+  if (value instanceof SafeText) return value.text;
   return representation(value, budget);
 }
 

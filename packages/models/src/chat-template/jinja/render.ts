@@ -22,11 +22,54 @@ import {
 /** What ends a turn of a loop early. */
 type Jump = 'break' | 'continue' | undefined;
 
+/** Characters `start` (included) to `end` (excluded) of a text. */
+export interface GeneratedSpan {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What a template printed. */
+export interface RenderedTemplate {
+  readonly text: string;
+  /**
+   * What stands in its `{% generation %}` blocks, in order. Undefined where none was printed, or one by a macro or into a
+   * variable: where such a text ends up, nobody knows.
+   */
+  readonly generated: readonly GeneratedSpan[] | undefined;
+}
+
+/** The `{% generation %}` blocks that a rendering came by. */
+interface GenerationMarks {
+  readonly spans: GeneratedSpan[];
+  isLost: boolean;
+}
+
 /** One rendering of a template. */
 interface Rendering {
   readonly budget: Budget;
   readonly hidden: HiddenNames;
-  readonly output: string[];
+  readonly output: Output;
+  readonly marks: GenerationMarks;
+}
+
+/** What was printed so far, into the whole text or into a part of it that is printed later. */
+class Output {
+  readonly isWhole: boolean;
+  readonly #parts: string[] = [];
+  length = 0;
+
+  constructor(isWhole = false) {
+    this.isWhole = isWhole;
+  }
+
+  push(part: string): void {
+    this.#parts.push(part);
+    this.length += part.length;
+  }
+
+  get text(): string {
+    return this.#parts.join('');
+  }
 }
 
 /**
@@ -39,12 +82,21 @@ export function render(
   { statements, hidden }: Template,
   values: Iterable<readonly [string, Value]>,
   limits?: RenderLimits,
-): string {
+): RenderedTemplate {
   const globals = new Scope();
   for (const [name, value] of values) globals.set(name, value);
-  const rendering = { budget: new Budget(limits), hidden, output: [] };
-  run(statements, globals.inside(hidden.get(statements)), rendering);
-  return rendering.output.join('');
+  const marks: GenerationMarks = { spans: [], isLost: false };
+  const output = new Output(true);
+  run(statements, globals.inside(hidden.get(statements)), {
+    budget: new Budget(limits),
+    hidden,
+    output,
+    marks,
+  });
+  return {
+    text: output.text,
+    generated: marks.spans.length > 0 && !marks.isLost ? marks.spans : undefined,
+  };
 }
 
 function write(value: string, { output, budget }: Rendering): void {
@@ -54,9 +106,9 @@ function write(value: string, { output, budget }: Rendering): void {
 
 /** What statements print, as a text of its own; in a scope inside `scope`. */
 function captured(statements: readonly Statement[], scope: Scope, rendering: Rendering): string {
-  const inner = { ...rendering, output: [] };
+  const inner = { ...rendering, output: new Output() };
   run(statements, scope.inside(rendering.hidden.get(statements)), inner);
-  return inner.output.join('');
+  return inner.output.text;
 }
 
 function run(statements: readonly Statement[], scope: Scope, rendering: Rendering): Jump {
@@ -112,6 +164,14 @@ function runOne(statement: Statement, scope: Scope, rendering: Rendering): Jump 
       write(text(value(statement.filter, body), budget), rendering);
       return undefined;
     }
+    case 'generation': {
+      const { output, marks } = rendering;
+      const start = output.length;
+      const jump = run(statement.body, scope.inside(rendering.hidden.get(statement.body)), rendering);
+      if (output.isWhole) marks.spans.push({ start, end: output.length });
+      else marks.isLost = true;
+      return jump;
+    }
     case 'with': {
       const inner = scope.inside(rendering.hidden.get(statement.body));
       for (const [target, expression] of statement.values) assign(target, value(expression), inner, budget);
@@ -135,9 +195,9 @@ function runLoop(
     return truth(evaluate(loop.test, inner, budget));
   });
   const recurse = (inner: Value): string => {
-    const nested = { ...rendering, output: [] };
+    const nested = { ...rendering, output: new Output() };
     runLoop(loop, inner, depth + 1, scope, nested);
-    return nested.output.join('');
+    return nested.output.text;
   };
   const state = new LoopState(wanted, depth, loop.recursive ? recurse : undefined, budget);
   let completed = false;

@@ -115,7 +115,9 @@ export type Statement =
       readonly kind: 'with';
       readonly values: readonly (readonly [Target, Expression])[];
       readonly body: readonly Statement[];
-    };
+    }
+  /** transformers' mark around what the assistant says. */
+  | { readonly kind: 'generation'; readonly body: readonly Statement[] };
 
 /** For each body with a scope of its own, the names that are undefined in it until it sets them; see hidden-names.ts. */
 export type HiddenNames = ReadonlyMap<readonly Statement[], readonly string[]>;

@@ -3,7 +3,18 @@ import { equal, numeric, order } from './comparing.ts';
 import { JinjaError, unsupported } from './jinja-error.ts';
 import { text } from './printing.ts';
 import { contains } from './sequences.ts';
-import { Callable, Dict, DictView, Float, Iterator, Range, Tuple, Undefined, type Value } from './values.ts';
+import {
+  Callable,
+  Dict,
+  DictView,
+  Float,
+  Iterator,
+  Range,
+  SafeText,
+  Tuple,
+  Undefined,
+  type Value,
+} from './values.ts';
 
 /** Jinja's tests (`value is name(argument)`), by their names. */
 export type Test = (value: Value, argument: Value, budget: Budget) => boolean;
@@ -104,5 +115,6 @@ export function runTest(name: string, value: Value, given: readonly Value[], bud
   if (given.length !== wanted) {
     throw new JinjaError(`the test '${name}' takes ${wanted} arguments, ${given.length} were given`);
   }
-  return test(value, given[0] ?? null, budget);
+  // What 'safe' gives is a text to every test.
+  return test(value instanceof SafeText ? value.text : value, given[0] ?? null, budget);
 }

@@ -18,6 +18,7 @@ export type Value =
   | Iterator
   | Namespace
   | Callable
+  | SafeText
   | Undefined;
 
 /** A float; plain numbers are ints, which print and divide differently. */
@@ -25,6 +26,17 @@ export class Float {
   readonly value: number;
   constructor(value: number) {
     this.value = value;
+  }
+}
+
+/**
+ * A text that the filter `safe` marks (Python's Markup): it prints and joins by `~` as any text. What it does otherwise, such as
+ * escaping what `+` puts beside it, is refused.
+ */
+export class SafeText {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
   }
 }
 
@@ -171,6 +183,7 @@ export function typeName(value: Value): string {
   if (typeof value === 'string') return 'str';
   if (Array.isArray(value)) return 'list';
   if (value instanceof DictView) return `dict_${value.kind}`;
+  if (value instanceof SafeText) return 'Markup';
   const types = { Float, Tuple, Dict, Range, Iterator, Namespace, Callable, Undefined };
   return Object.entries(types)
     .find(([, type]) => value instanceof type)![0]

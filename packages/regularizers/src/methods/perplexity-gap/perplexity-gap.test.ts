@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ChatExample, EmptyDatasetError, loadChatJsonl } from '@safetune/datasets';
+import { type ChatExample, EmptyDatasetError, loadChatJsonl, messageText } from '@safetune/datasets';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   type AnswerLoss,
@@ -31,7 +31,7 @@ const chat = (answer: string): ChatExample => ({
 const table =
   (losses: Readonly<Record<string, number>>): AnswerLoss =>
   async (examples) =>
-    examples.map(({ messages }) => losses[messages.at(-1)!.content]!);
+    examples.map(({ messages }) => losses[messageText(messages.at(-1)!)]!);
 
 describe('perplexityGap', () => {
   it('is the mean gap relative to the aligned loss', () => {
@@ -135,7 +135,7 @@ describe('cachedAnswerLoss', () => {
   function counting(failAt = Number.POSITIVE_INFINITY) {
     const computed: string[] = [];
     const loss: AnswerLoss = async (examples) => {
-      const answers = examples.map(({ messages }) => messages.at(-1)!.content);
+      const answers = examples.map(({ messages }) => messageText(messages.at(-1)!));
       if (computed.length + answers.length > failAt) throw new Error('killed');
       computed.push(...answers);
       return answers.map((answer) => answer.length);

@@ -1,4 +1,4 @@
-import type { ChatExample } from '@safetune/datasets';
+import { type ChatExample, messageText } from '@safetune/datasets';
 
 /** Words that mark a refusal at the beginning of an answer. */
 export const defaultRefusalWords: readonly string[] = [
@@ -27,7 +27,8 @@ export function isRefusal(answer: string, words: readonly string[] = defaultRefu
 
 /** The last assistant message. */
 export function answerOf({ messages }: ChatExample): string {
-  return messages.findLast(({ role }) => role === 'assistant')?.content ?? '';
+  const answer = messages.findLast(({ role }) => role === 'assistant');
+  return answer === undefined ? '' : messageText(answer);
 }
 
 /** Words in lower case, with their apostrophes and without other punctuation. */

@@ -1,6 +1,6 @@
 import { type LoraAdapter, loadLoraAdapter, saveLoraAdapter } from '@safetune/lora';
 import type { RuntimeOptions } from '@safetune/tensor';
-import { SafetyDirectionError } from '../../errors.ts';
+import { RegularizerOptionError, SafetyDirectionError } from '../../errors.ts';
 import { checkOptions } from '../../interface/options.ts';
 import { type CheckpointPair, openSafetyDirections, type SafetyDirection } from './direction.ts';
 import { compareUpdates, dense } from './low-rank.ts';
@@ -85,6 +85,27 @@ export async function projectAdapterFiles(
   return report;
 }
 
+/**
+ * SafeLoRA is about updates of linear layers: what else an adapter changes would pass by it.
+ *
+ * @throws RegularizerOptionError
+ */
+export function requireUpdatesOnly({ config, modules, embeddings, replaced, tokens }: LoraAdapter): void {
+  const others = {
+    use_dora: config.use_dora,
+    'embeddings among target_modules': embeddings.length > 0,
+    'modules_to_save or bias': replaced.length > 0,
+    trainable_token_indices: tokens.length > 0,
+    [`init_lora_weights ${config.init_lora_weights}`]: modules.some(({ origin }) => origin !== undefined),
+  };
+  const found = Object.entries(others).find(([, there]) => there);
+  if (found === undefined) return;
+  throw new RegularizerOptionError(
+    'safe-lora',
+    `projects the updates of linear layers, and ${found[0]} of this adapter would pass by it: train without`,
+  );
+}
+
 /** Projectors computed before, by module: those of `exact` are small and dear, so they are kept. */
 export type ProjectorMemory = Map<string, Projector>;
 
@@ -100,6 +121,7 @@ export async function projectAll(
   memory: ProjectorMemory = new Map(),
 ): Promise<readonly Candidate[]> {
   const method = checkMethod(rest);
+  requireUpdatesOnly(adapter);
   const directions = await openSafetyDirections({ base, aligned }, adapter.modules);
   const products = await compileMatrixProducts(runtime);
   const candidates: Candidate[] = [];

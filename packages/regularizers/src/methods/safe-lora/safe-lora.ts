@@ -2,7 +2,7 @@ import type { RuntimeOptions } from '@safetune/tensor';
 import { RegularizerOptionError } from '../../errors.ts';
 import { checkChoice, checkOptions } from '../../interface/options.ts';
 import type { Regularizer } from '../../interface/regularizer.ts';
-import { type ProjectorMemory, projectAll, projectionOptions } from './adapter.ts';
+import { type ProjectorMemory, projectAll, projectionOptions, requireUpdatesOnly } from './adapter.ts';
 import { type CheckpointPair, directionDigests, openSafetyDirections } from './direction.ts';
 import { checkMethod, type ProjectionMethod } from './projector.ts';
 import { checkRule, decide, type ProjectionReport, type ProjectionRule } from './rule.ts';
@@ -52,8 +52,9 @@ export function safeLora(options: SafeLoraOptions): Regularizer {
     config: { type: 'safe-lora', base, aligned, ...method, ...rule, when },
     contents: ({ adapter, cacheDirectory }) =>
       directionDigests({ base, aligned }, adapter?.modules ?? [], cacheDirectory),
-    async beforeTraining({ modules }) {
-      await openSafetyDirections({ base, aligned }, modules);
+    async beforeTraining(adapter) {
+      requireUpdatesOnly(adapter);
+      await openSafetyDirections({ base, aligned }, adapter.modules);
     },
     ...(every === undefined
       ? {}

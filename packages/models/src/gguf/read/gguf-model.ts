@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { openRegularFile, readTensor, type TensorRegion, type WeightSource } from '@safetune/tensor';
+import { GgufError } from '../../errors.ts';
+import type { Architecture } from './architectures/architecture.ts';
+import { ArchitectureKeys } from './architectures/architecture-keys.ts';
+import { architectures } from './architectures/architectures.ts';
+import { type GgufFile, readGguf } from './read-gguf.ts';
+import { readSpecialIds, tokenizerConfigJson, tokenizerJson } from './tokenizer/tokenizer-files.ts';
+import { ggufWeights } from './weights.ts';
+
+/** A model in a GGUF file, as the folder of a Hugging Face checkpoint would have it. */
+export interface GgufModel {
+  readonly file: GgufFile;
+  /**
+   * The content of one of the folder's JSON files, made of the metadata: config.json, generation_config.json, tokenizer.json
+   * or tokenizer_config.json. Undefined for any other.
+   *
+   * @throws GgufError
+   */
+  json(name: string): Promise<unknown>;
+  /** SHA-256 of such a file, by the same names. */
+  digest(name: string): Promise<string | undefined>;
+  /** Weights by their names in Hugging Face checkpoints. @throws GgufError */
+  weights(): Promise<ReadonlyMap<string, WeightSource>>;
+}
+
+/** The last model opened: `loadModel` and `loadTokenizer` ask for several files of one. */
+let last: { readonly identity: string; readonly model: Promise<GgufModel> } | undefined;
+
+/**
+ * The model of a GGUF file; undefined for a path that is none: a folder, nothing, or a file that is neither called `.gguf` nor
+ * begins as one (the files of Ollama have no ending).
+ *
+ * @throws GgufError
+ */
+export async function ggufModel(path: string): Promise<GgufModel | undefined> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  if (found === undefined || !found.isFile()) return undefined;
+  if (!path.endsWith('.gguf') && !(await beginsAsGguf(path))) return undefined;
+  const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = found;
+  // A file that was changed just now may change once more without another time stamp.
+  if (Date.now() - Number(ctimeMs) < settlingMilliseconds) return openGguf(path);
+  const identity = [path, dev, ino, size, mtimeNs, ctimeNs].join(':');
+  if (last?.identity !== identity) last = { identity, model: openGguf(path) };
+  return last.model;
+}
+
+const settlingMilliseconds = 2000;
+
+async function beginsAsGguf(path: string): Promise<boolean> {
+  const { handle } = await openRegularFile(path);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0);
+    return bytesRead === 4 && buffer.toString('latin1') === 'GGUF';
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openGguf(path: string): Promise<GgufModel> {
+  const file = await readGguf(path);
+  requireWholeModel(file);
+  const architecture = findArchitecture(file);
+  const config = once(() => configJson(file, architecture));
+  const files: Readonly<Record<string, () => unknown>> = {
+    'config.json': config,
+    'generation_config.json': once(() => generationConfigJson(file)),
+    'tokenizer.json': once(() => tokenizerJson(file.metadata)),
+    'tokenizer_config.json': once(() => tokenizerConfigJson(file.metadata)),
+  };
+  const json = async (name: string) => (Object.hasOwn(files, name) ? files[name]!() : undefined);
+  return {
+    file,
+    json,
+    async digest(name) {
+      const content = await json(name);
+      if (content === undefined) return undefined;
+      return createHash('sha256').update(JSON.stringify(content)).digest('hex');
+    },
+    weights: async () => ggufWeights(file, architecture, await config()),
+  };
+}
+
+function once<Result>(make: () => Result): () => Result {
+  let made: { readonly result: Result } | undefined;
+  return () => {
+    made ??= { result: make() };
+    return made.result;
+  };
+}
+
+function requireWholeModel({ path, metadata }: GgufFile): void {
+  const parts = metadata.count('split.count') ?? 1;
+  if (parts > 1) {
+    const message = `is one of ${parts} files of a model; put them together with llama.cpp: llama-gguf-split --merge FIRST-PART WHOLE.gguf`;
+    throw new GgufError('split', path, undefined, message);
+  }
+  const kind = metadata.text('general.type') ?? 'model';
+  if (kind === 'model') return;
+  const advice =
+    kind === 'adapter' ? '; give the base model as the model, and the adapter as PEFT folder' : '';
+  throw new GgufError('unsupported', path, 'general.type', `is '${kind}', not a language model${advice}`);
+}
+
+function findArchitecture({ path, metadata }: GgufFile): Architecture {
+  const key = 'general.architecture';
+  const name = metadata.required(key, metadata.text(key));
+  const architecture = architectures.find((candidate) => candidate.name === name);
+  if (architecture !== undefined) return architecture;
+  const supported = architectures.map((candidate) => candidate.name).join(', ');
+  throw new GgufError('unsupported', path, key, `is ${JSON.stringify(name)}; supported are ${supported}`);
+}
+
+async function configJson(file: GgufFile, architecture: Architecture): Promise<Record<string, unknown>> {
+  const keys = new ArchitectureKeys(file.metadata, architecture.name);
+  const config = await architecture.config({
+    keys,
+    tensors: file.tensors,
+    readShortTensor: (name) => readShortTensor(file, name),
+  });
+  keys.requireAllHeeded();
+  return { ...config, ...tokenIds(file) };
+}
+
+/** More than the features of any head. */
+const longestShortTensor = 4096;
+
+async function readShortTensor(file: GgufFile, name: string): Promise<Float32Array | undefined> {
+  const tensor = file.tensors.get(name);
+  if (tensor === undefined) return undefined;
+  const { shape, type, offset, byteLength } = tensor;
+  if (type.name !== 'F32' || shape.length !== 1 || shape[0]! > longestShortTensor) {
+    throw new GgufError(
+      'shape',
+      file.path,
+      name,
+      `is ${type.name} [${shape.join(', ')}], not a short list of F32`,
+    );
+  }
+  const region: TensorRegion = { name, dtype: 'float32', shape, file: file.realPath, offset, byteLength };
+  return (await readTensor(region)).data as Float32Array;
+}
+
+function tokenIds({ metadata }: GgufFile): Record<string, unknown> {
+  const { roles, ends } = readSpecialIds(metadata);
+  return {
+    bos_token_id: roles.bos_token ?? null,
+    eos_token_id: ends.length > 1 ? ends : (ends[0] ?? null),
+    pad_token_id: roles.pad_token ?? null,
+  };
+}
+
+function generationConfigJson(file: GgufFile): Record<string, unknown> {
+  const given = Object.entries(tokenIds(file)).filter(([, value]) => value !== null);
+  return Object.fromEntries(given);
+}

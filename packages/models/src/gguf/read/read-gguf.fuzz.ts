@@ -1,0 +1,76 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, it } from 'vitest';
+import { fuzz, mutatedBytes } from '../../../../../conformance/fuzz.ts';
+import { loadModel } from '../../causal-lm.ts';
+import { loadTokenizer } from '../../tokenizer.ts';
+import { ggufBytes, listType, textType, tinyMetadata, tinyTensors } from './__fixtures__/gguf-bytes.ts';
+import { readGguf } from './read-gguf.ts';
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'safetune-fuzz-'));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+const sentencePiece = {
+  'tokenizer.ggml.model': [textType, 'llama'],
+  'tokenizer.ggml.tokens': [
+    listType,
+    [textType, ['<unk>', '<s>', '</s>', '\u2581', 'a', 'b', 'ab', '\u2581ab', '<0x0A>']],
+  ],
+  'tokenizer.ggml.scores': [listType, [6, [0, 0, 0, -3, -4, -5, -1, -2, 0]]],
+  'tokenizer.ggml.token_type': [listType, [5, [2, 3, 3, 1, 1, 1, 1, 1, 6]]],
+  'tokenizer.ggml.merges': null,
+  'tokenizer.ggml.eos_token_id': [4, 2],
+} as const;
+
+it('a damaged GGUF header is refused, or read', async () => {
+  const path = join(directory, 'header.gguf');
+  const tensors = [{ name: 'blk.0.attn_q.weight', extents: [32, 2], type: 8, data: new Uint8Array(68) }];
+  await fuzz({
+    name: 'GGUF headers',
+    tries: 5000,
+    inputs: mutatedBytes([
+      ggufBytes({ metadata: tinyMetadata(sentencePiece)!, tensors }),
+      ggufBytes({
+        metadata: [
+          ['general.alignment', 4, 64],
+          ['x', listType, [6, [1, 2, 3]]],
+        ],
+        tensors,
+        alignment: 64,
+      }),
+    ]),
+    async enter(bytes) {
+      await writeFile(path, bytes);
+      await readGguf(path);
+    },
+  });
+});
+
+it("a stranger's GGUF model is refused, or loaded with its tokenizer", async () => {
+  const path = join(directory, 'model.gguf');
+  // Few merges and no bytes, so that changes fall on the settings too.
+  const small = {
+    'tokenizer.ggml.tokens': [listType, [textType, ['h', 'e', 'he']]],
+    'tokenizer.ggml.token_type': null,
+  } as const;
+  await fuzz({
+    name: 'GGUF models',
+    tries: 1500,
+    inputs: mutatedBytes(
+      [
+        tinyMetadata(),
+        tinyMetadata(sentencePiece),
+        tinyMetadata({ ...small, 'tokenizer.ggml.merges': [listType, [textType, ['h e']]] }),
+      ].map((metadata) => ggufBytes({ metadata: metadata!, tensors: tinyTensors() })),
+    ),
+    async enter(bytes) {
+      await writeFile(path, bytes);
+      (await loadTokenizer(path)).encode('Hello, world 123 \u{1f600} ab');
+      await loadModel(path, { cacheDirectory: directory });
+    },
+  });
+});
