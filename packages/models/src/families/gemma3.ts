@@ -33,6 +33,11 @@ export const gemma3 = defineFamily({
     if (cap != null) throw new UnsupportedFeatureError(file, 'attn_logit_softcapping', cap, 'none');
     const config = decoderConfig(fields, file);
     const rotary = readGemmaRotary(fields, config, file);
+    if (rotary.sliding.kind === 'dynamic' || rotary.sliding.kind === 'longrope') {
+      // What a sequence's length changes is known of one kind of layer.
+      const setting = 'rope_parameters.sliding_attention.rope_type';
+      throw new UnsupportedFeatureError(file, setting, rotary.sliding.kind, 'default, linear, llama3, yarn');
+    }
     const activation = readActivation(
       fields.hidden_activation ?? 'gelu_pytorch_tanh',
       file,
