@@ -1,4 +1,4 @@
-import type { ModelName } from './checkpoints.ts';
+import type { BenchmarkModel, ModelName } from './checkpoints.ts';
 import { fastestTorchPrecision } from './machine.ts';
 import type { TrainStepSettings } from './programs/compile-step.ts';
 
@@ -8,7 +8,7 @@ export interface Program {
   readonly file: string;
   /** `model` is replaced by the `directory` of a random checkpoint of this shape. */
   readonly settings: Readonly<Record<string, unknown>> & {
-    readonly model?: ModelName;
+    readonly model?: BenchmarkModel;
     readonly warmUp: number;
     readonly steps: number;
   };
@@ -42,11 +42,11 @@ export interface BenchmarkCase {
   readonly minutes: number;
   /** Run ours once before it is measured, so that converted weights are in the cache. */
   readonly warmCache?: boolean;
-  /** Only run when named: it needs tens of gigabytes of disk. */
+  /** Only run when named: it needs tens of gigabytes of disk, or a package of hundreds of megabytes. */
   readonly onlyByName?: boolean;
 }
 
-const halfBillion: Omit<TrainStepSettings, 'directory'> & { model: ModelName } = {
+const halfBillion: Omit<TrainStepSettings, 'directory'> & { model: BenchmarkModel } = {
   model: 'qwen2.5-0.5b',
   tokens: 256,
   batch: 1,
@@ -201,6 +201,23 @@ const generationCases: BenchmarkCase[] = [
   },
 ];
 
+/** Gemma 3 270M, real weights, all seven projections: the only other trainer of LoRA in JavaScript. */
+const gemmaStep = { model: 'gemma-3-270m', tokens: 256, rank: 16 } as const;
+const gemmaCase: BenchmarkCase = {
+  name: 'gemma-qvac',
+  title: 'Gemma 3 270M, fp32, cross-entropy, T = 256, r 16',
+  ours: ourStep(gemmaStep),
+  peer: {
+    name: '@qvac/llm-llamacpp Q8_0',
+    file: 'peers/qvac.ts',
+    settings: { ...halfBillion, ...gemmaStep },
+  },
+  bars: [{ measure: 'timeRatio', atMost: 0.15 }],
+  warmCache: true,
+  onlyByName: true,
+  minutes: 12,
+};
+
 /** Every benchmark, in the order of the report. */
 export const cases: readonly BenchmarkCase[] = [
   ...[256, 512].map((tokens) => ({
@@ -320,6 +337,7 @@ export const cases: readonly BenchmarkCase[] = [
     warmCache: true,
     minutes: 1,
   },
+  gemmaCase,
   ...generationCases,
   ...javascriptCases,
   {

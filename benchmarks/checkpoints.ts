@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TensorStream, writeTensorStreams } from '@safetune/tensor';
+import { cacheDirectory as realCheckpoints } from '../conformance/real/checkpoints.ts';
 
 /** What decides the cost of a model, under config.json's names. */
 interface ModelShape {
@@ -74,15 +76,18 @@ export const modelShapes = {
 
 export type ModelName = keyof typeof modelShapes;
 
-/** Folders of real weights of some shapes, in that which the environment's SAFETUNE_REAL_MODELS names. */
-const realFolders: Readonly<Partial<Record<ModelName, string>>> = { 'smollm2-135m': 'smollm2-135m-instruct' };
+/** Real weights that `test:real` makes: of a shape whose random weights do as well, and of one whose tokenizer is needed. */
+const realFolders: Readonly<Record<string, string>> = {
+  'smollm2-135m': 'smollm2-135m-instruct',
+  'gemma-3-270m': 'gemma-3-270m',
+};
+export type BenchmarkModel = ModelName | 'gemma-3-270m';
 
-/** The folder of the real weights of this shape, where they are at hand, or of random ones: both take as long. */
-export async function checkpointFolder(cacheDirectory: string, name: ModelName): Promise<string> {
-  const [parent, folder] = [process.env.SAFETUNE_REAL_MODELS, realFolders[name]];
-  return parent === undefined || folder === undefined
-    ? randomCheckpoint(cacheDirectory, name)
-    : join(parent, folder);
+/** The folder of real weights where they are at hand or the only ones, else of random ones of the shape. */
+export async function checkpointFolder(cacheDirectory: string, name: BenchmarkModel): Promise<string> {
+  const real = join(realCheckpoints, realFolders[name] ?? '');
+  const isReal = name in realFolders && existsSync(join(real, 'config.json'));
+  return isReal || name === 'gemma-3-270m' ? real : randomCheckpoint(cacheDirectory, name);
 }
 
 /**

@@ -4,6 +4,7 @@ import {
   type ResolvedFolder,
   resolveAdapter,
   resolveModel,
+  withCheckpointFolder,
 } from '@safetune/models';
 import { formatDuration } from './terminal/duration.ts';
 import { note } from './terminal/output.ts';
@@ -24,6 +25,21 @@ export function namedModel(name: string): Promise<ResolvedFolder> {
 /** The folder of {@link namedModel}. */
 export async function modelFolder(name: string): Promise<string> {
   return (await namedModel(name)).path;
+}
+
+/**
+ * Runs what reads the tensors of a pre-trained and an aligned model itself, on their folders. A GGUF file is written as one for
+ * the time.
+ */
+export async function withModelFolders<Result>(
+  { base, aligned }: { readonly base: string; readonly aligned: string },
+  action: (folders: { readonly base: string; readonly aligned: string }) => Promise<Result>,
+): Promise<Result> {
+  return withCheckpointFolder(await modelFolder(base), async (baseFolder) =>
+    withCheckpointFolder(await modelFolder(aligned), (alignedFolder) =>
+      action({ base: baseFolder, aligned: alignedFolder }),
+    ),
+  );
 }
 
 /** As {@link modelFolder}, of an adapter. */

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, it } from 'vitest';
 import { fuzz, mutatedBytes, mutatedJson } from '../../../conformance/fuzz.ts';
+import { familyConfig, familyGoldenNames } from './__fixtures__/family-goldens.ts';
 import { goldenDirectory } from './__fixtures__/goldens.ts';
 import { loadModel } from './causal-lm.ts';
+import { familyOf } from './families/families.ts';
 import { loadTokenizer } from './tokenizer.ts';
 
 let directory: string;
@@ -30,6 +32,21 @@ it("a stranger's config.json is refused, or loaded", async () => {
     async enter(config) {
       await writeFile(join(folder, 'config.json'), JSON.stringify(config));
       await loadModel(folder);
+    },
+  });
+});
+
+it("a stranger's config.json of any family is refused, or describes a model", async () => {
+  const originals = await Promise.all(familyGoldenNames.map(familyConfig));
+  await fuzz({
+    name: 'configs of families',
+    tries: 4000,
+    inputs: mutatedJson(originals),
+    async enter(config) {
+      const modelType = (config as { readonly model_type?: unknown } | null)?.model_type;
+      const family = typeof modelType === 'string' ? familyOf(modelType) : undefined;
+      const architecture = family?.read(config, 'config.json');
+      architecture?.block(0);
     },
   });
 });

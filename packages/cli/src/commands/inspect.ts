@@ -2,7 +2,7 @@ import { htmlPage, lineChartSvg, writeFileAtomically } from '@safetune/eval';
 import { loadLoraAdapter, type ModuleSpectrum, moduleSpectrum } from '@safetune/lora';
 import { safetyAlignment } from '@safetune/regularizers';
 import { strictCommand } from '../command.ts';
-import { adapterDescription, adapterFolder, modelFolder } from '../hub-names.ts';
+import { adapterDescription, adapterFolder, withModelFolders } from '../hub-names.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
 import { adapterTable } from '../terminal/adapter-table.ts';
 import { columnsOf, print } from '../terminal/output.ts';
@@ -64,10 +64,9 @@ export const inspectCommand = strictCommand({
         ? undefined
         : new Map(
             (
-              await safetyAlignment(adapter, {
-                base: await modelFolder(args.base),
-                aligned: await modelFolder(args.aligned),
-              })
+              await withModelFolders({ base: args.base, aligned: args.aligned }, (folders) =>
+                safetyAlignment(adapter, folders),
+              )
             ).map((row) => [row.name, row]),
           );
     const header = [

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type ProjectionMethod, type ProjectionRule, projectAdapterFiles } from '@safetune/regularizers';
 import { strictCommand } from '../command.ts';
-import { adapterDescription, adapterFolder, modelFolder } from '../hub-names.ts';
+import { adapterDescription, adapterFolder, withModelFolders } from '../hub-names.ts';
 import { integerOption, numberOption } from '../option-values.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
 import { adapterTable } from '../terminal/adapter-table.ts';
@@ -77,13 +77,10 @@ export const projectCommand = strictCommand({
       force,
       holds: "--out is a model's checkpoint folder",
     });
-    const { modules, threshold } = await projectAdapterFiles({
-      adapter: await adapterFolder(args.adapter),
-      base: await modelFolder(args.base),
-      aligned: await modelFolder(args.aligned),
-      out: args.out,
-      ...asked,
-    });
+    const adapter = await adapterFolder(args.adapter);
+    const { modules, threshold } = await withModelFolders(args, (folders) =>
+      projectAdapterFiles({ adapter, ...folders, out: args.out, ...asked }),
+    );
     const rows = modules.map(({ name, cosine, projected, normKept }) => [
       name,
       // A layer that alignment left as it was has no direction to compare with.

@@ -145,7 +145,6 @@ export const trainCommand = strictCommand({
       { ...adapterConfig, base_model_name_or_path: hub?.name ?? args.model },
       { seed },
     );
-    note(`${parameterText(parameterReport(adapter, model))}\n`);
     const line = createProgressLine();
     const leftOut = new Set<number>();
     const result = await trainIntoDirectory({
@@ -185,6 +184,7 @@ export const trainCommand = strictCommand({
             `training ${event.parameters.toLocaleString('en')} values of ${adapter.modules.length} modules on ` +
               `${examples.length} examples, ${event.steps} steps, run ${event.memory}${resumed}; ${safeguardsText(regularizers)}\n`,
           );
+          note(`${parameterText(parameterReport(adapter, model))}\n`);
           if (event.plan !== undefined) note(`${memoryLine(event.plan)}\n`);
         }
       },

@@ -6,20 +6,23 @@ import { afterAll, beforeAll, it } from 'vitest';
 import { fuzz, mutatedBytes, mutatedJson } from '../../../../conformance/fuzz.ts';
 import { loadLoraAdapter } from './peft-files.ts';
 
-const golden = new URL(
-  '../../../../conformance/goldens/adapters/qwen2-rslora-all-projections/',
-  import.meta.url,
-);
+const golden = (name: string) => new URL(`../../../../conformance/goldens/${name}/`, import.meta.url);
 
 let directory: string;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'safetune-fuzz-'));
-  await cp(golden, directory, { recursive: true });
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-it("a stranger's adapter is refused, or loaded", async () => {
-  const text = await readFile(new URL('adapter_config.json', golden));
+it.each([
+  'adapters/qwen2-rslora-all-projections',
+  'lora-options/dora-biases',
+  'lora-options/tied-together',
+  'lora-options/saved-embedding-and-norms',
+  'lora-options/tokens-by-layer',
+])("a stranger's adapter is refused, or loaded: %s", async (name) => {
+  await cp(golden(name), directory, { recursive: true });
+  const text = await readFile(new URL('adapter_config.json', golden(name)));
   const config = JSON.parse(text.toString('utf8'));
   const patterns = {
     ...config,
@@ -30,7 +33,7 @@ it("a stranger's adapter is refused, or loaded", async () => {
   const asBytes = mutatedJson([config, patterns]).map((value) => Buffer.from(JSON.stringify(value)));
   await fuzz({
     name: 'adapter folders',
-    tries: 2000,
+    tries: 500,
     inputs: fc.oneof(asBytes, mutatedBytes([text])),
     async enter(bytes) {
       await writeFile(join(directory, 'adapter_config.json'), bytes);

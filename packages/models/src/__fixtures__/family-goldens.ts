@@ -23,6 +23,11 @@ export async function familyExpectations(name: string): Promise<FamilyExpectatio
   return JSON.parse(await readFile(join(root, name, 'expected.json'), 'utf8')) as FamilyExpectations;
 }
 
+/** The content of config.json. */
+export async function familyConfig(name: string): Promise<unknown> {
+  return JSON.parse(await readFile(join(root, name, 'config.json'), 'utf8'));
+}
+
 /** The tensors of expected.safetensors. */
 export async function familyTensors(name: string): Promise<Record<string, HostArray>> {
   const { tensors } = await openSafetensors(join(root, name, 'expected.safetensors'));

@@ -51,6 +51,11 @@ describe('a family', () => {
     ['gemma3_text', 'attn_logit_softcapping', { attn_logit_softcapping: 50 }],
     ['gemma3_text', 'use_bidirectional_attention', { use_bidirectional_attention: true }],
     ['gemma3_text', 'rope_parameters.chunked_attention', { rope_parameters: { chunked_attention: {} } }],
+    [
+      'gemma3_text',
+      'rope_parameters.sliding_attention.rope_type',
+      { rope_parameters: { sliding_attention: { rope_type: 'dynamic', factor: 2 } } },
+    ],
     ['gemma2', 'hidden_activation', { hidden_activation: 'mish' }],
     ['phi3', 'rope_type', { rope_parameters: { rope_type: 'linear', factor: 2 } }],
     ['phi3', 'attention_bias', { attention_bias: true }],

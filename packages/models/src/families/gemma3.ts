@@ -5,12 +5,13 @@ import type { RotaryConfig } from '../rotary-config.ts';
 import { architectureConfig, count, decoderConfig, readActivation } from './decoder-fields.ts';
 import { defineFamily } from './define-family.ts';
 import { gemmaEmbeddingScale, gemmaIgnored, gemmaSchema } from './gemma-fields.ts';
-import { slidingLayers, windowsByLayer } from './layer-types.ts';
+import { type IsSliding, slidingLayers, windowsByLayer } from './layer-types.ts';
 import { llamaParts } from './llama-parts.ts';
 import { sandwichNormBlock } from './norm-placement.ts';
 import { type RotaryOptions, readRotaryConfig, readRotarySettings } from './rotary-fields.ts';
 
-const schema = gemmaSchema.extend({
+/** The keys of config.json. */
+export const gemma3Schema = gemmaSchema.extend({
   vocab_size: count.default(262_208),
   max_position_embeddings: count.default(131_072),
   /** Every so many layers one attends to all tokens. */
@@ -24,7 +25,7 @@ const schema = gemmaSchema.extend({
  */
 export const gemma3 = defineFamily({
   modelType: 'gemma3_text',
-  schema,
+  schema: gemma3Schema,
   ignored: gemmaIgnored,
   architecture(fields, file) {
     // transformers reads it and does not heed it: whichever is meant, one of the two would be wrong.
@@ -32,13 +33,17 @@ export const gemma3 = defineFamily({
     if (cap != null) throw new UnsupportedFeatureError(file, 'attn_logit_softcapping', cap, 'none');
     const config = decoderConfig(fields, file);
     const rotary = readGemmaRotary(fields, config, file);
+    if (rotary.sliding.kind === 'dynamic' || rotary.sliding.kind === 'longrope') {
+      // What a sequence's length changes is known of one kind of layer.
+      const setting = 'rope_parameters.sliding_attention.rope_type';
+      throw new UnsupportedFeatureError(file, setting, rotary.sliding.kind, 'default, linear, llama3, yarn');
+    }
     const activation = readActivation(
       fields.hidden_activation ?? 'gelu_pytorch_tanh',
       file,
       'hidden_activation',
     );
-    const rule = (layer: number) => (layer + 1) % fields.sliding_window_pattern !== 0;
-    const isSliding = slidingLayers(fields, rule, file);
+    const isSliding = slidingGemmaLayers(fields, file);
     const windowOf = windowsByLayer(isSliding, fields.sliding_window, file);
     const { ends, block } = llamaParts(config, { epsilon: fields.rms_norm_eps, offset: 1 });
     const bias = fields.attention_bias;
@@ -69,12 +74,17 @@ export const gemma3 = defineFamily({
   },
 });
 
+/** Which layers attend by a sliding window: those that `layer_types` says, else all but every so many. */
+export function slidingGemmaLayers(fields: z.output<typeof gemma3Schema>, file: string): IsSliding {
+  return slidingLayers(fields, (layer) => (layer + 1) % fields.sliding_window_pattern !== 0, file);
+}
+
 /**
  * Rotary positions by layer type: under `rope_parameters` in transformers 5; in transformers 4 `rope_scaling` and `rope_theta`
  * are of full attention, `rope_local_base_freq` is of sliding layers, which are never scaled.
  */
-function readGemmaRotary(
-  fields: z.output<typeof schema>,
+export function readGemmaRotary(
+  fields: z.output<typeof gemma3Schema>,
   options: RotaryOptions,
   file: string,
 ): { readonly full: RotaryConfig; readonly sliding: RotaryConfig } {

@@ -21,6 +21,9 @@ export interface FileDownload {
  * Fetches a file, going on where an earlier try stopped, and lets it appear at its place when its hash is right. When it fails
  * or is aborted, what has come stays for the next try.
  *
+ * The package `@huggingface/hub` is not used for it: of a file that was cut it begins anew, it checks no hash, and the token it
+ * sends must begin with `hf_`, which a mirror's need not.
+ *
  * @throws HubError (`interrupted`, `wrong-bytes` and what the hub refuses); the signal's reason when it is aborted.
  */
 export async function downloadFile(download: FileDownload, context: RequestContext): Promise<void> {

@@ -1,11 +1,13 @@
 import {
   attention,
   concatenate,
+  greater,
   greaterOrEqual,
   lessOrEqual,
   logicalAnd,
   range,
   reshape,
+  subtract,
   type Tensor,
   type TensorType,
   tensorType,
@@ -42,26 +44,34 @@ export function traceOnnxStep(
   inputs: Readonly<Record<string, Tensor>>,
 ): Readonly<Record<string, Tensor>> {
   const present: Record<string, Tensor> = {};
-  const bias = visibleBias(inputs.attention_mask!);
+  const biases = new Map<number | undefined, Tensor>();
   const { output } = model.forward(inputs.input_ids!, {
     attention: {
       positions: inputs.position_ids!,
-      attend: (layer, query, fresh) => {
+      attend: (layer, query, fresh, { window, ...scores }) => {
         const names = pastNames(layer);
         const key = concatenate([inputs[names.key]!, fresh.key], 2);
         const value = concatenate([inputs[names.value]!, fresh.value], 2);
         present[`present.${layer}.key`] = key;
         present[`present.${layer}.value`] = value;
-        return attention(query, key, value, { bias });
+        const bias = biases.get(window) ?? visibleBias(inputs.attention_mask!, window);
+        biases.set(window, bias);
+        return attention(query, key, value, { bias, ...scores });
       },
     },
   });
   return { logits: model.head(output), ...present };
 }
 
-/** 0 where a key is neither masked nor after the query, else -1e9: [batch, 1, 1, sequence, past + sequence]. */
-function visibleBias(mask: Tensor): Tensor {
-  const causal = lessOrEqual(range(total), reshape(range(sequence, past), [sequence, 1]));
+/**
+ * 0 where a key is neither masked nor after the query nor out of its window, else -1e9: [batch, 1, 1, sequence, past +
+ * sequence].
+ */
+function visibleBias(mask: Tensor, window: number | undefined): Tensor {
+  const keys = range(total);
+  const queries = reshape(range(sequence, past), [sequence, 1]);
+  const causal = lessOrEqual(keys, queries);
+  const near = window === undefined ? causal : logicalAnd(causal, greater(keys, subtract(queries, window)));
   const real = greaterOrEqual(reshape(mask, [batch, 1, 1, 1, total]), 1);
-  return where(logicalAnd(causal, real), 0, -1e9);
+  return where(logicalAnd(near, real), 0, -1e9);
 }

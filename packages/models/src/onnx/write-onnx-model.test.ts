@@ -2,12 +2,14 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { pythonWith, runPython } from '../../../../conformance/python.ts';
+import { familyExpectations, familyGoldenNames, writeFamilyModel } from '../__fixtures__/family-goldens.ts';
 import {
   type GoldenName,
   goldenDirectory,
   goldenTensors,
   temporaryDirectory,
 } from '../__fixtures__/goldens.ts';
+import { ExportError } from '../errors.ts';
 import { readModelConfig } from '../read-config.ts';
 import { largestDifference, logitsOf, runStep } from './__fixtures__/run-step.ts';
 import { writeOnnxModel } from './write-onnx-model.ts';
@@ -48,7 +50,7 @@ describe('writeOnnxModel', () => {
         inline === 0 ? ['/onnx/model.onnx', '/onnx/model.onnx_data'] : ['/onnx/model.onnx'],
       );
       const { config } = await readModelConfig(folder);
-      const session = await ort.InferenceSession.create(files[0]!);
+      const session = await ort.InferenceSession.create(files[0]!, { intraOpNumThreads: 1 });
       expect(session.inputNames.slice(0, 5)).toEqual([
         'input_ids',
         'attention_mask',
@@ -133,4 +135,40 @@ describe('writeOnnxModel', () => {
       expect(logits[0]!.length).toBe(tokens[0]!.length);
     },
   );
+
+  const changing = ['llama-dynamic', 'phi3-longrope'];
+  it.each(familyGoldenNames.filter((name) => !changing.includes(name)))(
+    '%s continues in plain onnxruntime as in transformers',
+    async (name) => {
+      const source = await writeFamilyModel(name, join(directory, name));
+      const [file] = await writeOnnxModel(source, join(directory, `${name}-onnx`));
+      const { config } = await readModelConfig(source);
+      const session = await ort.InferenceSession.create(file!, { intraOpNumThreads: 1 });
+      const { prompts, continuations } = await familyExpectations(name);
+      for (const [row, prompt] of prompts.entries()) {
+        const answer: number[] = [];
+        let before: Awaited<ReturnType<typeof runStep>> | undefined;
+        let tokens = prompt;
+        while (answer.length < continuations[row]!.length) {
+          const end = prompt.length + answer.length;
+          const positions = range(end).slice(end - tokens.length);
+          const mask = [range(end).map(() => 1)];
+          const step = { tokens: [tokens], mask, positions: [positions], ...(before && { before }) };
+          before = await runStep(ort, session, config, step);
+          const logits = logitsOf(before)(0, tokens.length - 1);
+          tokens = [logits.indexOf(Math.max(...logits))];
+          answer.push(tokens[0]!);
+        }
+        expect(answer).toEqual(continuations[row]);
+      }
+      await session.release();
+    },
+  );
+
+  it.each(changing)('%s is refused: its positions change with the length', async (name) => {
+    const source = await writeFamilyModel(name, join(directory, name));
+    const writing = writeOnnxModel(source, join(directory, `${name}-onnx`));
+    await expect(writing).rejects.toSatisfy(ExportError.isInstance);
+    await expect(writing).rejects.toThrow('rotary positions change');
+  });
 });

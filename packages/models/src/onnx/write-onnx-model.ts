@@ -11,6 +11,7 @@ import {
   writeOnnx,
 } from '@safetune/tensor';
 import { causalLm } from '../causal-lm.ts';
+import { ExportError } from '../errors.ts';
 import { openStoredModel } from '../stored-model.ts';
 import { type ReplacedTensors, tensorValues } from '../tensor-values.ts';
 import { onnxSignature, traceOnnxStep } from './step.ts';
@@ -34,7 +35,7 @@ export interface WriteOnnxModelOptions {
  *
  * @param target - folder to write into; it is made. Of what is there, files of the same names are replaced.
  * @returns the files of the model, the others not counted.
- * @throws what opening the folder throws (see `loadModel`), SafetensorsError, FileWriteError.
+ * @throws ExportError for rotary positions that change with the length of a sequence; what opening the folder throws (see `loadModel`), SafetensorsError, FileWriteError.
  *
  * @example
  * await writeOnnxModel('./merged', './web-model');
@@ -46,6 +47,12 @@ export async function writeOnnxModel(
 ): Promise<readonly string[]> {
   const { replaced, ...rest } = options;
   const { config, layout, regions } = await openStoredModel(directory);
+  if (config.rotaryChange !== undefined) {
+    throw new ExportError(
+      target,
+      'its rotary positions change with the length of a sequence, which one graph cannot',
+    );
+  }
   const stored = new Map(regions.map((region) => [region.name, region]));
   const weights = new Map(regions.map((region) => [region.name, asFloat32(region)]));
   const model = causalLm({ directory, cacheDirectory: '', config, precision: 'float32', weights }, layout);

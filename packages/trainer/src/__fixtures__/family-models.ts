@@ -21,7 +21,9 @@ export async function writeFamilyModel(name: string, parent: string): Promise<st
   const tensors = Object.entries(expected.tensors).map(
     ([key, shape]) => [key, hostArray(formulaWeight(key, shape, expected), shape)] as const,
   );
-  await writeSafetensors(join(directory, 'model.safetensors'), Object.fromEntries(tensors));
+  await writeSafetensors(join(directory, 'model.safetensors'), Object.fromEntries(tensors), {
+    metadata: { format: 'pt' },
+  });
   return directory;
 }
 

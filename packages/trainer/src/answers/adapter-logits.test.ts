@@ -14,6 +14,7 @@ import {
 } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import { pythonWith, runPython } from '../../../../conformance/python.ts';
+import { writeFamilyModel } from '../__fixtures__/family-models.ts';
 import { adapterDirectory, checkpointDirectory, readJson } from '../__fixtures__/goldens.ts';
 import { train } from '../run/train.ts';
 import { trainAdapter } from '../step/trainable.ts';
@@ -120,6 +121,35 @@ describe.skipIf(python === undefined)(
           adapter,
           hostArray(BigInt64Array.from(ids[0]!, BigInt), [1, 6]),
         );
+        expect(largestDifference(logits, facts.logits.flat(2))).toBeLessThan(1e-4);
+        await rm(directory, { recursive: true });
+      },
+    );
+
+    it.each(['phi3-partial', 'gpt-neox', 'gemma3'])(
+      "of fused layers and other blocks gives the same logits in Python's peft: %s",
+      async (name) => {
+        const directory = await mkdtemp(join(tmpdir(), 'safetune-peft-'));
+        const source = await writeFamilyModel(name, directory);
+        const model = await loadModel(source);
+        const adapter = createLoraAdapter(
+          model.linearLayers,
+          { r: 4, lora_alpha: 8, target_modules: 'all-linear' },
+          { seed: 1 },
+        );
+        adapter.parameters.forEach((value, index) => {
+          adapter.parameters[index] = value + 0.1 * Math.sin(index);
+        });
+        await saveLoraAdapter(join(directory, 'adapter'), adapter);
+        const ids = [[5, 90, 17, 3, 60, 41, 8, 8, 91, 12, 33, 70]];
+        const facts = (await runPython('verify_adapter.py', [
+          ...['--model', source, '--adapter', join(directory, 'adapter')],
+          ...['--input-ids', JSON.stringify(ids)],
+        ])) as { logits: number[][][]; largestChange: number; adapterTensors: number };
+        expect(facts.largestChange).toBeGreaterThan(0.1);
+        expect(facts.adapterTensors).toBe(2 * model.linearLayers.length);
+        const tokenIds = hostArray(BigInt64Array.from(ids[0]!, BigInt), [1, ids[0]!.length]);
+        const logits = await logitsWith(model, adapter, tokenIds);
         expect(largestDifference(logits, facts.logits.flat(2))).toBeLessThan(1e-4);
         await rm(directory, { recursive: true });
       },

@@ -52,7 +52,7 @@ export async function writeGgufModel(
   const { type = 'f16', replaced, name = basename(resolve(directory)) } = options;
   const { config, regions } = await openStoredModel(directory);
   const architecture = architectureOf(config, file);
-  const settings = architectureSettings(architecture, config, file);
+  const settings = await architectureSettings(architecture, config, directory, file);
   const vocabulary = await ggufVocabulary(directory, config, file);
   const metadata: GgufMetadata = {
     'general.architecture': { type: 'string', value: architecture.name },
@@ -93,9 +93,14 @@ export function tensorType({ shape }: Pick<WeightSource, 'shape'>, type: GgufTen
 /** A tensor's values as they stand in its place. */
 async function* placedValues(
   region: WeightSource,
-  { heads }: GgufPlace,
+  { heads, offset }: GgufPlace,
   replaced: ReplacedTensors | undefined,
 ): AsyncGenerator<Float32Array> {
-  if (heads === undefined) yield* tensorValues(region, replaced);
-  else yield interleaveHeads(await allValues(region, replaced), region.shape[0]!, heads);
+  if (heads !== undefined) {
+    yield interleaveHeads(await allValues(region, replaced), region.shape[0]!, heads);
+    return;
+  }
+  for await (const values of tensorValues(region, replaced)) {
+    yield offset === undefined ? values : values.map((value) => value + offset);
+  }
 }

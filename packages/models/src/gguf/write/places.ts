@@ -14,6 +14,8 @@ export interface GgufPlace {
   readonly name: string;
   /** How many heads its rows are of, when they have to be interleaved. */
   readonly heads?: number;
+  /** Added to its values. */
+  readonly offset?: number;
 }
 
 /** llama.cpp's name for the tensor `name` of a checkpoint. @throws ExportError when it has none. */
@@ -32,6 +34,7 @@ export function placeOf(
     throw new ExportError(target, `llama.cpp's ${architecture.name} has no place for the tensor '${name}'`);
   }
   const place = { name: `${block === undefined ? '' : `blk.${block}.`}${found}.${end}` };
+  if (architecture.addsOneToNorms && found.endsWith('norm')) return { ...place, offset: 1 };
   if (!architecture.interleavesHeads) return place;
   if (found === 'attn_q') return { ...place, heads: config.headCount };
   if (found === 'attn_k') return { ...place, heads: config.keyValueHeadCount };

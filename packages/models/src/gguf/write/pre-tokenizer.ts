@@ -15,20 +15,30 @@ const o200k = (contractions: string, numbers: string) =>
   `[^\\r\\n\\p{L}\\p{N}]?[${upper}]*[${lower}]+${contractions}|[^\\r\\n\\p{L}\\p{N}]?[${upper}]+[${lower}]*${contractions}|` +
   `${numbers}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
 
+const asciiCase =
+  'llama.cpp tells upper from lower case in ASCII only when it splits words, and may split others elsewhere.';
+
 /** llama.cpp's names (`tokenizer.ggml.pre`), with what they mean there (`llama-vocab.cpp`). */
 const preTokenizers: readonly {
   readonly name: string;
   readonly splits: Splits;
   /** Words that are tokens are taken whole, whatever the merges say. */
   readonly ignoreMerges: boolean;
+  /** What llama.cpp's own pattern does otherwise. */
+  readonly difference?: string;
 }[] = [
   { name: 'gpt-2', splits: [gpt2], ignoreMerges: false },
   { name: 'smollm', splits: [digit, gpt2], ignoreMerges: false },
   { name: 'qwen2', splits: [cl100k(digit)], ignoreMerges: false },
   { name: 'llama-bpe', splits: [cl100k(`${digit}{1,3}`)], ignoreMerges: true },
   { name: 'smaug-bpe', splits: [cl100k(`${digit}{1,3}`)], ignoreMerges: false },
-  { name: 'tekken', splits: [o200k('', digit)], ignoreMerges: true },
-  { name: 'gpt-4o', splits: [o200k("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", `${digit}{1,3}`)], ignoreMerges: false },
+  { name: 'tekken', splits: [o200k('', digit)], ignoreMerges: true, difference: asciiCase },
+  {
+    name: 'gpt-4o',
+    splits: [o200k("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", `${digit}{1,3}`)],
+    ignoreMerges: false,
+    difference: asciiCase,
+  },
   {
     name: 'deepseek-v3',
     splits: [
@@ -58,8 +68,8 @@ const step = z.discriminatedUnion('type', [
 /** A pre-tokenizer as llama.cpp knows it. */
 export interface KnownPreTokenizer {
   readonly name: string;
-  /** Whether it also heeds merges as the tokenizer does; it has no setting for that. */
-  readonly mergesAlike: boolean;
+  /** What it does otherwise than the tokenizer: sentences. */
+  readonly differences: readonly string[];
 }
 
 /**
@@ -71,7 +81,12 @@ export function knownPreTokenizer(content: unknown, ignoreMerges: boolean): Know
   const splits = splitsOf(content)?.join('\n');
   const alike = preTokenizers.filter((known) => known.splits.join('\n') === splits);
   const found = alike.find((known) => known.ignoreMerges === ignoreMerges) ?? alike[0];
-  return found && { name: found.name, mergesAlike: found.ignoreMerges === ignoreMerges };
+  if (found === undefined) return undefined;
+  const merges =
+    found.ignoreMerges === ignoreMerges
+      ? []
+      : ['Where a word is a token by itself, llama.cpp may split it otherwise than Python (ignore_merges).'];
+  return { name: found.name, differences: [...(found.difference ? [found.difference] : []), ...merges] };
 }
 
 function splitsOf(content: unknown): Splits | undefined {

@@ -101,9 +101,7 @@ function tokenizerKind(content: TokenizerFile, target: string): TokenizerKind {
     ...(composes
       ? ['Python composes characters (NFC) before it tokenizes, llama.cpp does not: give it composed text.']
       : []),
-    ...(known.mergesAlike
-      ? []
-      : ['Where a word is a token by itself, llama.cpp may split it otherwise than Python (ignore_merges).']),
+    ...known.differences,
   ];
   return { model: 'gpt2', pre: known.name, prefix: false, differences };
 }

@@ -13,12 +13,15 @@ export interface GgufArchitecture {
    * Features that turn together lie side by side, not half a head apart: rows of queries and keys move. Default false.
    */
   readonly interleavesHeads?: boolean;
+  /** The weights of norms are stored with 1 added. Default false. */
+  readonly addsOneToNorms?: boolean;
   /**
    * What llama.cpp must know beside the sizes.
    *
    * @param refuse throws, saying why llama.cpp cannot run such a model.
+   * @param content of config.json, which the family has accepted, for what only it says.
    */
-  settings(config: ModelConfig, refuse: Refuse): GgufSettings;
+  settings(config: ModelConfig, refuse: Refuse, content: unknown): GgufSettings;
 }
 
 export type Refuse = (reason: string) => never;

@@ -1,12 +1,15 @@
+import { join } from 'node:path';
 import type { ModelConfig } from '../../../config.ts';
 import { ExportError } from '../../../errors.ts';
+import { readJson } from '../../../json-file.ts';
 import type { GgufMetadata } from '../file.ts';
 import type { GgufArchitecture, GgufSettings } from './architecture.ts';
-import { llama } from './llama.ts';
-import { qwen2 } from './qwen2.ts';
+import { gemma3 } from './gemma3.ts';
+import { llama, mistral } from './llama.ts';
+import { qwen2, qwen3 } from './qwen.ts';
 
 /** The families that can be written. A new one is added here. */
-const architectures: readonly GgufArchitecture[] = [llama, qwen2];
+const architectures: readonly GgufArchitecture[] = [gemma3, llama, mistral, qwen2, qwen3];
 
 /** @throws ExportError for a family that is not among them. */
 export function architectureOf({ modelType }: ModelConfig, target: string): GgufArchitecture {
@@ -20,15 +23,18 @@ export function architectureOf({ modelType }: ModelConfig, target: string): Gguf
 }
 
 /** All that llama.cpp reads of a model's hyperparameters. @throws ExportError for what it cannot run. */
-export function architectureSettings(
+export async function architectureSettings(
   { name, settings }: GgufArchitecture,
   config: ModelConfig,
+  directory: string,
   target: string,
-): GgufSettings {
+): Promise<GgufSettings> {
   const count = (value: number) => ({ type: 'uint32', value }) as const;
-  const { metadata, ropeFactors } = settings(config, (reason) => {
+  const refuse = (reason: string) => {
     throw new ExportError(target, reason);
-  });
+  };
+  const content = await readJson(join(directory, 'config.json'));
+  const { metadata, ropeFactors } = settings(config, refuse, content);
   const entries: GgufMetadata = {
     vocab_size: count(config.vocabularySize),
     context_length: count(config.maximumPositions),

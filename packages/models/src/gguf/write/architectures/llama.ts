@@ -29,3 +29,6 @@ export const llama: GgufArchitecture = {
   interleavesHeads: true,
   settings: decoderSettings,
 };
+
+/** Mistral without a sliding window, which llama.cpp runs as Llama. */
+export const mistral: GgufArchitecture = { ...llama, modelType: 'mistral' };

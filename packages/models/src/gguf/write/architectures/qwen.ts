@@ -8,3 +8,11 @@ export const qwen2: GgufArchitecture = {
   blockTensors: llamaTensors,
   settings: decoderSettings,
 };
+
+/** Qwen 3, with its norms of queries and keys. */
+export const qwen3: GgufArchitecture = {
+  modelType: 'qwen3',
+  name: 'qwen3',
+  blockTensors: { ...llamaTensors, 'self_attn.q_norm': 'attn_q_norm', 'self_attn.k_norm': 'attn_k_norm' },
+  settings: decoderSettings,
+};
