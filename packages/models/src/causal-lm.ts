@@ -16,6 +16,7 @@ import {
 import type { Attend, AttentionBias, BlockContext } from './blocks/block-context.ts';
 import type { Module } from './blocks/module.ts';
 import { type RotaryTables, rotaryTables } from './blocks/rotary.ts';
+import type { RotaryConfig } from './blocks/rotary-config.ts';
 import type { ModelConfig } from './config.ts';
 import { modelPath } from './gguf/read/ollama.ts';
 import {
@@ -35,8 +36,7 @@ import {
   preferredRuntime,
   traceLinearWeight,
   usableWeights,
-} from './precision.ts';
-import type { RotaryConfig } from './rotary-config.ts';
+} from './precision/precision.ts';
 import { openStoredModel } from './stored-model.ts';
 
 /** What a traced forward pass does differently; the default is the checkpoint as it is. */

@@ -1,5 +1,5 @@
 import type { Activation } from './blocks/activations.ts';
-import type { RotaryConfig } from './rotary-config.ts';
+import type { RotaryConfig } from './blocks/rotary-config.ts';
 
 /** What a model is like, for whoever uses it; the same facts for all families. */
 export interface ModelConfig {

@@ -1,5 +1,6 @@
 export type { Activation } from './blocks/activations.ts';
 export type { Attend, AttentionBias } from './blocks/block-context.ts';
+export type { RotaryConfig } from './blocks/rotary-config.ts';
 export {
   type AttentionContext,
   type Backbone,
@@ -66,9 +67,8 @@ export {
   type WeightFunction,
 } from './linear.ts';
 export { type WriteOnnxModelOptions, writeOnnxModel } from './onnx/write-onnx-model.ts';
-export type { Precision } from './precision.ts';
-export { describePrecision, measurePrecisions, type PrecisionTimes } from './precision-times.ts';
+export type { Precision } from './precision/precision.ts';
+export { describePrecision, measurePrecisions, type PrecisionTimes } from './precision/precision-times.ts';
 export { readModelConfig } from './read-config.ts';
-export type { RotaryConfig } from './rotary-config.ts';
 export type { ReplacedTensors } from './tensor-values.ts';
 export { type DecodeOptions, type LoadTokenizerOptions, loadTokenizer, type Tokenizer } from './tokenizer.ts';

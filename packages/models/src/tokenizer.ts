@@ -10,11 +10,11 @@ import type { RenderedTemplate } from './chat-template/jinja/render.ts';
 import { readChatTemplates } from './chat-template/template-files.ts';
 import { modelPath } from './gguf/read/ollama.ts';
 import { readJson, readOptionalJson } from './json-file.ts';
-import { readTokenizerConfig } from './special-tokens.ts';
-import { specialTokenIds } from './token-ids.ts';
 import { cleanUpSpaces } from './tokenizer/clean-up.ts';
 import { addConfiguredTokens } from './tokenizer/configured-tokens.ts';
+import { readTokenizerConfig } from './tokenizer/special-tokens.ts';
 import { TextTokenizer } from './tokenizer/text-tokenizer.ts';
+import { specialTokenIds } from './tokenizer/token-ids.ts';
 import { tokenizerIdentity } from './tokenizer-identity.ts';
 
 /** A model's tokenizer with its chat template. */

@@ -1,9 +1,9 @@
 import { attention, type Dimension, reshape, type Tensor, transpose } from '@safetune/tensor';
 import type { LinearPlace } from '../linear.ts';
-import type { RotaryConfig } from '../rotary-config.ts';
 import { type Module, tensorsOf } from './module.ts';
 import type { QueryKeyValue } from './query-key-value.ts';
 import { rotate } from './rotary.ts';
+import type { RotaryConfig } from './rotary-config.ts';
 
 /** Options of {@link selfAttention}. */
 export interface SelfAttentionOptions {

@@ -1,7 +1,7 @@
 import type { CachedAttentionOptions, KeysAndValues, Tensor } from '@safetune/tensor';
 import type { LinearPlace } from '../linear.ts';
-import type { RotaryConfig } from '../rotary-config.ts';
 import type { RotaryTables } from './rotary.ts';
+import type { RotaryConfig } from './rotary-config.ts';
 
 /** What every module of one traced forward pass shares. */
 export interface BlockContext {

@@ -1,4 +1,4 @@
-import type { Llama3Rotary, LongRotary, RotaryConfig, YarnRotary } from '../rotary-config.ts';
+import type { Llama3Rotary, LongRotary, RotaryConfig, YarnRotary } from './rotary-config.ts';
 
 /**
  * Radians a position for each pair of features, [features / 2], in sequences that are no longer than the model was first

@@ -20,8 +20,8 @@ import {
   type Tensor,
   where,
 } from '@safetune/tensor';
-import type { DynamicRotary, RotaryConfig } from '../rotary-config.ts';
 import { inverseFrequencies, longFrequencies } from './frequencies.ts';
+import type { DynamicRotary, RotaryConfig } from './rotary-config.ts';
 
 /** Cosines and sines of the angles by which queries and keys turn, both [batch, seq, features / 2]. */
 export interface RotaryTables {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Activation, activationNames } from '../blocks/activations.ts';
+import type { RotaryConfig } from '../blocks/rotary-config.ts';
 import { ModelFileError, UnsupportedFeatureError } from '../errors.ts';
-import type { RotaryConfig } from '../rotary-config.ts';
 import type { ArchitectureConfig } from './family.ts';
 import { rotaryFields } from './rotary-fields.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import type { RotaryConfig } from '../blocks/rotary-config.ts';
 import { UnsupportedFeatureError } from '../errors.ts';
 import { checkContent } from '../json-file.ts';
-import type { RotaryConfig } from '../rotary-config.ts';
 import { architectureConfig, count, decoderConfig, readActivation } from './decoder-fields.ts';
 import { defineFamily } from './define-family.ts';
 import { gemmaEmbeddingScale, gemmaIgnored, gemmaSchema } from './gemma-fields.ts';

@@ -20,8 +20,8 @@ export {
   separateQueryKeyValue,
 } from '../blocks/query-key-value.ts';
 export type { RotaryTables } from '../blocks/rotary.ts';
+export type { RotaryConfig } from '../blocks/rotary-config.ts';
 export type { LinearPlace } from '../linear.ts';
-export type { RotaryConfig } from '../rotary-config.ts';
 export {
   architectureConfig,
   count,

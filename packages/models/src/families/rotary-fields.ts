@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import type { RotaryConfig } from '../blocks/rotary-config.ts';
 import { ModelFileError, UnsupportedFeatureError } from '../errors.ts';
 import { checkContent } from '../json-file.ts';
-import type { RotaryConfig } from '../rotary-config.ts';
 import { rotaryTypes } from './rotary-types.ts';
 
 const settings = z.record(z.string(), z.unknown());

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { RotaryConfig } from '../rotary-config.ts';
+import type { RotaryConfig } from '../blocks/rotary-config.ts';
 
 /** What the settings of every rope_type are read together with. */
 export interface RotaryFacts {

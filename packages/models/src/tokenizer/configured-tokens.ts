@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { TokenizerConfig } from '../special-tokens.ts';
 import { type AddedToken, addedTokenFields } from './added-tokens.ts';
 import { Place } from './place.ts';
+import type { TokenizerConfig } from './special-tokens.ts';
 import { type TextTokenizer, withDefaults } from './text-tokenizer.ts';
 
 const flagged = z.looseObject(addedTokenFields);

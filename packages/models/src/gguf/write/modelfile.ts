@@ -1,6 +1,6 @@
 import { writeFileAtomically } from '@safetune/tensor';
 import { readModelConfig } from '../../read-config.ts';
-import { readTokenizerConfig } from '../../special-tokens.ts';
+import { readTokenizerConfig } from '../../tokenizer/special-tokens.ts';
 import { loadTokenizer } from '../../tokenizer.ts';
 import { type ConversationFormat, conversationFormat } from './conversation-format.ts';
 import { ggufVocabulary } from './vocabulary.ts';

@@ -4,7 +4,7 @@ import { readChatTemplates } from '../../chat-template/template-files.ts';
 import type { ModelConfig } from '../../config.ts';
 import { ExportError } from '../../errors.ts';
 import { checkContent, readJson, readOptionalJson } from '../../json-file.ts';
-import { readTokenizerConfig } from '../../special-tokens.ts';
+import { readTokenizerConfig } from '../../tokenizer/special-tokens.ts';
 import { loadTokenizer } from '../../tokenizer.ts';
 import type { GgufMetadata, GgufValue } from './file.ts';
 import { knownPreTokenizer } from './pre-tokenizer.ts';

@@ -1,5 +1,5 @@
 import { inverseFrequencies } from '../../../blocks/frequencies.ts';
-import type { RotaryConfig } from '../../../rotary-config.ts';
+import type { RotaryConfig } from '../../../blocks/rotary-config.ts';
 import type { GgufSettings, Refuse } from './architecture.ts';
 
 /** What llama.cpp must know of rotary positions. */

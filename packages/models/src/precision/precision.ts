@@ -11,8 +11,8 @@ import {
   type TensorRegion,
   type WeightSource,
 } from '@safetune/tensor';
-import { PrecisionError } from './errors.ts';
-import type { LinearWeights } from './linear.ts';
+import { PrecisionError } from '../errors.ts';
+import type { LinearWeights } from '../linear.ts';
 
 /**
  * How the weights of the linear layers and of the output layer are held and multiplied. All else is float32.

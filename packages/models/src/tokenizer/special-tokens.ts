@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { checkContent, readOptionalJson } from './json-file.ts';
+import { checkContent, readOptionalJson } from '../json-file.ts';
 
 /** The roles a special token can have, as tokenizer_config.json and chat templates name them. */
 const roles = [

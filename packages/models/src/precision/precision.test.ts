@@ -30,11 +30,11 @@ import {
   goldenExpectations,
   goldenNames,
   temporaryDirectory,
-} from './__fixtures__/goldens.ts';
-import { type CausalLm, loadModel } from './causal-lm.ts';
-import { PrecisionError } from './errors.ts';
-import { createGenerator } from './generate/generate.ts';
-import { type LinearFunction, plainLinear } from './linear.ts';
+} from '../__fixtures__/goldens.ts';
+import { type CausalLm, loadModel } from '../causal-lm.ts';
+import { PrecisionError } from '../errors.ts';
+import { createGenerator } from '../generate/generate.ts';
+import { type LinearFunction, plainLinear } from '../linear.ts';
 import type { Precision } from './precision.ts';
 
 const cacheDirectory = temporaryDirectory();
