@@ -11,8 +11,9 @@ import {
 } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import { goldenDirectory, goldenNames, goldenTensors, temporaryDirectory } from './__fixtures__/goldens.ts';
-import { type CausalLm, type ForwardOptions, loadModel } from './causal-lm.ts';
+import type { CausalLm, ForwardOptions } from './causal-lm.ts';
 import { plainLinear } from './linear.ts';
+import { loadModel } from './load-model.ts';
 
 const cacheDirectory = temporaryDirectory();
 

@@ -17,8 +17,8 @@ import {
   goldenTensors,
   temporaryDirectory,
 } from './__fixtures__/goldens.ts';
-import { loadModel } from './causal-lm.ts';
 import { CheckpointMismatchError, ModelFileError } from './errors.ts';
+import { loadModel } from './load-model.ts';
 
 const copy = checkpointCopies();
 const cacheDirectory = temporaryDirectory();

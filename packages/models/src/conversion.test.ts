@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { goldenDirectory, temporaryDirectory } from './__fixtures__/goldens.ts';
-import { type LoadModelOptions, loadModel } from './causal-lm.ts';
+import { type LoadModelOptions, loadModel } from './load-model.ts';
 
 const directory = temporaryDirectory();
 

@@ -16,8 +16,8 @@ import {
 } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import { goldenDirectory, goldenTensors, temporaryDirectory } from './__fixtures__/goldens.ts';
-import { loadModel } from './causal-lm.ts';
 import { type LinearFunction, plainLinear } from './linear.ts';
+import { loadModel } from './load-model.ts';
 
 const cacheDirectory = temporaryDirectory();
 

@@ -1,15 +1,7 @@
 export type { Activation } from './blocks/activations.ts';
 export type { Attend, AttentionBias } from './blocks/block-context.ts';
 export type { RotaryConfig } from './blocks/rotary-config.ts';
-export {
-  type AttentionContext,
-  type Backbone,
-  type BlockOptions,
-  type CausalLm,
-  type ForwardOptions,
-  type LoadModelOptions,
-  loadModel,
-} from './causal-lm.ts';
+export type { AttentionContext, Backbone, BlockOptions, CausalLm, ForwardOptions } from './causal-lm.ts';
 export type { ChatMessage, RenderChatOptions, TemplateArguments } from './chat-template/chat-template.ts';
 export type { RenderLimits } from './chat-template/jinja/budget.ts';
 export type { GeneratedSpan, RenderedTemplate } from './chat-template/jinja/render.ts';
@@ -66,6 +58,7 @@ export {
   plainLinear,
   type WeightFunction,
 } from './linear.ts';
+export { type LoadModelOptions, loadModel } from './load-model.ts';
 export { type WriteOnnxModelOptions, writeOnnxModel } from './onnx/write-onnx-model.ts';
 export type { Precision } from './precision/precision.ts';
 export { describePrecision, measurePrecisions, type PrecisionTimes } from './precision/precision-times.ts';

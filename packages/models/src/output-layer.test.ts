@@ -18,8 +18,9 @@ import {
   goldenTensors,
   temporaryDirectory,
 } from './__fixtures__/goldens.ts';
-import { type CausalLm, loadModel } from './causal-lm.ts';
+import type { CausalLm } from './causal-lm.ts';
 import { CheckpointMismatchError } from './errors.ts';
+import { loadModel } from './load-model.ts';
 
 const copy = checkpointCopies();
 const cacheDirectory = temporaryDirectory();

@@ -15,10 +15,10 @@ import {
   goldenTensors,
   temporaryDirectory,
 } from './__fixtures__/goldens.ts';
-import { loadModel } from './causal-lm.ts';
 import { createGenerator } from './generate/generate.ts';
 import type { GenerateOptions } from './generate/options.ts';
 import { createScorer } from './generate/score.ts';
+import { loadModel } from './load-model.ts';
 import { loadTokenizer } from './tokenizer.ts';
 
 const copy = checkpointCopies();

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, it } from 'vitest';
 import { fuzz, mutatedBytes, mutatedJson } from '../../../conformance/fuzz.ts';
 import { familyConfig, familyGoldenNames } from './__fixtures__/family-goldens.ts';
 import { goldenDirectory } from './__fixtures__/goldens.ts';
-import { loadModel } from './causal-lm.ts';
 import { familyOf } from './families/families.ts';
+import { loadModel } from './load-model.ts';
 import { loadTokenizer } from './tokenizer.ts';
 
 let directory: string;

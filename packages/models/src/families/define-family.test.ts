@@ -4,8 +4,8 @@ import { hostArray, openSafetensors, readTensor, writeSafetensors } from '@safet
 import { describe, expect, it } from 'vitest';
 import { writeFamilyModel } from '../__fixtures__/family-goldens.ts';
 import { checkpointCopies, temporaryDirectory } from '../__fixtures__/goldens.ts';
-import { loadModel } from '../causal-lm.ts';
 import { FamilyError, ModelFileError, UnsupportedFeatureError } from '../errors.ts';
+import { loadModel } from '../load-model.ts';
 import { familyOf, knownModelTypes, registerFamily } from './families.ts';
 import {
   architectureConfig,

@@ -30,8 +30,9 @@ import {
   writeFamilyModel,
 } from '../__fixtures__/family-goldens.ts';
 import { temporaryDirectory } from '../__fixtures__/goldens.ts';
-import { type AttentionContext, type CausalLm, loadModel } from '../causal-lm.ts';
+import type { AttentionContext, CausalLm } from '../causal-lm.ts';
 import { createGenerator } from '../generate/generate.ts';
+import { loadModel } from '../load-model.ts';
 
 const directory = temporaryDirectory();
 const folderOf = (name: string) => writeFamilyModel(name, join(directory, name));

@@ -9,7 +9,8 @@ import {
 } from '@safetune/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { goldenDirectory } from '../__fixtures__/goldens.ts';
-import { type CausalLm, loadModel } from '../causal-lm.ts';
+import type { CausalLm } from '../causal-lm.ts';
+import { loadModel } from '../load-model.ts';
 import { type CachedBatchOptions, startBatch } from './cached-batch.ts';
 import { compileGenerator } from './executable.ts';
 import { GeneratorMemory } from './generator-memory.ts';

@@ -18,9 +18,10 @@ import {
   goldenTensors,
   temporaryDirectory,
 } from '../__fixtures__/goldens.ts';
-import { type CausalLm, loadModel } from '../causal-lm.ts';
+import type { CausalLm } from '../causal-lm.ts';
 import { GenerationError } from '../errors.ts';
 import type { LinearAdapter } from '../linear.ts';
+import { loadModel } from '../load-model.ts';
 import { createGenerator, type TokenGenerator } from './generate.ts';
 import type { GeneratedToken } from './options.ts';
 import { indexOfLargest } from './sampling.ts';

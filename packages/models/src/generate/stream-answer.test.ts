@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GoldenName, goldenDirectory, temporaryDirectory } from '../__fixtures__/goldens.ts';
-import { loadModel } from '../causal-lm.ts';
+import { loadModel } from '../load-model.ts';
 import { loadTokenizer, type Tokenizer } from '../tokenizer.ts';
 import { answerChats } from './answer-chats.ts';
 import { createGenerator, type TokenGenerator } from './generate.ts';

@@ -2,7 +2,7 @@ import { lstat, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:f
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { gitBlob, hubServer, sha256 } from '../../../../conformance/hub-server.ts';
-import { loadModel } from '../causal-lm.ts';
+import { loadModel } from '../load-model.ts';
 import { loadTokenizer } from '../tokenizer.ts';
 import { adapterRepository, closedAddress, emptyFolder, goldenRepository } from './__fixtures__/hub-cache.ts';
 import { resolveAdapter, resolveModel } from './resolve-model.ts';

@@ -10,10 +10,10 @@ import {
   writeFileAtomically,
   writeOnnx,
 } from '@safetune/tensor';
-import { causalLm } from '../causal-lm.ts';
 import { ExportError } from '../errors.ts';
 import { openStoredModel } from '../stored-model.ts';
 import { type ReplacedTensors, tensorValues } from '../tensor-values.ts';
+import { tracedModel } from '../traced-model.ts';
 import { onnxSignature, traceOnnxStep } from './step.ts';
 
 /** Options of {@link writeOnnxModel}. */
@@ -55,7 +55,7 @@ export async function writeOnnxModel(
   }
   const stored = new Map(regions.map((region) => [region.name, region]));
   const weights = new Map(regions.map((region) => [region.name, asFloat32(region)]));
-  const model = causalLm({ directory, cacheDirectory: '', config, precision: 'float32', weights }, layout);
+  const model = tracedModel({ directory, cacheDirectory: '', config, precision: 'float32', weights }, layout);
   const file = join(target, 'onnx', 'model.onnx');
   await mkdir(dirname(file), { recursive: true }).catch((cause: unknown) => {
     throw new FileWriteError(target, cause);

@@ -31,10 +31,11 @@ import {
   goldenNames,
   temporaryDirectory,
 } from '../__fixtures__/goldens.ts';
-import { type CausalLm, loadModel } from '../causal-lm.ts';
+import type { CausalLm } from '../causal-lm.ts';
 import { PrecisionError } from '../errors.ts';
 import { createGenerator } from '../generate/generate.ts';
 import { type LinearFunction, plainLinear } from '../linear.ts';
+import { loadModel } from '../load-model.ts';
 import type { Precision } from './precision.ts';
 
 const cacheDirectory = temporaryDirectory();

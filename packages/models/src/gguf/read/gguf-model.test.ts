@@ -10,8 +10,9 @@ import {
   goldenTensors,
   temporaryDirectory,
 } from '../../__fixtures__/goldens.ts';
-import { type CausalLm, loadModel } from '../../causal-lm.ts';
+import type { CausalLm } from '../../causal-lm.ts';
 import { CheckpointMismatchError, GgufError } from '../../errors.ts';
+import { loadModel } from '../../load-model.ts';
 import { loadTokenizer } from '../../tokenizer.ts';
 import {
   type GgufTensorContent,

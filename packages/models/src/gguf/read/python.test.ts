@@ -3,7 +3,7 @@ import { compile, hostArray, openSafetensors, readTensor, tensorType } from '@sa
 import { describe, expect, it } from 'vitest';
 import { conformanceModules, pythonWith, runPython } from '../../../../../conformance/python.ts';
 import { goldenDirectory, temporaryDirectory } from '../../__fixtures__/goldens.ts';
-import { loadModel } from '../../causal-lm.ts';
+import { loadModel } from '../../load-model.ts';
 
 const directory = temporaryDirectory();
 const cacheDirectory = temporaryDirectory();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, it } from 'vitest';
 import { fuzz, mutatedBytes } from '../../../../../conformance/fuzz.ts';
-import { loadModel } from '../../causal-lm.ts';
+import { loadModel } from '../../load-model.ts';
 import { loadTokenizer } from '../../tokenizer.ts';
 import { ggufBytes, listType, textType, tinyMetadata, tinyTensors } from './__fixtures__/gguf-bytes.ts';
 import { readGguf } from './read-gguf.ts';

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { openCheckpoint, readTensor } from '@safetune/tensor';
 import { expect, it } from 'vitest';
 import { goldenDirectory, goldenExpectations, temporaryDirectory } from '../../__fixtures__/goldens.ts';
-import { loadModel } from '../../causal-lm.ts';
+import { loadModel } from '../../load-model.ts';
 import { loadTokenizer } from '../../tokenizer.ts';
 import { withCheckpointFolder } from './checkpoint-folder.ts';
 import { writeModelFolder } from './write-model-folder.ts';

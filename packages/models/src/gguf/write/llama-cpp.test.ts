@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { formulaWeight } from '../../../../../conformance/formula-weights.ts';
 import { pythonWith, runPython } from '../../../../../conformance/python.ts';
 import { goldenDirectory, temporaryDirectory } from '../../__fixtures__/goldens.ts';
-import { loadModel } from '../../causal-lm.ts';
 import { createGenerator } from '../../generate/generate.ts';
+import { loadModel } from '../../load-model.ts';
 import { writeGgufModel } from './model.ts';
 
 const directory = temporaryDirectory();

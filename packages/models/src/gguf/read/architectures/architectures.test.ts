@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { formulaWeight } from '../../../../../../conformance/formula-weights.ts';
 import { familyExpectations, writeFamilyModel } from '../../../__fixtures__/family-goldens.ts';
 import { temporaryDirectory } from '../../../__fixtures__/goldens.ts';
-import { loadModel } from '../../../causal-lm.ts';
+import { loadModel } from '../../../load-model.ts';
 import { type GgufTensorContent, ggufBytes, listType, textType } from '../__fixtures__/gguf-bytes.ts';
 
 const directory = temporaryDirectory();

@@ -1,0 +1,68 @@
+import { type ConversionProgress, defaultCacheDirectory, type IntegerType } from '@safetune/tensor';
+import type { CausalLm } from './causal-lm.ts';
+import { modelPath } from './gguf/read/ollama.ts';
+import { linearPlaces } from './model-layout.ts';
+import { checkPrecision, type Precision, usableWeights } from './precision/precision.ts';
+import { openStoredModel } from './stored-model.ts';
+import { tracedModel } from './traced-model.ts';
+
+/** Options of {@link loadModel}. */
+export interface LoadModelOptions {
+  /** Default `float32`. */
+  readonly precision?: Precision;
+  /**
+   * Type that holds weights of 8 bits. Default: the one that this machine's processor multiplies exactly, found by a
+   * probe. Compiling refuses one that it does not.
+   */
+  readonly integers?: IntegerType;
+  /** Where weights that are not stored as they are used are converted, once. Default `~/.cache/safetune`. */
+  readonly cacheDirectory?: string;
+  /** Hears while weights are converted; never when they are used as they are, or were converted before. */
+  readonly onConversion?: (progress: ConversionProgress) => void;
+}
+
+/**
+ * Opens a model folder in the Hugging Face layout, or a GGUF file. Reads and checks `config.json` (of a GGUF file, the
+ * metadata) and the headers of the weights; no weight is read into memory. 16-bit and quantised weights are converted into a
+ * cache file, when it is not there yet.
+ *
+ * @param model the folder, the file (called `.gguf`, or beginning as one), or `ollama:<name>[:<tag>]` for a model that Ollama
+ * has fetched.
+ *
+ * @example
+ * const model = await loadModel('Qwen2.5-0.5B-Instruct');
+ * const { logits } = await (
+ *   await compile(({ ids }) => ({ logits: model.head(model.forward(ids).output) }), { ids: tensorType('int64', ['batch', 'seq']) })
+ * ).run({ ids: hostArray(BigInt64Array.of(9707n), [1, 1]) });
+ *
+ * Whether the output layer is the embedding is taken from the files, as transformers does: `tie_word_embeddings` beside an
+ * `lm_head.weight` that differs from the embedding does not tie.
+ *
+ * @throws ModelFileError, UnsupportedModelError, UnsupportedFeatureError for config.json; CheckpointMismatchError when the
+ * tensors are not those it describes; CheckpointError, SafetensorsError, GgufError, FileWriteError and (when
+ * quantising) NonFiniteError for weights that are not finite and InexactIntegersError of the tensor package; PrecisionError
+ * for an unknown precision.
+ */
+export async function loadModel(
+  model: string,
+  {
+    precision = 'float32',
+    integers,
+    cacheDirectory = defaultCacheDirectory(),
+    onConversion,
+  }: LoadModelOptions = {},
+): Promise<CausalLm> {
+  checkPrecision(precision);
+  const directory = await modelPath(model);
+  const { config, layout, regions } = await openStoredModel(directory);
+  const multiplied = new Set([...linearPlaces(layout).map(({ name }) => `${name}.weight`), layout.head.name]);
+  const others = new Set(
+    regions.map(({ name }) => name).filter((name) => !multiplied.has(name) || name === layout.embedding.name),
+  );
+  const weights = await usableWeights({ regions, multiplied, others }, precision, {
+    integers,
+    cacheDirectory,
+    onConversion,
+  });
+  return tracedModel({ directory, cacheDirectory, config, precision, weights }, layout);
+}
