@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { toByteAlphabet } from './byte-alphabet.ts';
 import { type CharacterSet, codePointAt, unitsOf } from './character-set.ts';
 import { type Excerpt, type SplitBehavior, splitBehaviors, splitExcerpt } from './excerpt.ts';
-import type { Pattern } from './pattern/match.ts';
 import { matcherOf, patternField } from './pattern-field.ts';
 import { buildComponent, type ComponentBuilder, character, component, type Place } from './place.ts';
 import { numeric, punctuation, whitespace, wordCharacter } from './unicode.ts';
@@ -39,7 +38,7 @@ const builders: Readonly<Record<string, ComponentBuilder<PreTokenizer>>> = {
   ByteLevel: component(
     { add_prefix_space: z.boolean(), trim_offsets: z.boolean(), use_regex: z.boolean().default(true) },
     (fields, place) => {
-      const words = fields.use_regex ? gpt2Words(place) : undefined;
+      const words = fields.use_regex ? place.pattern(gpt2Pattern) : undefined;
       return each((excerpt) => {
         const { atStart } = excerpt;
         const text =
@@ -103,9 +102,8 @@ const builders: Readonly<Record<string, ComponentBuilder<PreTokenizer>>> = {
 };
 
 /** The words of GPT-2, which ByteLevel has built in. */
-function gpt2Words(place: Place): Pattern {
-  return place.pattern("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+");
-}
+export const gpt2Pattern =
+  "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 function characters(excerpts: readonly Excerpt[]): number {
   return excerpts.reduce((sum, { text }) => sum + text.length, 0);

@@ -1,18 +1,18 @@
 import { GgufError } from '../../../errors.ts';
+import { type PreTokenizerSettings, preTokenizers } from '../../pre-tokenizers.ts';
 import type { Metadata } from '../metadata.ts';
-import { type PreTokenizerSettings, preTokenizers } from './pre-tokenizers.ts';
 import { addedTokens, readMerges, readTokens, vocabularyOf } from './token-list.ts';
 
 /** What decides the words of a byte-level tokenizer. @throws GgufError (`unsupported`) for a name that is not known. */
 export function preTokenizerSettings(metadata: Metadata): PreTokenizerSettings {
   const key = 'tokenizer.ggml.pre';
   const name = metadata.text(key);
-  const settings = preTokenizers.get(name ?? '');
+  const settings = preTokenizers.find(({ names }) => names.includes(name ?? ''));
   if (settings !== undefined) return settings;
   const message =
     name === undefined || name === 'default'
       ? 'does not say how text is split into words: the file was made by an old or unsuited converter. Convert the model again with a present llama.cpp'
-      : `is ${JSON.stringify(name)}, which is not supported; supported are ${[...preTokenizers.keys()].join(', ')}`;
+      : `is ${JSON.stringify(name)}, which is not supported; supported are ${preTokenizers.flatMap(({ names }) => names).join(', ')}`;
   throw new GgufError('unsupported', metadata.file, key, message);
 }
 
