@@ -191,6 +191,14 @@ const generationCases: BenchmarkCase[] = [
     warmCache: true,
     minutes: 1,
   })),
+  {
+    name: 'first-token',
+    title: 'SmolLM2-135M: `safetune generate` from start to first token, warm cache',
+    ours: { file: 'programs/first-token.ts', settings: { ...generation, warmUp: 0, steps: 1 } },
+    bars: [{ measure: 'readySeconds', atMost: 1.5 }],
+    warmCache: true,
+    minutes: 0.2,
+  },
 ];
 
 /** Gemma 3 270M, real weights, all seven projections: the only other trainer of LoRA in JavaScript. */

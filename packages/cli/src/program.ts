@@ -1,32 +1,25 @@
 /** The program, in the thread that `supervise.ts` starts: finds the command, or helps. */
 import type { Command } from './command.ts';
 import { didYouMean } from './command.ts';
-import { chatCommand } from './commands/chat.ts';
-import { evaluateCommand } from './commands/eval.ts';
-import { exportCommand } from './commands/export.ts';
-import { generateCommand } from './commands/generate.ts';
-import { inspectCommand } from './commands/inspect.ts';
-import { mergeCommand } from './commands/merge.ts';
-import { projectCommand } from './commands/project.ts';
-import { selectCommand } from './commands/select.ts';
-import { trainCommand } from './commands/train.ts';
 import { commandHelp, mainHelp } from './help.ts';
 import { InterruptedError } from './interrupt.ts';
 import { note, print, programData, write } from './terminal/output.ts';
 import { UsageError } from './usage-error.ts';
 import { version } from './version.ts';
 
-const commands = [
-  trainCommand,
-  generateCommand,
-  chatCommand,
-  evaluateCommand,
-  selectCommand,
-  projectCommand,
-  inspectCommand,
-  mergeCommand,
-  exportCommand,
-];
+/** By name, in the order of the help. A command's file is read when it is wanted: together they bring in all there is. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  train: async () => (await import('./commands/train.ts')).trainCommand,
+  generate: async () => (await import('./commands/generate.ts')).generateCommand,
+  chat: async () => (await import('./commands/chat.ts')).chatCommand,
+  eval: async () => (await import('./commands/eval.ts')).evaluateCommand,
+  select: async () => (await import('./commands/select.ts')).selectCommand,
+  project: async () => (await import('./commands/project.ts')).projectCommand,
+  inspect: async () => (await import('./commands/inspect.ts')).inspectCommand,
+  merge: async () => (await import('./commands/merge.ts')).mergeCommand,
+  export: async () => (await import('./commands/export.ts')).exportCommand,
+};
+const names = Object.keys(commands);
 
 const isHelp = (argument: string | undefined) =>
   argument === '--help' || argument === '-h' || argument === 'help';
@@ -35,22 +28,19 @@ async function run([name, ...rest]: readonly string[]): Promise<void> {
   if (name === '--version' || name === '-v' || name === 'version') return print(`${version}\n`);
   if (isHelp(name)) {
     const [about] = rest.filter((argument) => !isHelp(argument));
-    return write('stdout', about === undefined ? mainHelp(commands) : commandHelp(find(about)));
+    if (about !== undefined) return write('stdout', commandHelp(await load(about)));
+    return write('stdout', mainHelp(await Promise.all(names.map(load))));
   }
   if (name === undefined) {
-    throw new UsageError(
-      `say what to do: ${commands.map((command) => command.name).join(', ')}. See safetune --help`,
-    );
+    throw new UsageError(`say what to do: ${names.join(', ')}. See safetune --help`);
   }
-  const command = find(name);
+  const command = await load(name);
   if (asksForHelp(command, rest)) return write('stdout', commandHelp(command));
   await command.run(rest);
 }
 
-function find(name: string): Command {
-  const command = commands.find((candidate) => candidate.name === name);
-  if (command !== undefined) return command;
-  const names = commands.map((candidate) => candidate.name);
+function load(name: string): Promise<Command> {
+  if (Object.hasOwn(commands, name)) return commands[name]!();
   const near = didYouMean(name, names);
   throw new UsageError(
     `there is no command '${name}'${near} The commands are ${names.join(', ')}. See safetune --help`,

@@ -16,8 +16,20 @@ type Polynomial = ReadonlyMap<string, number>;
 /** What a symbol may be called: what cannot be read as a number or an expression. */
 const symbolName = /^[A-Za-z_][\w.]*$/;
 
+/** Runs check their inputs' shapes: at every token of a generation, hundreds of times the same few extents. */
+const parsed = new Map<string, Polynomial>();
+const mostParsed = 1000;
+
 function parse(dimension: Dimension): Polynomial {
   if (typeof dimension === 'number') return new Map([['', dimension]]);
+  const known = parsed.get(dimension);
+  if (known !== undefined) return known;
+  const terms = parseTerms(dimension);
+  if (parsed.size < mostParsed) parsed.set(dimension, terms);
+  return terms;
+}
+
+function parseTerms(dimension: string): Polynomial {
   const terms = new Map<string, number>();
   for (const term of dimension.split('+')) {
     let coefficient = 1;
