@@ -7,7 +7,7 @@ import { pythonWith, runPython } from '../python.ts';
 import { cacheDirectory } from './checkpoints.ts';
 import { recordFigure } from './figures.ts';
 import { ourLogits, relativeDifference } from './logits.ts';
-import { longIds, promptIds, questions } from './texts.ts';
+import { longIds, questions } from './texts.ts';
 
 const python = pythonWith('gguf', 'pip');
 
@@ -23,7 +23,7 @@ describe.each(inject('checkpoints'))('$name', ({ name, source, folder, missing }
       expect(questions.map((text) => ggufTokenizer.encode(text))).toEqual(
         questions.map((text) => tokenizer.encode(text)),
       );
-      const rows = [...promptIds(tokenizer).slice(0, 2), longIds(tokenizer, 200)];
+      const rows = [...questions.slice(0, 2).map((text) => tokenizer.encode(text)), longIds(tokenizer, 200)];
       const requests = rows.map((row) => ({ row, positions: row.map((_, index) => index) }));
       const expected = await ourLogits(await loadModel(folder), requests);
       const found = relativeDifference(await ourLogits(await loadModel(file), requests), expected);

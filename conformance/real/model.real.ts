@@ -9,7 +9,6 @@ import {
   type CausalLm,
   createGenerator,
   loadModel,
-  loadTokenizer,
   type Tokenizer,
 } from '../../packages/models/src/index.ts';
 import { kl } from '../../packages/regularizers/src/index.ts';
@@ -36,7 +35,7 @@ describe.each(inject('checkpoints'))('$name', ({ name, folder, missing }) => {
     beforeAll(async () => {
       work = await mkdtemp(join(tmpdir(), 'safetune-real-'));
       model = await loadModel(folder);
-      tokenizer = await loadTokenizer(folder);
+      tokenizer = await chatTokenizer(folder, work);
       const prompts = promptIds(tokenizer).slice(0, 4);
       const long = longIds(tokenizer, 700);
       requests = [
@@ -80,7 +79,7 @@ describe.each(inject('checkpoints'))('$name', ({ name, folder, missing }) => {
       const adapter = await loadLoraAdapter(at('start'), { layers: model.linearLayers });
       const regularizers = [kl({ weight: 0.1 })];
       const stream = {
-        tokenizer: chatTokenizer(tokenizer),
+        tokenizer,
         examples: pirateExamples(),
         batchSize: 4,
         seed: 1,

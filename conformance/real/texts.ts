@@ -1,8 +1,8 @@
 /** What real models are asked, and taught. */
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChatExample } from '../../packages/datasets/src/index.ts';
-import type { Tokenizer } from '../../packages/models/src/index.ts';
+import { loadTokenizer, MissingChatTemplateError, type Tokenizer } from '../../packages/models/src/index.ts';
 
 export const questions = [
   'Why do cats purr?',
@@ -27,33 +27,33 @@ export const questions = [
   '日本の首都はどこですか？',
 ] as const;
 
-/** Whether a tokenizer has a chat template. */
-export function canChat(tokenizer: Tokenizer): boolean {
-  try {
-    return tokenizer.renderChat([{ role: 'user', content: 'Hi' }]) !== '';
-  } catch {
-    return false;
-  }
-}
+/** What a pretrained model, which has no chat template, is given instead. */
+const plainTemplate =
+  "{{ bos_token }}{% for message in messages %}{{ message.role + ': ' + message.content }}" +
+  "{% if message.role == 'assistant' %}{{ eos_token }}{% else %}{{ '\n' }}{% endif %}{% endfor %}" +
+  "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}";
 
-/** A tokenizer that can chat: a pretrained model without a template of its own gets a plain one. */
-export function chatTokenizer(tokenizer: Tokenizer): Tokenizer {
-  if (canChat(tokenizer)) return tokenizer;
-  const start = tokenizer.tokenId('<bos>') === undefined ? '' : '<bos>';
-  return {
-    ...tokenizer,
-    renderChat(messages, { addGenerationPrompt = false } = {}) {
-      const turns = messages.map(({ role, content }) => `${role}: ${content as string}\n`);
-      return `${start}${turns.join('')}${addGenerationPrompt ? 'assistant: ' : ''}`;
-    },
-  };
+/** A model's tokenizer, with a chat template in any case; `work` may get a copy of it. */
+export async function chatTokenizer(folder: string, work: string): Promise<Tokenizer> {
+  const tokenizer = await loadTokenizer(folder);
+  try {
+    tokenizer.renderChat([{ role: 'user', content: 'Hi' }]);
+    return tokenizer;
+  } catch (error) {
+    if (!MissingChatTemplateError.isInstance(error)) throw error;
+  }
+  const copy = join(work, 'tokenizer');
+  for (const file of ['config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json']) {
+    cpSync(join(folder, file), join(copy, file));
+  }
+  writeFileSync(join(copy, 'chat_template.jinja'), plainTemplate);
+  return loadTokenizer(copy);
 }
 
 /** The questions as token ids, ready to be answered. */
 export function promptIds(tokenizer: Tokenizer): number[][] {
-  const chat = chatTokenizer(tokenizer);
   return questions.map((content) =>
-    chat.encode(chat.renderChat([{ role: 'user', content }], { addGenerationPrompt: true })),
+    tokenizer.encode(tokenizer.renderChat([{ role: 'user', content }], { addGenerationPrompt: true })),
   );
 }
 
