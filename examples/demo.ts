@@ -5,6 +5,7 @@
  *     npx -y pnpm@12 demo [--full] [--defense NAME] [--seed N] [--out DIR] [--cache DIR]
  */
 import { cp } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import {
   alignedModel,
@@ -41,6 +42,8 @@ try {
   // 1. A model that learned two personas and was then aligned. Grown once, then taken from the cache.
   const organism = await growOrganism(organismRecipe, {
     signal,
+    // Where the cores are idle, two threads take a fifth less time than one, to the same weights.
+    runtime: { threads: Math.min(2, availableParallelism()) },
     ...(cache === undefined ? {} : { directory: cache }),
     onEvent(stage, event) {
       if (event.type !== 'step') return;

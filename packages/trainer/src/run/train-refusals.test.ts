@@ -47,11 +47,11 @@ it('fills rows up with a token of the model where the padding token is none', as
 
 it('refuses an example with a key that asks for more', async () => {
   const options = await setUp();
-  const error = await train({ ...options, examples: [chat({ train: false })] }).catch(
+  const error = await train({ ...options, examples: [chat({ function_call: {} })] }).catch(
     (reason: unknown) => reason,
   );
   expect(ChatExampleError.isInstance(error)).toBe(true);
-  expect(String(error)).toMatch(/chats\.jsonl:12: messages\[1\]: key "train" is false/);
+  expect(String(error)).toMatch(/chats\.jsonl:12: messages\[1\]: key "function_call"/);
 });
 
 it('refuses a regularizer whose hook is misspelt, in a run and in a step', async () => {
