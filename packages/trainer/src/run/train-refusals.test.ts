@@ -47,7 +47,7 @@ it('fills rows up with a token of the model where the padding token is none', as
 
 it('refuses an example with a key that asks for more', async () => {
   const options = await setUp();
-  const error = await train({ ...options, examples: [chat({ function_call: {} })] }).catch(
+  const error = await train({ ...options, examples: [chat({ function_call: { name: 'look' } })] }).catch(
     (reason: unknown) => reason,
   );
   expect(ChatExampleError.isInstance(error)).toBe(true);
