@@ -15,7 +15,7 @@ const { directory, cacheDirectory, threads } = settings<FirstTokenSettings>();
 const command = join(import.meta.dirname, '../../packages/cli/dist/main.js');
 if (!existsSync(command)) unavailable('the command is not built: npx -y pnpm@12 build');
 if (!existsSync(join(directory, 'tokenizer.json')))
-  unavailable('random weights have no tokenizer: SAFETUNE_REAL_MODELS names the folder of real ones');
+  unavailable('random weights have no tokenizer: test:real makes real ones');
 
 /** Seconds of one run. */
 function run(): number {
