@@ -7,20 +7,14 @@ import {
   type TokenGenerator,
   type Tokenizer,
 } from '@safetune/models';
-import { adapterDescription, adapterFolder, modelDescription, modelFolder } from './hub-names.ts';
+import { adapterDescription, adapterFolder, modelFolder, modelOption } from './hub-names.ts';
 import { modelOptions, precisionOption } from './precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from './runtime-options.ts';
 import { templateOptionDefinitions, templateOptions } from './template-options.ts';
 
 /** The options of commands in which a model, with or without an adapter, answers. */
 export const answeringOptionDefinitions = {
-  model: {
-    type: 'string',
-    path: 'input',
-    required: true,
-    valueHint: 'DIR',
-    description: modelDescription,
-  },
+  model: modelOption,
   precision: precisionOption,
   ...runtimeOptionDefinitions,
   ...templateOptionDefinitions,

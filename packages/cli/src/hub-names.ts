@@ -10,9 +10,15 @@ import { formatDuration } from './terminal/duration.ts';
 import { note } from './terminal/output.ts';
 import { bar, createProgressLine } from './terminal/progress-line.ts';
 
-/** Further words for the help of an option that takes a model. */
-export const modelDescription =
-  'Hugging Face checkpoint folder or GGUF file, owner/name[@revision] on the hub, or ollama:NAME';
+/** `--model`, where a command needs one. */
+export const modelOption = {
+  type: 'string',
+  path: 'input',
+  required: true,
+  valueHint: 'DIR',
+  description:
+    'Hugging Face checkpoint folder or GGUF file, owner/name[@revision] on the hub, or ollama:NAME',
+} as const;
 
 /** Further words for the help of an option that takes an adapter. */
 export const adapterDescription = 'LoRA adapter folder, or owner/name[@revision] on the hub';

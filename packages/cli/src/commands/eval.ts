@@ -15,7 +15,7 @@ import {
 import { loadLoraAdapter } from '@safetune/lora';
 import { answerChats, createGenerator, loadModel, loadTokenizer } from '@safetune/models';
 import { strictCommand } from '../command.ts';
-import { adapterDescription, adapterFolder, modelDescription, modelFolder } from '../hub-names.ts';
+import { adapterDescription, adapterFolder, modelFolder, modelOption } from '../hub-names.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { integerOption, numberOption } from '../option-values.ts';
 import { modelOptions, precisionOption } from '../precision-option.ts';
@@ -33,13 +33,7 @@ export const evaluateCommand = strictCommand({
   example:
     'eval --model ./model --adapter ./adapter --questions questions.yaml --judge http://127.0.0.1:8000/v1 --judge-model my-judge --out ./report',
   options: {
-    model: {
-      type: 'string',
-      path: 'input',
-      required: true,
-      valueHint: 'DIR',
-      description: modelDescription,
-    },
+    model: modelOption,
     precision: precisionOption,
     ...runtimeOptionDefinitions,
     ...templateOptionDefinitions,

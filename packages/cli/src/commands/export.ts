@@ -10,7 +10,7 @@ import {
   writeOnnxModel,
 } from '@safetune/models';
 import { strictCommand } from '../command.ts';
-import { adapterDescription, adapterFolder, modelDescription, modelFolder } from '../hub-names.ts';
+import { adapterDescription, adapterFolder, modelFolder, modelOption } from '../hub-names.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
 import { note, print } from '../terminal/output.ts';
 import { UsageError } from '../usage-error.ts';
@@ -29,13 +29,7 @@ export const exportCommand = strictCommand({
   example:
     'export --model ./model --adapter ./adapter --format gguf --type q8_0 --out model.gguf --modelfile Modelfile',
   options: {
-    model: {
-      type: 'string',
-      path: 'input',
-      required: true,
-      valueHint: 'DIR',
-      description: modelDescription,
-    },
+    model: modelOption,
     adapter: {
       type: 'string',
       path: 'input',

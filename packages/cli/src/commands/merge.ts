@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { loadLoraAdapter, type MergeOptions, writeMergedCheckpoint } from '@safetune/lora';
 import { withCheckpointFolder } from '@safetune/models';
 import { strictCommand } from '../command.ts';
-import { adapterDescription, adapterFolder, modelDescription, modelFolder } from '../hub-names.ts';
+import { adapterDescription, adapterFolder, modelFolder, modelOption } from '../hub-names.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
 import { print } from '../terminal/output.ts';
 import { UsageError } from '../usage-error.ts';
@@ -16,13 +16,7 @@ export const mergeCommand = strictCommand({
   description: 'Merge an adapter into its model: a Hugging Face checkpoint folder that any tool reads.',
   example: 'merge --model ./model --adapter ./adapter --out ./merged',
   options: {
-    model: {
-      type: 'string',
-      path: 'input',
-      required: true,
-      valueHint: 'DIR',
-      description: modelDescription,
-    },
+    model: modelOption,
     adapter: {
       type: 'string',
       path: 'input',

@@ -5,7 +5,7 @@ import { loadModel, loadTokenizer } from '@safetune/models';
 import { type MemoryMode, RunDirectoryError, type StepEvent, trainIntoDirectory } from '@safetune/trainer';
 import { adapterConfigOf, adapterOptionDefinitions } from '../adapter-options.ts';
 import { strictCommand } from '../command.ts';
-import { modelDescription, namedModel } from '../hub-names.ts';
+import { modelOption, namedModel } from '../hub-names.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { choiceOption, integerOption, numberOption, repeatedOption } from '../option-values.ts';
 import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
@@ -26,13 +26,7 @@ export const trainCommand = strictCommand({
   example: 'train --model ./model --data chats.jsonl --regularizer kl=0.1 --out ./adapter',
   notes: safeguardsHelp,
   options: {
-    model: {
-      type: 'string',
-      path: 'input',
-      required: true,
-      valueHint: 'DIR',
-      description: modelDescription,
-    },
+    model: modelOption,
     precision: precisionOption,
     ...runtimeOptionDefinitions,
     ...templateOptionDefinitions,
