@@ -4,13 +4,13 @@
  *     npx -y pnpm@12 bench [case ...] [--quick] [--list]
  *
  * A name may be the beginning of several, such as `fp32`. Cases that were not run keep their last result, as long as the
- * machine and the libraries are the same. Random checkpoints are kept under benchmarks/.cache.
+ * machine is the same; beside it stand the libraries that were of other versions then. Random checkpoints are kept under benchmarks/.cache.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BenchmarkCase, cases } from './cases.ts';
-import { describeMachine, isSameMachine, type Machine } from './machine.ts';
+import { describeMachine, isSameMachine, type Machine, otherVersions } from './machine.ts';
 import { formatMeasure, type Results, writeReport } from './report.ts';
 import { type CaseResult, runCase } from './run-case.ts';
 
@@ -70,7 +70,11 @@ async function earlierResults(machine: Machine): Promise<readonly CaseResult[]> 
   const text = await readFile(join(folder, 'results.json'), 'utf8').catch(() => undefined);
   if (text === undefined) return [];
   const earlier = JSON.parse(text) as Results;
-  return isSameMachine(earlier.machine, machine) ? earlier.cases : [];
+  if (!isSameMachine(earlier.machine, machine)) return [];
+  return earlier.cases.map((result) => ({
+    ...result,
+    versions: otherVersions({ ...earlier.machine.versions, ...result.versions }, machine.versions),
+  }));
 }
 
 function printResult({ name, title, ours, peer, bars, pairs }: CaseResult): void {

@@ -60,9 +60,16 @@ export function describeCommit(): string {
 
 /** Whether results of one can stand beside those of the other. */
 export function isSameMachine(a: Machine, b: Machine): boolean {
-  const fixed = ({ processor, cores, extensions, versions }: Machine) =>
-    JSON.stringify([processor, cores, extensions, Object.entries(versions).sort()]);
+  const fixed = ({ processor, cores, extensions }: Machine) => JSON.stringify([processor, cores, extensions]);
   return fixed(a) === fixed(b);
+}
+
+/** Those of `earlier` that are of other versions now. */
+export function otherVersions(
+  earlier: Machine['versions'],
+  now: Machine['versions'],
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(earlier).filter(([name, version]) => now[name] !== version));
 }
 
 function processorFlags(): Set<string> {

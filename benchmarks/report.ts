@@ -9,7 +9,7 @@ import type { Run } from './run-program.ts';
 export interface Results {
   /** Of the last run of the benchmarks. */
   readonly machine: Machine;
-  /** The last result of every case that was run on such a machine. */
+  /** The last result of every case that was run on such a machine, perhaps with other versions of libraries. */
   readonly cases: readonly CaseResult[];
 }
 
@@ -68,7 +68,7 @@ ${table(
       ...ratioCells(result),
       result.loadAverage.toFixed(1),
       result.commit,
-      result.measuredAt.slice(0, 10),
+      [result.measuredAt.slice(0, 10), ...versionList(result.versions ?? {})].join(', '),
     ],
     ...(result.peer === undefined
       ? []
@@ -84,14 +84,16 @@ function machineTable({ processor, cores, extensions, memoryGigabytes, system, v
     extensions: extensions.join(', ') || 'none known',
     memory: `${memoryGigabytes} GB`,
     system,
-    versions: Object.entries(versions)
-      .map(([name, version]) => `${name} ${version}`)
-      .join(', '),
+    versions: versionList(versions).join(', '),
   };
   return table(
     ['', ''],
     Object.entries(rows).map(([name, value]) => [name, value]),
   );
+}
+
+function versionList(versions: Machine['versions']): string[] {
+  return Object.entries(versions).map(([name, version]) => `${name} ${version}`);
 }
 
 const ratios = new Set(['timeRatio', 'cpuRatio', 'memoryRatio']);

@@ -18,6 +18,8 @@ export interface CaseResult {
   readonly measuredAt: string;
   /** The code that was measured; a + behind it: with changes that were not committed. */
   readonly commit: string;
+  /** Of libraries that were of other versions than the machine has now. */
+  readonly versions?: Readonly<Record<string, string>>;
   /** The machine's, of the minute before: what others were doing. */
   readonly loadAverage: number;
   /** Few repetitions: a rough figure. */
