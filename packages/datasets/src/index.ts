@@ -33,4 +33,16 @@ export {
   tokenizeChats,
 } from './response-mask.ts';
 export { collect, type Source, skip } from './stream.ts';
+export {
+  type RepeatStreamOptions,
+  repeatStream,
+  type ShuffleStreamOptions,
+  shuffleStream,
+} from './stream-order.ts';
 export type { ChatRenderOptions, ChatTokenizer, MarkedChat } from './tokenizer.ts';
+export {
+  splitStream,
+  splitValidation,
+  type ValidationSplit,
+  type ValidationSplitOptions,
+} from './validation-split.ts';
