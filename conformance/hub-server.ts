@@ -1,7 +1,10 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 
 /** A request that came, and to which of the two hosts. */
 export interface SeenRequest {
@@ -196,4 +199,32 @@ export function sha256(content: Buffer): string {
 
 export function gitBlob(content: Buffer): string {
   return createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
+}
+
+/** An empty folder for each test; call it outside of them. */
+export function emptyFolder(): () => string {
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'safetune-hub-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  return () => folder;
+}
+
+/** A repository of a small text and one file of Git LFS, with random bytes. */
+export function adapterRepository(byteLength = 300_000): Map<string, ServedFile> {
+  return new Map([
+    ['README.md', { content: Buffer.from('# Adapter\n'), isLarge: false }],
+    ['adapter_config.json', { content: Buffer.from('{"peft_type": "LORA"}\n'), isLarge: false }],
+    ['adapter_model.safetensors', { content: randomBytes(byteLength), isLarge: true }],
+  ]);
+}
+
+/** The address of a host where nobody answers any more. */
+export async function closedAddress(): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((done) => server.close(done));
+  return `http://127.0.0.1:${port}`;
 }

@@ -1,11 +1,5 @@
-import {
-  type DownloadProgress,
-  type HubDownloadOptions,
-  type ResolvedFolder,
-  resolveAdapter,
-  resolveModel,
-  withCheckpointFolder,
-} from '@safetune/models';
+import type { DownloadProgress, HubDownloadOptions } from '@safetune/hub';
+import { type ResolvedFolder, resolveAdapter, resolveModel, withCheckpointFolder } from '@safetune/models';
 import { formatDuration } from './terminal/duration.ts';
 import { note } from './terminal/output.ts';
 import { bar, createProgressLine } from './terminal/progress-line.ts';

@@ -38,13 +38,6 @@ export {
 export { type WriteGgufModelOptions, type WrittenGguf, writeGgufModel } from './gguf/write/model.ts';
 export { type WriteModelfileOptions, type WrittenModelfile, writeModelfile } from './gguf/write/modelfile.ts';
 export type { GgufTensorType } from './gguf/write/tensor-bytes.ts';
-export { HubError, type HubProblem } from './hub/errors.ts';
-export { type HubName, type HubRepository, parseHubName, type RepositoryType } from './hub/hub-name.ts';
-export type { DownloadProgress } from './hub/progress.ts';
-export type { FileHash, HubFile } from './hub/repository-files.ts';
-export { type ResolvedFolder, resolveAdapter, resolveModel } from './hub/resolve-model.ts';
-export type { HubOptions } from './hub/settings.ts';
-export { type HubDownloadOptions, type HubSnapshot, openHubSnapshot } from './hub/snapshot.ts';
 export {
   type AdaptedForward,
   adaptedForward,
@@ -63,5 +56,6 @@ export { type WriteOnnxModelOptions, writeOnnxModel } from './onnx/write-onnx-mo
 export type { Precision } from './precision/precision.ts';
 export { describePrecision, measurePrecisions, type PrecisionTimes } from './precision/precision-times.ts';
 export { readModelConfig } from './read-config.ts';
+export { type ResolvedFolder, resolveAdapter, resolveModel } from './repository/resolve-model.ts';
 export type { ReplacedTensors } from './tensor-values.ts';
 export { type DecodeOptions, type LoadTokenizerOptions, loadTokenizer, type Tokenizer } from './tokenizer.ts';

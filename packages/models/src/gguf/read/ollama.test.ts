@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
 import { temporaryDirectory } from '../../__fixtures__/goldens.ts';
 import { GgufError } from '../../errors.ts';
-import { resolveModel } from '../../hub/resolve-model.ts';
+import { resolveModel } from '../../repository/resolve-model.ts';
 import { loadModel } from '../../load-model.ts';
 import { loadTokenizer } from '../../tokenizer.ts';
 import { ggufBytes, tinyMetadata, tinyTensors } from './__fixtures__/gguf-bytes.ts';

@@ -3,9 +3,9 @@ import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { hubServer } from '../../../../conformance/hub-server.ts';
+import { emptyFolder, hubServer } from '../../../../conformance/hub-server.ts';
 import { pythonWith } from '../../../../conformance/python.ts';
-import { emptyFolder, goldenRepository } from './__fixtures__/hub-cache.ts';
+import { goldenRepository } from './__fixtures__/golden-repository.ts';
 import { resolveModel } from './resolve-model.ts';
 
 const server = hubServer();

@@ -3,10 +3,15 @@ import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Fault, hubServer, sha256 } from '../../../../conformance/hub-server.ts';
-import { adapterRepository, emptyFolder } from './__fixtures__/hub-cache.ts';
+import {
+  adapterRepository,
+  emptyFolder,
+  type Fault,
+  hubServer,
+  sha256,
+} from '../../../conformance/hub-server.ts';
+import { fetchAdapter } from './__fixtures__/adapter.ts';
 import { HubError } from './errors.ts';
-import { resolveAdapter } from './resolve-model.ts';
 import { type HubDownloadOptions, openHubSnapshot } from './snapshot.ts';
 
 const server = hubServer();
@@ -34,8 +39,7 @@ function serve(...faults: Fault[]): Buffer {
 }
 
 async function expectWhole(content: Buffer): Promise<void> {
-  const { path } = await resolveAdapter(name, options());
-  expect(await readFile(join(path, weights))).toEqual(content);
+  expect(await readFile(await fetchAdapter(name, options()))).toEqual(content);
   expect((await readdir(blobs())).filter((blob) => blob.includes('.'))).toEqual([]);
 }
 
@@ -54,7 +58,7 @@ describe('a connection that is lost', () => {
 
   it('and that brings nothing is given up, and what had come is gone on with', async () => {
     const content = serve({ cutAfter: 60_000 }, { status: 503 }, { status: 503 });
-    await expect(resolveAdapter(name, options())).rejects.toMatchObject({
+    await expect(fetchAdapter(name, options())).rejects.toMatchObject({
       problem: 'interrupted',
       message: expect.stringContaining('byte 60000 of 300000'),
     });
@@ -64,8 +68,7 @@ describe('a connection that is lost', () => {
 
   it('is noticed when it only falls silent', async () => {
     const content = serve({ stallsAfter: 60_000 });
-    const { path } = await resolveAdapter(name, options({ timeoutMs: 300 }));
-    expect(await readFile(join(path, weights))).toEqual(content);
+    expect(await readFile(await fetchAdapter(name, options({ timeoutMs: 300 })))).toEqual(content);
     expect(ranges()).toEqual([undefined, 'bytes=60000-']);
   });
 });
@@ -75,7 +78,7 @@ describe('a download that is stopped', () => {
     const content = serve({ stallsAfter: 60_000 });
     const controller = new AbortController();
     const reason = new Error('enough');
-    const stopped = resolveAdapter(
+    const stopped = fetchAdapter(
       name,
       options({
         signal: controller.signal,
@@ -85,14 +88,14 @@ describe('a download that is stopped', () => {
     await expect(stopped).rejects.toBe(reason);
     await expectWhole(content);
     expect(ranges()).toEqual([undefined, 'bytes=60000-']);
-    await expect(resolveAdapter(name, options({ signal: AbortSignal.abort(reason) }))).resolves.toBeDefined();
+    await expect(fetchAdapter(name, options({ signal: AbortSignal.abort(reason) }))).resolves.toBeDefined();
   });
 
   it('by the end of its process goes on in the next one', async () => {
     const content = serve({ stallsAfter: 60_000 });
     const program = `
-      import { resolveAdapter } from ${JSON.stringify(new URL('./resolve-model.ts', import.meta.url).href)};
-      await resolveAdapter('${name}', {
+      import { fetchAdapter } from ${JSON.stringify(new URL('./__fixtures__/adapter.ts', import.meta.url).href)};
+      await fetchAdapter('${name}', {
         ...${JSON.stringify(options())},
         onProgress: ({ bytes }) => bytes > 50_000 && process.send('halfway'),
       });`;
@@ -110,7 +113,7 @@ describe('a download that is stopped', () => {
 
   it('whose part was damaged meanwhile is begun again', async () => {
     const content = serve({ cutAfter: 60_000 }, { status: 503 }, { status: 503 });
-    await expect(resolveAdapter(name, options())).rejects.toThrow();
+    await expect(fetchAdapter(name, options())).rejects.toThrow();
     const [part] = (await readdir(blobs())).filter((blob) => blob.endsWith('.safetune.incomplete'));
     await writeFile(join(blobs(), part!), Buffer.alloc(60_000));
     await expectWhole(content);
@@ -121,7 +124,7 @@ describe('a download that is stopped', () => {
 describe('bytes', () => {
   it('that are not those the hub states never get their name', async () => {
     const content = serve({ isWrong: true });
-    await expect(resolveAdapter(name, options())).rejects.toMatchObject({
+    await expect(fetchAdapter(name, options())).rejects.toMatchObject({
       problem: 'wrong-bytes',
       message: expect.stringContaining(`does not have the sha256 hash ${sha256(content)}`),
     });
@@ -140,13 +143,13 @@ describe('bytes', () => {
   it('beyond the stated size are not taken', async () => {
     const content = serve();
     server.repositories.get(`models/${name}`)!.set(weights, { content, isLarge: true, statedSize: 1000 });
-    await expect(resolveAdapter(name, options())).rejects.toThrow('has more than the 1000 bytes');
+    await expect(fetchAdapter(name, options())).rejects.toThrow('has more than the 1000 bytes');
   });
 
   it('that do not fit on the disk are not asked for', async () => {
     const content = serve();
     server.repositories.get(`models/${name}`)!.set(weights, { content, isLarge: true, statedSize: 1e15 });
-    await expect(resolveAdapter(name, options())).rejects.toMatchObject({
+    await expect(fetchAdapter(name, options())).rejects.toMatchObject({
       problem: 'space',
       message: expect.stringContaining('1000000.00 GB are to be fetched'),
     });
@@ -158,7 +161,7 @@ describe('the token', () => {
   it('goes to the hub and to no other host', async () => {
     serve();
     server.gated.set(`models/${name}`, token);
-    await resolveAdapter(name, options());
+    await fetchAdapter(name, options());
     const sent = (host: string) =>
       new Set(
         server.seen.filter((request) => request.host === host).map(({ authorization }) => authorization),
@@ -171,7 +174,7 @@ describe('the token', () => {
     serve();
     server.gated.set(`models/${name}`, 'hf_another');
     const refusal = async (more: HubDownloadOptions) => {
-      const error = await resolveAdapter(name, options(more)).catch((caught: unknown) => caught);
+      const error = await fetchAdapter(name, options(more)).catch((caught: unknown) => caught);
       expect(HubError.isInstance(error)).toBe(true);
       expect(`${(error as Error).message} ${JSON.stringify(error)}`).not.toContain(token);
       return error as HubError;
@@ -195,7 +198,7 @@ describe('what the hub does not have', () => {
     [`${name}@v2`, 'revision', "has no revision 'v2'"],
   ])('%s is said to be so', async (text, problem, message) => {
     serve();
-    await expect(resolveAdapter(text, options({ token: '' }))).rejects.toMatchObject({
+    await expect(fetchAdapter(text, options({ token: '' }))).rejects.toMatchObject({
       problem,
       message: expect.stringContaining(message),
     });

@@ -1,32 +1,9 @@
 import { join } from 'node:path';
+import { isFilePath } from '@safetune/hub';
 import { FileReadError, readSmallJson } from '@safetune/tensor';
 import { z } from 'zod';
-import { isFilePath } from './hub-name.ts';
 
-/** What may be wanted of a repository. */
-export type HubContent = 'model' | 'adapter';
-
-/** Files without which a folder is no model, or no adapter; weights are found by {@link weightFiles}. */
-export const requiredFiles: Readonly<Record<HubContent, readonly string[]>> = {
-  model: ['config.json'],
-  adapter: ['adapter_config.json', 'adapter_model.safetensors'],
-};
-
-/** Files that are read where they are there. Further chat templates come with them. */
-export const optionalFiles: Readonly<Record<HubContent, readonly string[]>> = {
-  model: [
-    'generation_config.json',
-    'tokenizer.json',
-    'tokenizer_config.json',
-    'special_tokens_map.json',
-    'added_tokens.json',
-    'chat_template.jinja',
-    'chat_template.json',
-  ],
-  adapter: [],
-};
-
-export const weightsFile = 'model.safetensors';
+const weightsFile = 'model.safetensors';
 export const weightsIndex = 'model.safetensors.index.json';
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });

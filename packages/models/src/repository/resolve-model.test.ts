@@ -1,12 +1,19 @@
 import { lstat, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { HubDownloadOptions } from '@safetune/hub';
 import { describe, expect, it } from 'vitest';
-import { gitBlob, hubServer, sha256 } from '../../../../conformance/hub-server.ts';
+import {
+  adapterRepository,
+  closedAddress,
+  emptyFolder,
+  gitBlob,
+  hubServer,
+  sha256,
+} from '../../../../conformance/hub-server.ts';
 import { loadModel } from '../load-model.ts';
 import { loadTokenizer } from '../tokenizer.ts';
-import { adapterRepository, closedAddress, emptyFolder, goldenRepository } from './__fixtures__/hub-cache.ts';
+import { goldenRepository } from './__fixtures__/golden-repository.ts';
 import { resolveAdapter, resolveModel } from './resolve-model.ts';
-import type { HubDownloadOptions } from './snapshot.ts';
 
 const server = hubServer();
 const cache = emptyFolder();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { exists } from './cache-layout.ts';
 import { HubError } from './errors.ts';
 import { type HubName, hubPrefix, parseHubName } from './hub-name.ts';
-import type { HubContent } from './model-files.ts';
+import type { RepositoryContent } from './repository-content.ts';
 
 /**
  * Whether a text names a file or folder of this machine, or a repository of the hub. What is there wins over the hub; with
@@ -13,16 +13,19 @@ import type { HubContent } from './model-files.ts';
  * @throws HubError (`ambiguous`) where it would be guesswork: a folder of that name that holds something else, or a
  * path whose first folder is there, and the last is not.
  */
-export async function hubNameUnlessLocal(text: string, content: HubContent): Promise<HubName | undefined> {
-  const name = parseHubName(text);
+export async function hubNameUnlessLocal(
+  text: string,
+  { type, noun, signs }: RepositoryContent,
+): Promise<HubName | undefined> {
+  const name = parseHubName(text, type);
   if (name === undefined || text.startsWith(hubPrefix)) return name;
   const found = await stat(text).catch(() => undefined);
   if (found !== undefined) {
-    if (found.isDirectory() && !(await holdsAny(text))) {
+    if (found.isDirectory() && signs !== undefined && !(await holdsAny(text, signs))) {
       throw new HubError(
         'ambiguous',
         text,
-        `there is a folder of this name here, which is taken before the hub's ${content}, but it holds no ${content}. ` +
+        `there is a folder of this name here, which is taken before the hub's ${noun}, but it holds no ${noun}. ` +
           `Write ${hubPrefix}${text} for the hub's, or complete the folder`,
       );
     }
@@ -34,15 +37,14 @@ export async function hubNameUnlessLocal(text: string, content: HubContent): Pro
       'ambiguous',
       text,
       `there is a folder ${above} here, but nothing of this name in it. Correct the path, or write ` +
-        `${hubPrefix}${text} if the hub's ${content} is meant`,
+        `${hubPrefix}${text} if the hub's ${noun} is meant`,
     );
   }
   return name;
 }
 
 /** Whether there is something in a folder that a loader can say more about than that it is not there. */
-async function holdsAny(folder: string): Promise<boolean> {
-  const known = ['config.json', 'adapter_config.json', 'snapshots'];
-  for (const name of known) if (await exists(join(folder, name))) return true;
+async function holdsAny(folder: string, signs: readonly string[]): Promise<boolean> {
+  for (const sign of signs) if (await exists(join(folder, sign))) return true;
   return false;
 }

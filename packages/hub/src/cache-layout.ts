@@ -4,10 +4,20 @@ import { temporaryPath, writeFileAtomically } from '@safetune/tensor';
 import type { HubRepository } from './hub-name.ts';
 import type { HubFile } from './repository-files.ts';
 
+/** A commit's files that are in the cache. */
+export interface CachedFiles {
+  readonly folder: string;
+  has(path: string): Promise<boolean>;
+  /** Whether it is known that the commit has no such file. */
+  lacks(path: string): Promise<boolean>;
+  /** All files that the commit has, in the cache or not; undefined when it was not fetched by this package. */
+  list(): Promise<readonly string[] | undefined>;
+}
+
 /**
  * A repository's folder in the Hugging Face cache, laid out as Python's `huggingface_hub` does, so that both share it:
  * `blobs/<hash>` hold the bytes, `snapshots/<commit>/<path>` are links to them, `refs/<revision>` hold commits, and an
- * empty `.no_exist/<commit>/<path>` says that there is no such file.
+ * empty `.no_exist/<commit>/<path>` says that there is no such file. Beside Python's, `.files/<commit>` lists all that a commit has.
  */
 export class CachedRepository {
   readonly folder: string;
@@ -34,6 +44,19 @@ export class CachedRepository {
     return join(this.folder, 'snapshots', commit);
   }
 
+  filesOf(commit: string): CachedFiles {
+    return {
+      folder: this.snapshot(commit),
+      has: (path) => this.has(commit, path),
+      lacks: (path) => exists(join(this.folder, '.no_exist', commit, path)),
+      list: () =>
+        readFile(this.#list(commit), 'utf8').then(
+          (text) => text.split('\n'),
+          () => undefined,
+        ),
+    };
+  }
+
   blob({ hash }: HubFile): string {
     return join(this.folder, 'blobs', hash.digest);
   }
@@ -42,9 +65,14 @@ export class CachedRepository {
     return exists(join(this.snapshot(commit), path));
   }
 
-  /** Whether it is known that the commit has no such file. */
-  async lacks(commit: string, path: string): Promise<boolean> {
-    return exists(join(this.folder, '.no_exist', commit, path));
+  /** Writes down which files a commit has. Python's cache knows no such list. */
+  async rememberList(commit: string, paths: Iterable<string>): Promise<void> {
+    await mkdir(dirname(this.#list(commit)), { recursive: true });
+    await writeFileAtomically(this.#list(commit), [...paths].join('\n'));
+  }
+
+  #list(commit: string): string {
+    return join(this.folder, '.files', commit);
   }
 
   async rememberAbsent(commit: string, path: string): Promise<void> {

@@ -2,7 +2,7 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { emptyFolder } from './__fixtures__/hub-cache.ts';
+import { emptyFolder } from '../../../conformance/hub-server.ts';
 import { openHubSnapshot } from './snapshot.ts';
 
 const cache = emptyFolder();

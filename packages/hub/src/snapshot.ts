@@ -31,7 +31,7 @@ export interface HubSnapshot {
    * signal's reason when it is aborted.
    */
   download(paths: readonly string[], optional?: readonly string[]): Promise<void>;
-  /** Writes down that the revision is this commit: from then on it is found without asking. */
+  /** Writes down that the revision is this commit, and which files it has: from then on it is found without asking. */
   remember(): Promise<void>;
 }
 
@@ -66,7 +66,10 @@ export async function openHubSnapshot(
     commit,
     files,
     folder: cached.snapshot(commit),
-    remember: () => cached.rememberCommit(repository.revision, commit),
+    async remember() {
+      await cached.rememberList(commit, files.keys());
+      await cached.rememberCommit(repository.revision, commit);
+    },
     async download(paths, optional = []) {
       const wanted = [...new Set([...paths, ...optional.filter((path) => files.has(path))])].map((path) => {
         const file = files.get(path);
