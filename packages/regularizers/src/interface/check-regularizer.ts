@@ -1,5 +1,6 @@
 import { nearestName, unknownOption } from '@safetune/datasets';
 import { RegularizerOptionError } from '../errors.ts';
+import { checkChoice } from './options.ts';
 import type { Regularizer, RegularizerNeeds } from './regularizer.ts';
 
 const hooks = [
@@ -20,6 +21,7 @@ export const regularizerFields: readonly (keyof Regularizer)[] = [
   'needs',
   'weight',
   'editedLayers',
+  'meanOver',
   ...hooks,
 ];
 
@@ -63,6 +65,8 @@ export function checkRegularizer(regularizer: Regularizer): void {
       throw new RegularizerOptionError(name, `${hook} is ${String(value)}, must be a function`);
     }
   }
+  const { meanOver } = regularizer;
+  if (meanOver !== undefined) checkChoice(name, 'meanOver', meanOver, ['targets', 'examples']);
   for (const field of fieldsOf(regularizer)) checkField(regularizer, field);
   const unknownNeed = unknownOption(regularizer.needs ?? {}, needs);
   if (unknownNeed !== undefined)

@@ -97,6 +97,11 @@ export interface Regularizer {
   /** A traced scalar, unweighted: KL, LDIFS. The trainer adds `weight * penalty` to the loss. */
   penalty?(outputs: ForwardOutputs): Tensor;
   /**
+   * What `penalty` is a mean over: where several batches make one step, each counts by its examples, or by its targets, as
+   * the loss does. Not read beside `penaltyPerRow`, whose mask says. Default 'targets'.
+   */
+  readonly meanOver?: 'targets' | 'examples';
+  /**
    * The penalty row by row, for one that is a mean over rows of logits: `penalty` is the mean of `values` where `mask`
    * is 1. A trainer may then compute it over a large vocabulary piece by piece, and hand over only some of the rows.
    */

@@ -55,6 +55,7 @@ export function ldifs(options: LdifsOptions = {}): Regularizer {
     config: { type: 'ldifs', weight, layers, normalise, perLength },
     weight,
     needs: { hiddenStates: layers, referenceHiddenStates: layers },
+    meanOver: 'examples',
     penalty({ hiddenStates, referenceHiddenStates, tokenMask }) {
       const features = normalise ? unitFeature : (states: Tensor) => states;
       const distances = selectedLayers(layers, hiddenStates).map((layer) => {

@@ -20,7 +20,7 @@ export interface TrainOptions
   readonly steps?: number;
   /** Walks over the examples when `steps` is not given. Default 1 (the paper's). */
   readonly epochs?: number;
-  /** Batches whose gradients make one step. Default 1. */
+  /** Batches that make one step, as if they were one: every term is the mean over all of them. Default 1. */
   readonly gradientAccumulation?: number;
   readonly learningRate?: LearningRateOptions;
   readonly optimizer?: AdamWOptions;

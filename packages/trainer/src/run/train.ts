@@ -1,12 +1,15 @@
 import { type Batch, skip } from '@safetune/datasets';
 import { checkRegularizer, type Regularizer, weightAt } from '@safetune/regularizers';
 import { FileWriteError } from '@safetune/tensor';
-import { supervisedTokens, totalLossWeight } from '../data/batch-inputs.ts';
+import { supervisedTokens } from '../data/batch-inputs.ts';
 import { countSteps, takeStep, trainingBatches } from '../data/batches.ts';
 import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
 import { checkRunOptionNames, trainNames } from '../option-names.ts';
 import { compilePlannedStep, planTraining } from '../plan/planned-step.ts';
-import type { LossTerms, TrainStep } from '../step/train-step.ts';
+import { compilePenaltyCounts, type PenaltyCounts } from '../step/penalty-counts.ts';
+import { stepSettings } from '../step/step-settings.ts';
+import type { LossTerms } from '../step/train-step.ts';
+import { accumulate } from './accumulate.ts';
 import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
 import { fingerprint } from './fingerprint.ts';
 import { learningRateSchedule } from './learning-rate.ts';
@@ -62,7 +65,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   }
   const planned = options.step === undefined ? await planTraining(endless) : undefined;
   const step = options.step ?? (await compilePlannedStep(options, planned!.chosen));
+  let penaltyCounts: PenaltyCounts | undefined;
   try {
+    if (gradientAccumulation > 1) {
+      penaltyCounts = await compilePenaltyCounts(stepSettings(options), options.runtime);
+    }
     const optimizer = createAdamWState(trainable.parameters.length);
     const state: TrainingState = {
       parameters: trainable.parameters,
@@ -95,10 +102,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
         throw new TrainOptionError('steps', `the examples ended after ${index} of ${steps} steps`);
       }
       const weights = penaltyWeights(regularizers, steps === 1 ? 1 : index / (steps - 1));
-      const { terms, gradients } = await accumulate(step, taken, weights, {
-        seed: endless.seed,
-        step: index,
-      });
+      const draw = { seed: endless.seed, step: index };
+      const { terms, gradients } = await accumulate(step, taken, weights, draw, penaltyCounts);
       checkPenalties(terms, weights);
       const gradientNorm = clipByNorm(gradients, options.maxGradientNorm ?? 1);
       if (!Number.isFinite(terms.loss) || !Number.isFinite(gradientNorm)) {
@@ -128,39 +133,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     }
     return { steps, last };
   } finally {
+    await penaltyCounts?.release();
     if (options.step === undefined) await step.release();
   }
-}
-
-/**
- * Gradient and loss terms of several batches as if they were one: each counts by its share of the supervised tokens (of their
- * weights, where the data gives any), as transformers' trainer does.
- */
-async function accumulate(
-  step: TrainStep,
-  batches: readonly Batch[],
-  weights: Readonly<Record<string, number>>,
-  draw: { readonly seed: number; readonly step: number },
-): Promise<{ terms: LossTerms; gradients: Float32Array }> {
-  if (batches.length === 1) {
-    const terms = await step.run(batches[0]!, weights, 1, { ...draw, part: 0 });
-    return { terms, gradients: step.gradients };
-  }
-  const counts = batches.map(totalLossWeight);
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  const gradients = new Float32Array(step.gradients.length);
-  const sums = { loss: 0, crossEntropy: 0, penalties: {} as Record<string, number> };
-  for (const [index, batch] of batches.entries()) {
-    const share = counts[index]! / total;
-    const terms = await step.run(batch, weights, share, { ...draw, part: index });
-    for (let at = 0; at < gradients.length; at++) gradients[at]! += step.gradients[at]!;
-    sums.loss += share * terms.loss;
-    sums.crossEntropy += share * terms.crossEntropy;
-    for (const [name, value] of Object.entries(terms.penalties)) {
-      sums.penalties[name] = (sums.penalties[name] ?? 0) + share * value;
-    }
-  }
-  return { terms: sums, gradients };
 }
 
 function penaltyWeights(regularizers: readonly Regularizer[], progress: number): Record<string, number> {

@@ -55,10 +55,7 @@ export function traceLoss(
   inputs: NamedTensors,
 ): TracedLoss {
   const share = inputs[shareInput]!;
-  const penalised = settings.regularizers.filter(({ penalty, penaltyPerRow }) => penalty ?? penaltyPerRow);
-  const weightOf = ({ name }: Regularizer) => inputs[weightInput(name)]!;
-  const declared = (regularizer: Regularizer, outputs: ForwardOutputs) =>
-    declaredOutputs(regularizer, outputs, settings.model.config.layerCount);
+  const rowTerms = penaltyTerms(settings);
   const terms: RowTerm[] = [
     {
       name: '',
@@ -68,30 +65,53 @@ export function traceLoss(
         mask: lossWeight,
       }),
     },
-    ...penalised.flatMap((regularizer) =>
-      regularizer.penaltyPerRow === undefined
-        ? []
-        : [
-            {
-              name: regularizer.name,
-              weight: weightOf(regularizer),
-              rows: (outputs: ForwardOutputs) => regularizer.penaltyPerRow!(declared(regularizer, outputs)),
-            },
-          ],
-    ),
+    ...rowTerms.map((term) => ({ ...term, weight: inputs[weightInput(term.name)]! })),
   ];
   const rowLoss = traceRowTerms(settings, traced, terms, share);
   let objective = rowLoss.objective;
   const penalties: Record<string, Tensor> = {};
-  for (const regularizer of penalised) {
-    const ofRows = rowLoss.means.get(regularizer.name);
-    if (ofRows === undefined) {
-      const penalty = regularizer.penalty!(declared(regularizer, wholeOutputs(settings, traced)));
-      objective = add(objective, multiply(multiply(penalty, weightOf(regularizer)), share));
-      penalties[regularizer.name] = penalty;
-    } else penalties[regularizer.name] = ofRows;
+  for (const regularizer of settings.regularizers) {
+    const { name } = regularizer;
+    const ofRows = rowLoss.means.get(name);
+    if (ofRows !== undefined) penalties[name] = ofRows;
+    else if (regularizer.penalty !== undefined) {
+      const outputs = declaredOf(settings, regularizer, wholeOutputs(settings, traced));
+      const penalty = regularizer.penalty(outputs);
+      objective = add(objective, multiply(multiply(penalty, inputs[weightInput(name)]!), share));
+      penalties[name] = penalty;
+    }
   }
   return { objective, crossEntropy: rowLoss.means.get('')!, penalties };
+}
+
+/** The penalties that can be had row by row. */
+function penaltyTerms(settings: ForwardSettings): Omit<RowTerm, 'weight'>[] {
+  return settings.regularizers.flatMap((regularizer) =>
+    regularizer.penaltyPerRow === undefined
+      ? []
+      : [
+          {
+            name: regularizer.name,
+            rows: (outputs: ForwardOutputs) =>
+              regularizer.penaltyPerRow!(declaredOf(settings, regularizer, outputs)),
+          },
+        ],
+  );
+}
+
+function declaredOf(
+  { model }: ForwardSettings,
+  regularizer: Regularizer,
+  outputs: ForwardOutputs,
+): ForwardOutputs {
+  return declaredOutputs(regularizer, outputs, model.config.layerCount);
+}
+
+/** What each penalty by row is a mean over, by name: the sum of its mask over all rows, a scalar. */
+export function traceRowCounts(settings: ForwardSettings, traced: TracedForward): Record<string, Tensor> {
+  return Object.fromEntries(
+    penaltyTerms(settings).map((term) => [term.name, maskTotal(settings, traced, term)]),
+  );
 }
 
 /** What a mean over no rows divides by, which then is 0; weights may well sum to less than 1. */
@@ -145,7 +165,7 @@ function headWeights({ model, trained, parameters }: ForwardSettings): Tensor[] 
 }
 
 /** Rows that a term counts, over all pieces. Its mask does not depend on the logits, so nothing large is computed. */
-function maskTotal(settings: ForwardSettings, traced: TracedForward, term: RowTerm): Tensor {
+function maskTotal(settings: ForwardSettings, traced: TracedForward, term: Pick<RowTerm, 'rows'>): Tensor {
   const masks = traced.pieces.map((piece) => term.rows(pieceOutputs(settings, traced, piece), piece).mask);
   return masks.map((mask) => sum(mask)).reduce(add);
 }

@@ -1,0 +1,76 @@
+import type { Batch } from '@safetune/datasets';
+import { totalLossWeight } from '../data/batch-inputs.ts';
+import type { PenaltyCounts } from '../step/penalty-counts.ts';
+import type { LossTerms, TrainStep } from '../step/train-step.ts';
+
+/** Loss terms of an optimizer step, and their gradient. */
+export interface StepGradient {
+  readonly terms: LossTerms;
+  readonly gradients: Float32Array;
+}
+
+/**
+ * Gradient and loss terms of several batches as if they were one. Each mean over the whole step is put together from those of
+ * the batches by what each of them is over: the cross-entropy by the weights of the targets (as transformers' trainer does),
+ * penalties by what their masks count, or by examples.
+ *
+ * @param weights lambda of each regularizer that has a penalty, by name
+ */
+export async function accumulate(
+  step: TrainStep,
+  batches: readonly Batch[],
+  weights: Readonly<Record<string, number>>,
+  draw: { readonly seed: number; readonly step: number },
+  penaltyCounts?: PenaltyCounts,
+): Promise<StepGradient> {
+  if (batches.length === 1) {
+    const terms = await step.run(batches[0]!, weights, 1, { ...draw, part: 0 });
+    return { terms, gradients: step.gradients };
+  }
+  const shares = sharesOf(batches.map(totalLossWeight));
+  const penaltyShares = await sharesOfPenalties(batches, penaltyCounts, Object.keys(weights), shares);
+  const gradients = new Float32Array(step.gradients.length);
+  const penalties: Record<string, number> = {};
+  let crossEntropy = 0;
+  for (const [index, batch] of batches.entries()) {
+    const share = shares[index]!;
+    const shareOf = (name: string) => penaltyShares[name]![index]!;
+    // The step multiplies all by one share: a penalty's own goes into its weight.
+    const shared = Object.fromEntries(
+      Object.entries(weights).map(([name, weight]) => [name, (weight * shareOf(name)) / share]),
+    );
+    const terms = await step.run(batch, shared, share, { ...draw, part: index });
+    for (let at = 0; at < gradients.length; at++) gradients[at]! += step.gradients[at]!;
+    crossEntropy += share * terms.crossEntropy;
+    for (const [name, value] of Object.entries(terms.penalties)) {
+      penalties[name] = (penalties[name] ?? 0) + (penaltyShares[name]?.[index] ?? share) * value;
+    }
+  }
+  const loss = Object.entries(penalties).reduce(
+    (total, [name, value]) => total + (weights[name] ?? 1) * value,
+    crossEntropy,
+  );
+  return { terms: { loss, crossEntropy, penalties }, gradients };
+}
+
+async function sharesOfPenalties(
+  batches: readonly Batch[],
+  penaltyCounts: PenaltyCounts | undefined,
+  names: readonly string[],
+  ofTargets: readonly number[],
+): Promise<Record<string, readonly number[]>> {
+  const counts: Readonly<Record<string, number>>[] = [];
+  for (const batch of batches) counts.push((await penaltyCounts?.of(batch)) ?? {});
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      counts[0]![name] === undefined ? ofTargets : sharesOf(counts.map((count) => count[name]!)),
+    ]),
+  );
+}
+
+/** What is counted nowhere has no part anywhere. */
+function sharesOf(counts: readonly number[]): number[] {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  return counts.map((count) => (total === 0 ? 0 : count / total));
+}
