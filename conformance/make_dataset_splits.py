@@ -44,7 +44,7 @@ CARDS = {
 def fill(folder: Path, files: list[str], card: list[dict] | None) -> None:
     for file in files:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).write_text("x\n")
+        (folder / file).write_text("{}\n")
     if card is not None:
         (folder / "README.md").write_text(f"---\n{yaml.safe_dump({'configs': card})}---\n# A set\n")
 

@@ -14,7 +14,7 @@ export interface HubRepository {
 
 /** What a text names on the hub. */
 export interface HubName extends HubRepository {
-  /** One file of it, such as `model-Q8_0.gguf`; undefined for the repository as a whole. */
+  /** One file of it, such as `model-Q8_0.gguf`, or a part of a data set; undefined for the repository as a whole. */
   readonly file: string | undefined;
 }
 
@@ -23,7 +23,7 @@ export const hubPrefix = 'hf://';
 
 /**
  * Reads `owner/name[@revision][:file]`, with or without `hf://` before it; undefined for what has not this form, such as
- * a path. Only with `hf://` the owner may be missing.
+ * a path. Only with `hf://` the owner may be missing; only of a data set the file may have `*` in it.
  *
  * @throws HubError (`name`) for a text that begins with `hf://` and has not this form.
  */
@@ -36,7 +36,7 @@ export function parseHubName(text: string, type: RepositoryType = 'model'): HubN
     name.length <= 192 &&
     name.split('/').every(isRepositoryName) &&
     isRevision(revision) &&
-    (file === undefined || isFilePath(file));
+    (file === undefined || isFilePath(type === 'dataset' ? file.replaceAll('*', '_') : file));
   if (isName) return { type, name, revision, file };
   if (isExplicit) {
     throw new HubError(
