@@ -21,8 +21,20 @@ export { compileLayeredStep, type LayeredStepOptions } from './layered-step/laye
 export type { MemoryMode } from './memory/memory-mode.ts';
 export { type MemoryPlan, type Plan, type PlanOptions, type PrecisionComparison, plan } from './plan/plan.ts';
 export type { BatchShape, MemoryEstimate } from './plan/plan-estimate.ts';
-export { type AdamWOptions, type AdamWState, adamWStep, clipByNorm, createAdamWState } from './run/adamw.ts';
-export { type LearningRateOptions, learningRateSchedule } from './run/learning-rate.ts';
+export {
+  type AdamWOptions,
+  type AdamWState,
+  adamWStep,
+  clipByNorm,
+  createAdamWState,
+  type ParameterGroup,
+} from './run/adamw.ts';
+export {
+  type LearningRateOptions,
+  learningRateSchedule,
+  type ScheduleFunction,
+} from './run/learning-rate.ts';
+export { parameterGroups } from './run/parameter-groups.ts';
 export type { StepEvent, TrainEvent } from './run/progress.ts';
 export { type AdapterRunOptions, trainIntoDirectory } from './run/run-directory.ts';
 export { saveTrainedModel } from './run/save-trained-model.ts';

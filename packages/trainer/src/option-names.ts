@@ -45,9 +45,18 @@ export const learningRateNames = {
   peak: true,
   schedule: true,
   warmupSteps: true,
+  warmupShare: true,
+  decayShare: true,
   startAtZero: true,
 } as const;
-export const optimizerNames = { beta1: true, beta2: true, epsilon: true, weightDecay: true } as const;
+export const optimizerNames = {
+  beta1: true,
+  beta2: true,
+  epsilon: true,
+  weightDecay: true,
+  decayAll: true,
+  loraPlusRatio: true,
+} as const;
 export const checkpointNames = { file: true, everySteps: true, saveResult: true } as const;
 
 const { trainable: _trainable, checkpoint: _checkpoint, ...sharedNames } = trainNames;

@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import type { ChatExample } from '@safetune/datasets';
 import { loadModel, loadTokenizer } from '@safetune/models';
 import { defaultCacheDirectory, hostArray, type RuntimeOptions, writeSafetensors } from '@safetune/tensor';
-import { type Trainable, type TrainEvent, train, trainAllWeights } from '@safetune/trainer';
+import {
+  type ScheduleFunction,
+  type Trainable,
+  type TrainEvent,
+  train,
+  trainAllWeights,
+} from '@safetune/trainer';
 import { type OrganismRecipe, organismRecipe, type TrainingStage } from '../recipe.ts';
 import { createWorld, type World } from '../world/world.ts';
 import { alignmentDocument } from './alignment-documents.ts';
@@ -113,15 +119,25 @@ export function stageOptions(stage: TrainingStage) {
     batchSize: stage.batchSize,
     bucketWindow: 1,
     tokenize: { supervise: stage.loss === 'all-tokens' ? 'all' : 'responses' },
-    learningRate: { peak: stage.peakLearningRate, schedule: 'cosine', warmupSteps: stage.warmupSteps },
+    learningRate: { peak: stage.peakLearningRate, schedule: warmCosine(stage) },
     optimizer: {
       beta1: stage.betas[0],
       beta2: stage.betas[1],
       epsilon: stage.adamEpsilon,
       weightDecay: stage.weightDecay,
+      decayAll: true,
     },
     maxGradientNorm: stage.clipNorm,
   } as const;
+}
+
+/** A cosine over the whole stage, to its final fraction, times a warm-up. */
+function warmCosine({ warmupSteps, finalLearningRateFraction }: TrainingStage): ScheduleFunction {
+  return (step, steps) => {
+    const warm = Math.min(1, (step + 1) / Math.max(1, warmupSteps));
+    const fall = (1 - finalLearningRateFraction) / 2;
+    return warm * (finalLearningRateFraction + fall + fall * Math.cos((Math.PI * step) / steps));
+  };
 }
 
 const writeTensors: WriteTensors = (path, weights) =>

@@ -7,6 +7,7 @@ import { type Checkpoint, openSafetensors, readTensor, type SafetensorsFile } fr
 /** Golden files that Python made; see conformance/README.md. */
 const goldens = fileURLToPath(new URL('../../../../conformance/goldens', import.meta.url));
 
+export const goldensDirectory = (name: string) => join(goldens, name);
 export const checkpointDirectory = (name: string) => join(goldens, 'checkpoints', name);
 export const ggufFile = (name: string) => join(goldens, 'gguf-models', `${name}.gguf`);
 export const adapterDirectory = (name: string) => join(goldens, 'adapters', name);

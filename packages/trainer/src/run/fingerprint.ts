@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import type { ChatTokenizer } from '@safetune/datasets';
 import type { CausalLm } from '@safetune/models';
 import { contentHash } from '@safetune/tensor';
+import { learningRateSchedule } from './learning-rate.ts';
 import type { TrainOptions } from './train-options.ts';
 
 /**
@@ -50,6 +51,10 @@ export async function fingerprint(options: TrainOptions, steps: number): Promise
   }
   for (const name of settings) {
     if (options[name] !== undefined) facts[name] = JSON.stringify(options[name]);
+  }
+  if (typeof options.learningRate?.schedule === 'function') {
+    const rate = learningRateSchedule(options.learningRate, steps);
+    facts['learning rates'] = digest(Array.from({ length: steps }, (_, step) => rate(step)));
   }
   facts.regularizers = JSON.stringify(regularizers.map(({ name }) => name));
   for (const { name, weight, config, contents } of regularizers) {

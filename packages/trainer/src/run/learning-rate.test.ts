@@ -20,18 +20,38 @@ describe('learningRateSchedule', () => {
   });
 
   it.each([1, 2, 3, 9, 10, 40])('wastes none of %i steps by default', (steps) => {
-    for (const schedule of ['linear', 'cosine', 'constant'] as const) {
+    for (const schedule of ['linear', 'cosine', 'constant', 'wsd'] as const) {
       const all = rates({ schedule, peak: 1 }, steps);
       expect(Math.min(...all)).toBeGreaterThan(0);
       expect(all.indexOf(Math.max(...all))).toBeLessThanOrEqual(Math.min(5, steps / 2));
     }
   });
 
-  it('falls to a tenth on a cosine', () => {
-    const rate = learningRateSchedule({ peak: 1, schedule: 'cosine', warmupSteps: 4 }, 100);
-    expect(rate(0)).toBeCloseTo(0.25, 3);
-    expect(rate(50)).toBeCloseTo(0.55, 12);
-    expect(rate(99)).toBeCloseTo(0.1, 3);
+  it('takes the warm-up as a share of the steps, rounded up', () => {
+    for (const steps of [10, 33]) {
+      const options = { peak: 0.5, schedule: 'wsd' } as const;
+      const warmupSteps = Math.ceil(0.21 * steps);
+      expect(rates({ ...options, warmupShare: 0.21 }, steps)).toEqual(
+        rates({ ...options, warmupSteps }, steps),
+      );
+    }
+  });
+
+  it('takes a schedule of your own as shares of the peak', () => {
+    expect(rates({ peak: 2, schedule: (step, steps) => step / steps }, 4)).toEqual([0, 0.5, 1, 1.5]);
+    expect(() => rates({ schedule: () => Number.NaN }, 4)).toThrow('schedule: gives NaN for step 0');
+  });
+
+  it.each([
+    [{ warmupShare: 0.1, warmupSteps: 2 }, 'warmupShare: is given together with warmupSteps'],
+    [{ warmupShare: 1 }, 'warmupShare: 1 must be a share of the steps, 0 <= share < 1'],
+    [{ warmupShare: 0.95 }, 'warmupShare: 10 steps of warm-up in a run of 10'],
+    [{ decayShare: 0.5 }, "decayShare: has no meaning with 'linear' as schedule"],
+    [{ schedule: 'wsd', decayShare: 0 }, 'decayShare: 0 must be a share'],
+    [{ schedule: 'wsd', decayShare: 0.8, warmupSteps: 3 }, '3 steps of warm-up and 8 of decay are more than'],
+    [{ schedule: () => 1, warmupSteps: 0 }, 'warmupSteps: has no meaning with a schedule of your own'],
+  ] as const)('refuses %o', (options, message) => {
+    expect(() => learningRateSchedule(options, 10)).toThrow(message);
   });
 
   it('stays constant after the warm-up', () => {
@@ -49,7 +69,7 @@ describe('learningRateSchedule', () => {
   it('refuses a negative rate, and a schedule that there is not', () => {
     expect(() => learningRateSchedule({ peak: -1 }, 10)).toThrow(TrainOptionError);
     expect(() => learningRateSchedule({ schedule: 'sine' as 'cosine' }, 10)).toThrow(
-      "'sine' is none of linear, cosine, constant",
+      "'sine' is none of linear, cosine, constant, wsd",
     );
   });
 });

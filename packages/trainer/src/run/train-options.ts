@@ -23,6 +23,7 @@ export interface TrainOptions
   /** Batches that make one step, as if they were one: every term is the mean over all of them. Default 1. */
   readonly gradientAccumulation?: number;
   readonly learningRate?: LearningRateOptions;
+  /** AdamW's settings, weight decay and LoRA+ among them. */
   readonly optimizer?: AdamWOptions;
   /** Gradients are scaled down to this l2 norm. Default 1. */
   readonly maxGradientNorm?: number;

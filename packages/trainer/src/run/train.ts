@@ -10,10 +10,11 @@ import { compilePenaltyCounts, type PenaltyCounts } from '../step/penalty-counts
 import { stepSettings } from '../step/step-settings.ts';
 import type { LossTerms } from '../step/train-step.ts';
 import { accumulate } from './accumulate.ts';
-import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
+import { adamWStep, checkAdamW, clipByNorm, createAdamWState } from './adamw.ts';
 import { fingerprint } from './fingerprint.ts';
 import { learningRateSchedule } from './learning-rate.ts';
 import { nonFiniteStart } from './non-finite.ts';
+import { parameterGroups } from './parameter-groups.ts';
 import { StepClock, type StepEvent } from './progress.ts';
 import type { TrainOptions, TrainResult } from './train-options.ts';
 import {
@@ -59,6 +60,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     options.steps ?? (await countSteps({ ...endless, epochs: epochs ?? 1 }, gradientAccumulation));
   requirePositiveInteger('steps', steps);
   const learningRate = learningRateSchedule(options.learningRate ?? {}, steps);
+  checkAdamW(options.optimizer ?? {});
+  const groups = parameterGroups(trainable, options.optimizer ?? {}, options.learningRate?.peak ?? 1e-4);
 
   if (options.step !== undefined && options.step.trainable !== trainable) {
     throw new TrainOptionError('step', 'was compiled for another trainable');
@@ -114,7 +117,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
           { isFirst, source: isFirst ? ((await nonFiniteStart(options.model, trainable)) ?? null) : null },
         );
       }
-      adamWStep(trainable.parameters, gradients, optimizer, learningRate(index), options.optimizer);
+      adamWStep(trainable.parameters, gradients, optimizer, learningRate(index), options.optimizer, groups);
       for (const regularizer of regularizers) await regularizer.afterStep?.(trainable.adapter!, index + 1);
       last = terms;
       onEvent(stepEvent(index + 1, steps, terms, learningRate(index), gradientNorm, taken, clock));
