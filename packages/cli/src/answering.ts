@@ -1,16 +1,20 @@
 import { loadLoraAdapter } from '@safetune/lora';
 import {
+  type AnswerOptions,
   type CausalLm,
   createGenerator,
   loadModel,
   loadTokenizer,
+  readGenerationDefaults,
   type TokenGenerator,
   type Tokenizer,
 } from '@safetune/models';
 import { adapterDescription, adapterFolder, modelFolder, modelOption } from './hub-names.ts';
 import { modelOptions, precisionOption } from './precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from './runtime-options.ts';
+import { givenSampling, type SamplingArguments, samplingOptions } from './sampling-options.ts';
 import { templateOptionDefinitions, templateOptions } from './template-options.ts';
+import { readToolsFile, requireTools, toolsOption } from './tools-file.ts';
 
 /** The options of commands in which a model, with or without an adapter, answers. */
 export const answeringOptionDefinitions = {
@@ -20,20 +24,26 @@ export const answeringOptionDefinitions = {
   ...templateOptionDefinitions,
   adapter: { type: 'string', path: 'input', valueHint: 'DIR', description: adapterDescription },
   system: { type: 'string', valueHint: 'TEXT', description: 'a system message' },
+  tools: toolsOption,
 } as const;
 
-interface AnsweringArguments {
+interface AnsweringArguments extends SamplingArguments {
   readonly model: string;
   readonly precision?: string | undefined;
   readonly adapter?: string | undefined;
   readonly 'execution-provider'?: string | undefined;
   readonly threads?: string | undefined;
+  readonly tools?: string | undefined;
 }
 
 /** A model that answers, with its adapter and without. */
 export interface Answering {
   readonly model: CausalLm;
   readonly tokenizer: Tokenizer;
+  /** How it answers: as was given, and as its files say. */
+  readonly options: Omit<AnswerOptions, 'seeds'>;
+  /** Of the first answer. */
+  readonly seed: number;
   /**
    * The generator with the adapter, or without, made when it is first asked for. Both map the same weights from the same
    * files: the second takes no second copy of them, but for 8-bit weights, which each session rearranges for itself.
@@ -48,9 +58,13 @@ export async function openAnswering(
   rawArgs: readonly string[],
 ): Promise<Answering> {
   const runtime = runtimeOptions(args);
+  const sampling = givenSampling(args, rawArgs);
+  const tools = args.tools === undefined ? undefined : await readToolsFile(args.tools);
   const folder = await modelFolder(args.model);
   const model = await loadModel(folder, modelOptions(args.precision));
   const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
+  if (tools !== undefined) requireTools(tokenizer);
+  const options = samplingOptions(sampling, await readGenerationDefaults(folder));
   const adapter =
     args.adapter === undefined
       ? undefined
@@ -59,6 +73,8 @@ export async function openAnswering(
   return {
     model,
     tokenizer,
+    options: { ...options, ...(tools === undefined ? {} : { tools }) },
+    seed: sampling.seed,
     generator(withAdapter) {
       const isAdapted = withAdapter && adapter !== undefined;
       const known =

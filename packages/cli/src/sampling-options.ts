@@ -1,9 +1,18 @@
-import { checkSamplingOptions, type GenerateOptions, type SamplingOptions } from '@safetune/models';
+import { checkSamplingOptions, type GenerateOptions, type GenerationDefaults } from '@safetune/models';
 import { givenValues, integerOption, numberOption } from './option-values.ts';
+import { note } from './terminal/output.ts';
 
-/** The options of commands that write answers: how long they are, and how tokens are chosen. */
+/**
+ * The options of commands that write answers: how long they are, and how tokens are chosen. The defaults here are for models
+ * that say nothing themselves.
+ */
 export const samplingOptionDefinitions = {
-  'max-tokens': { type: 'string', valueHint: 'N', description: 'longest answer, in tokens (default 256)' },
+  'max-tokens': {
+    type: 'string',
+    valueHint: 'N',
+    description:
+      "longest answer, in tokens (default 256; this default and those below give way to the model's generation_config.json)",
+  },
   temperature: {
     type: 'string',
     valueHint: 'X',
@@ -12,7 +21,7 @@ export const samplingOptionDefinitions = {
   'top-k': {
     type: 'string',
     valueHint: 'N',
-    description: 'sample from the N likeliest tokens (default: all)',
+    description: 'sample from the N likeliest tokens; 0 is all (default 0)',
   },
   'top-p': {
     type: 'string',
@@ -39,37 +48,76 @@ export const samplingOptionDefinitions = {
   seed: { type: 'string', valueHint: 'N', description: 'seed of the sampling (default 0)' },
 } as const;
 
-type SamplingArguments = {
+export type SamplingArguments = {
   readonly [Name in keyof typeof samplingOptionDefinitions]?: string | string[] | undefined;
 };
 
-/** What was given: options for all answers, and the seed of the first; each further answer has the next. @throws UsageError, GenerationError */
-export function samplingOptions(
-  args: SamplingArguments,
-  rawArgs: readonly string[],
-): { readonly options: Omit<GenerateOptions, 'seeds'>; readonly seed: number } {
+/** What the command line asks of answers. */
+export interface GivenSampling {
+  readonly options: GenerationDefaults['options'];
+  /** Of the first answer; each further answer has the next. */
+  readonly seed: number;
+}
+
+/** What was given, and nothing else. @throws UsageError, GenerationError */
+export function givenSampling(args: SamplingArguments, rawArgs: readonly string[]): GivenSampling {
   const text = (name: keyof SamplingArguments) => args[name] as string | undefined;
-  const filters = {
-    topK: integerOption('top-k', text('top-k')),
+  const stopStrings = givenValues('stop', rawArgs).map(withLineEnds);
+  const topK = integerOption('top-k', text('top-k'), 0);
+  const options = defined({
+    maxNewTokens: integerOption('max-tokens', text('max-tokens')),
+    temperature: numberOption('temperature', text('temperature')),
+    topK: topK === 0 ? Number.MAX_SAFE_INTEGER : topK,
     topP: numberOption('top-p', text('top-p')),
     minP: numberOption('min-p', text('min-p')),
     repetitionPenalty: numberOption('repetition-penalty', text('repetition-penalty')),
-  };
-  const sampling: SamplingOptions = {
-    temperature: numberOption('temperature', text('temperature')) ?? 1,
-    ...Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined)),
-  };
+    stopStrings: stopStrings.length === 0 ? undefined : stopStrings,
+  });
   // Before a model is loaded.
-  checkSamplingOptions(sampling);
-  const stopStrings = givenValues('stop', rawArgs).map(withLineEnds);
-  return {
-    options: {
-      ...sampling,
-      maxNewTokens: integerOption('max-tokens', text('max-tokens')) ?? 256,
-      ...(stopStrings.length === 0 ? {} : { stopStrings }),
-    },
-    seed: integerOption('seed', text('seed'), 0) ?? 0,
-  };
+  checkSamplingOptions(options);
+  return { options, seed: integerOption('seed', text('seed'), 0) ?? 0 };
+}
+
+/** How answers are sampled: as was given, else as the model's files say, which is told, else by the command's own defaults. */
+export function samplingOptions(
+  { options: given }: GivenSampling,
+  { options: ofModel, unsupported }: GenerationDefaults,
+): Omit<GenerateOptions, 'seeds'> {
+  const options = { maxNewTokens: 256, temperature: 1, ...ofModel, ...given };
+  const used = Object.keys(ofModel)
+    .filter((name) => !(name in given) && (options.temperature > 0 || !filters.has(name)))
+    .map((name) => setting(optionNames[name as keyof typeof ofModel], ofModel[name as keyof typeof ofModel]));
+  if (used.length > 0) note(`as generation_config.json of the model says: ${used.join(', ')}\n`);
+  const ignored = Object.entries(unsupported).map(([name, value]) => setting(name, value));
+  if (ignored.length > 0) {
+    note(`answers come without what generation_config.json says besides: ${ignored.join(', ')}\n`);
+  }
+  return options;
+}
+
+const optionNames: Readonly<Record<keyof GenerationDefaults['options'], string>> = {
+  maxNewTokens: '--max-tokens',
+  temperature: '--temperature',
+  topK: '--top-k',
+  topP: '--top-p',
+  minP: '--min-p',
+  repetitionPenalty: '--repetition-penalty',
+  stopStrings: '--stop',
+};
+
+/** What plays no part at temperature 0. */
+const filters = new Set(['topK', 'topP', 'minP']);
+
+function setting(name: string, value: unknown): string {
+  const text = JSON.stringify(value);
+  return `${name} ${text.length > 60 ? `${text.slice(0, 60)}...` : text}`;
+}
+
+function defined<Values extends object>(
+  values: Values,
+): { [Name in keyof Values]?: Exclude<Values[Name], undefined> } {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [Name in keyof Values]?: Exclude<Values[Name], undefined> };
 }
 
 /** The text with `\n`, `\t` and `\\` for what they stand for: a shell makes it hard to give them. */

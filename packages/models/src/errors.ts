@@ -156,6 +156,25 @@ export class CheckpointMismatchError extends Error implements CheckpointMismatch
   }
 }
 
+const loadOptionMarker = Symbol.for('safetune.LoadOptionError');
+
+/** An option of `loadModel` or `loadTokenizer` that there is not. */
+export class LoadOptionError extends Error {
+  readonly [loadOptionMarker] = true;
+  /** The function, or the option whose option it is. */
+  readonly place: string;
+
+  constructor(place: string, message: string) {
+    super(`${place}: ${message}`);
+    this.name = 'LoadOptionError';
+    this.place = place;
+  }
+
+  static isInstance(error: unknown): error is LoadOptionError {
+    return carries(error, loadOptionMarker);
+  }
+}
+
 const precisionMarker = Symbol.for('safetune.PrecisionError');
 
 /** A precision that does not exist, or that does not allow what was asked of the model. */

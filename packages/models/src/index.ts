@@ -9,6 +9,7 @@ export type { ModelConfig, RotaryChange } from './config.ts';
 export * from './errors.ts';
 export { type AnswerOptions, type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
 export { createGenerator, type TokenGenerator } from './generate/generate.ts';
+export { type GenerationDefaults, readGenerationDefaults } from './generate/generation-defaults.ts';
 export type {
   FinishReason,
   GeneratedToken,

@@ -1,6 +1,7 @@
 import { type ConversionProgress, defaultCacheDirectory, type IntegerType } from '@safetune/tensor';
 import type { CausalLm } from './causal-lm.ts';
 import { modelPath } from './gguf/read/ollama.ts';
+import { checkLoadOptions } from './load-options.ts';
 import { linearPlaces } from './model-layout.ts';
 import { checkPrecision, type Precision, usableWeights } from './precision/precision.ts';
 import { openStoredModel } from './stored-model.ts';
@@ -41,17 +42,11 @@ export interface LoadModelOptions {
  * @throws ModelFileError, UnsupportedModelError, UnsupportedFeatureError for config.json; CheckpointMismatchError when the
  * tensors are not those it describes; CheckpointError, SafetensorsError, GgufError, FileWriteError and (when
  * quantising) NonFiniteError for weights that are not finite and InexactIntegersError of the tensor package; PrecisionError
- * for an unknown precision.
+ * for an unknown precision; LoadOptionError for an option that there is not.
  */
-export async function loadModel(
-  model: string,
-  {
-    precision = 'float32',
-    integers,
-    cacheDirectory = defaultCacheDirectory(),
-    onConversion,
-  }: LoadModelOptions = {},
-): Promise<CausalLm> {
+export async function loadModel(model: string, options: LoadModelOptions = {}): Promise<CausalLm> {
+  checkLoadOptions('loadModel', options, optionNames);
+  const { precision = 'float32', integers, cacheDirectory = defaultCacheDirectory(), onConversion } = options;
   checkPrecision(precision);
   const directory = await modelPath(model);
   const { config, layout, regions } = await openStoredModel(directory);
@@ -66,3 +61,10 @@ export async function loadModel(
   });
   return tracedModel({ directory, cacheDirectory, config, precision, weights }, layout);
 }
+
+const optionNames = {
+  precision: true,
+  integers: true,
+  cacheDirectory: true,
+  onConversion: true,
+} as const;

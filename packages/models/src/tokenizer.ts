@@ -10,6 +10,7 @@ import type { RenderedTemplate } from './chat-template/jinja/render.ts';
 import { readChatTemplates } from './chat-template/template-files.ts';
 import { modelPath } from './gguf/read/ollama.ts';
 import { readJson, readOptionalJson } from './json-file.ts';
+import { checkLoadOptions } from './load-options.ts';
 import { cleanUpSpaces } from './tokenizer/clean-up.ts';
 import { addConfiguredTokens } from './tokenizer/configured-tokens.ts';
 import { readTokenizerConfig } from './tokenizer/special-tokens.ts';
@@ -76,9 +77,12 @@ export interface LoadTokenizerOptions {
  * const tokenIds = tokenizer.encode(prompt);
  *
  * @throws UnsupportedTokenizerError that names a setting of tokenizer.json, or of tokenizer_config.json, which is not
- * supported: none is skipped in silence. ModelFileError when tokenizer.json is missing, or a file is not valid; GgufError.
+ * supported: none is skipped in silence. ModelFileError when tokenizer.json is missing, or a file is not valid; GgufError; LoadOptionError for an
+ * option that there is not.
  */
 export async function loadTokenizer(model: string, options: LoadTokenizerOptions = {}): Promise<Tokenizer> {
+  checkLoadOptions('loadTokenizer', options, optionNames);
+  checkLoadOptions('renderLimits', options.renderLimits ?? {}, limitNames);
   const directory = await modelPath(model);
   const { chatTemplate = 'default', now = () => new Date() } = options;
   const file = join(directory, 'tokenizer.json');
@@ -125,6 +129,15 @@ export async function loadTokenizer(model: string, options: LoadTokenizerOptions
     identity: await tokenizerIdentity(directory, options),
   };
 }
+
+const optionNames = {
+  chatTemplate: true,
+  now: true,
+  templateArguments: true,
+  renderLimits: true,
+} as const;
+
+const limitNames = { steps: true, characters: true } as const;
 
 /** The special token that the chat template puts behind an assistant's answer, if it does. */
 function tokenAfterAnswer(

@@ -1,7 +1,6 @@
 import {
   ChatRenderError,
   ChatTemplateLimitError,
-  type GenerateOptions,
   GenerationError,
   streamAnswer,
   TokenizationError,
@@ -23,7 +22,6 @@ const titles = { with: 'with the adapter', without: 'without the adapter' };
 /** A conversation at a terminal, or of the lines of a pipe. */
 export class Chat {
   readonly #answering: Answering;
-  readonly #options: Omit<GenerateOptions, 'seeds'>;
   readonly #conversation: Conversation;
   /** Of the next answer: the same question twice is answered anew. */
   #seed: number;
@@ -34,13 +32,10 @@ export class Chat {
 
   constructor(
     answering: Answering,
-    options: Omit<GenerateOptions, 'seeds'>,
-    seed: number,
     { system, mode }: { readonly system: string | undefined; readonly mode: AdapterMode | undefined },
   ) {
     this.#answering = answering;
-    this.#options = options;
-    this.#seed = seed;
+    this.#seed = answering.seed;
     this.#conversation = new Conversation(system);
     this.#mode = mode;
   }
@@ -139,15 +134,15 @@ export class Chat {
   async #write(question: string, withAdapter: boolean, onPiece: (piece: string) => void): Promise<string> {
     const signal = this.#stop!.signal;
     if (signal.aborted) return '';
+    const { tokenizer, options } = this.#answering;
     const generator = await this.#answering.generator(withAdapter);
     let answer = '';
     try {
-      const pieces = streamAnswer(
-        generator,
-        this.#answering.tokenizer,
-        this.#conversation.messagesFor(question),
-        { ...this.#options, seeds: [this.#seed], signal },
-      );
+      const pieces = streamAnswer(generator, tokenizer, this.#conversation.messagesFor(question), {
+        ...options,
+        seeds: [this.#seed],
+        signal,
+      });
       let next = await pieces.next();
       for (; next.done !== true; next = await pieces.next()) {
         answer += next.value;

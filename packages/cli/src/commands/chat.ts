@@ -2,7 +2,7 @@ import { answeringOptionDefinitions, openAnswering } from '../answering.ts';
 import { Chat } from '../chat/chat.ts';
 import { slashCommands } from '../chat/slash-command.ts';
 import { strictCommand } from '../command.ts';
-import { samplingOptionDefinitions, samplingOptions } from '../sampling-options.ts';
+import { samplingOptionDefinitions } from '../sampling-options.ts';
 import { readLine } from '../terminal/input.ts';
 import { section, twoColumns } from '../terminal/layout.ts';
 
@@ -14,9 +14,8 @@ export const chatCommand = strictCommand({
   notes: (width) => section('IN THE CONVERSATION', twoColumns(slashCommands, width)),
   options: { ...answeringOptionDefinitions, ...samplingOptionDefinitions },
   async run({ args, rawArgs }) {
-    const { options, seed } = samplingOptions(args, rawArgs);
     const answering = await openAnswering(args, rawArgs);
-    const chat = new Chat(answering, options, seed, {
+    const chat = new Chat(answering, {
       system: args.system,
       mode: args.adapter === undefined ? undefined : 'on',
     });

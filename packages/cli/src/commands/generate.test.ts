@@ -1,3 +1,6 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   answerChats,
@@ -6,7 +9,7 @@ import {
   loadModel,
   loadTokenizer,
 } from '@safetune/models';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCliOn } from '../__fixtures__/run-cli.ts';
 
 const model = fileURLToPath(
@@ -75,5 +78,53 @@ describe('safetune generate on stdin', () => {
     const { code, stdout, stderr } = await runCliOn(input, [...args, ...extra]);
     expect(stderr).toContain(message);
     expect([code, stdout]).toEqual([1, '']);
+  });
+});
+
+describe('safetune generate with a model that says how it is sampled', () => {
+  let directory: string;
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'safetune-generate-'));
+    await cp(model, directory, { recursive: true });
+    const file = join(directory, 'generation_config.json');
+    const { temperature, topK: top_k, topP: top_p, minP: min_p } = sampling;
+    const asked = { do_sample: true, temperature, top_k, top_p, min_p, repetition_penalty: 3, num_beams: 2 };
+    await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), ...asked }));
+  });
+  afterAll(() => rm(directory, { recursive: true, force: true }));
+
+  const ask = ['generate', '--model', '', '--system', 'Be brief.', '--prompt', prompts[0]!, '--seed', '7'];
+
+  it('does as the model says, but for what is given, and tells both', async () => {
+    const given = ['--max-tokens', '10', '--repetition-penalty', '1.1'];
+    const { code, stdout, stderr } = await runCliOn('', [...ask.with(2, directory), ...given]);
+    expect(stdout).toBe(`${answers[0]}\n`);
+    expect(stderr).toBe(
+      'as generation_config.json of the model says: --temperature 0.9, --top-k 50, --top-p 0.95, --min-p 0.01\n' +
+        'answers come without what generation_config.json says besides: num_beams 2\n',
+    );
+    expect(code).toBe(0);
+  });
+
+  it('shows the template the tools of a file, and refuses a template that shows none', async () => {
+    const tools = join(directory, 'tools.json');
+    await writeFile(tools, '[{"type": "function", "function": {"name": "add", "parameters": {}}}]');
+    const withTools = [
+      ...ask.with(2, directory),
+      '--max-tokens',
+      '5',
+      '--temperature',
+      '0',
+      '--tools',
+      tools,
+    ];
+    const refused = await runCliOn('', withTools);
+    expect(refused.stderr).toContain('--tools: the chat template of this model shows no tools');
+    expect(refused.code).toBe(1);
+    const template =
+      "{{ raise_exception('seen: ' ~ tools[0].function.name) if tools }}{% for m in messages %}{{ m.content }}{% endfor %}";
+    await writeFile(join(directory, 'chat_template.jinja'), template);
+    expect((await runCliOn('', withTools)).stderr).toContain('seen: add');
+    expect((await runCliOn('', withTools.slice(0, -2))).code).toBe(0);
   });
 });

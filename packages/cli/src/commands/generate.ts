@@ -2,7 +2,7 @@ import { answerChats, type ChatMessage, streamAnswer } from '@safetune/models';
 import { type Answering, answeringOptionDefinitions, openAnswering } from '../answering.ts';
 import { strictCommand } from '../command.ts';
 import { integerOption } from '../option-values.ts';
-import { samplingOptionDefinitions, samplingOptions } from '../sampling-options.ts';
+import { samplingOptionDefinitions } from '../sampling-options.ts';
 import { isTyped, readLine } from '../terminal/input.ts';
 import { isTerminal, write } from '../terminal/output.ts';
 import { printable } from '../terminal/printable.ts';
@@ -34,7 +34,6 @@ export const generateCommand = strictCommand({
     },
   },
   async run({ args, rawArgs }) {
-    const { options, seed } = samplingOptions(args, rawArgs);
     const isStream = args.stream === true;
     if (isStream && args.json === true) throw new UsageError('--stream and --json exclude each other');
     const batchSize = isStream ? 1 : (integerOption('batch-size', args['batch-size']) ?? 16);
@@ -45,15 +44,15 @@ export const generateCommand = strictCommand({
     }
     const answering = await openAnswering(args, rawArgs);
     const system = args.system === undefined ? [] : [{ role: 'system', content: args.system }];
-    let next = seed;
+    let next = answering.seed;
     let isEmpty = true;
     for await (const prompts of args.prompt === undefined ? linesOfInput(batchSize) : [[args.prompt]]) {
       isEmpty = false;
       const asked = prompts.map((prompt): Asked => {
         return { prompt, messages: [...system, { role: 'user', content: prompt }], seed: next++ };
       });
-      if (isStream) await writeStream(asked[0]!, answering, options);
-      else await writeAnswers(asked, answering, { ...options, batchSize }, args.json === true);
+      if (isStream) await writeStream(asked[0]!, answering);
+      else await writeAnswers(asked, answering, batchSize, args.json === true);
     }
     await answering.release();
     if (isEmpty) throw new UsageError('stdin held no prompt: it takes one a line');
@@ -66,19 +65,17 @@ interface Asked {
   readonly seed: number;
 }
 
-type Options = Omit<Parameters<typeof answerChats>[3], 'seeds'>;
-
 async function writeAnswers(
   asked: readonly Asked[],
-  { generator, tokenizer }: Answering,
-  options: Options,
+  { generator, tokenizer, options }: Answering,
+  batchSize: number,
   isJson: boolean,
 ): Promise<void> {
   const answers = await answerChats(
     await generator(true),
     tokenizer,
     asked.map(({ messages }) => messages),
-    { ...options, seeds: asked.map(({ seed }) => seed) },
+    { ...options, batchSize, seeds: asked.map(({ seed }) => seed) },
   );
   answers.forEach((answer, index) => {
     const { prompt, seed } = asked[index]!;
@@ -89,8 +86,7 @@ async function writeAnswers(
 
 async function writeStream(
   { messages, seed }: Asked,
-  { generator, tokenizer }: Answering,
-  options: Options,
+  { generator, tokenizer, options }: Answering,
 ): Promise<void> {
   const pieces = streamAnswer(await generator(true), tokenizer, messages, { ...options, seeds: [seed] });
   for await (const piece of pieces) writeAnswer(piece);

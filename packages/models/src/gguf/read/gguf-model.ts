@@ -153,5 +153,27 @@ function tokenIds({ metadata }: GgufFile): Record<string, unknown> {
 
 function generationConfigJson(file: GgufFile): Record<string, unknown> {
   const given = Object.entries(tokenIds(file)).filter(([, value]) => value !== null);
-  return Object.fromEntries(given);
+  return { ...samplingSettings(file), ...Object.fromEntries(given) };
+}
+
+const samplingPrefix = 'general.sampling.';
+
+/** llama.cpp's names where transformers has others. */
+const transformersNames: Readonly<Record<string, string>> = {
+  temp: 'temperature',
+  penalty_repeat: 'repetition_penalty',
+};
+
+/** How the model's makers want it to answer. Others than transformers' settings keep their names. */
+function samplingSettings({ metadata }: GgufFile): Record<string, unknown> {
+  const settings: Record<string, unknown> = {};
+  for (const key of metadata.keys()) {
+    if (!key.startsWith(samplingPrefix)) continue;
+    const name = key.slice(samplingPrefix.length);
+    const value = metadata.scalar(key);
+    // Stored as float32: 0.6 is 0.60000002384.
+    settings[transformersNames[name] ?? name] =
+      typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(7)) : value;
+  }
+  return settings;
 }
