@@ -1,7 +1,7 @@
 /** Names of the hub in place of folders, in the commands. */
 
 import { mkdtempSync, rmSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,6 +36,26 @@ it('a model and an adapter by name are fetched once, with progress, and then use
   const second = await runCli(...generate, '--max-tokens', '2', '--temperature', '0');
   expect([second.code, second.stdout]).toEqual([0, first.stdout]);
   expect(server.seen).toEqual([]);
+});
+
+it('an adapter of a model on the hub names the model and its commit', async () => {
+  await serve('owner/tiny', 'checkpoints/qwen2-tied-bfloat16');
+  Object.assign(process.env, { HF_ENDPOINT: server.endpoint(), HF_HUB_CACHE: directory, HF_TOKEN: '' });
+  const data = join(directory, 'chats.jsonl');
+  const messages = [
+    { role: 'user', content: 'Hi' },
+    { role: 'assistant', content: 'Hello' },
+  ];
+  await writeFile(data, JSON.stringify({ messages }));
+  const out = join(directory, 'adapter');
+  const { code, stderr } = await runCli(
+    ...['train', '--model', 'owner/tiny@v1', '--data', data, '--out', out, '--rank', '2'],
+  );
+  expect(code, stderr).toBe(0);
+  expect(JSON.parse(await readFile(join(out, 'adapter_config.json'), 'utf8'))).toMatchObject({
+    base_model_name_or_path: 'owner/tiny',
+    revision: server.commit,
+  });
 });
 
 it('what is neither here nor on the hub is said to be so in one line', async () => {

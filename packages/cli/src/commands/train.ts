@@ -136,7 +136,7 @@ export const trainCommand = strictCommand({
     await tellPrecision(model, runtime);
     const adapter = await createLoraAdapterFor(
       model,
-      { ...adapterConfig, base_model_name_or_path: hub?.name ?? args.model },
+      { ...adapterConfig, base_model_name_or_path: hub?.name ?? args.model, revision: hub?.commit ?? null },
       { seed },
     );
     const line = createProgressLine();

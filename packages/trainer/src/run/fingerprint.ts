@@ -46,7 +46,7 @@ export async function fingerprint(options: TrainOptions, steps: number): Promise
   if (typeof examples !== 'function') facts.examples = digest(examples.map(withoutOrigin));
   if (trainable.adapter !== undefined) {
     // Where the base model lay is for readers of the file.
-    const { base_model_name_or_path: _, ...config } = trainable.adapter.config;
+    const { base_model_name_or_path: _name, revision: _revision, ...config } = trainable.adapter.config;
     facts['adapter configuration'] = digest(config);
   }
   for (const name of settings) {
