@@ -25,6 +25,8 @@ export interface Command {
   /** More for the help, made when it is asked for. */
   readonly notes?: (width: number) => string;
   readonly options: Options;
+  /** The option whose values may also stand alone, as file names do. */
+  readonly positional?: string;
   /** Runs it. @throws UsageError for a command line that cannot be meant, before anything is read or written. */
   run(rawArgs: readonly string[]): Promise<void>;
 }
@@ -36,14 +38,15 @@ export function strictCommand<const Definitions extends ArgsDef & Options>(defin
   readonly example: string;
   readonly notes?: (width: number) => string;
   readonly options: Definitions;
+  readonly positional?: string & keyof Definitions;
   readonly run: (context: CommandContext<Definitions>) => Promise<void>;
 }): Command {
-  const { options } = definition;
+  const { options, positional } = definition;
   const command = defineCommand({ args: options, run: (context) => definition.run(context) });
   return {
     ...definition,
     async run(rawArgs) {
-      const given = checkedArguments(definition.name, options, rawArgs);
+      const given = checkedArguments(definition.name, options, rawArgs, positional);
       await requireSeparatePaths(pathsOf(options, given, 'input'), pathsOf(options, given, 'output'));
       await runCommand(command, { rawArgs: given });
     },
@@ -55,10 +58,16 @@ export function strictCommand<const Definitions extends ArgsDef & Options>(defin
  *
  * @throws UsageError for an option there is not, one without a value or given twice, and for all that are missing.
  */
-function checkedArguments(command: string, options: Options, rawArgs: readonly string[]): string[] {
+function checkedArguments(
+  command: string,
+  options: Options,
+  rawArgs: readonly string[],
+  positional: string | undefined,
+): string[] {
   const given = new Map<string, string[]>();
   for (let index = 0; index < rawArgs.length; index++) {
-    const argument = rawArgs[index]!;
+    const alone = positional === undefined ? /$^/ : /^[^-]/;
+    const argument = rawArgs[index]!.replace(alone, (first) => `--${positional}=${first}`);
     if (!argument.startsWith('-') || argument === '-') {
       throw new UsageError(
         `unexpected '${argument}'; values follow an option, and text with spaces needs quotes`,

@@ -25,13 +25,15 @@ export function mainHelp(commands: readonly Command[]): string {
 }
 
 /** What `safetune COMMAND --help` says. */
-export function commandHelp({ name, description, example, notes, options }: Command): string {
+export function commandHelp({ name, description, example, notes, options, positional }: Command): string {
   const width = helpWidth();
   const entries = Object.entries(options);
   const required = entries.filter(([, option]) => option.required === true);
   const usage = [
     name,
-    ...required.map(([option, definition]) => optionText(option, definition)),
+    ...required.map(([option, definition]) =>
+      option === positional ? (definition.valueHint ?? 'VALUE') : optionText(option, definition),
+    ),
     '[OPTIONS]',
   ];
   return sections([

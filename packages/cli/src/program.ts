@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   project: async () => (await import('./commands/project.ts')).projectCommand,
   inspect: async () => (await import('./commands/inspect.ts')).inspectCommand,
   merge: async () => (await import('./commands/merge.ts')).mergeCommand,
+  'data preview': async () => (await import('./commands/data-preview.ts')).dataPreviewCommand,
   export: async () => (await import('./commands/export.ts')).exportCommand,
 };
 const names = Object.keys(commands);
@@ -24,10 +25,11 @@ const names = Object.keys(commands);
 const isHelp = (argument: string | undefined) =>
   argument === '--help' || argument === '-h' || argument === 'help';
 
-async function run([name, ...rest]: readonly string[]): Promise<void> {
+async function run(rawArgs: readonly string[]): Promise<void> {
+  const [name, ...rest] = withCommandName(rawArgs);
   if (name === '--version' || name === '-v' || name === 'version') return print(`${version}\n`);
   if (isHelp(name)) {
-    const [about] = rest.filter((argument) => !isHelp(argument));
+    const [about] = withCommandName(rest.filter((argument) => !isHelp(argument)));
     if (about !== undefined) return write('stdout', commandHelp(await load(about)));
     return write('stdout', mainHelp(await Promise.all(names.map(load))));
   }
@@ -37,6 +39,13 @@ async function run([name, ...rest]: readonly string[]): Promise<void> {
   const command = await load(name);
   if (asksForHelp(command, rest)) return write('stdout', commandHelp(command));
   await command.run(rest);
+}
+
+/** The arguments with a name of two words as one: `data preview`. */
+function withCommandName([first, second, ...rest]: readonly string[]): readonly string[] {
+  const isTwo = first !== undefined && names.some((name) => name.startsWith(`${first} `));
+  const words = [first, second].filter((word) => word !== undefined);
+  return isTwo && second?.startsWith('-') === false ? [words.join(' '), ...rest] : [...words, ...rest];
 }
 
 function load(name: string): Promise<Command> {

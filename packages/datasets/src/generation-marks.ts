@@ -26,11 +26,11 @@ export function markedSpans(
   return blocks.map((block, index) => {
     const message = owners?.[index] ?? -1;
     const start = borders.before(block.start);
-    if (block.end === block.start) return { start, end: start, message };
+    if (block.end === block.start) return { start, end: start, message, rule: 'generation-marks' };
     let end = borders.through(block.end);
     const stops = whole.tokenIds.slice(start, end).some((_, offset) => isEnd(start + offset));
     if (!stops && isEnd(end)) end += 1;
-    return { start, end, message };
+    return { start, end, message, rule: 'generation-marks' };
   });
 }
 

@@ -22,6 +22,9 @@ export { type InterleaveOptions, interleave, type PoolExhaustion } from './mix.t
 export { nearestName, unknownOption } from './nearest-name.ts';
 export { type RepeatOptions, repeatEpochs, shuffle } from './order.ts';
 export type { ExampleOrigin } from './origin.ts';
+export { type ExplainedChat, explainChat } from './preview/explain-chat.ts';
+export { type TokenText, tokenTexts } from './preview/token-texts.ts';
+export { type VisiblePiece, visiblePieces } from './preview/visible-text.ts';
 export {
   type Supervision,
   supervisions,
@@ -32,6 +35,7 @@ export {
   tokenizeChat,
   tokenizeChats,
 } from './response-mask.ts';
+export type { MaskRule, ResponseSpan } from './response-span.ts';
 export { collect, type Source, skip } from './stream.ts';
 export {
   type RepeatStreamOptions,

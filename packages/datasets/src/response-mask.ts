@@ -4,7 +4,7 @@ import { type ChatExample, describeExample, requireSupportedKeys } from './examp
 import { type HiddenPart, hiddenParts, requireShown } from './hidden-parts.ts';
 import { requireChoice, requireInteger, requireKnownOptions } from './options.ts';
 import type { ExampleOrigin } from './origin.ts';
-import { renderWhole } from './rendering.ts';
+import { type RenderedChat, renderWhole } from './rendering.ts';
 import type { Source } from './stream.ts';
 import { closedWhole, type Targets, targetsOf } from './targets.ts';
 import type { ChatTokenizer } from './tokenizer.ts';
@@ -82,14 +82,44 @@ export function tokenizeChat(
   tokenizer: ChatTokenizer,
   options: TokenizeOptions = {},
 ): TokenizedExample | undefined {
-  requireKnownOptions('tokenizeChat', options, optionNames);
+  requireTokenizeOptions('tokenizeChat', options);
+  const whole = wholeChat(example, tokenizer);
+  const masked = maskedTargets(example, whole, tokenizer, options);
+  if (masked === undefined) return undefined;
+  const { tokenIds, targets } = masked;
+  return {
+    tokenIds,
+    responseMask: targets.responseMask,
+    ...(targets.lossWeights && { lossWeights: targets.lossWeights }),
+    tags: example.tags ?? [],
+    ...(example.origin && { origin: example.origin }),
+  };
+}
+
+/** @throws {@link DatasetOptionError} */
+export function requireTokenizeOptions(owner: string, options: TokenizeOptions): void {
+  requireKnownOptions(owner, options, optionNames);
   const { maxLength = 2048, supervise = 'responses', onTooLong = 'truncate' } = options;
   requireChoice('supervise', supervise, supervisions);
   for (const part of options.allowHidden ?? []) requireChoice('allowHidden', part, hiddenParts);
   requireChoice('onTooLong', onTooLong, ['truncate', 'truncate-or-skip', 'skip', 'error']);
   requireInteger('maxLength', maxLength, 2);
+}
+
+/** The whole conversation as the template writes it, with the end of its last turn. */
+export function wholeChat(example: ChatExample, tokenizer: ChatTokenizer): RenderedChat {
   requireSupportedKeys(example);
-  const whole = closedWhole(example, renderWhole(example, tokenizer), tokenizer);
+  return closedWhole(example, renderWhole(example, tokenizer), tokenizer);
+}
+
+/** The tokens that are kept, and the targets among them; undefined for an example that is left out. Throws as {@link tokenizeChat}. */
+export function maskedTargets(
+  example: ChatExample,
+  whole: RenderedChat,
+  tokenizer: ChatTokenizer,
+  options: TokenizeOptions,
+): { readonly tokenIds: Int32Array; readonly targets: Targets } | undefined {
+  const { maxLength = 2048, supervise = 'responses', onTooLong = 'truncate' } = options;
   requireShown(example, whole, tokenizer, options.allowHidden ?? []);
   const length = whole.tokenIds.length;
   if (length > maxLength && onTooLong === 'skip') return undefined;
@@ -112,12 +142,7 @@ export function tokenizeChat(
         : 'there is no token to learn: no assistant message, or only empty ones, or none that is trained. Remove the example.',
     );
   }
-  return {
-    tokenIds,
-    ...targets,
-    tags: example.tags ?? [],
-    ...(example.origin && { origin: example.origin }),
-  };
+  return { tokenIds, targets };
 }
 
 /** Whether there is a target that is more than the end of a turn. */

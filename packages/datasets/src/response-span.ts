@@ -14,9 +14,22 @@ export interface TokenSpan {
   readonly end: number;
 }
 
+/**
+ * How a response was found: by the template's `{% generation %}` blocks; by rendering the conversation up to it; as earlier turns
+ * stand in the text; by marks in the place of the assistant's texts.
+ */
+export type MaskRule = 'generation-marks' | 'prefixes' | 'repeated-turns' | 'substituted-texts';
+
 /** The tokens of a response, and the message whose it is. */
 export interface ResponseSpan extends TokenSpan {
+  /** -1 where the template's marks show an answer, and nothing asks whose it is. */
   readonly message: number;
+  readonly rule: MaskRule;
+}
+
+/** A place in the text, and how it was found. */
+interface FoundText extends TextSpan {
+  readonly rule: MaskRule;
 }
 
 /** Responses that are each located by rendering the conversation up to them; of later ones every 2^n-th, and the last. */
@@ -75,8 +88,9 @@ class ResponseSearch {
     for (const [index, { role }] of messages.entries()) {
       if (role !== 'assistant') continue;
       const between = previous && messages.slice(previous.index + 1, index + 1);
-      let expected =
+      const predicted =
         previous && spans.length >= rendered ? turns.predict(previous, between ?? []) : undefined;
+      let expected: FoundText | undefined = predicted && { ...predicted, rule: 'repeated-turns' };
       // An empty content is found anywhere; a turn must end behind it.
       if (expected && this.#tokenEnd(expected) === undefined) expected = undefined;
       const isChecked = expected === undefined || Number.isInteger(Math.log2(spans.length + 1));
@@ -90,7 +104,7 @@ class ResponseSearch {
       if (start >= this.#maxLength) break;
       const end = this.#tokenEnd(found);
       if (end === undefined) throw endless(this.#example, index, found, this.#tokenizer);
-      spans.push({ start, end, message: index });
+      spans.push({ start, end, message: index, rule: found.rule });
       previous = found.endsOtherwise ? undefined : { ...found, index };
       unchecked = isChecked ? undefined : { ...found, index };
     }
@@ -99,16 +113,21 @@ class ResponseSearch {
   }
 
   /** Where a response lies in the text, by rendering the conversation up to it, or else by marks in the place of its texts. */
-  #located(index: number): TextSpan {
+  #located(index: number): FoundText {
     try {
-      const found = this.#byPrefixes(index);
+      const found = { ...this.#byPrefixes(index), rule: 'prefixes' } as const;
       if (this.#tokenEnd(found) !== undefined) return found;
-      return this.#substituted.span(index) ?? found;
+      return this.#bySubstitution(index) ?? found;
     } catch (error) {
-      const found = this.#substituted.span(index);
+      const found = this.#bySubstitution(index);
       if (found === undefined || this.#tokenEnd(found) === undefined) throw error;
       return found;
     }
+  }
+
+  #bySubstitution(index: number): FoundText | undefined {
+    const found = this.#substituted.span(index);
+    return found && { ...found, rule: 'substituted-texts' };
   }
 
   /** By rendering the conversation up to it and up to its end. */

@@ -10,6 +10,8 @@ import { messageWeight } from './training-weight.ts';
 export interface Targets {
   readonly responseMask: Uint8Array;
   readonly lossWeights?: Float32Array;
+  /** The responses that are learned, where they were looked for. */
+  readonly spans: readonly ResponseSpan[];
 }
 
 /**
@@ -24,20 +26,23 @@ export function targetsOf(
   supervise: 'responses' | 'last-response' | 'all',
 ): Targets {
   const responseMask = new Uint8Array(length);
-  if (supervise === 'all') return { responseMask: responseMask.fill(1, 1) };
+  if (supervise === 'all') return { responseMask: responseMask.fill(1, 1), spans: [] };
   const lossWeights = new Float32Array(length);
   const last = example.messages.findLastIndex(({ role }) => role === 'assistant');
-  for (const { start, end, message } of spansOf(example, whole, tokenizer, length, supervise)) {
+  const spans: ResponseSpan[] = [];
+  for (const span of spansOf(example, whole, tokenizer, length, supervise)) {
+    const { start, end, message } = span;
     if (supervise === 'last-response' && message !== last) continue;
     const weight = messageWeight(example.messages[message] ?? { role: 'assistant' });
     if (weight === 0) continue;
     responseMask.fill(1, start, end);
     lossWeights.fill(weight, start, end);
+    spans.push(span);
   }
   responseMask[0] = 0;
   lossWeights[0] = 0;
   const isWeighed = lossWeights.some((weight, index) => weight !== responseMask[index]);
-  return { responseMask, ...(isWeighed && { lossWeights }) };
+  return { responseMask, ...(isWeighed && { lossWeights }), spans };
 }
 
 function spansOf(

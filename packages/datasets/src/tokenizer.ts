@@ -32,10 +32,10 @@ export interface ChatTokenizer {
   /** Token ids of a text: adds no special tokens of its own; those written in the text become their ids. */
   encode(text: string): number[];
   /**
-   * Text of token ids, special tokens written out. Where it is there, long conversations are tokenized in time that grows
-   * with their length instead of its square, and messages show tokens as text.
+   * Text of token ids, special tokens written out unless they are to be skipped. Where it is there, long conversations are
+   * tokenized in time that grows with their length instead of its square, and messages show tokens as text.
    */
-  decode?(tokenIds: readonly number[]): string;
+  decode?(tokenIds: readonly number[], options?: { readonly skipSpecialTokens?: boolean }): string;
   /** The tokens that end a turn; generation stops at any of them. */
   readonly endOfTurnTokenIds: readonly number[];
   readonly padTokenId: number;

@@ -46,7 +46,7 @@ export { dotPanelsSvg, dotPlotSvg } from './report/charts/dot-plot.ts';
 export type { Curve, LineChart } from './report/charts/line-chart.ts';
 export { lineChartSvg } from './report/charts/line-chart.ts';
 export type { ChartText, ChartTheme } from './report/charts/svg.ts';
-export { chartInTheme } from './report/charts/svg.ts';
+export { chartInTheme, escapeMarkup } from './report/charts/svg.ts';
 export type { TradeOff, TradeOffPoint, TradeOffSeries } from './report/charts/trade-off.ts';
 export { tradeOffSvg } from './report/charts/trade-off.ts';
 export { answersCsv } from './report/csv.ts';

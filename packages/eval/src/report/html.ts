@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { escapeMarkup } from './charts/svg.ts';
 
 /** A table of a page; the first column to the left, the others to the right. */
@@ -20,6 +21,8 @@ export interface HtmlSection {
   readonly pictures?: readonly string[];
   readonly table?: HtmlTable;
   readonly comparisons?: readonly HtmlComparison[];
+  /** HTML of one's own; it is not escaped. */
+  readonly markup?: string;
 }
 
 /** What {@link htmlPage} shows. */
@@ -27,6 +30,10 @@ export interface HtmlPage {
   readonly title: string;
   readonly introduction?: readonly string[];
   readonly sections: readonly HtmlSection[];
+  /** CSS behind that of every page. */
+  readonly style?: string;
+  /** A program of one's own. A page with one allows no other, and no request: whatever its texts hold. */
+  readonly script?: string;
 }
 
 const style = `
@@ -45,16 +52,23 @@ figure{margin:0;padding:.7rem .9rem;background:var(--surface);border:1px solid v
 figcaption{color:var(--muted);font-size:.85rem}figure p{white-space:pre-wrap;overflow-wrap:anywhere}
 `.trim();
 
-/** A self-contained page: no script, no font, no picture from elsewhere. All text is escaped. */
-export function htmlPage({ title, introduction = [], sections }: HtmlPage): string {
+/** A self-contained page: no script, no font, no picture from elsewhere. All text is escaped; pictures and `markup` are not. */
+export function htmlPage({
+  title,
+  introduction = [],
+  sections,
+  style: ownStyle = '',
+  script,
+}: HtmlPage): string {
   return [
     '<!doctype html>',
     '<html lang="en">',
     '<head>',
     '<meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    ...(script === undefined ? [] : [contentPolicy(script)]),
     `<title>${escapeMarkup(title)}</title>`,
-    `<style>\n${style}\n</style>`,
+    `<style>\n${style}\n${ownStyle}</style>`,
     '</head>',
     '<body>',
     '<main>',
@@ -62,10 +76,17 @@ export function htmlPage({ title, introduction = [], sections }: HtmlPage): stri
     ...introduction.map(paragraph),
     ...sections.flatMap(sectionMarkup),
     '</main>',
+    ...(script === undefined ? [] : [`<script>${script}</script>`]),
     '</body>',
     '</html>',
     '',
   ].join('\n');
+}
+
+function contentPolicy(script: string): string {
+  const hash = createHash('sha256').update(script).digest('base64');
+  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'`;
+  return `<meta http-equiv="Content-Security-Policy" content="${policy}">`;
 }
 
 function sectionMarkup({
@@ -74,6 +95,7 @@ function sectionMarkup({
   pictures = [],
   table,
   comparisons = [],
+  markup = '',
 }: HtmlSection): readonly string[] {
   return [
     '<section>',
@@ -82,6 +104,7 @@ function sectionMarkup({
     ...pictures.map((picture) => `<div class="wide">${picture}</div>`),
     ...(table ? tableMarkup(table) : []),
     ...comparisons.flatMap(comparisonMarkup),
+    ...(markup === '' ? [] : [markup]),
     '</section>',
   ];
 }
