@@ -140,6 +140,29 @@ export class RunDirectoryError extends Error {
   }
 }
 
+const sentinelMarker = Symbol.for('safetune.SentinelError');
+
+/** The sentinel cannot judge a run: a probe measured no number, or the run was out of bounds before it began. */
+export class SentinelError extends Error {
+  readonly [sentinelMarker] = true;
+  /** Steps done. */
+  readonly step: number;
+
+  constructor(step: number, message: string) {
+    super(
+      step === 0
+        ? `sentinel: ${message}. Nothing was trained: look at the probe, its bounds and the model.`
+        : `sentinel, after step ${step}: ${message}.`,
+    );
+    this.name = 'SentinelError';
+    this.step = step;
+  }
+
+  static isInstance(error: unknown): error is SentinelError {
+    return typeof error === 'object' && error !== null && sentinelMarker in error;
+  }
+}
+
 const memoryMarker = Symbol.for('safetune.InsufficientMemoryError');
 
 /** What {@link InsufficientMemoryError.ofModes} tells of. */

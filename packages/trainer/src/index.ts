@@ -14,6 +14,7 @@ export {
   NonFiniteStateError,
   RunDirectoryError,
   type RunDirectoryProblem,
+  SentinelError,
   TrainingCheckpointError,
   TrainOptionError,
 } from './errors.ts';
@@ -38,8 +39,13 @@ export { parameterGroups } from './run/parameter-groups.ts';
 export type { StepEvent, TrainEvent } from './run/progress.ts';
 export { type AdapterRunOptions, trainIntoDirectory } from './run/run-directory.ts';
 export { saveTrainedModel } from './run/save-trained-model.ts';
+export type { RunEnd } from './run/step-observer.ts';
 export { train } from './run/train.ts';
 export type { TrainingCheckpoint, TrainOptions, TrainResult } from './run/train-options.ts';
+export type { Breach, SentinelAction } from './sentinel/bounds.ts';
+export type { Measurement, OpenProbe, Probe, ProbeBounds, ProbeSubject } from './sentinel/probe.ts';
+export type { SentinelEvent, SentinelReading } from './sentinel/sentinel-event.ts';
+export type { SentinelOptions } from './sentinel/sentinel-options.ts';
 export type { LossTerms, TrainStep, TrainStepOptions } from './step/train-step.ts';
 export { type AllWeightsOptions, type Trainable, trainAdapter, trainAllWeights } from './step/trainable.ts';
 export { compileTrainStep } from './whole-step/whole-step.ts';

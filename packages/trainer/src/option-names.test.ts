@@ -13,6 +13,7 @@ import {
   optimizerNames,
   planNames,
   runtimeNames,
+  sentinelNames,
   trainNames,
   workerGeneratorNames,
   workerRunNames,
@@ -23,6 +24,7 @@ import type { LearningRateOptions } from './run/learning-rate.ts';
 import { type AdapterRunOptions, trainIntoDirectory } from './run/run-directory.ts';
 import { train } from './run/train.ts';
 import type { TrainingCheckpoint, TrainOptions } from './run/train-options.ts';
+import type { SentinelOptions } from './sentinel/sentinel-options.ts';
 import type { TrainStepOptions } from './step/train-step.ts';
 import { trainAdapter } from './step/trainable.ts';
 import { compileTrainStep } from './whole-step/whole-step.ts';
@@ -42,9 +44,10 @@ const lists = [
   optimizerNames satisfies Names<AdamWOptions>,
   runtimeNames satisfies Names<RuntimeOptions>,
   checkpointNames satisfies Names<TrainingCheckpoint>,
+  sentinelNames satisfies Names<SentinelOptions>,
 ];
 
-it('knows every name of the types', () => expect(lists).toHaveLength(10));
+it('knows every name of the types', () => expect(lists).toHaveLength(11));
 
 describe('a misspelt option', () => {
   const refused = async (call: () => unknown, message: string) => {

@@ -36,6 +36,7 @@ export const trainNames = {
   maxGradientNorm: true,
   seed: true,
   step: true,
+  sentinel: true,
   checkpoint: true,
   onEvent: true,
   signal: true,
@@ -57,6 +58,8 @@ export const optimizerNames = {
   decayAll: true,
   loraPlusRatio: true,
 } as const;
+export const sentinelNames = { everySteps: true, probes: true } as const;
+
 export const checkpointNames = { file: true, everySteps: true, saveResult: true } as const;
 
 const { trainable: _trainable, checkpoint: _checkpoint, ...sharedNames } = trainNames;
@@ -104,6 +107,7 @@ export function checkRunOptionNames(
     readonly learningRate?: object;
     readonly optimizer?: object;
     readonly runtime?: object;
+    readonly sentinel?: object;
     readonly checkpoint?: object;
   },
   known: object,
@@ -112,5 +116,6 @@ export function checkRunOptionNames(
   checkOptionNames('learningRate', options.learningRate, learningRateNames);
   checkOptionNames('optimizer', options.optimizer, optimizerNames);
   checkOptionNames('runtime', options.runtime, runtimeNames);
+  checkOptionNames('sentinel', options.sentinel, sentinelNames);
   checkOptionNames('checkpoint', options.checkpoint, checkpointNames);
 }

@@ -62,6 +62,11 @@ export async function fingerprint(options: TrainOptions, steps: number): Promise
     const read = (await contents?.({ adapter: trainable.adapter, cacheDirectory })) ?? {};
     Object.assign(facts, prefixed(`regularizer ${name}: `, read));
   }
+  if (options.sentinel !== undefined) {
+    facts['sentinel: everySteps'] = `${options.sentinel.everySteps}`;
+    for (const { name, facts: decisive, bounds } of options.sentinel.probes)
+      facts[`sentinel: ${name}`] = digest([decisive, bounds]);
+  }
   return facts;
 }
 

@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, readFileSync, truncateSync } from 'node:fs'
 import type { Regularizer } from '@safetune/regularizers';
 import { FileWriteError } from '@safetune/tensor';
 import { TrainOptionError } from '../errors.ts';
+import type { SentinelEvent } from '../sentinel/sentinel-event.ts';
 import type { StepEvent } from './progress.ts';
 
 /** The keys of a line of metrics.jsonl besides the regularizers' names. */
@@ -53,23 +54,52 @@ export function appendMetrics(file: string, event: StepEvent): void {
 }
 
 /**
- * Keeps the first `count` lines: a fresh run starts its metrics anew, a resumed one drops what was written after its
- * checkpoint. The file is cut where it stands, so that a crash loses no earlier line.
+ * Appends what the sentinel saw as a line of its own: `{"step": 20, "sentinel": {"kl": 0.01}, "sentinel_seconds": 0.4}`, with
+ * `breaches` by probe, and `ended` when it ended the run.
  *
  * @throws FileWriteError
  */
-export function keepMetrics(file: string, count: number): void {
+export function appendSentinelMetrics(file: string, { step, readings, ended }: SentinelEvent): void {
+  const breaches = readings.flatMap(({ probe, breach }) => (breach === undefined ? [] : [[probe, breach]]));
+  const line = {
+    step,
+    sentinel: Object.fromEntries(readings.map(({ probe, value }) => [probe, value])),
+    sentinel_seconds: readings.reduce((sum, { seconds }) => sum + seconds, 0),
+    ...(breaches.length === 0 ? {} : { breaches: Object.fromEntries(breaches) }),
+    ...(ended === undefined
+      ? {}
+      : { ended: { by: ended.by, result_of_step: ended.resultOfStep, reason: ended.reason } }),
+  };
+  writing(file, () => appendFileSync(file, `${JSON.stringify(line)}\n`));
+}
+
+/**
+ * Keeps the lines of the first `steps` steps: a fresh run starts its metrics anew, a resumed one drops what was written after
+ * its checkpoint. The file is cut where it stands, so that a crash loses no earlier line.
+ *
+ * @throws FileWriteError
+ */
+export function keepMetrics(file: string, steps: number): void {
   writing(file, () => {
     if (!existsSync(file)) return;
     const content = readFileSync(file);
     let end = 0;
-    for (let line = 0; line < count; line++) {
+    for (;;) {
       const next = content.indexOf('\n', end);
-      if (next === -1) break;
+      if (next === -1 || steps === 0 || stepOfLine(content.toString('utf8', end, next)) > steps) break;
       end = next + 1;
     }
     if (end < content.length) truncateSync(file, end);
   });
+}
+
+/** A line that cannot be read counts as one after all steps. */
+function stepOfLine(line: string): number {
+  try {
+    return Number((JSON.parse(line) as { step?: unknown }).step ?? Number.POSITIVE_INFINITY);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 function writing(file: string, action: () => void): void {

@@ -1,5 +1,6 @@
 import type { MemoryMode } from '../memory/memory-mode.ts';
 import type { MemoryPlan } from '../plan/plan.ts';
+import type { SentinelEvent } from '../sentinel/sentinel-event.ts';
 import type { LossTerms } from '../step/train-step.ts';
 
 /** One optimizer step, done. */
@@ -36,13 +37,14 @@ export type TrainEvent =
       readonly plan: Pick<MemoryPlan, 'chosen' | 'available'> | undefined;
     }
   | StepEvent
+  | SentinelEvent
   | { readonly type: 'checkpoint'; readonly step: number; readonly file: string };
 
-/** Measures steps: rate of the last one, and the time left from the average since the start. */
+/** Measures steps: rate of the last one, and the time left from the average since the first, with what is done in between. */
 export class StepClock {
   readonly #steps: number;
   #counted = 0;
-  #elapsed = 0;
+  #began: number | undefined;
   #started = performance.now();
 
   constructor(steps: number) {
@@ -51,16 +53,17 @@ export class StepClock {
 
   start(): void {
     this.#started = performance.now();
+    this.#began ??= this.#started;
   }
 
   /** Ends step `step` of `tokens` tokens. */
   stop(step: number, tokens: number): { tokensPerSecond: number; secondsLeft: number } {
-    const seconds = (performance.now() - this.#started) / 1000;
+    const now = performance.now();
+    const elapsed = (now - (this.#began ?? this.#started)) / 1000;
     this.#counted += 1;
-    this.#elapsed += seconds;
     return {
-      tokensPerSecond: tokens / seconds,
-      secondsLeft: (this.#elapsed / this.#counted) * (this.#steps - step),
+      tokensPerSecond: (1000 * tokens) / (now - this.#started),
+      secondsLeft: (elapsed / this.#counted) * (this.#steps - step),
     };
   }
 }

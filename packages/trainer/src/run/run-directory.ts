@@ -12,7 +12,7 @@ import { FileWriteError } from '@safetune/tensor';
 import { NonFiniteLossError, RunDirectoryError, TrainOptionError } from '../errors.ts';
 import { checkRunOptionNames, directoryRunNames } from '../option-names.ts';
 import { trainAdapter } from '../step/trainable.ts';
-import { appendMetrics, checkMetricNames, keepMetrics } from './metrics-file.ts';
+import { appendMetrics, appendSentinelMetrics, checkMetricNames, keepMetrics } from './metrics-file.ts';
 import { firstNonFinite } from './non-finite.ts';
 import { lockRunDirectory } from './run-lock.ts';
 import { train } from './train.ts';
@@ -99,6 +99,7 @@ export async function trainIntoTakenDirectory(options: AdapterRunOptions): Promi
       onEvent(event) {
         if (event.type === 'start') keepMetrics(metrics, event.done);
         if (event.type === 'step') appendMetrics(metrics, event);
+        if (event.type === 'sentinel') appendSentinelMetrics(metrics, event);
         onEvent(event);
       },
     });

@@ -1,9 +1,11 @@
 import type { BatchStreamOptions } from '../data/batches.ts';
 import type { MemoryMode } from '../memory/memory-mode.ts';
+import type { SentinelOptions } from '../sentinel/sentinel-options.ts';
 import type { LossTerms, TrainStep, TrainStepOptions } from '../step/train-step.ts';
 import type { AdamWOptions } from './adamw.ts';
 import type { LearningRateOptions } from './learning-rate.ts';
 import type { TrainEvent } from './progress.ts';
+import type { RunEnd } from './step-observer.ts';
 
 export interface TrainOptions
   extends Omit<TrainStepOptions, 'recompute'>,
@@ -34,6 +36,8 @@ export interface TrainOptions
    * buffer is set back in between. It must be of this `trainable` and hold the penalties of these `regularizers`.
    */
   readonly step?: TrainStep;
+  /** Probes of alignment at chosen steps, with bounds. Adapters only. Default none. */
+  readonly sentinel?: SentinelOptions;
   /** Where to save the state of the run; the run continues from there when the file exists. */
   readonly checkpoint?: TrainingCheckpoint;
   readonly onEvent?: (event: TrainEvent) => void;
@@ -57,4 +61,6 @@ export interface TrainResult {
   readonly steps: number;
   /** The last step's terms; undefined when a finished run was resumed. */
   readonly last: LossTerms | undefined;
+  /** Why the run ended before its last step, when it did. */
+  readonly ended?: RunEnd;
 }

@@ -6,6 +6,7 @@ import { countSteps, takeStep, trainingBatches } from '../data/batches.ts';
 import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
 import { checkRunOptionNames, trainNames } from '../option-names.ts';
 import { compilePlannedStep, planTraining } from '../plan/planned-step.ts';
+import { openSentinel } from '../sentinel/sentinel.ts';
 import { compilePenaltyCounts, type PenaltyCounts } from '../step/penalty-counts.ts';
 import { stepSettings } from '../step/step-settings.ts';
 import type { LossTerms } from '../step/train-step.ts';
@@ -16,6 +17,7 @@ import { learningRateSchedule } from './learning-rate.ts';
 import { nonFiniteStart } from './non-finite.ts';
 import { parameterGroups } from './parameter-groups.ts';
 import { StepClock, type StepEvent } from './progress.ts';
+import { observe, type StepObserver } from './step-observer.ts';
 import type { TrainOptions, TrainResult } from './train-options.ts';
 import {
   removeTrainingState,
@@ -69,17 +71,22 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const planned = options.step === undefined ? await planTraining(endless) : undefined;
   const step = options.step ?? (await compilePlannedStep(options, planned!.chosen));
   let penaltyCounts: PenaltyCounts | undefined;
+  let observers: readonly StepObserver[] = [];
   try {
     if (gradientAccumulation > 1) {
       penaltyCounts = await compilePenaltyCounts(stepSettings(options), options.runtime);
     }
+    if (options.sentinel !== undefined) observers = [await openSentinel(options, options.sentinel)];
     const optimizer = createAdamWState(trainable.parameters.length);
     const state: TrainingState = {
       parameters: trainable.parameters,
       optimizer,
       fingerprint: checkpoint === undefined ? {} : await fingerprint(options, steps),
+      observers,
     };
-    if (checkpoint !== undefined) await restoreTrainingState(checkpoint.file, state);
+    const restored =
+      checkpoint === undefined ? undefined : await restoreTrainingState(checkpoint.file, state);
+    let ended = restored?.ended;
     const start = optimizer.step;
     for (const regularizer of regularizers) await regularizer.beforeTraining?.(trainable.adapter!);
     onEvent({
@@ -97,7 +104,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const clock = new StepClock(steps);
     let last: LossTerms | undefined;
 
-    for (let index = optimizer.step; index < steps; index++) {
+    if (restored === undefined) ended = await observe(observers, 0, steps);
+    for (let index = start; index < steps && ended === undefined; index++) {
       await stopIfAborted(signal, checkpoint?.file, state);
       clock.start();
       const taken = await takeStep(batches, gradientAccumulation);
@@ -121,7 +129,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       for (const regularizer of regularizers) await regularizer.afterStep?.(trainable.adapter!, index + 1);
       last = terms;
       onEvent(stepEvent(index + 1, steps, terms, learningRate(index), gradientNorm, taken, clock));
-      if (checkpoint !== undefined && (index + 1) % checkpoint.everySteps === 0 && index + 1 < steps) {
+      ended = await observe(observers, index + 1, steps);
+      const isLast = index + 1 === steps || ended !== undefined;
+      if (checkpoint !== undefined && (index + 1) % checkpoint.everySteps === 0 && !isLast) {
         await saveTrainingState(checkpoint.file, state);
         onEvent({ type: 'checkpoint', step: index + 1, file: checkpoint.file });
       }
@@ -134,9 +144,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       await checkpoint.saveResult?.();
       await removeTrainingState(checkpoint.file);
     }
-    return { steps, last };
+    return { steps, last, ...(ended === undefined ? {} : { ended }) };
   } finally {
     await penaltyCounts?.release();
+    for (const observer of observers) await observer.release();
     if (options.step === undefined) await step.release();
   }
 }

@@ -12,6 +12,7 @@ import { NonFiniteStateError, TrainingCheckpointError } from '../errors.ts';
 import type { AdamWState } from './adamw.ts';
 import { differences, type Fingerprint } from './fingerprint.ts';
 import { firstNonFinite } from './non-finite.ts';
+import type { RunEnd, StepObserver } from './step-observer.ts';
 
 /** Everything a run needs to go on where it was: parameters, optimizer state, steps done. */
 export interface TrainingState {
@@ -19,10 +20,10 @@ export interface TrainingState {
   readonly optimizer: AdamWState;
   /** What the continued run must share. */
   readonly fingerprint: Fingerprint;
+  readonly observers: readonly StepObserver[];
 }
 
-const tensorNames = ['parameters', 'mean', 'square'] as const;
-type Tensors = Record<(typeof tensorNames)[number], Float32Array>;
+type Tensors = Record<'parameters' | 'mean' | 'square', Float32Array>;
 
 /**
  * Writes the state as one safetensors file, whole or not at all, with a SHA-256 of what it holds.
@@ -33,13 +34,20 @@ export async function saveTrainingState(file: string, state: TrainingState): Pro
   requireFiniteState(state);
   const step = `${state.optimizer.step}`;
   const run = JSON.stringify(state.fingerprint);
-  const tensors = tensorsOf(state);
-  const sha256 = createHash('sha256').update(JSON.stringify([step, run]));
-  for (const name of tensorNames) sha256.update(tensors[name]);
+  const observed = state.observers.map((observer) => [observer.name, observer.state()] as const);
+  const observers = JSON.stringify(Object.fromEntries(observed.map(([name, { facts }]) => [name, facts])));
+  const tensors: Record<string, Float32Array> = { ...tensorsOf(state) };
+  for (const [observer, { tensors: values }] of observed) {
+    for (const [name, array] of Object.entries(values)) tensors[`${observer}.${name}`] = array;
+  }
+  const sha256 = createHash('sha256').update(JSON.stringify([step, run, observers]));
+  for (const name of Object.keys(tensors).sort()) sha256.update(name).update(tensors[name]!);
   await writeSafetensors(
     file,
-    Object.fromEntries(tensorNames.map((name) => [name, hostArray(tensors[name], [tensors[name].length])])),
-    { metadata: { step, run, sha256: sha256.digest('hex') } },
+    Object.fromEntries(
+      Object.entries(tensors).map(([name, values]) => [name, hostArray(values, [values.length])]),
+    ),
+    { metadata: { step, run, observers, sha256: sha256.digest('hex') } },
   );
 }
 
@@ -54,11 +62,14 @@ export function requireFiniteState(state: TrainingState): void {
 /**
  * Reads a saved state into the buffers of `state`, if there is one. All of it is checked before anything is changed.
  *
- * @returns whether there was one
+ * @returns undefined when there is none; `ended`: why the run had ended, when an observer had ended it
  * @throws TrainingCheckpointError when the file is damaged, or belongs to a run of something else, which it names.
  */
-export async function restoreTrainingState(file: string, state: TrainingState): Promise<boolean> {
-  if (!(await stat(file).catch(() => undefined))) return false;
+export async function restoreTrainingState(
+  file: string,
+  state: TrainingState,
+): Promise<{ readonly ended: RunEnd | undefined } | undefined> {
+  if (!(await stat(file).catch(() => undefined))) return undefined;
   const saved = await reading(file, () => openSafetensors(file));
   await requireIntact(file, saved);
   const changed = differences(JSON.parse(saved.metadata.run!) as Fingerprint, state.fingerprint);
@@ -81,24 +92,34 @@ export async function restoreTrainingState(file: string, state: TrainingState): 
     target.set(values);
   }
   state.optimizer.step = Number(saved.metadata.step);
-  return true;
+  const facts = JSON.parse(saved.metadata.observers!) as Record<string, unknown>;
+  let ended: RunEnd | undefined;
+  for (const observer of state.observers) {
+    const tensors: Record<string, Float32Array> = {};
+    const prefix = `${observer.name}.`;
+    for (const name of saved.tensors.keys()) {
+      if (name.startsWith(prefix)) tensors[name.slice(prefix.length)] = await read(file, saved, name);
+    }
+    ended ??= observer.restore({ facts: facts[observer.name], tensors });
+  }
+  return { ended };
 }
 
 /** One tensor at a time: they are as large as what is trained. */
 async function requireIntact(file: string, saved: SafetensorsFile): Promise<void> {
-  const { step, run, sha256 } = saved.metadata;
+  const { step, run, observers, sha256 } = saved.metadata;
   const advice = 'delete it to start over';
-  if (step === undefined || run === undefined || sha256 === undefined) {
+  if (step === undefined || run === undefined || observers === undefined || sha256 === undefined) {
     throw new TrainingCheckpointError(
       file,
       `is no training checkpoint of this version of SafeTune; ${advice}`,
     );
   }
-  const hash = createHash('sha256').update(JSON.stringify([step, run]));
+  const hash = createHash('sha256').update(JSON.stringify([step, run, observers]));
   let notFinite: string | undefined;
-  for (const name of tensorNames) {
+  for (const name of [...saved.tensors.keys()].sort()) {
     const values = await read(file, saved, name);
-    hash.update(values);
+    hash.update(name).update(values);
     if (firstNonFinite(values) !== undefined) notFinite ??= name;
   }
   if (hash.digest('hex') !== sha256) {
