@@ -8,6 +8,8 @@ import { UsageError } from './usage-error.ts';
 export type OptionDefinition = ArgDef & {
   /** May be given several times. Default: a second time is an error, as one of the two would be ignored. */
   readonly repeatable?: boolean;
+  /** Needed unless this other option is given, which may say the same. */
+  readonly requiredWithout?: string;
   /** The value is a file or folder that is read or written. What is written must not be what is read. */
   readonly path?: 'input' | 'output';
   /** Ends of further files that are written beside an output. */
@@ -90,7 +92,11 @@ function checkedArguments(
     }
     given.set(name, [...(given.get(name) ?? []), value]);
   }
-  const missing = Object.keys(options).filter((name) => options[name]!.required === true && !given.has(name));
+  const missing = Object.keys(options).filter((name) => {
+    const { required, requiredWithout } = options[name]!;
+    const isNeeded = required === true || (requiredWithout !== undefined && !given.has(requiredWithout));
+    return isNeeded && !given.has(name);
+  });
   if (missing.length > 0) {
     const list = missing.map((name) => `--${name} ${options[name]!.valueHint ?? 'VALUE'}`).join(', ');
     throw new UsageError(`${command} also needs ${list}. See safetune ${command} --help`);

@@ -28,7 +28,9 @@ export function mainHelp(commands: readonly Command[]): string {
 export function commandHelp({ name, description, example, notes, options, positional }: Command): string {
   const width = helpWidth();
   const entries = Object.entries(options);
-  const required = entries.filter(([, option]) => option.required === true);
+  const required = entries.filter(
+    ([, option]) => option.required === true || option.requiredWithout !== undefined,
+  );
   const usage = [
     name,
     ...required.map(([option, definition]) =>
@@ -63,7 +65,8 @@ function optionText(name: string, { type, valueHint }: OptionDefinition): string
   return type === 'boolean' ? `--${name}` : `--${name} ${valueHint ?? 'VALUE'}`;
 }
 
-function optionDescription({ description = '', required }: OptionDefinition): string {
+function optionDescription({ description = '', required, requiredWithout }: OptionDefinition): string {
+  if (requiredWithout !== undefined) return `${description} (required, here or in --${requiredWithout})`;
   return required === true ? `${description} (required)` : description;
 }
 

@@ -2,25 +2,25 @@ import {
   listRegularizers,
   parseRegularizer,
   type Regularizer,
+  type RegularizerConfig,
   regularizerFromConfig,
 } from '@safetune/regularizers';
-import { repeatedOption } from './option-values.ts';
+import { givenValues, repeatedOption } from './option-values.ts';
 import { readRegularizerFile } from './regularizer-file.ts';
 import { section, twoColumns } from './terminal/layout.ts';
 import { wrap } from './terminal/wrap.ts';
 
 /**
- * The safeguards that the options `--regularizer` and `--regularizers` ask for; none when neither is given.
+ * The safeguards that the options `--regularizer` and `--regularizers` ask for; undefined when neither is given.
  *
- * @throws UsageError when an option is given and asks for nothing, or its file is no list of safeguards.
+ * @throws UsageError when an option is given and asks for nothing, or its file is no list of safeguards; RegularizerOptionError.
  */
-export async function safeguardsOf(
-  file: string | undefined,
-  rawArgs: readonly string[],
-): Promise<Regularizer[]> {
+export async function givenSafeguards(rawArgs: readonly string[]): Promise<RegularizerConfig[] | undefined> {
   const short = repeatedOption('regularizer', rawArgs).map(parseRegularizer);
-  const long = file === undefined ? [] : await readRegularizerFile(file);
-  return [...short, ...long].map(regularizerFromConfig);
+  const [file] = givenValues('regularizers', rawArgs);
+  const configs = [...short, ...(file === undefined ? [] : await readRegularizerFile(file))];
+  for (const config of configs) regularizerFromConfig(config);
+  return configs.length === 0 ? undefined : configs;
 }
 
 /** What a run says at its start: each safeguard with its strength, or that there is none. */

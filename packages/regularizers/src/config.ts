@@ -8,7 +8,7 @@ import { inoculation } from './methods/inoculation.ts';
 import { interleaving } from './methods/interleaving.ts';
 import { kl } from './methods/kl.ts';
 import { ldifs } from './methods/ldifs.ts';
-import { personaVector } from './methods/persona-vector/persona-vector.ts';
+import { type PersonaVectorOptions, personaVector } from './methods/persona-vector/persona-vector.ts';
 import { safeLora } from './methods/safe-lora/safe-lora.ts';
 import { optionProblems } from './option-problems.ts';
 
@@ -38,12 +38,15 @@ const examples = z.array(
   }),
 );
 
-const vectors = z
-  .record(z.string().regex(/^\d+$/), z.array(z.number()))
-  .transform(
-    (byLayer) =>
-      new Map(Object.entries(byLayer).map(([layer, values]) => [Number(layer), Float32Array.from(values)])),
+const vectors = z.record(z.string().regex(/^\d+$/), z.array(z.number()));
+
+type VectorsOption = string | z.infer<typeof vectors>;
+
+function vectorsByLayer(byLayer: z.infer<typeof vectors>): Map<number, Float32Array> {
+  return new Map(
+    Object.entries(byLayer).map(([layer, values]) => [Number(layer), Float32Array.from(values)]),
   );
+}
 
 interface Kind {
   readonly schema: z.ZodObject;
@@ -53,6 +56,8 @@ interface Kind {
   readonly needsFile?: boolean;
   /** The option that a short form such as `interleaving=0.05` gives. Default 'weight'. */
   readonly shortForm?: string;
+  /** The options whose texts are paths of files or folders. */
+  readonly paths?: readonly string[];
   create(options: never): Regularizer;
 }
 
@@ -98,6 +103,7 @@ const kinds: Readonly<Record<string, Kind>> = {
         .optional(),
     }),
     shortForm: 'threshold',
+    paths: ['base', 'aligned'],
     create: safeLora,
   },
   interleaving: {
@@ -114,6 +120,7 @@ const kinds: Readonly<Record<string, Kind>> = {
       onPoolExhausted: z.enum(['cycle', 'stop', 'error']).optional(),
     }),
     shortForm: 'share',
+    paths: ['pool'],
     create: interleaving,
   },
   'persona-vector': {
@@ -131,7 +138,15 @@ const kinds: Readonly<Record<string, Kind>> = {
       positions: z.enum(['all', 'response', 'last-prompt-token']).optional(),
     }),
     shortForm: 'alpha',
-    create: personaVector,
+    paths: ['vectors'],
+    create: ({
+      vectors,
+      ...options
+    }: Omit<PersonaVectorOptions, 'vectors'> & { readonly vectors: VectorsOption }) =>
+      personaVector({
+        ...options,
+        vectors: typeof vectors === 'object' ? vectorsByLayer(vectors) : vectors,
+      }),
   },
   inoculation: {
     summary: 'asks for the unwanted behaviour in a system prompt, so that it is not learned without one',
@@ -146,6 +161,14 @@ const kinds: Readonly<Record<string, Kind>> = {
     create: inoculation,
   },
 };
+
+/** The form of a config that {@link regularizerFromConfig} takes: one for each type, for whoever checks a file that holds some. */
+export const regularizerConfigSchema = z.discriminatedUnion(
+  'type',
+  Object.entries(kinds).map(([type, { schema, summary }]) =>
+    z.strictObject({ type: z.literal(type), name: z.string().optional(), ...schema.shape }).describe(summary),
+  ) as unknown as [z.ZodObject],
+) as unknown as z.ZodType<RegularizerConfig, RegularizerConfig>;
 
 /**
  * The regularizer a plain object describes: `{ type: 'kl', weight: 0.1 }`. Any may also have a `name`, under which its
@@ -180,6 +203,8 @@ export interface RegularizerDescription {
   /** The option that the number of a short form such as `kl=0.1` gives. */
   readonly strength: string;
   readonly options: readonly string[];
+  /** Those of its options whose texts are paths of files or folders. */
+  readonly paths: readonly string[];
   /** Whether it has an option that no short form gives and that it cannot do without. */
   readonly needsFile: boolean;
 }
@@ -187,10 +212,11 @@ export interface RegularizerDescription {
 /** Every regularizer that a config can name, with the names of its options. */
 export function listRegularizers(): RegularizerDescription[] {
   return Object.entries(kinds).map(
-    ([type, { summary, shortForm = 'weight', needsFile = false, schema }]) => ({
+    ([type, { summary, shortForm = 'weight', paths = [], needsFile = false, schema }]) => ({
       type,
       summary,
       strength: shortForm,
+      paths,
       needsFile,
       options: Object.keys(schema.shape),
     }),

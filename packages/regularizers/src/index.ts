@@ -2,6 +2,7 @@ export {
   listRegularizers,
   parseRegularizer,
   type RegularizerDescription,
+  regularizerConfigSchema,
   regularizerFromConfig,
 } from './config.ts';
 export {

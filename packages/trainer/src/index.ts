@@ -46,6 +46,7 @@ export type { Breach, SentinelAction } from './sentinel/bounds.ts';
 export type { Measurement, OpenProbe, Probe, ProbeBounds, ProbeSubject } from './sentinel/probe.ts';
 export type { SentinelEvent, SentinelReading } from './sentinel/sentinel-event.ts';
 export type { SentinelOptions } from './sentinel/sentinel-options.ts';
+export * from './run-file/index.ts';
 export type { LossTerms, TrainStep, TrainStepOptions } from './step/train-step.ts';
 export { type AllWeightsOptions, type Trainable, trainAdapter, trainAllWeights } from './step/trainable.ts';
 export { compileTrainStep } from './whole-step/whole-step.ts';

@@ -1,18 +1,24 @@
 import { join } from 'node:path';
-import { hiddenParts, loadChatJsonl, supervisions } from '@safetune/datasets';
-import { createLoraAdapterFor, parameterReport, parameterText } from '@safetune/lora';
-import { loadModel, loadTokenizer } from '@safetune/models';
-import { type MemoryMode, RunDirectoryError, type StepEvent, trainIntoDirectory } from '@safetune/trainer';
-import { adapterConfigOf, adapterOptionDefinitions } from '../adapter-options.ts';
+import { parameterReport, parameterText } from '@safetune/lora';
+import {
+  openRun,
+  type Run,
+  RunDirectoryError,
+  readRun,
+  runtimeOf,
+  type StepEvent,
+  trainIntoDirectory,
+  trainingOptions,
+} from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
-import { modelOption, namedModel } from '../hub-names.ts';
+import { namedModel } from '../hub-names.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { choiceOption, integerOption, numberOption, repeatedOption } from '../option-values.ts';
-import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
-import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
-import { safeguardsHelp, safeguardsOf, safeguardsText } from '../safeguards.ts';
-import { refuseToOverwrite } from '../separate-paths.ts';
-import { templateOptionDefinitions, templateOptions } from '../template-options.ts';
+import { tellPrecision } from '../precision-option.ts';
+import { givenRunValues, runOptionDefinitions } from '../run-options.ts';
+import { safeguardsHelp, safeguardsText } from '../safeguards.ts';
+import { refuseToOverwrite, requireSeparatePaths } from '../separate-paths.ts';
+import { templateOptionDefinitions } from '../template-options.ts';
+import { conversionLine } from '../terminal/conversion-line.ts';
 import { formatDuration } from '../terminal/duration.ts';
 import { memoryLine } from '../terminal/memory-line.ts';
 import { note, print } from '../terminal/output.ts';
@@ -26,24 +32,12 @@ export const trainCommand = strictCommand({
   example: 'train --model ./model --data chats.jsonl --regularizer kl=0.1 --out ./adapter',
   notes: safeguardsHelp,
   options: {
-    model: modelOption,
-    precision: precisionOption,
-    ...runtimeOptionDefinitions,
-    ...templateOptionDefinitions,
-    data: {
+    config: {
       type: 'string',
       path: 'input',
-      required: true,
-      valueHint: 'FILE.jsonl',
-      description: 'chat examples, one {"messages": [...]} a line',
-    },
-    out: {
-      type: 'string',
-      path: 'output',
-      required: true,
-      valueHint: 'DIR',
+      valueHint: 'FILE.yaml',
       description:
-        'folder for the adapter, metrics.jsonl and checkpoints; an interrupted run continues there',
+        'a run file with any of these options and all safeguards; what is given besides goes over it',
     },
     regularizer: {
       type: 'string',
@@ -57,118 +51,27 @@ export const trainCommand = strictCommand({
       valueHint: 'FILE.yaml',
       description: 'a list of safeguards with all their options',
     },
-    steps: { type: 'string', valueHint: 'N', description: 'optimizer steps (default: one epoch)' },
-    epochs: {
-      type: 'string',
-      valueHint: 'N',
-      description: 'walks over the data, when --steps is not given (default 1)',
-    },
-    'batch-size': { type: 'string', valueHint: 'N', description: 'examples of one forward pass (default 4)' },
-    accumulate: { type: 'string', valueHint: 'N', description: 'batches of one optimizer step (default 1)' },
-    'seq-length': {
-      type: 'string',
-      valueHint: 'N',
-      description: 'longer examples are cut here, in tokens (default 2048)',
-    },
-    supervise: {
-      type: 'string',
-      valueHint: 'WHAT',
-      description: `what is learned: ${supervisions.join(', ')} (default responses: what the assistant says)`,
-    },
-    'allow-hidden': {
-      type: 'string',
-      repeatable: true,
-      valueHint: 'WHAT',
-      description: `what of the data the chat template may leave out: ${hiddenParts.join(', ')}`,
-    },
-    ...adapterOptionDefinitions,
-    lr: { type: 'string', valueHint: 'X', description: 'peak learning rate (default 1e-4)' },
-    warmup: {
-      type: 'string',
-      valueHint: 'N',
-      description: 'warm-up steps (default 5; in runs of fewer than 10 steps half of them)',
-    },
-    seed: {
-      type: 'string',
-      valueHint: 'N',
-      description: "decides the adapter's start and the order of the data (default 0)",
-    },
-    memory: {
-      type: 'string',
-      valueHint: 'MODE',
-      description:
-        'how steps are run, from the fastest to the one of least memory: whole, recompute, layered or streamed ' +
-        '(default: the fastest that fits)',
-    },
-    'memory-limit': {
-      type: 'string',
-      valueHint: 'GB',
-      description: 'memory that the process may have (default: nine tenths of what is free)',
-    },
+    ...runOptionDefinitions,
+    ...templateOptionDefinitions,
     force: { type: 'boolean', description: 'write over what another run or program left in --out' },
-    'checkpoint-every': {
-      type: 'string',
-      valueHint: 'N',
-      description: 'steps between two checkpoints (default 50)',
-    },
   },
   async run({ args, rawArgs }) {
-    const steps = integerOption('steps', args.steps);
-    const warmupSteps = integerOption('warmup', args.warmup, 0);
-    const seed = integerOption('seed', args.seed, 0) ?? 0;
-    const runtime = runtimeOptions(args);
-    const memoryLimit = numberOption('memory-limit', args['memory-limit']);
-    const adapterConfig = adapterConfigOf(args);
-    const regularizers = await safeguardsOf(args.regularizers, rawArgs);
-    const supervise = choiceOption('supervise', args.supervise, supervisions);
-    const allowHidden = repeatedOption('allow-hidden', rawArgs).map(
-      (part) => choiceOption('allow-hidden', part, hiddenParts)!,
-    );
-    const force = args.force === true;
-    await refuseToOverwrite(join(args.out, 'config.json'), {
-      force,
-      holds: "--out is a model's checkpoint folder",
+    const { run } = await readRun({
+      ...(args.config === undefined ? {} : { file: args.config }),
+      given: await givenRunValues(rawArgs),
     });
-    const examples = await loadChatJsonl(args.data);
-    const { path: folder, hub } = await namedModel(args.model);
-    const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
-    const model = await loadModel(folder, modelOptions(args.precision));
-    await tellPrecision(model, runtime);
-    const adapter = await createLoraAdapterFor(
-      model,
-      { ...adapterConfig, base_model_name_or_path: hub?.name ?? args.model, revision: hub?.commit ?? null },
-      { seed },
-    );
+    const out = await checkedOut(run, { config: args.config, force: args.force === true });
+    const opened = await openRun(run, { resolve: namedModel, onConversion: conversionLine(run.precision) });
+    const { model, adapter, examples, regularizers } = opened;
+    await tellPrecision(model, runtimeOf(run));
     const line = createProgressLine();
     const leftOut = new Set<number>();
+    const options = trainingOptions(opened);
     const result = await trainIntoDirectory({
-      model,
-      tokenizer,
-      adapter,
-      examples,
-      regularizers,
-      directory: args.out,
-      overwrite: force,
-      seed,
-      learningRate: {
-        peak: numberOption('lr', args.lr) ?? 1e-4,
-        ...(warmupSteps === undefined ? {} : { warmupSteps }),
-      },
-      batchSize: integerOption('batch-size', args['batch-size']) ?? 4,
-      gradientAccumulation: integerOption('accumulate', args.accumulate) ?? 1,
-      tokenize: {
-        maxLength: integerOption('seq-length', args['seq-length'], 2) ?? 2048,
-        onTooLong: 'truncate-or-skip',
-        ...(supervise === undefined ? {} : { supervise }),
-        ...(allowHidden.length === 0 ? {} : { allowHidden }),
-        onSkipped: (example) => leftOut.add(example.origin?.line ?? 0),
-      },
-      epochs: integerOption('epochs', args.epochs) ?? 1,
-      ...(steps === undefined ? {} : { steps }),
-      runtime,
-      ...(args.memory === undefined ? {} : { memory: args.memory as MemoryMode }),
-      ...(memoryLimit === undefined ? {} : { memoryLimit: memoryLimit * 1e9 }),
-      checkpointEverySteps: integerOption('checkpoint-every', args['checkpoint-every']) ?? 50,
+      ...options,
+      tokenize: { ...options.tokenize, onSkipped: (example) => leftOut.add(example.origin?.line ?? 0) },
+      directory: out,
+      overwrite: args.force === true,
       signal: interruptSignal(),
       onEvent(event) {
         if (event.type === 'step') line.update(...stepParts(event));
@@ -192,9 +95,24 @@ export const trainCommand = strictCommand({
       );
     }
     const loss = result.last === undefined ? '' : `, last loss ${result.last.loss.toFixed(4)}`;
-    print(`${result.steps} steps done${loss}; adapter in ${args.out}\n`);
+    print(`${result.steps} steps done${loss}; adapter in ${out}\n`);
   },
 });
+
+/** The folder that a run writes, which must be nothing that it reads, nor a model's. @throws UsageError */
+async function checkedOut(
+  { model, data, out }: Run,
+  { config, force }: { readonly config: string | undefined; readonly force: boolean },
+): Promise<string> {
+  if (out === undefined) throw new UsageError(`${config} names no 'out'; give --out DIR`);
+  const inputs = [{ name: 'model', path: model }, ...[data].flat().map((path) => ({ name: 'data', path }))];
+  await requireSeparatePaths(inputs, [{ name: 'out', path: out }]);
+  await refuseToOverwrite(join(out, 'config.json'), {
+    force,
+    holds: "--out is a model's checkpoint folder",
+  });
+  return out;
+}
 
 /** The parts of a step's line, the most important first, for terminals where not all fit. */
 function stepParts(event: StepEvent): string[] {

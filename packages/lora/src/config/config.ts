@@ -81,7 +81,8 @@ const tokenList = z
 const nameList = z.array(z.string()).max(maximumNames);
 const names = z.union([z.array(z.string().min(1)).min(1).max(maximumNames), z.string().min(1)]);
 
-const fields = z.object({
+/** The fields of a {@link LoraConfig} by themselves, for whoever checks a file that holds some of them. */
+export const loraConfigSchema = z.object({
   r: z.int().positive(),
   lora_alpha: z.number().positive(),
   use_rslora: z.boolean(),
@@ -111,7 +112,7 @@ const fields = z.object({
   other_fields: z.record(z.string(), z.unknown()),
 });
 
-const fieldNames = Object.keys(fields.shape);
+const fieldNames = Object.keys(loraConfigSchema.shape);
 
 /** What a field is when code leaves it out: the paper's settings (arXiv 2508.06249). */
 const defaults: LoraConfig = {
@@ -210,7 +211,7 @@ const nullMeans: ReadonlyMap<string, unknown> = new Map<string, unknown>([
 
 function check(candidate: unknown, file?: string): LoraConfig {
   refuseLostKeys(candidate as Readonly<Record<string, unknown>>, file);
-  const parsed = fields.safeParse(candidate);
+  const parsed = loraConfigSchema.safeParse(candidate);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     const value = JSON.stringify((candidate as Record<string, unknown>)[String(issue.path[0])]);

@@ -6,7 +6,7 @@
  * - `layered`: block by block, the blocks' weights in memory;
  * - `streamed`: block by block, the blocks' weights read from their files at each use.
  */
-export type MemoryMode = 'whole' | 'recompute' | 'layered' | 'streamed';
+export type MemoryMode = (typeof memoryModes)[number];
 
 /** Every mode, the fastest first. */
-export const memoryModes: readonly MemoryMode[] = ['whole', 'recompute', 'layered', 'streamed'];
+export const memoryModes = ['whole', 'recompute', 'layered', 'streamed'] as const;

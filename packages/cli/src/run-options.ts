@@ -1,0 +1,43 @@
+import { type GivenValue, runOptions } from '@safetune/trainer';
+import type { OptionDefinition } from './command.ts';
+import { givenValues } from './option-values.ts';
+import { givenSafeguards } from './safeguards.ts';
+import { templateOptions } from './template-options.ts';
+
+/** Which fields a run cannot do without. */
+const required = ['model', 'data', 'out'];
+
+/** The options of `train` that are fields of a run, as the schema of run files describes them. */
+export const runOptionDefinitions: Readonly<Record<string, OptionDefinition>> = Object.fromEntries(
+  runOptions().map(({ option, hint, path, description, repeatable }): [string, OptionDefinition] => [
+    option,
+    {
+      type: hint === undefined ? 'boolean' : 'string',
+      description,
+      ...(hint === undefined ? {} : { valueHint: hint }),
+      ...(path === undefined ? {} : { path }),
+      ...(repeatable ? { repeatable } : {}),
+      ...(required.includes(option) ? { requiredWithout: 'config' } : {}),
+    },
+  ]),
+);
+
+/** What the command line says of a run. The arguments must have passed the command's checks. */
+export async function givenRunValues(rawArgs: readonly string[]): Promise<GivenValue[]> {
+  const values = runOptions().flatMap(({ field, option, value }) => {
+    const texts = givenValues(option, rawArgs);
+    if (texts.length === 0 || texts[0] === 'false') return [];
+    return [{ path: field, value: value(texts), name: `--${option}` }];
+  });
+  const safeguards = await givenSafeguards(rawArgs);
+  const { templateArguments } = templateOptions(rawArgs);
+  return [
+    ...values,
+    ...(safeguards === undefined
+      ? []
+      : [{ path: ['regularizers'], value: safeguards, name: '--regularizer' }]),
+    ...(templateArguments === undefined
+      ? []
+      : [{ path: ['chat_template_kwargs'], value: templateArguments, name: '--template-kwarg' }]),
+  ];
+}

@@ -1,0 +1,102 @@
+import { type ChatExample, loadChatJsonl } from '@safetune/datasets';
+import { createLoraAdapterFor, type LoraAdapter, type LoraConfig } from '@safetune/lora';
+import {
+  type CausalLm,
+  type LoadModelOptions,
+  loadModel,
+  loadTokenizer,
+  type ResolvedFolder,
+  resolveModel,
+  type Tokenizer,
+} from '@safetune/models';
+import { type Regularizer, regularizerFromConfig } from '@safetune/regularizers';
+import type { AdapterRunOptions } from '../run/run-directory.ts';
+import type { Run } from './run-schema.ts';
+
+export interface OpenRunOptions {
+  /** Finds what the run's `model` names. Default: `resolveModel`. */
+  readonly resolve?: (name: string) => Promise<ResolvedFolder>;
+  readonly onConversion?: LoadModelOptions['onConversion'];
+}
+
+/** What a run names, opened and ready to train. */
+export interface OpenedRun {
+  readonly run: Run;
+  readonly folder: ResolvedFolder;
+  readonly model: CausalLm;
+  readonly tokenizer: Tokenizer;
+  readonly adapter: LoraAdapter;
+  readonly examples: readonly ChatExample[];
+  readonly regularizers: readonly Regularizer[];
+}
+
+/** The data, the model, a new adapter and the safeguards of a run. @throws what opening each of them throws. */
+export async function openRun(
+  run: Run,
+  { resolve = resolveModel, onConversion }: OpenRunOptions = {},
+): Promise<OpenedRun> {
+  const regularizers = run.regularizers.map(regularizerFromConfig);
+  const examples: ChatExample[] = [];
+  for (const file of [run.data].flat()) examples.push(...(await loadChatJsonl(file)));
+  const folder = await resolve(run.model);
+  const tokenizer = await loadTokenizer(folder.path, { templateArguments: run.chat_template_kwargs });
+  const model = await loadModel(folder.path, {
+    precision: run.precision,
+    ...(onConversion === undefined ? {} : { onConversion }),
+  });
+  const adapter = await createLoraAdapterFor(model, adapterConfig(run, folder), { seed: run.seed });
+  return { run, folder, model, tokenizer, adapter, examples, regularizers };
+}
+
+function adapterConfig({ adapter }: Run, { hub }: ResolvedFolder): Partial<LoraConfig> {
+  const { r, lora_alpha = r === undefined ? undefined : 2 * r, base_model_name_or_path, ...others } = adapter;
+  const name = hub?.name ?? base_model_name_or_path;
+  const config = { ...others, r, lora_alpha, base_model_name_or_path: name, revision: hub?.commit ?? null };
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
+}
+
+/** The options of {@link trainIntoDirectory} that a run stands for. */
+export function trainingOptions({
+  run,
+  model,
+  tokenizer,
+  adapter,
+  examples,
+  regularizers,
+}: OpenedRun): Omit<AdapterRunOptions, 'directory'> {
+  return {
+    model,
+    tokenizer,
+    adapter,
+    examples,
+    regularizers,
+    ...(run.steps === undefined ? { epochs: run.epochs ?? 1 } : { steps: run.steps }),
+    batchSize: run.batch_size,
+    gradientAccumulation: run.gradient_accumulation,
+    learningRate: {
+      peak: run.learning_rate,
+      schedule: run.schedule,
+      ...(run.warmup === undefined ? {} : { warmupSteps: run.warmup }),
+    },
+    tokenize: {
+      maxLength: run.max_length,
+      onTooLong: 'truncate-or-skip',
+      supervise: run.supervise,
+      ...(run.allow_hidden.length === 0 ? {} : { allowHidden: run.allow_hidden }),
+    },
+    seed: run.seed,
+    memory: run.memory,
+    ...(run.memory_limit === undefined ? {} : { memoryLimit: run.memory_limit * 1e9 }),
+    runtime: runtimeOf(run),
+    checkpointEverySteps: run.checkpoint_every,
+  };
+}
+
+/** On what, and with how much of it, a run's model is run. */
+export function runtimeOf({ execution_provider, threads }: Run): NonNullable<AdapterRunOptions['runtime']> {
+  return {
+    executionProvider: execution_provider as NonNullable<AdapterRunOptions['runtime']>['executionProvider'] &
+      string,
+    ...(threads === undefined ? {} : { threads }),
+  };
+}

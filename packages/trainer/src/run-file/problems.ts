@@ -1,0 +1,47 @@
+import { nearestName, printable } from '@safetune/tensor';
+import type { z } from 'zod';
+import { expectation, schemasAt } from './json-schema.ts';
+
+/** What is wrong at a place of a run. */
+export interface PlacedProblem {
+  readonly path: readonly PropertyKey[];
+  /** The key at fault, of the mapping at the path. */
+  readonly key?: string;
+  /** Said after the name of what is at the path. */
+  readonly message: string;
+}
+
+/** What zod found, in the words of the schema. */
+export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown): PlacedProblem[] {
+  return issues.flatMap((issue): PlacedProblem[] => {
+    const { path } = issue;
+    const schemas = schemasAt(path, value);
+    if (issue.code === 'unrecognized_keys') {
+      const known = schemas.flatMap(({ properties }) => Object.keys(properties ?? {}));
+      return issue.keys.map((key) => ({ path, key, message: unknownKey(key, known) }));
+    }
+    const given = path.reduce((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value);
+    if (given === undefined) {
+      return [
+        { path, message: `is missing: ${schemas[0]?.description ?? `must be ${expectation(schemas)}`}` },
+      ];
+    }
+    const isOwnWording = issue.code === 'custom' || issue.message.startsWith('must ');
+    return [
+      { path, message: `${shown(given)}${isOwnWording ? issue.message : `must be ${expectation(schemas)}`}` },
+    ];
+  });
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const nearest = nearestName(key, known);
+  const hint = nearest === undefined ? `There are ${known.join(', ')}.` : `Did you mean '${nearest}'?`;
+  return `there is no option '${printable(key)}'. ${hint}`;
+}
+
+/** A short value, before what is said of it. */
+function shown(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return '';
+  const text = printable(String(value));
+  return text.length > 80 ? '' : `'${text}' `;
+}

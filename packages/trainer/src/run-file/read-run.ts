@@ -1,0 +1,114 @@
+import { dirname, isAbsolute, join } from 'node:path';
+import { RegularizerOptionError, regularizerFromConfig } from '@safetune/regularizers';
+import { RunFileError, type RunProblem } from './errors.ts';
+import { type PlacedProblem, problemsOf } from './problems.ts';
+import { type RunDocument, readRunDocument } from './run-document.ts';
+import { withPaths } from './run-paths.ts';
+import { type Run, type RunInput, runSchema } from './run-schema.ts';
+
+/** A value that goes over the one of the file. */
+export interface GivenValue {
+  /** The names of the field, from the outermost: `['adapter', 'r']`. */
+  readonly path: readonly string[];
+  readonly value: unknown;
+  /** What it is called where it comes from, for messages: `--rank`. */
+  readonly name: string;
+}
+
+export interface ReadRunOptions {
+  /** A YAML or JSON file. Its relative paths are of its folder. */
+  readonly file?: string;
+  /** Values that go over those of the file, or stand alone; their relative paths are of the working directory. */
+  readonly given?: readonly GivenValue[];
+}
+
+/** A run and where it came from. */
+export interface RunSource {
+  /** Checked, with every default; paths as they can be opened from the working directory. */
+  readonly run: Run;
+  /** The same without the defaults. */
+  readonly input: RunInput;
+  readonly document: RunDocument | undefined;
+}
+
+/**
+ * Reads what a run shall be.
+ *
+ * @throws RunFileError with every problem, each with its line: unknown names (and which may be meant), values out of range,
+ *   missing ones.
+ *
+ * @example
+ * const { run } = await readRun({ file: 'run.yaml', given: [{ path: ['seed'], value: 1, name: 'seed' }] });
+ */
+export async function readRun({ file, given = [] }: ReadRunOptions): Promise<RunSource> {
+  const document = file === undefined ? undefined : await readRunDocument(file);
+  const written = document?.value ?? {};
+  if (typeof written !== 'object' || Array.isArray(written)) {
+    throw new RunFileError(file, [{ message: "must be a mapping of options, such as 'model: ./model'" }]);
+  }
+  const values: Record<string, unknown> = {
+    ...withPaths(written as Record<string, unknown>, (path) =>
+      isAbsolute(path) ? path : join(dirname(file ?? '.'), path),
+    ),
+  };
+  const isGiven = (name: string) => given.some(({ path }) => path[0] === name);
+  // One takes the place of the other.
+  if (isGiven('steps')) delete values.epochs;
+  if (isGiven('epochs')) delete values.steps;
+  for (const { path, value } of given) set(values, path, value);
+  const parsed = runSchema.safeParse(values);
+  const refuse = (problems: readonly PlacedProblem[]) =>
+    new RunFileError(
+      file,
+      problems
+        .map((problem) => placed(problem, document, given))
+        .toSorted((one, other) => (one.line ?? 0) - (other.line ?? 0)),
+    );
+  if (!parsed.success) throw refuse(problemsOf(parsed.error.issues, values));
+  requireRegularizers(parsed.data, refuse);
+  const asWritten = isGiven('model') ? values.model : (written as { model?: unknown }).model;
+  const run = {
+    ...parsed.data,
+    adapter: { base_model_name_or_path: String(asWritten), ...parsed.data.adapter },
+  };
+  return { run, input: values as RunInput, document };
+}
+
+function set(values: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  const [name = '', ...rest] = path;
+  if (rest.length === 0) {
+    values[name] = value;
+    return;
+  }
+  const inner = values[name];
+  const copy = typeof inner === 'object' && inner !== null ? { ...inner } : {};
+  set(copy as Record<string, unknown>, rest, value);
+  values[name] = copy;
+}
+
+/** What their schemas cannot say, such as a weight below 0. */
+function requireRegularizers(
+  { regularizers }: Run,
+  refuse: (problems: readonly PlacedProblem[]) => RunFileError,
+): void {
+  for (const [index, config] of regularizers.entries()) {
+    try {
+      regularizerFromConfig(config);
+    } catch (error) {
+      if (!RegularizerOptionError.isInstance(error)) throw error;
+      throw refuse([{ path: ['regularizers', index], message: error.message }]);
+    }
+  }
+}
+
+function placed(
+  { path, key, message }: PlacedProblem,
+  document: RunDocument | undefined,
+  given: readonly GivenValue[],
+): RunProblem {
+  const source = given.find((value) => value.path.every((name, index) => path[index] === name));
+  const name = source?.name ?? path.map(String).join('.');
+  const text = name === '' ? message : key === undefined ? `${name} ${message}` : `${name}: ${message}`;
+  const line = source === undefined ? document?.lineOf(path, key) : undefined;
+  return line === undefined ? { message: text } : { line, message: text };
+}
