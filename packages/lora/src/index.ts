@@ -39,7 +39,13 @@ export {
   type WeightedAdapter,
 } from './combine/combine.ts';
 export { type AdapterStack, stackLoraAdapters } from './combine/stack.ts';
-export { allProjections, type LoraConfig, loraConfig, loraConfigSchema, parsePeftConfig } from './config/config.ts';
+export {
+  allProjections,
+  type LoraConfig,
+  loraConfig,
+  loraConfigSchema,
+  parsePeftConfig,
+} from './config/config.ts';
 export type { Initialization } from './config/initialization.ts';
 export { requireEveryPatternMatches, type TargetModule, targetModules } from './config/target-modules.ts';
 export {

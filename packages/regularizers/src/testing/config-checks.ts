@@ -6,7 +6,15 @@ import { type Assert, type ContractCheck, check, type Subject } from './subject.
 /** Hooks that change training; `beforeTraining` only makes ready for them, `contents` tells what they depend on. */
 const acting = ['examples', 'hidden', 'penalty', 'penaltyPerRow', 'afterStep', 'afterTraining'] as const;
 const hooks = ['contents', 'beforeTraining', ...acting] as const;
-const members: readonly string[] = [...hooks, 'name', 'config', 'needs', 'weight', 'editedLayers', 'meanOver'];
+const members: readonly string[] = [
+  ...hooks,
+  'name',
+  'config',
+  'needs',
+  'weight',
+  'editedLayers',
+  'meanOver',
+];
 
 /** What every regularizer says of itself. */
 export function configChecks(subject: Subject): ContractCheck[] {
