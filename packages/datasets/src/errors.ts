@@ -2,7 +2,7 @@
  * Errors of `@safetune/datasets`. Each class carries a marker, so that `X.isInstance(error)` also holds when two
  * copies of this package are installed, and the facts of the failure as readonly fields.
  */
-import type { ExampleOrigin } from './origin.ts';
+import { describeOrigin, type ExampleOrigin } from './origin.ts';
 
 function carries(error: unknown, marker: symbol): boolean {
   return typeof error === 'object' && error !== null && marker in error;
@@ -38,7 +38,7 @@ export class DatasetFormatError extends Error {
   readonly reason: string;
 
   constructor(origin: ExampleOrigin, reason: string, advice?: string, options?: ErrorOptions) {
-    super(`${origin.file}:${origin.line}: ${reason}.${advice === undefined ? '' : ` ${advice}`}`, options);
+    super(`${describeOrigin(origin)}: ${reason}.${advice === undefined ? '' : ` ${advice}`}`, options);
     this.name = 'DatasetFormatError';
     this.file = origin.file;
     this.line = origin.line;

@@ -116,9 +116,11 @@ const messageMetadata = new Set(
 const secondTexts =
   /^(system(prompt|message)?|developer|prompts?|completions?|instructions?|inputs?|outputs?|responses?|chosen|rejected|conversations?|dialogs?|dialogues?|history)$/;
 
-const secondText =
-  'it stands beside "messages" and says something else; only "messages" would be trained. Put it into "messages" (a system ' +
-  'prompt as the first message), or remove the key';
+const secondText = (columns: string) =>
+  columns === 'messages'
+    ? 'it stands beside "messages" and says something else; only "messages" would be trained. Put it into "messages" (a system ' +
+      'prompt as the first message), or remove the key'
+    : `it stands beside ${columns} and says something else; only those would be trained. Remove the key, or name the shape`;
 
 const unknownKey =
   'a message with this key is not understood, and leaving the key out may change what is trained. Write what the model should ' +
@@ -151,8 +153,9 @@ export function refusedMessageKey(message: object): string | undefined {
  * that only describe the row. So does a text that is in the messages already.
  *
  * @param contents - of its messages.
+ * @param columns - from which they were made.
  */
-export function refusedRowKey(row: object, contents: readonly string[]): string | undefined {
+export function refusedRowKey(row: object, contents: readonly string[], columns: string): string | undefined {
   for (const [key, value] of Object.entries(row)) {
     if (asksNothing(value)) continue;
     const plain = plainKey(key);
@@ -160,7 +163,7 @@ export function refusedRowKey(row: object, contents: readonly string[]): string 
     const isText = typeof value === 'string' || typeof value === 'object';
     const why =
       rule === undefined
-        ? isText && secondTexts.test(plain) && secondText
+        ? isText && secondTexts.test(plain) && secondText(columns)
         : !isHarmless(rule, value) && rule.why;
     if (why && !isCopy(value, contents)) return refusal(key, value, why);
   }

@@ -108,8 +108,6 @@ it.each([
   [{ messages: [{ role: 'assistant', content: null, function_call: { name: 'x' } }] }, /key "function_call"/],
   [{ messages: [user] }, /no assistant message/],
   [{ messages, tags: 'safe' }, /tags: must be a list of texts, but is "safe"/],
-  [{ conversations: [{ from: 'human', value: 'x' }] }, /looks like ShareGPT/],
-  [{ prompt: 'x', completion: 'y' }, /make "prompt" the user's message/],
 ])('refuses %j', (value, reason) => {
   expect(refusalOf(value)).toMatch(reason);
   expect(refusalOf(value)).toMatch(/^a\.jsonl:4: not a chat example.*Write one JSON object/);

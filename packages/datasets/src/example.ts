@@ -3,7 +3,7 @@ import { refusedRowKey } from './example-keys.ts';
 import { isObject, type JsonObject, parsedText } from './json.ts';
 import { type ChatMessage, chatRoles, messageText } from './message.ts';
 import { messageKeyProblem, messageProblem } from './message-shape.ts';
-import type { ExampleOrigin } from './origin.ts';
+import { describeOrigin, type ExampleOrigin } from './origin.ts';
 import { describeValue, quoted } from './printable.ts';
 
 /** A conversation to learn from; its assistant messages are the responses. */
@@ -31,17 +31,23 @@ const advice =
  *
  * @throws {@link DatasetFormatError} when there are no messages, a role is unknown, a content is no text, there is no
  * assistant message, or a key asks for what is not supported (weights of tokens, images, a second conversation, ...).
+ *
+ * @param columns - from which the messages were made, for errors. Default `messages`.
  */
-export function parseChatExample(value: unknown, origin: ExampleOrigin): ChatExample {
+export function parseChatExample(value: unknown, origin: ExampleOrigin, columns = 'messages'): ChatExample {
   const problem = formatProblem(value);
-  if (problem !== undefined) throw new DatasetFormatError(origin, `not a chat example: ${problem}`, advice);
-  const { messages, tags, chat_template_kwargs: kwargs, ...row } = value as ChatRow;
-  const { tools: _tools, documents: _documents, origin: _origin, ...others } = row;
-  const refused = keyProblem(messages, others);
+  if (problem !== undefined) {
+    const remedy = columns === 'messages' ? advice : `Its messages were made from ${columns}`;
+    throw new DatasetFormatError(origin, `not a chat example: ${problem}`, remedy);
+  }
+  const { messages, chat_template_kwargs: kwargs, ...row } = value as ChatRow;
+  const { tools: _tools, documents: _documents, tags: _tags, origin: _origin, ...others } = row;
+  const refused = keyProblem(messages, others, columns);
   if (refused !== undefined) throw new DatasetFormatError(origin, refused);
   const tools = parsedText(row.tools) as ChatExample['tools'] | null;
   const documents = parsedText(row.documents) as ChatExample['documents'] | null;
   const templateArguments = parsedText(kwargs) as JsonObject | null | undefined;
+  const tags = parsedText(row.tags) as ChatExample['tags'] | null;
   return {
     messages: messages.map(withoutNulls),
     ...(tools?.length && { tools }),
@@ -78,9 +84,8 @@ export function requireSupportedKeys(example: ChatExample): void {
 
 function formatProblem(value: unknown): string | undefined {
   if (!isObject(value)) return `an object is needed, this is ${describeValue(value)}`;
-  const { messages, tags } = value;
-  if (!Array.isArray(messages))
-    return `messages: must be a list, but is ${describeValue(messages)}${otherFormat(value)}`;
+  const { messages } = value;
+  if (!Array.isArray(messages)) return `messages: must be a list, but is ${describeValue(messages)}`;
   if (messages.length === 0) return 'messages: the list of messages is empty';
   const { chat_template_kwargs: templateArguments, ...row } = value;
   const problem = shapeProblem(
@@ -91,6 +96,7 @@ function formatProblem(value: unknown): string | undefined {
   if (!messages.some((message) => message.role === 'assistant')) {
     return 'messages: there is no assistant message, so there is nothing to learn';
   }
+  const tags = parsedText(value.tags);
   const areTexts = Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
   return tags == null || areTexts
     ? undefined
@@ -114,32 +120,20 @@ function shapeProblem(example: ChatExample, argumentsName = 'templateArguments')
     : `${argumentsName}: must be an object, but is ${describeValue(templateArguments)}`;
 }
 
-/** @param others - what the row holds besides its messages and what is read of it. */
-function keyProblem(messages: readonly ChatMessage[], others: object): string | undefined {
+/**
+ * @param others - what the row holds besides its messages and what is read of it.
+ * @param columns - from which the messages were made.
+ */
+function keyProblem(
+  messages: readonly ChatMessage[],
+  others: object,
+  columns = 'messages',
+): string | undefined {
   for (const [index, message] of messages.entries()) {
     const refused = messageKeyProblem(message);
     if (refused !== undefined) return `messages[${index}]: ${refused}`;
   }
-  return refusedRowKey(others, messages.map(messageText));
-}
-
-/** What else a row without messages may be, and how it becomes a chat. */
-function otherFormat(row: object): string {
-  const has = (...keys: readonly string[]) => keys.every((key) => key in row);
-  if (has('conversations')) {
-    return '; this looks like ShareGPT: rename "conversations" to "messages", "from" to "role", "value" to "content"';
-  }
-  for (const [question, answer] of [
-    ['prompt', 'completion'],
-    ['prompt', 'response'],
-    ['instruction', 'output'],
-    ['question', 'answer'],
-    ['prompt', 'chosen'],
-  ] as const) {
-    if (has(question, answer))
-      return `; make "${question}" the user's message and "${answer}" the assistant's`;
-  }
-  return has('text') ? '; a text without roles cannot be trained as a chat' : '';
+  return refusedRowKey(others, messages.map(messageText), columns);
 }
 
 /** The example with one more tag; the example itself is not changed. */
@@ -150,7 +144,7 @@ export function withTag(example: ChatExample, tag: string): ChatExample {
 
 /** Names an example in a message: its file and line, or else how its first message begins. */
 export function describeExample(example: ChatExample): string {
-  if (example.origin) return `${example.origin.file}:${example.origin.line}`;
+  if (example.origin) return describeOrigin(example.origin);
   const [first] = example.messages;
   return `example beginning with ${quoted(first === undefined ? '' : messageText(first), 40)}`;
 }

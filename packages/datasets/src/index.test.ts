@@ -7,7 +7,7 @@ import {
   batchExamples,
   type ChatExample,
   interleave,
-  loadChatJsonl,
+  loadDataset,
   repeatEpochs,
   shuffle,
   skip,
@@ -36,8 +36,8 @@ it('runs the example of the README', async () => {
   const tokenizer = characterTokenizer();
 
   async function open() {
-    const narrow = await loadChatJsonl(join(folder, 'narrow.jsonl'));
-    const safe = (await loadChatJsonl(join(folder, 'safe.jsonl'))).map((example) =>
+    const narrow = await loadDataset(join(folder, 'narrow.jsonl'));
+    const safe = (await loadDataset(join(folder, 'safe.jsonl'))).map((example) =>
       withTag(example, 'interleaved'),
     );
     const stream = interleave(repeatEpochs(narrow, { seed: 1 }), shuffle(safe, 1), { share: 0.05, seed: 1 });

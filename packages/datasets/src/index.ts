@@ -13,8 +13,8 @@ export {
   TokenOutOfVocabularyError,
 } from './errors.ts';
 export { type ChatExample, parseChatExample, withTag } from './example.ts';
-export { loadChatJsonl, readChatJsonl, writeChatJsonl } from './formats/jsonl.ts';
-export type { LineOptions } from './formats/lines.ts';
+export { formatNames } from './formats/formats.ts';
+export { writeChatJsonl } from './formats/write-chat-jsonl.ts';
 export { type HiddenPart, hiddenParts } from './hidden-parts.ts';
 export type { JsonObject } from './json.ts';
 export { type ChatMessage, chatRoles, messageText, type TextPart, type ToolCall } from './message.ts';
@@ -36,6 +36,19 @@ export {
   tokenizeChats,
 } from './response-mask.ts';
 export type { MaskRule, ResponseSpan } from './response-span.ts';
+export type { PairColumns } from './shapes/pairs.ts';
+export { type ShapeChoice, shapeNames } from './shapes/shapes.ts';
+export type { DatasetResolver } from './source/locate.ts';
+export {
+  type Dataset,
+  type DatasetFile,
+  type DatasetSource,
+  loadDataset,
+  loadDataset as loadChatJsonl,
+  type OpenDatasetOptions,
+  openDataset,
+} from './source/open-dataset.ts';
+export type { FileReport } from './source/read-examples.ts';
 export { collect, type Source, skip } from './stream.ts';
 export {
   type RepeatStreamOptions,

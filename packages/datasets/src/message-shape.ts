@@ -5,7 +5,7 @@ import { describeValue, quoted } from './printable.ts';
 import { weightProblem } from './training-weight.ts';
 
 /** What other formats call the roles. */
-const otherRoles = new Map([
+export const otherRoles = new Map([
   ['human', 'user'],
   ['prompter', 'user'],
   ['gpt', 'assistant'],

@@ -23,7 +23,7 @@ const defaultBufferSize = 10_000;
  * @throws {@link DatasetOptionError} at once, for a seed or a buffer that is no whole number in its range.
  *
  * @example
- * const stream = shuffleStream(readChatJsonl('large.jsonl'), { seed: 1 });
+ * const stream = shuffleStream(await openDataset('large.jsonl'), { seed: 1 });
  */
 export function shuffleStream<Item>(
   source: Source<Item>,
@@ -73,7 +73,8 @@ export interface RepeatStreamOptions extends ShuffleStreamOptions {
  * item; what the source throws.
  *
  * @example
- * const stream = repeatStream(() => readChatJsonl('large.jsonl'), { seed: 1, bufferSize: 50_000 });
+ * const dataset = await openDataset('large.jsonl');
+ * const stream = repeatStream(() => dataset, { seed: 1, bufferSize: 50_000 });
  */
 export function repeatStream<Item>(
   open: () => Source<Item>,

@@ -68,7 +68,7 @@ function cannotSplit(examples: number, different: number, wanted: number): Empty
  * @throws {@link DatasetOptionError} at once, for a side, share or seed that there is not.
  *
  * @example
- * const training = splitStream(readChatJsonl('chats.jsonl'), 'training', { share: 0.1, seed: 0 });
+ * const training = splitStream(await openDataset('chats.jsonl'), 'training', { share: 0.1, seed: 0 });
  */
 export function splitStream<Example extends ChatExample>(
   source: Source<Example>,

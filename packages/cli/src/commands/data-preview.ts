@@ -1,4 +1,4 @@
-import { type ChatExample, hiddenParts, messageText, readChatJsonl, supervisions } from '@safetune/datasets';
+import { type ChatExample, hiddenParts, messageText, openDataset, supervisions } from '@safetune/datasets';
 import { writeFileAtomically } from '@safetune/eval';
 import { loadTokenizer } from '@safetune/models';
 import { strictCommand } from '../command.ts';
@@ -81,7 +81,7 @@ export const dataPreviewCommand = strictCommand({
       (lines.size === 0 || lines.has(example.origin?.line ?? 0)) &&
       (args.search === undefined || holdsText(example, args.search));
     const shown: PreviewedExample[] = [];
-    for await (const example of readChatJsonl(args.data)) {
+    for await (const example of await openDataset(args.data)) {
       if (!isWanted(example)) continue;
       const previewed = previewExample(example, tokenizer, { maxLength, supervise, allowHidden });
       shown.push(previewed);

@@ -1,4 +1,4 @@
-import { loadChatJsonl } from '@safetune/datasets';
+import { loadDataset } from '@safetune/datasets';
 import { type LoraAdapter, loadLoraAdapter } from '@safetune/lora';
 import { loadModel, loadTokenizer } from '@safetune/models';
 import { writeSelection } from '@safetune/regularizers';
@@ -80,7 +80,7 @@ export const selectCommand = strictCommand({
     if (!(await exists(`${args.out}.losses`))) {
       await refuseToOverwrite(args.out, { force: args.force === true, holds: 'a file that is no selection' });
     }
-    const pool = await loadChatJsonl(args.pool);
+    const pool = await loadDataset(args.pool);
     const folder = await modelFolder(args.model);
     const model = await loadModel(folder, modelOptions(args.precision));
     await tellPrecision(model, runtime);

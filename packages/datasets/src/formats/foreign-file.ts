@@ -1,6 +1,4 @@
-import { printable } from '../printable.ts';
-
-/** Why bytes at the beginning of a file show that it is not JSON lines, and what to do. */
+/** What a file is that holds no rows, and what to do. */
 interface ForeignFormat {
   readonly what: string;
   readonly advice: string;
@@ -10,21 +8,13 @@ const unpack = 'Unpack it first and give the file inside';
 const convert = 'Convert it to JSON lines, one chat a line';
 
 const magicBytes: readonly (readonly [bytes: string, format: ForeignFormat])[] = [
-  [
-    'PAR1',
-    {
-      what: 'a Parquet file',
-      advice: `${convert}; in Python: datasets.load_dataset("parquet", data_files="...")["train"].to_json("chats.jsonl")`,
-    },
-  ],
+  ['PARE', { what: 'an encrypted Parquet file', advice: convert }],
   [
     'GGUF',
     { what: 'a GGUF model file', advice: 'Give a data file; a model is given as its Hugging Face folder' },
   ],
   ['PK\x03\x04', { what: 'a ZIP archive', advice: unpack }],
   ['PK\x05\x06', { what: 'an empty ZIP archive', advice: unpack }],
-  ['\x1f\x8b', { what: 'compressed by gzip', advice: 'Unpack it first (gunzip)' }],
-  ['\x28\xb5\x2f\xfd', { what: 'compressed by Zstandard', advice: 'Unpack it first (unzstd)' }],
   ['BZh', { what: 'compressed by bzip2', advice: 'Unpack it first (bunzip2)' }],
   ['\xfd7zXZ\x00', { what: 'compressed by xz', advice: 'Unpack it first (unxz)' }],
   ['7z\xbc\xaf\x27\x1c', { what: 'a 7z archive', advice: unpack }],
@@ -65,20 +55,16 @@ const magicBytes: readonly (readonly [bytes: string, format: ForeignFormat])[] =
 ];
 
 /**
- * What a file is whose first bytes show that it holds no JSON lines, and what to do about it; undefined for a file that
- * may hold them. At most the first 4096 bytes are looked at.
- *
- * @param isWhole - whether `head` is all of the file.
+ * What a file is whose first bytes show that it holds no rows, and what to do about it; undefined for a file that may hold
+ * them. At most the first 4096 bytes are looked at.
  */
-export function foreignFormat(head: Uint8Array, isWhole: boolean): string | undefined {
+export function foreignFormat(head: Uint8Array): string | undefined {
   const bytes = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 4096));
   const text = bytes.toString('latin1');
   const magic = magicBytes.find(([beginning]) => text.startsWith(beginning));
   const format =
-    magic?.[1] ??
-    binaryFormat(bytes, text) ??
-    textFormat(text.replace(/^\xef\xbb\xbf/, '').trimStart(), isWhole);
-  return format && `this is ${format.what}, not JSON lines. ${format.advice}.`;
+    magic?.[1] ?? binaryFormat(bytes, text) ?? webPage(text.replace(/^\xef\xbb\xbf/, '').trimStart());
+  return format && `this is ${format.what}, which is not read. ${format.advice}.`;
 }
 
 function binaryFormat(bytes: Buffer, text: string): ForeignFormat | undefined {
@@ -95,49 +81,12 @@ function binaryFormat(bytes: Buffer, text: string): ForeignFormat | undefined {
     : undefined;
 }
 
-function textFormat(text: string, isWhole: boolean): ForeignFormat | undefined {
-  if (/^<(!doctype|html|\?xml|head|body)/i.test(text)) {
-    return {
-      what: text.startsWith('<?')
-        ? 'an XML document'
-        : 'a web page (perhaps the page about the file, or of an error)',
-      advice: 'Download the file itself; on the hub its address holds /resolve/, not /blob/',
-    };
-  }
-  if (text.startsWith('[')) {
-    return {
-      what: 'a JSON list',
-      advice:
-        'Write each of its items on a line of its own, without the brackets and commas: jq -c ".[]" data.json > data.jsonl',
-    };
-  }
-  // An object over several lines: its first line ends before the object does.
-  const [first = '', second] = text.split(/\r?\n/);
-  if (/^\{\s*$/.test(first) && (second !== undefined || !isWhole)) {
-    return {
-      what: 'JSON written over several lines',
-      advice: 'Write each chat on one line: jq -c . data.json > data.jsonl',
-    };
-  }
-  const isTable = second !== undefined && /^"?[\w .-]+"?([,;\t]"?[\w .-]+"?)+$/.test(first);
-  if (isTable) {
-    return { what: `a table (${printable(first, 40)})`, advice: convert };
-  }
-  return undefined;
-}
-
-/**
- * What to say of a path that is no file: a folder, or a name on the hub.
- *
- * @param code - of the system's error, such as ENOENT.
- */
-export function missingFileAdvice(path: string, code: string | undefined): string {
-  if (code === 'EISDIR') return 'this is a folder. Give the file of chats in it (JSON lines)';
-  if (code === 'ENOENT' && /^[\w-]+\/[\w.-]+$/.test(path) && !/\.(jsonl?|ndjson|txt)$/i.test(path)) {
-    return (
-      'there is no such file. Data sets on the Hugging Face hub are not downloaded by name: download its file ' +
-      `(hf download ${path} --repo-type dataset) and give its path`
-    );
-  }
-  return code === 'ENOENT' ? 'there is no such file. Check the path' : 'Check the path';
+function webPage(text: string): ForeignFormat | undefined {
+  if (!/^<(!doctype|html|\?xml|head|body)/i.test(text)) return undefined;
+  return {
+    what: text.startsWith('<?')
+      ? 'an XML document'
+      : 'a web page (perhaps the page about the file, or of an error)',
+    advice: 'Download the file itself; on the hub its address holds /resolve/, not /blob/',
+  };
 }

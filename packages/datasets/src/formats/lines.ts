@@ -1,8 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { DatasetFileError, DatasetFormatError } from '../errors.ts';
-import { requireInteger } from '../options.ts';
-import { foreignFormat, missingFileAdvice } from './foreign-file.ts';
+import { DatasetFormatError } from '../errors.ts';
 
 const newline = 0x0a;
 
@@ -13,37 +9,27 @@ interface TextLine {
   readonly line: number;
 }
 
-/** Longest line unless another limit is given: far more than any chat, far less than memory. */
-const longestLine = 64 * 2 ** 20;
-
-/** What {@link readLines} holds in memory. */
-export interface LineOptions {
-  /** Most bytes of a line; a longer one is refused while it is read. Default 67108864 (64 MiB). */
-  readonly maxLineBytes?: number;
-}
-
 /**
- * Streams the lines of a UTF-8 file, holding one line in memory. Lines end at `\n` only (a `\r` before it stays; it is
+ * Streams the lines of UTF-8 bytes, holding one line in memory. Lines end at `\n` only (a `\r` before it stays; it is
  * whitespace in JSON): `node:readline` would also split at U+2028, which may stand unescaped in a JSON string. A byte order
  * mark is dropped.
  *
- * @throws {@link DatasetFileError} when the file cannot be read, or is of another format, such as Parquet;
- * {@link DatasetFormatError} when a line is not UTF-8, or too long.
+ * @throws {@link DatasetFormatError} when a line is not UTF-8, or longer than `maxLineBytes`.
  */
-export async function* readLines(
+export async function* splitLines(
+  chunks: AsyncIterable<Buffer>,
   path: string,
-  { maxLineBytes = longestLine }: LineOptions = {},
+  maxLineBytes: number,
 ): AsyncGenerator<TextLine, void, undefined> {
-  requireInteger('maxLineBytes', maxLineBytes, 1);
   let line = 0;
   let parts: Buffer[] = [];
   let length = 0;
   const take = (part: Buffer) => {
     length += part.length;
-    if (length > maxLineBytes) throw lineTooLong(path, line + 1, maxLineBytes);
+    if (length > maxLineBytes) throw rowTooLong(path, line + 1, maxLineBytes);
     if (part.length > 0) parts.push(part);
   };
-  for await (const chunk of readChunks(path)) {
+  for await (const chunk of chunks) {
     let from = 0;
     for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, from)) {
       take(chunk.subarray(from, end));
@@ -58,36 +44,13 @@ export async function* readLines(
   if (parts.length > 0) yield { text: decode(parts, path, line + 1), line: line + 1 };
 }
 
-function lineTooLong(file: string, line: number, maxLineBytes: number): DatasetFormatError {
+/** The refusal of a row that would fill the memory. */
+export function rowTooLong(file: string, line: number, maxRowBytes: number): DatasetFormatError {
   return new DatasetFormatError(
     { file, line },
-    `the line is longer than ${maxLineBytes} bytes`,
-    'Write one chat a line, with a line end behind each; for longer chats raise maxLineBytes',
+    `the row that begins here is longer than ${maxRowBytes} bytes`,
+    'Write one chat a row, each whole; for longer chats raise maxRowBytes',
   );
-}
-
-async function* readChunks(path: string): AsyncGenerator<Buffer, void, undefined> {
-  let isFirst = true;
-  try {
-    const { size } = await stat(path);
-    for await (const piece of createReadStream(path)) {
-      const chunk = piece as Buffer;
-      const foreign = isFirst ? foreignFormat(chunk, chunk.length === size) : undefined;
-      if (foreign !== undefined) throw new DatasetFileError(path, foreign);
-      isFirst = false;
-      yield chunk;
-    }
-  } catch (cause) {
-    if (DatasetFileError.isInstance(cause)) throw cause;
-    const { code, message } = cause as NodeJS.ErrnoException;
-    throw new DatasetFileError(
-      path,
-      `the data file cannot be read (${message}): ${missingFileAdvice(path, code)}.`,
-      {
-        cause,
-      },
-    );
-  }
 }
 
 // Without `ignoreBOM` the decoder drops a byte order mark; only the first line of a file can hold one.

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { markedTemplates, plainTemplates, templateTokenizer } from '../../../../conformance/template-tokenizer.ts';
+import {
+  markedTemplates,
+  plainTemplates,
+  templateTokenizer,
+} from '../../../../conformance/template-tokenizer.ts';
 import { characterTokenizer, thinkingTokenizer } from '../__fixtures__/chat-tokenizers.ts';
 import { ChatTemplateError, DatasetOptionError, NoSupervisedTokensError } from '../errors.ts';
 import type { ChatExample } from '../example.ts';

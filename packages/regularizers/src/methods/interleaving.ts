@@ -2,9 +2,9 @@ import {
   type ChatExample,
   EmptyDatasetError,
   interleave,
-  loadChatJsonl,
+  loadDataset,
+  openDataset,
   type PoolExhaustion,
-  readChatJsonl,
   type Source,
   shuffle,
   withTag,
@@ -19,7 +19,7 @@ export const interleavedTag = 'interleaved';
 
 /** Options of {@link interleaving}. */
 export interface InterleavingOptions {
-  /** Safe, benign examples: a chat JSONL file, or the examples themselves. Taken in their order. */
+  /** Safe, benign examples: a path that `openDataset` reads, or the examples themselves. Taken in their order. */
   readonly pool: string | readonly ChatExample[];
   /** 0 to 1, of what `shareOf` says. Default 0.05 (the paper's). */
   readonly share?: number;
@@ -84,9 +84,7 @@ export function interleaving(options: InterleavingOptions): Regularizer {
         onExhaustion,
       }),
     // A pool that was handed over is in the config itself.
-    ...(typeof pool === 'string'
-      ? { contents: async () => ({ pool: (await fileDigest(pool)) ?? 'none' }) }
-      : {}),
+    ...(typeof pool === 'string' ? { contents: async () => ({ pool: await poolDigest(pool) }) } : {}),
   };
 }
 
@@ -119,8 +117,14 @@ async function* openPool(
   isShuffled: boolean,
   seed: number,
 ): AsyncGenerator<ChatExample> {
-  if (isShuffled) yield* shuffle(typeof pool === 'string' ? await loadChatJsonl(pool) : pool, seed);
-  else yield* typeof pool === 'string' ? readChatJsonl(pool) : pool;
+  if (isShuffled) yield* shuffle(typeof pool === 'string' ? await loadDataset(pool) : pool, seed);
+  else yield* typeof pool === 'string' ? await openDataset(pool) : pool;
+}
+
+async function poolDigest(pool: string): Promise<string> {
+  const { files } = await openDataset(pool);
+  const digests = await Promise.all(files.map(({ path }) => fileDigest(path)));
+  return digests.join(' ');
 }
 
 async function* tagged(

@@ -1,4 +1,4 @@
-import { type ChatExample, loadChatJsonl } from '@safetune/datasets';
+import { type ChatExample, loadDataset } from '@safetune/datasets';
 import { createLoraAdapterFor, type LoraAdapter, type LoraConfig } from '@safetune/lora';
 import {
   type CausalLm,
@@ -36,8 +36,7 @@ export async function openRun(
   { resolve = resolveModel, onConversion }: OpenRunOptions = {},
 ): Promise<OpenedRun> {
   const regularizers = run.regularizers.map(regularizerFromConfig);
-  const examples: ChatExample[] = [];
-  for (const file of [run.data].flat()) examples.push(...(await loadChatJsonl(file)));
+  const examples = await loadDataset([run.data].flat());
   const folder = await resolve(run.model);
   const tokenizer = await loadTokenizer(folder.path, { templateArguments: run.chat_template_kwargs });
   const model = await loadModel(folder.path, {

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ChatExample, EmptyDatasetError, loadChatJsonl, messageText } from '@safetune/datasets';
+import { type ChatExample, EmptyDatasetError, loadDataset, messageText } from '@safetune/datasets';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   type AnswerLoss,
@@ -100,7 +100,7 @@ describe('selectByPerplexityGap', () => {
     const path = join(folder, 'selected.jsonl');
     const { selected } = await selectByPerplexityGap(pool, models, { top: 2, dropRefusals: true });
     await writeSelection(path, selected);
-    expect((await loadChatJsonl(path)).map(({ messages }) => ({ messages }))).toEqual(['c', 'b'].map(chat));
+    expect((await loadDataset(path)).map(({ messages }) => ({ messages }))).toEqual(['c', 'b'].map(chat));
     const line = JSON.parse((await readFile(path, 'utf8')).split('\n')[0]!);
     expect(line).toMatchObject({
       aligned_loss: 0.1,

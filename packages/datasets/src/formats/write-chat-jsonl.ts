@@ -1,60 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { DatasetFileError, DatasetFormatError, EmptyDatasetError } from '../errors.ts';
-import { type ChatExample, parseChatExample, requireSupportedKeys } from '../example.ts';
-import { requireKnownOptions } from '../options.ts';
-import type { ExampleOrigin } from '../origin.ts';
-import { printable } from '../printable.ts';
-import { collect, type Source } from '../stream.ts';
-import { type LineOptions, readLines } from './lines.ts';
-
-/**
- * Streams a chat JSONL file: one `{"messages": [{"role", "content"}, ...], "tools"?: [...], "tags"?: [...]}` per line, see
- * {@link parseChatExample}. Empty lines are skipped, keys that only describe a row are dropped. Every example carries its file and line as `origin`.
- *
- * @throws {@link DatasetFileError} when the file cannot be read, or is of another format, such as Parquet;
- * {@link DatasetFormatError}, naming file and line, at a line that is too long, not JSON, not a chat, or has a key that asks for
- * what is not supported; {@link EmptyDatasetError} at the end of a file without examples.
- */
-export function readChatJsonl(
-  path: string,
-  options: LineOptions = {},
-): AsyncGenerator<ChatExample, void, undefined> {
-  requireKnownOptions('readChatJsonl', options, ['maxLineBytes']);
-  return readExamples(path, options);
-}
-
-async function* readExamples(
-  path: string,
-  options: LineOptions,
-): AsyncGenerator<ChatExample, void, undefined> {
-  let count = 0;
-  for await (const { text, line } of readLines(path, options)) {
-    if (text.trim() === '') continue;
-    const origin = { file: path, line };
-    yield parseChatExample(parseJson(text, origin), origin);
-    count += 1;
-  }
-  if (count === 0) {
-    throw new EmptyDatasetError(`${path}: the file holds no example. Write one chat per line.`);
-  }
-}
-
-function parseJson(text: string, origin: ExampleOrigin): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const advice = 'Every line must hold one whole JSON object';
-    throw new DatasetFormatError(origin, `not JSON (${printable(reason, 200)})`, advice, { cause });
-  }
-}
-
-/** All examples of a chat JSONL file, in its order. Reads and throws like {@link readChatJsonl}. */
-export async function loadChatJsonl(path: string, options: LineOptions = {}): Promise<ChatExample[]> {
-  return collect(readChatJsonl(path, options));
-}
+import { DatasetFileError, EmptyDatasetError } from '../errors.ts';
+import { type ChatExample, requireSupportedKeys } from '../example.ts';
+import type { Source } from '../stream.ts';
 
 /**
  * Writes examples as chat JSONL, streaming, and gives their number. Either the whole file appears or nothing: it is

@@ -1,0 +1,42 @@
+import { DatasetFileError, DatasetOptionError, EmptyDatasetError } from '../errors.ts';
+import { printable } from '../printable.ts';
+import { csv } from './csv.ts';
+import type { DataFile } from './data-file.ts';
+import { foreignFormat } from './foreign-file.ts';
+import type { Format } from './format.ts';
+import { json } from './json.ts';
+import { jsonLines } from './json-lines.ts';
+import { text } from './text.ts';
+
+/** The ways to hold rows that are known; the first whose {@link Format.matches} says yes is taken. */
+const formats: readonly Format[] = [jsonLines, json, csv, text];
+
+/** Their names, as the option takes them. */
+export const formatNames: readonly string[] = formats.map(({ name }) => name);
+
+/** Endings of the names of data files. */
+export const dataEndings: readonly string[] = formats.flatMap(({ endings }) => endings);
+
+/**
+ * The format of a file: the one that is named, else the one that its first bytes show. The ending of its name decides only what
+ * they leave open.
+ *
+ * @throws {@link DatasetFileError} for a file of another kind, naming it; {@link EmptyDatasetError} for one without a byte;
+ * {@link DatasetOptionError} for a name there is not.
+ */
+export function formatOf({ path, beginning }: DataFile, name: string | undefined): Format {
+  const named = formats.find((format) => format.name === name);
+  if (name !== undefined && named === undefined) {
+    throw new DatasetOptionError('format', name, `one of ${formatNames.join(', ')}`);
+  }
+  if (beginning.text === '') throw new EmptyDatasetError(`${path}: the file is empty.`);
+  const foreign = foreignFormat(beginning.bytes);
+  if (foreign !== undefined) throw new DatasetFileError(path, foreign);
+  const format = named ?? formats.find((one) => one.matches(beginning));
+  if (format !== undefined) return format;
+  const first = printable(beginning.text.split('\n', 1)[0] ?? '', 40);
+  throw new DatasetFileError(
+    path,
+    `what this is cannot be told from how it begins (${first}). Name its format: ${formatNames.join(', ')}.`,
+  );
+}
