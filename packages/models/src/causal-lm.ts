@@ -1,5 +1,6 @@
 import type { RuntimeOptions, Tensor, TensorRegion } from '@safetune/tensor';
 import type { Attend, AttentionBias } from './blocks/block-context.ts';
+import type { PackedExamples } from './blocks/packing.ts';
 import type { ModelConfig } from './config.ts';
 import type {
   AdaptedForward,
@@ -35,6 +36,11 @@ export interface ForwardOptions {
   /** Default: every row is one sequence from position 0, causal. */
   readonly attention?: AttentionContext;
   /**
+   * The one row of tokens [1, tokens] is that of several examples, packed: each attends to itself alone, from position 0.
+   * Everything that is [batch, seq, ...] is then [1, tokens, ...]. Not together with `attention`. Default: not packed.
+   */
+  readonly packed?: PackedExamples;
+  /**
    * Blocks of heads that attention is computed in, one after another, so that the scores of one exist at a time: for long
    * sequences. One of the tensor package's `attentionBlockCounts`. Default 1.
    */
@@ -42,9 +48,12 @@ export interface ForwardOptions {
 }
 
 /** The options of a forward pass that concern one block by itself. */
-export type BlockOptions = Pick<ForwardOptions, 'linear' | 'weight' | 'attention' | 'attentionBlocks'>;
+export type BlockOptions = Pick<
+  ForwardOptions,
+  'linear' | 'weight' | 'attention' | 'packed' | 'attentionBlocks'
+>;
 
-/** Where tokens stand and what they see, for left padding, packing and generation with a cache. */
+/** Where tokens stand and what they see, for left padding and generation with a cache. */
 export interface AttentionContext {
   /** Position of each token, int64 [seq] or [batch, seq]. */
   readonly positions: Tensor;

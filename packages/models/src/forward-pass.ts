@@ -1,6 +1,7 @@
 import { causalBias, keep, multiply, range, type Shape, type Tensor, tanh } from '@safetune/tensor';
 import type { AttentionBias, BlockContext } from './blocks/block-context.ts';
 import type { Module } from './blocks/module.ts';
+import { packExamples, unpackExamples } from './blocks/packing.ts';
 import { type RotaryTables, rotaryTables } from './blocks/rotary.ts';
 import type { RotaryConfig } from './blocks/rotary-config.ts';
 import type { Backbone, BlockOptions, ForwardOptions } from './causal-lm.ts';
@@ -59,10 +60,11 @@ export function traceHead(
 
 /** What the modules of a forward pass over [batch, seq, ...] share. */
 export function blockContext(
-  [batch, length]: Shape,
+  shape: Shape,
   options: Omit<BlockOptions, 'weight'> & ForwardWeights,
 ): BlockContext {
-  const { weight, precision, linear = plainLinear } = options;
+  const { weight, precision, linear = plainLinear, packed } = options;
+  const [batch, length] = packed?.packedPlaces.shape ?? shape;
   const { positions, bias, attend } = options.attention ?? { positions: range(length!) };
   const causal: AttentionBias = (window) => causalBias(length!, window);
   return {
@@ -78,6 +80,8 @@ export function blockContext(
     bias: remembering(bias ?? causal),
     attend,
     attentionBlocks: options.attentionBlocks ?? 1,
+    sequences: (x) => (packed === undefined ? x : unpackExamples(x, packed)),
+    joined: (x) => (packed === undefined ? x : packExamples(x, packed)),
   };
 }
 

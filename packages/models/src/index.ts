@@ -1,5 +1,6 @@
 export type { Activation } from './blocks/activations.ts';
 export type { Attend, AttentionBias } from './blocks/block-context.ts';
+export { type PackedExamples, packExamples, unpackExamples } from './blocks/packing.ts';
 export type { RotaryConfig } from './blocks/rotary-config.ts';
 export type { AttentionContext, Backbone, BlockOptions, CausalLm, ForwardOptions } from './causal-lm.ts';
 export type { ChatMessage, RenderChatOptions, TemplateArguments } from './chat-template/chat-template.ts';

@@ -11,6 +11,7 @@ export const stepNames = {
   recompute: true,
   headPieces: true,
   attentionBlocks: true,
+  packing: true,
   runtime: true,
 } as const;
 
@@ -20,6 +21,7 @@ export const trainNames = {
   regularizers: true,
   headPieces: true,
   attentionBlocks: true,
+  packing: true,
   runtime: true,
   tokenizer: true,
   examples: true,

@@ -43,7 +43,7 @@ export function selfAttention(options: SelfAttentionOptions): Module {
       const projected = input.trace(x, context);
       const heads = (features: Tensor, count: number, norm?: Module) => {
         const whole = norm === undefined || norms!.over === 'head' ? features : norm.trace(features, context);
-        const split = splitHeads(whole, count, headSize);
+        const split = splitHeads(context.sequences(whole), count, headSize);
         return transpose(
           norm === undefined || norms!.over === 'heads' ? split : norm.trace(split, context),
           [0, 2, 1, 3],
@@ -64,7 +64,7 @@ export function selfAttention(options: SelfAttentionOptions): Module {
               ...scores,
             })
           : context.attend(layer, query, fresh, { ...scores, ...(window === undefined ? {} : { window }) });
-      return context.linear(joinHeads(attended), output);
+      return context.linear(context.joined(joinHeads(attended)), output);
     },
   };
 }

@@ -17,6 +17,10 @@ export interface BlockContext {
   readonly attend: Attend | undefined;
   /** Blocks of heads that attention is computed in. */
   readonly attentionBlocks: number;
+  /** Features [batch, seq, ...] with a row for each sequence, as attention takes them: those of a packed row are parted. */
+  sequences(x: Tensor): Tensor;
+  /** Back from {@link sequences}. */
+  joined(x: Tensor): Tensor;
 }
 
 /**

@@ -35,8 +35,14 @@ export type RowInput = keyof typeof rowInputs;
 
 /**
  * The inputs of a training graph that come from a batch. Rows of logits come in pieces.
+ *
+ * @param packed whether the network runs over the batch's examples packed into one row
  */
-export function batchSignature(pieces: number, tags: readonly string[]): Record<string, TensorType> {
+export function batchSignature(
+  pieces: number,
+  tags: readonly string[],
+  packed = false,
+): Record<string, TensorType> {
   const perToken = (dtype: 'int64' | 'float32') => tensorType(dtype, ['batch', 'seq']);
   const numbers = Array.from({ length: pieces }, (_, piece) => piece);
   return {
@@ -52,6 +58,10 @@ export function batchSignature(pieces: number, tags: readonly string[]): Record<
       ),
     ),
     rowIndex: tensorType('int64', [numbers.map(pieceExtent).reduce<Dimension>(addDimensions, 0)]),
+    ...(packed && {
+      packedPlaces: tensorType('int64', ['batch', 'seq']),
+      paddedPlaces: tensorType('int64', ['tokens']),
+    }),
     ...Object.fromEntries(tags.map((tag) => [tagInput(tag), tensorType('float32', ['batch'])])),
   };
 }
@@ -67,6 +77,7 @@ export function batchInputs(
   scope: RowScope,
   pieces: RowPieces,
   tags: readonly string[],
+  packed = false,
 ): Record<string, HostArray> {
   const { size, length } = batch;
   const tokenMask = new Float32Array(size * length);
@@ -74,6 +85,7 @@ export function batchInputs(
     tokenMask.fill(1, example * length, example * length + batch.lengths[example]!);
   }
   const positions = rowPositions(batch, scope);
+  const places = packed ? packedPlaces(batch) : undefined;
   const lossWeights = batch.lossWeights ?? batch.responseMask;
   const integers = (values: readonly number[]) =>
     hostArray(BigInt64Array.from(values, BigInt), [values.length]);
@@ -96,7 +108,11 @@ export function batchInputs(
     tokenIds: hostArray(BigInt64Array.from(batch.tokenIds, BigInt), [size, length]),
     tokenMask: hostArray(tokenMask, [size, length]),
     tokenResponseMask: hostArray(Float32Array.from(batch.responseMask), [size, length]),
-    rowIndex: integers(positions),
+    rowIndex: integers(places ? positions.map((position) => places.packed[position]!) : positions),
+    ...(places && {
+      packedPlaces: hostArray(BigInt64Array.from(places.packed, BigInt), [size, length]),
+      paddedPlaces: integers([...places.padded]),
+    }),
     ...Object.assign({}, ...Array.from({ length: pieces.count }, (_, piece) => ofPiece(piece))),
     ...Object.fromEntries(
       tags.map((tag) => [
@@ -110,6 +126,28 @@ export function batchInputs(
   };
 }
 
+/** Where the tokens of a batch lie when its examples stand one behind the other, without padding. */
+export interface PackedPlaces {
+  /** [size * length]: of each place of the padded batch, that in the packed row; 0 at padding. */
+  readonly packed: Int32Array;
+  /** [tokens]: the other way round. */
+  readonly padded: Int32Array;
+}
+
+/** The examples of a batch in one row, in their order. */
+export function packedPlaces({ size, length, lengths }: Batch): PackedPlaces {
+  const packed = new Int32Array(size * length);
+  const padded = new Int32Array(sumOf(lengths));
+  let place = 0;
+  for (let example = 0; example < size; example++) {
+    for (let token = 0; token < lengths[example]!; token++, place++) {
+      padded[place] = example * length + token;
+      packed[example * length + token] = place;
+    }
+  }
+  return { packed, padded };
+}
+
 /** Places in the flattened batch whose next token counts. */
 function rowPositions(batch: Batch, scope: RowScope): number[] {
   const positions: number[] = [];
@@ -120,6 +158,11 @@ function rowPositions(batch: Batch, scope: RowScope): number[] {
     }
   }
   return positions;
+}
+
+/** Tokens of a batch, padding not counted. */
+export function tokenCount({ lengths }: Batch): number {
+  return sumOf(lengths);
 }
 
 /** Supervised tokens of a batch: the targets its cross-entropy is averaged over. */

@@ -20,7 +20,7 @@ export interface LayeredRun {
  * One step: up through the blocks, through the head, and down again. Writes the gradients.
  *
  * @param inputs what a batch and the weights of the loss terms give the whole step
- * @param shape of the residual stream: batch, length, hidden
+ * @param shape of the residual stream: batch, length, hidden; packed: 1, tokens, hidden
  * @returns the head's outputs: the loss terms
  */
 export async function runLayers(run: LayeredRun, inputs: Values, shape: readonly number[]): Promise<Values> {
@@ -94,7 +94,7 @@ async function runForward(
     unedited[layer] = take(`state ${layer}`);
     await compute(
       blocks[layer - 1]!,
-      { ...loaded, ...tensors, state: states[layer - 1]! },
+      { ...inputs, ...loaded, ...tensors, state: states[layer - 1]! },
       { next: unedited[layer]! },
     );
     const reference = referenceBlocks[layer - 1];
@@ -103,7 +103,11 @@ async function runForward(
         `reference ${referenceLayers.includes(layer) ? layer : layer % 2 ? 'odd' : 'even'}`,
       );
       // Trained values of all weights have the names of the reference's own.
-      await compute(reference, { ...loaded, state: references[layer - 1]! }, { next: references[layer]! });
+      await compute(
+        reference,
+        { ...inputs, ...loaded, state: references[layer - 1]! },
+        { next: references[layer]! },
+      );
     }
     await enter(layer);
   }
@@ -138,7 +142,7 @@ async function runBackward(
     if (part === undefined) return;
     await leave(layer);
     const loaded = await weights.load(layer - 1, layer > 1 ? layer - 2 : undefined);
-    await pass(part, { ...loaded, ...tensors, state: states[layer - 1]! });
+    await pass(part, { ...inputs, ...loaded, ...tensors, state: states[layer - 1]! });
   }
   if (embedGradient === undefined) return;
   await leave(0);

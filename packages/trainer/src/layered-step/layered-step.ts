@@ -1,5 +1,5 @@
 import type { WeightRegion } from '@safetune/tensor';
-import type { RowPieces } from '../data/batch-inputs.ts';
+import { type RowPieces, tokenCount } from '../data/batch-inputs.ts';
 import { checkOptionNames, compileNames } from '../option-names.ts';
 import {
   cutsHead,
@@ -61,7 +61,8 @@ export async function compileLayeredStep(options: LayeredStepOptions): Promise<T
     async run(batch, termWeights = {}, share = 1, draw = firstDraw) {
       const inputs = lossInputs(settings, batch, termWeights, share);
       const tensors = trainableValues(settings, batch, draw);
-      const shape = [batch.size, batch.length, model.config.hiddenSize];
+      const places = settings.packed ? [1, tokenCount(batch)] : [batch.size, batch.length];
+      const shape = [...places, model.config.hiddenSize];
       const outputs = await runLayers({ ...run, tensors }, inputs, shape);
       return readLossTerms(settings, outputs, termWeights);
     },

@@ -1,3 +1,4 @@
+import type { AdaptedForward, BlockOptions } from '@safetune/models';
 import {
   gradients,
   input,
@@ -6,20 +7,28 @@ import {
   pullBack,
   type Signature,
   type Tensor,
+  type TensorType,
   tensorsBehind,
   tensorType,
 } from '@safetune/tensor';
 import { batchSignature } from '../data/batch-inputs.ts';
 import {
+  blockSettings,
   collectForward,
   editHidden,
   type ForwardSettings,
   neededLayers,
+  networkTokens,
   referenceDepth,
-  tracedBatch,
 } from '../step/forward.ts';
 import { shareInput, traceLoss, weightInput } from '../step/loss.ts';
-import { gradientOutput, penaltyOutput, type StepSettings, trainableTypes } from '../step/step-settings.ts';
+import {
+  gradientOutput,
+  penaltyOutput,
+  type StepSettings,
+  streamShape,
+  trainableTypes,
+} from '../step/step-settings.ts';
 
 /** A part of the step: its function, and the signature it is traced over. */
 export interface Part {
@@ -58,52 +67,52 @@ export interface LayeredParts {
 
 /** The parts of a step, as functions to be traced. */
 export function layeredParts(settings: StepSettings): LayeredParts {
-  const { model, trainable, regularizers, attentionBlocks } = settings;
+  const { model, trainable, regularizers, packed } = settings;
   const fed = Object.fromEntries(
     Object.entries(trainableTypes(settings)).map(([name, type]) => [name, input(name, type)]),
   );
   const parameters = Object.fromEntries(Object.keys(trainable.tensors).map((name) => [name, fed[name]!]));
   const trainedOf = (piece: number) => trainable.forward(fed, piece);
   const trained = trainedOf(0);
-  const stateType = tensorType('float32', ['batch', 'seq', model.config.hiddenSize]);
+  const stateType = tensorType('float32', [...streamShape(settings), model.config.hiddenSize]);
+  const batch = batchSignature(1, [], packed);
+  const places = packed ? pick(batch, ['packedPlaces', 'paddedPlaces', 'tokenMask']) : {};
+  const ids = { ...pick(batch, ['tokenIds']), ...(packed && pick(batch, ['paddedPlaces'])) };
+  const tokens = { ...pick(batch, ['tokenIds', 'tokenMask', 'tokenResponseMask']), ...places };
   const state = { state: stateType };
   const stateAndGradient = { state: stateType, gradient: stateType };
-  const { tokenIds, tokenMask, tokenResponseMask } = batchSignature(1, []) as Record<
-    string,
-    typeof stateType
-  >;
-  const tokens = { tokenIds: tokenIds!, tokenMask: tokenMask!, tokenResponseMask: tokenResponseMask! };
+  const traceBlock = (layer: number, inputs: NamedTensors, options: BlockOptions = {}) =>
+    model.block(layer, inputs.state!, { ...options, ...blockSettings(settings, inputs) });
+  const traceEmbedding = (inputs: NamedTensors, options?: AdaptedForward) =>
+    model.embed(networkTokens(settings, inputs), options);
   const editState = (inputs: NamedTensors, layer: number) =>
-    editHidden(regularizers, inputs.state!, layer, tracedBatch(inputs));
+    editHidden({ regularizers, packed }, inputs.state!, layer, inputs);
 
   return {
     embed: {
-      signature: { tokenIds: tokens.tokenIds },
-      trace: (inputs) => ({ state: model.embed(inputs.tokenIds!, trained) }),
+      signature: ids,
+      trace: (inputs) => ({ state: traceEmbedding(inputs, trained) }),
     },
     referenceEmbed: {
-      signature: { tokenIds: tokens.tokenIds },
-      trace: (inputs) => ({ state: model.embed(inputs.tokenIds!) }),
+      signature: ids,
+      trace: (inputs) => ({ state: traceEmbedding(inputs) }),
     },
     embedGradient: {
-      signature: { tokenIds: tokens.tokenIds, gradient: stateType },
-      trace: (inputs) =>
-        parameterGradients(model.embed(inputs.tokenIds!, trained), inputs.gradient!, parameters),
+      signature: { ...ids, gradient: stateType },
+      trace: (inputs) => parameterGradients(traceEmbedding(inputs, trained), inputs.gradient!, parameters),
     },
     block: (layer) => ({
-      signature: state,
-      trace: (inputs) => ({ next: model.block(layer, inputs.state!, { ...trained, attentionBlocks }) }),
+      signature: { ...state, ...places },
+      trace: (inputs) => ({ next: traceBlock(layer, inputs, trained) }),
     }),
     referenceBlock: (layer) => ({
-      signature: state,
-      trace: (inputs) => ({ next: model.block(layer, inputs.state!, { attentionBlocks }) }),
+      signature: { ...state, ...places },
+      trace: (inputs) => ({ next: traceBlock(layer, inputs) }),
     }),
     blockGradient: (layer) => ({
-      signature: stateAndGradient,
-      trace: (inputs) => {
-        const next = model.block(layer, inputs.state!, { ...trained, attentionBlocks });
-        return parameterGradients(next, inputs.gradient!, parameters, inputs.state);
-      },
+      signature: { ...stateAndGradient, ...places },
+      trace: (inputs) =>
+        parameterGradients(traceBlock(layer, inputs, trained), inputs.gradient!, parameters, inputs.state),
     }),
     edit(layer) {
       const probe = Object.fromEntries(
@@ -125,6 +134,13 @@ export function layeredParts(settings: StepSettings): LayeredParts {
     }),
     head: headPart(settings, parameters, trainedOf),
   };
+}
+
+function pick(
+  types: Readonly<Record<string, TensorType>>,
+  names: readonly string[],
+): Record<string, TensorType> {
+  return Object.fromEntries(names.map((name) => [name, types[name]!]));
 }
 
 /** Gradients of the trained tensors behind `output`, and of the residual stream it was computed from. */
@@ -161,14 +177,14 @@ function headPart(
   parameters: NamedTensors,
   trained: ForwardSettings['trained'],
 ): Part {
-  const { model, regularizers, pieces, tags, penalties, attentionBlocks } = settings;
+  const { model, regularizers, pieces, tags, penalties, attentionBlocks, packed } = settings;
   const { layerCount, hiddenSize } = model.config;
-  const stateType = tensorType('float32', ['batch', 'seq', hiddenSize]);
+  const stateType = tensorType('float32', [...streamShape(settings), hiddenSize]);
   const scalarType = tensorType('float32', []);
   const [hidden, reference] = [hiddenLayers(settings), referenceStates(settings)];
   return {
     signature: {
-      ...batchSignature(pieces.count, tags),
+      ...batchSignature(pieces.count, tags, packed),
       state: stateType,
       ...Object.fromEntries(hidden.map((layer) => [headNames.hidden(layer), stateType])),
       ...Object.fromEntries(reference.map((layer) => [headNames.referenceHidden(layer), stateType])),
@@ -187,6 +203,7 @@ function headPart(
         pieces: pieces.count,
         recompute: 'none' as const,
         attentionBlocks,
+        packed,
       };
       const traced = collectForward(
         forward,

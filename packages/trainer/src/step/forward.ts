@@ -1,4 +1,11 @@
-import type { AdaptedForward, CausalLm } from '@safetune/models';
+import {
+  type AdaptedForward,
+  type BlockOptions,
+  type CausalLm,
+  type PackedExamples,
+  packExamples,
+  unpackExamples,
+} from '@safetune/models';
 import {
   type ForwardOutputs,
   type Regularizer,
@@ -31,6 +38,11 @@ export interface ForwardSettings {
   readonly pieces: number;
   /** Blocks of heads that attention is computed in. */
   readonly attentionBlocks: number;
+  /**
+   * Whether the network runs over the batch's examples packed into one row. Regularizers never see that: what they get and
+   * give is unpacked.
+   */
+  readonly packed: boolean;
 }
 
 /** One piece of the rows of logits: hidden states to apply the head to, and what is known of each row. */
@@ -52,9 +64,9 @@ export interface TracedForward {
   readonly shared: TracedBatch & Pick<ForwardOutputs, 'hiddenStates' | 'referenceHiddenStates' | 'tagged'>;
 }
 
-/** A backbone's result; of the states, at least those that regularizers need. */
+/** A backbone's result, [batch, seq, hidden] or packed; of the states, at least those that regularizers need. */
 export interface TracedBackbone {
-  /** [batch, seq, hidden], after the final norm. */
+  /** After the final norm. */
   readonly output: Tensor;
   /** The residual stream by layer. */
   readonly states: Readonly<Record<number, Tensor>>;
@@ -62,17 +74,17 @@ export interface TracedBackbone {
 
 /** Traces the model in training and, where a regularizer needs it, its safe reference. */
 export function traceForward(settings: ForwardSettings, inputs: NamedTensors): TracedForward {
-  const { model, trained, recompute, attentionBlocks } = settings;
+  const { model, trained, recompute } = settings;
   checkEditedLayers(settings);
-  const batch = tracedBatch(inputs);
-  const backbone = model.forward(batch.tokenIds, {
+  const tokenIds = networkTokens(settings, inputs);
+  const blocks = blockSettings(settings, inputs);
+  const backbone = model.forward(tokenIds, {
     ...trained(0),
-    attentionBlocks,
+    ...blocks,
     block: (trace, state) => checkpoint((before) => [trace(before)], [state], { recompute })[0]!,
-    hidden: (state, layer) => editHidden(settings.regularizers, state, layer, batch),
+    hidden: (state, layer) => editHidden(settings, state, layer, inputs),
   });
-  const reference =
-    referenceDepth(settings) === undefined ? undefined : model.forward(batch.tokenIds, { attentionBlocks });
+  const reference = referenceDepth(settings) === undefined ? undefined : model.forward(tokenIds, blocks);
   return collectForward(settings, inputs, backbone, reference);
 }
 
@@ -84,7 +96,7 @@ export function collectForward(
   reference: TracedBackbone | undefined,
 ): TracedForward {
   const pick = (states: Readonly<Record<number, Tensor>>, layers: readonly number[]) =>
-    new Map(layers.map((layer) => [layer, states[layer]!]));
+    new Map(layers.map((layer) => [layer, unpacked(settings, states[layer]!, inputs)]));
   return {
     pieces: rowPieces(settings, inputs, backbone.output, reference?.output),
     shared: {
@@ -109,16 +121,49 @@ export function tracedBatch(inputs: NamedTensors): TracedBatch {
   };
 }
 
+/** The tokens as the network takes them: [batch, seq], or packed [1, tokens]. */
+export function networkTokens({ packed }: Pick<ForwardSettings, 'packed'>, inputs: NamedTensors): Tensor {
+  const tokenIds = inputs.tokenIds!;
+  if (!packed) return tokenIds;
+  const ids = gather(reshape(tokenIds, [multiplyDimensions('batch', 'seq')]), inputs.paddedPlaces!);
+  return reshape(ids, [1, 'tokens']);
+}
+
+/** How blocks run over a batch. */
+export function blockSettings(
+  { packed, attentionBlocks }: Pick<ForwardSettings, 'packed' | 'attentionBlocks'>,
+  inputs: NamedTensors,
+): Pick<BlockOptions, 'packed' | 'attentionBlocks'> {
+  return { attentionBlocks, ...(packed && { packed: packedExamples(inputs) }) };
+}
+
+function packedExamples(inputs: NamedTensors): PackedExamples {
+  return {
+    packedPlaces: inputs.packedPlaces!,
+    paddedPlaces: inputs.paddedPlaces!,
+    tokenMask: inputs.tokenMask!,
+  };
+}
+
+/** A state as regularizers see it, [batch, seq, hidden]. */
+function unpacked({ packed }: Pick<ForwardSettings, 'packed'>, state: Tensor, inputs: NamedTensors): Tensor {
+  return packed ? unpackExamples(state, packedExamples(inputs)) : state;
+}
+
 /** The residual stream after a layer, edited by every regularizer that does; `state` itself when none does. */
 export function editHidden(
-  regularizers: readonly Regularizer[],
+  settings: Pick<ForwardSettings, 'regularizers' | 'packed'>,
   state: Tensor,
   layer: number,
-  batch: TracedBatch,
+  inputs: NamedTensors,
 ): Tensor {
-  return regularizers
+  const batch = tracedBatch(inputs);
+  const before = unpacked(settings, state, inputs);
+  const after = settings.regularizers
     .filter(({ hidden }) => hidden !== undefined)
-    .reduce((current, regularizer) => regularizer.hidden!(current, layer, batch), state);
+    .reduce((current, regularizer) => regularizer.hidden!(current, layer, batch), before);
+  if (after === before) return state;
+  return settings.packed ? packExamples(after, packedExamples(inputs)) : after;
 }
 
 /** @throws RegularizerOptionError when a regularizer edits a layer that the model does not have. */
@@ -153,7 +198,7 @@ export function referenceDepth(
 }
 
 function rowPieces(
-  { model, regularizers, pieces }: ForwardSettings,
+  { model, regularizers, pieces, packed }: ForwardSettings,
   inputs: NamedTensors,
   output: Tensor,
   referenceOutput: Tensor | undefined,
@@ -163,7 +208,10 @@ function rowPieces(
   // One gather for all rows, then pieces: its gradient is scattered back once.
   const hiddenPieces = (states: Tensor): readonly Tensor[] =>
     split(
-      gather(reshape(states, [multiplyDimensions('batch', 'seq'), hiddenSize]), inputs.rowIndex!),
+      gather(
+        reshape(states, [packed ? 'tokens' : multiplyDimensions('batch', 'seq'), hiddenSize]),
+        inputs.rowIndex!,
+      ),
       0,
       extents,
     );

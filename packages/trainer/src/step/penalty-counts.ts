@@ -62,6 +62,8 @@ function traceCounts(settings: StepSettings, inputs: NamedTensors): Record<strin
     recompute: 'none',
     pieces: pieces.count,
     attentionBlocks,
+    // Counted are examples as they are, however the step runs over them.
+    packed: false,
   };
   const layers = [
     ...neededLayers(settings, 'hiddenStates'),

@@ -2,8 +2,16 @@ import type { Batch } from '@safetune/datasets';
 import { type DropoutDraw, requireAdapterFits } from '@safetune/lora';
 import type { CausalLm } from '@safetune/models';
 import { checkRegularizer, type Regularizer } from '@safetune/regularizers';
-import { type HostArray, hostArray, type TensorType, tensorType } from '@safetune/tensor';
-import { batchInputs, type RowPieces, type RowScope } from '../data/batch-inputs.ts';
+import {
+  contiguousData,
+  type Dimension,
+  type HostArray,
+  hostArray,
+  type Shape,
+  type TensorType,
+  tensorType,
+} from '@safetune/tensor';
+import { batchInputs, packedPlaces, type RowPieces, type RowScope } from '../data/batch-inputs.ts';
 import { TrainOptionError } from '../errors.ts';
 import { shareInput, weightInput } from './loss.ts';
 import type { LossTerms, TrainStepOptions } from './train-step.ts';
@@ -22,6 +30,8 @@ export interface StepSettings {
   readonly pieces: RowPieces;
   /** Blocks of heads that attention is computed in. */
   readonly attentionBlocks: number;
+  /** Whether the network runs over the batch's examples packed into one row. */
+  readonly packed: boolean;
 }
 
 /**
@@ -44,6 +54,7 @@ export function stepSettings(options: Omit<TrainStepOptions, 'recompute' | 'runt
     scope: regularizers.some(({ needs }) => needs?.rows === 'all') ? 'all' : 'response',
     pieces: options.headPieces ?? defaultHeadPieces(model, trainable),
     attentionBlocks: options.attentionBlocks ?? 1,
+    packed: options.packing === true,
   };
 }
 
@@ -67,8 +78,9 @@ function defaultHeadPieces(model: CausalLm, trainable: Trainable): RowPieces {
 }
 
 /** Types of what a step is fed besides the batch: trained values, frozen ones, and drawn ones. */
-export function trainableTypes({ trainable, pieces }: StepSettings): Record<string, TensorType> {
+export function trainableTypes({ trainable, pieces, packed }: StepSettings): Record<string, TensorType> {
   const { tensors, frozen = {}, drawn } = trainable;
+  const drawnTypes = drawn?.types(piecesWithWhole(pieces)) ?? {};
   return {
     ...Object.fromEntries(
       Object.entries({ ...tensors, ...frozen }).map(([name, { shape }]) => [
@@ -76,18 +88,49 @@ export function trainableTypes({ trainable, pieces }: StepSettings): Record<stri
         tensorType('float32', shape),
       ]),
     ),
-    ...drawn?.types(piecesWithWhole(pieces)),
+    ...Object.fromEntries(
+      Object.entries(drawnTypes).map(([name, type]) => [
+        name,
+        packed && isPerToken(type.shape, ['batch', 'seq']) ? { ...type, shape: [1, 'tokens'] } : type,
+      ]),
+    ),
   };
 }
 
 /** Their values for one forward pass. */
 export function trainableValues(
-  { trainable: { tensors, frozen, drawn }, pieces }: StepSettings,
-  { size, length }: Batch,
+  { trainable: { tensors, frozen, drawn }, pieces, packed }: StepSettings,
+  batch: Batch,
   draw: DropoutDraw,
 ): Record<string, HostArray> {
+  const { size, length } = batch;
   const extents = { batch: size, length, pieces: piecesWithWhole(pieces) };
-  return { ...tensors, ...frozen, ...drawn?.values(draw, extents) };
+  const values = drawn?.values(draw, extents) ?? {};
+  const places = packed ? packedPlaces(batch).padded : undefined;
+  return {
+    ...tensors,
+    ...frozen,
+    ...Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [
+        name,
+        places && isPerToken(value.shape, [size, length]) ? packedArray(value, places) : value,
+      ]),
+    ),
+  };
+}
+
+/** Whether it has one value for each token of the padded batch. */
+function isPerToken(shape: Shape, ofBatch: Shape): boolean {
+  return shape.length === 2 && shape.every((extent, axis) => extent === ofBatch[axis]);
+}
+
+function packedArray(values: HostArray, places: Int32Array): HostArray {
+  const padded = contiguousData(values) as Int32Array;
+  const data = padded.slice(0, places.length);
+  places.forEach((place, index) => {
+    data[index] = padded[place]!;
+  });
+  return hostArray(data, [1, places.length]);
 }
 
 /** A penalty that sees all rows at once has them through the output layer once more. */
@@ -108,13 +151,13 @@ function checkNames(regularizers: readonly Regularizer[]): void {
 
 /** Host values for everything the loss takes besides trained values: the batch, and the weights of its terms. */
 export function lossInputs(
-  { penalties, scope, pieces, tags }: StepSettings,
+  { penalties, scope, pieces, tags, packed }: StepSettings,
   batch: Batch,
   weights: Readonly<Record<string, number>>,
   share: number,
 ): Record<string, HostArray> {
   return {
-    ...batchInputs(batch, scope, pieces, tags),
+    ...batchInputs(batch, scope, pieces, tags, packed),
     [shareInput]: scalarArray(share),
     ...Object.fromEntries(penalties.map((name) => [weightInput(name), scalarArray(weights[name] ?? 1)])),
   };
@@ -122,6 +165,11 @@ export function lossInputs(
 
 function scalarArray(value: number): HostArray {
   return hostArray(Float32Array.of(value), []);
+}
+
+/** The residual stream's shape before the features: padded, or packed. */
+export function streamShape({ packed }: Pick<StepSettings, 'packed'>): readonly [Dimension, Dimension] {
+  return packed ? [1, 'tokens'] : ['batch', 'seq'];
 }
 
 /** Names of a step's outputs besides `crossEntropy`. */

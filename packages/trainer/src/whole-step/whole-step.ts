@@ -58,9 +58,9 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
 
 /** The inputs of the whole step. */
 export function trainStepSignature(settings: StepSettings): Signature {
-  const { penalties, tags, pieces } = settings;
+  const { penalties, tags, pieces, packed } = settings;
   return {
-    ...batchSignature(pieces.count, tags),
+    ...batchSignature(pieces.count, tags, packed),
     [shareInput]: tensorType('float32', []),
     ...Object.fromEntries(penalties.map((name) => [weightInput(name), tensorType('float32', [])])),
     ...trainableTypes(settings),
@@ -69,7 +69,7 @@ export function trainStepSignature(settings: StepSettings): Signature {
 
 /** Traces the whole step: loss terms, and the gradient of every trained tensor. */
 export function traceTrainStep(
-  { model, trainable, regularizers, pieces, attentionBlocks }: StepSettings,
+  { model, trainable, regularizers, pieces, attentionBlocks, packed }: StepSettings,
   inputs: NamedTensors,
   recompute: Recomputation = 'unkept',
 ): Record<string, Tensor> {
@@ -82,6 +82,7 @@ export function traceTrainStep(
     recompute,
     pieces: pieces.count,
     attentionBlocks,
+    packed,
   };
   const { objective, crossEntropy, penalties } = traceLoss(forward, traceForward(forward, inputs), inputs);
   const found = gradients(objective, forward.parameters);
