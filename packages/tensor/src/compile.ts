@@ -1,3 +1,4 @@
+import { multipliesBlocksExactly } from './block-probe.ts';
 import { describeShape, evaluateDimension } from './dimension.ts';
 import { CompileError, InputError } from './errors.ts';
 import { contiguousData, type HostArray } from './host-array.ts';
@@ -23,6 +24,13 @@ export interface CompileOptions extends RuntimeOptions {
    * for many. Of no use with `prepackWeights`.
    */
   readonly streamWeights?: boolean;
+  /**
+   * Products x W^T with constant 8-bit weights round x in blocks of 16 to 128 numbers, each by its own scale, instead of
+   * by rows: one operator instead of ten, half the time for one row, and nearer to the exact product. Gradients, weights
+   * with a residual, and rows that do not come in such blocks are computed as without. Only with `prepackWeights`, and
+   * where a probe finds it exact; elsewhere it changes nothing. Default false.
+   */
+  readonly roundInBlocks?: boolean;
 }
 
 export interface RunOptions<Outputs extends string> {
@@ -59,7 +67,10 @@ export async function compile<Inputs extends Signature, Outputs extends Readonly
     }
   }
   checkCarry(carry, traced, outputs);
-  const graph = lower(traced, outputs, options);
+  const { executionProvider, prepackWeights = false } = options;
+  const roundInBlocks =
+    options.roundInBlocks === true && prepackWeights && (await multipliesBlocksExactly(executionProvider));
+  const graph = lower(traced, outputs, { ...options, roundInBlocks });
   const session = guarded(await createExactSession(graph, options), graph.weightFiles);
   return new Executable(session, typesOf(traced), typesOf(outputs), carry) as never;
 }

@@ -120,6 +120,7 @@ describe('an inexact type', () => {
 
 /** A program for a simulated processor without VNNI: the best type, and the worst error of a product in it. */
 const program = `import { compile, constant, exactIntegerTypes, hostArray, quantizedMatmul, tensorType } from ${JSON.stringify(join(import.meta.dirname, 'index.ts'))};
+import { multipliesBlocksExactly } from ${JSON.stringify(join(import.meta.dirname, 'block-probe.ts'))};
 const exact = await exactIntegerTypes();
 const refused = await compile(
   ({ x }) => ({ y: quantizedMatmul(x, {
@@ -128,7 +129,7 @@ const refused = await compile(
   }, { transposeB: true }) }),
   { x: tensorType('float32', [1, 64]) },
 ).then(() => 'compiled', ({ name }) => name);
-console.log(JSON.stringify({ exact, refused }));
+console.log(JSON.stringify({ exact, refused, blocks: await multipliesBlocksExactly() }));
 `;
 
 /** qemu's user mode simulates AVX2 since 7.2, and no AVX-512 at all. */
@@ -146,5 +147,9 @@ it.skipIf(!simulates)(`chooses uint8 on a processor without VNNI (runs where ${s
     ['-cpu', 'Haswell', process.execPath, '--conditions=safetune-source', file],
     { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
   );
-  expect(JSON.parse(printed)).toEqual({ exact: ['uint8'], refused: 'InexactIntegersError' });
+  expect(JSON.parse(printed)).toEqual({
+    exact: ['uint8'],
+    refused: 'InexactIntegersError',
+    blocks: true,
+  });
 });

@@ -48,7 +48,7 @@ export async function compileGenerator(
       return { logits: model.head(rowsAt(output, inputs.last!), adapted), ...extended };
     },
     signature,
-    options,
+    { ...options, roundInBlocks: true },
   );
 }
 

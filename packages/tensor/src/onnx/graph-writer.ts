@@ -8,6 +8,12 @@ import type { OnnxAttribute, OnnxInitializer, OnnxNode } from './schema.ts';
 /** More axes than any tensor has. */
 const longestShape = 64;
 
+/** Other forms that products are written in; see `CompileOptions`. */
+export interface ProductForms {
+  readonly streamWeights?: boolean | undefined;
+  readonly roundInBlocks?: boolean | undefined;
+}
+
 /** What an operation's lowering writes into: nodes, small constants, and extents known only at run time. */
 export class GraphWriter {
   readonly nodes: OnnxNode[] = [];
@@ -27,14 +33,17 @@ export class GraphWriter {
 
   /** Whether products of a few rows with a weight read the weight as it lies; see `CompileOptions.streamWeights`. */
   readonly streamWeights: boolean;
+  /** Whether products with 8-bit weights round in blocks; see `CompileOptions.roundInBlocks`. */
+  readonly roundInBlocks: boolean;
 
   /** @param outputs names that the function's outputs have: no inner value may take one */
   constructor(
     inputs: Readonly<Record<string, TensorType>>,
     outputs: readonly string[] = [],
-    { streamWeights = false }: { readonly streamWeights?: boolean } = {},
+    { streamWeights = false, roundInBlocks = false }: ProductForms = {},
   ) {
     this.streamWeights = streamWeights;
+    this.roundInBlocks = roundInBlocks;
     this.#reserved = new Set([...Object.keys(inputs), ...outputs]);
     for (const [input, type] of Object.entries(inputs)) {
       type.shape.forEach((dimension, axis) => {

@@ -16,7 +16,7 @@ import {
 } from '../operations/leaf.ts';
 import type { Tensor, TraceNode } from '../tensor.ts';
 import type { TensorType } from '../tensor-type.ts';
-import { GraphWriter } from './graph-writer.ts';
+import { GraphWriter, type ProductForms } from './graph-writer.ts';
 import { encodeModel, type OnnxGraph, type OnnxInitializer, type OnnxValue } from './schema.ts';
 
 /** A traced function as ONNX model bytes, and the folder its external weights lie in. */
@@ -38,7 +38,7 @@ export interface LoweredGraph {
 export function lower(
   inputs: Readonly<Record<string, TensorType>>,
   outputs: Readonly<Record<string, Tensor>>,
-  options: { readonly streamWeights?: boolean } = {},
+  options: ProductForms = {},
 ): LoweredGraph {
   const nodes = nodesBehind(outputs);
   const weights = externalWeights(nodes);
@@ -75,7 +75,7 @@ export function lowerNodes(
   inputs: Readonly<Record<string, TensorType>>,
   outputs: Readonly<Record<string, Tensor>>,
   contentOf: (region: WeightRegion) => OnnxInitializer['content'],
-  options: { readonly streamWeights?: boolean } = {},
+  options: ProductForms = {},
 ): { readonly graph: OnnxGraph; readonly integerTypes: ReadonlySet<'int8' | 'uint8'> } {
   const graph = new GraphWriter(inputs, Object.keys(outputs), options);
   const names = nameOutputs(outputs, inputs);

@@ -1,7 +1,8 @@
-import { type Dimension, describeShape, type Shape } from '../dimension.ts';
+import { type Dimension, describeShape, multiplyDimensions, type Shape } from '../dimension.ts';
 import type { DataType } from '../dtype.ts';
 import type { GraphWriter } from '../onnx/graph-writer.ts';
 import type { LoweringSite } from '../tensor.ts';
+import { lowerBlockProduct } from './block-product.ts';
 
 /** Finer steps in a step: rounding leaves at most half of one, 127 of these. */
 export const finer = 254;
@@ -16,13 +17,17 @@ export type IntegerType = 'int8' | 'uint8';
 export const zeroOf: Readonly<Record<IntegerType, number>> = { int8: 0, uint8: 128 };
 
 /**
- * Writes the product of float32 rows with a quantised matrix: inputs x [rows, inner], 8-bit values, their rows' scales, and
+ * Writes the product of float32 rows with a quantised matrix: inputs x [..., inner], 8-bit values, their rows' scales, and
  * on request a residual of the values' type. The rows are quantised, multiplied as integers, and scaled back.
  */
 export function lowerQuantizedMatmul(site: LoweringSite<{ transposeB: boolean }>): void {
-  const { graph, outputs, inputTypes, attributes } = site;
-  const [x, values, scale, residual] = site.inputs as [string, string, string, string?];
-  const [extent, inner] = inputTypes[0]!.shape as [Dimension, number];
+  const { graph, outputs, inputTypes, outputTypes, attributes } = site;
+  if (graph.roundInBlocks && lowerBlockProduct(site)) return;
+  const [given, values, scale, residual] = site.inputs as [string, string, string, string?];
+  const inner = inputTypes[0]!.shape.at(-1) as number;
+  const extent = inputTypes[0]!.shape.slice(0, -1).reduce(multiplyDimensions, 1);
+  const isMatrix = inputTypes[0]!.shape.length === 2;
+  const x = isMatrix ? given : graph.value('Reshape', [given, graph.runtimeIntegers([-1, inner])]);
   const type = inputTypes[1]!.dtype as IntegerType;
   graph.integerTypes.add(type);
   const rowScaled = attributes.transposeB ? x : graph.value('Mul', [x, scale]);
@@ -34,7 +39,9 @@ export function lowerQuantizedMatmul(site: LoweringSite<{ transposeB: boolean }>
   else if (isWide) terms.push(lostInRounding(graph, rows, { values, type, inner }));
   // Not one Sum: of three matrices, ONNX Runtime adds them on one thread, ten times as slowly.
   const total = terms.reduce((sum, term) => graph.value('Add', [sum, term]));
-  graph.node('Mul', [total, column(graph, rows.scale)], outputs);
+  const scaled = [total, column(graph, rows.scale)];
+  if (isMatrix) graph.node('Mul', scaled, outputs);
+  else graph.node('Reshape', [graph.value('Mul', scaled), graph.shapeVector(outputTypes[0]!.shape)], outputs);
 }
 
 interface QuantizedRows {

@@ -1,10 +1,9 @@
-import { describeShape, multiplyDimensions, type Shape } from '../dimension.ts';
+import { describeShape, type Shape } from '../dimension.ts';
 import { GradientError, ShapeError } from '../errors.ts';
-import { applySingle } from '../operation.ts';
+import { applySingle, withDimension } from '../operation.ts';
 import type { Operation, Tensor } from '../tensor.ts';
 import type { TensorType } from '../tensor-type.ts';
 import { finer, type IntegerType, lowerQuantizedMatmul, repeated, zeroOf } from './quantized-lowering.ts';
-import { reshape } from './shape.ts';
 
 /**
  * A frozen matrix [rows, columns] in 8 bits: element (r, c) stands for `scale_r (values_rc + residual_rc / 254)`, where
@@ -47,15 +46,8 @@ export function quantizedMatmul(
   { transposeB = false }: QuantizedMatmulOptions = {},
 ): Tensor {
   if (x.rank < 1) throw new ShapeError('quantizedMatmul', 'x needs at least one axis');
-  const leading = x.shape.slice(0, -1);
-  const rows = leading.reduce(multiplyDimensions, 1);
   const parts = residual === undefined ? [values, scale] : [values, scale, residual];
-  const product = applySingle(
-    quantizedMatmulOperation,
-    [x.rank === 2 ? x : reshape(x, [rows, x.shape.at(-1)!]), ...parts],
-    { transposeB },
-  );
-  return x.rank === 2 ? product : reshape(product, [...leading, product.shape[1]!]);
+  return applySingle(quantizedMatmulOperation, [x, ...parts], { transposeB });
 }
 
 /** The float32 matrix [rows, columns] that a quantised one stands for. Has no derivative. */
@@ -96,14 +88,14 @@ const quantizedMatmulOperation: Operation<{ transposeB: boolean }> = {
   infer: ([x, ...matrix], { transposeB }) => {
     const [rows, columns] = requireMatrix('quantizedMatmul', matrix);
     const [inner, outer] = transposeB ? [columns, rows] : [rows, columns];
-    if (x!.dtype !== 'float32' || x!.shape[1] !== inner) {
+    if (x!.dtype !== 'float32' || x!.shape.at(-1) !== inner) {
       throw new ShapeError(
         'quantizedMatmul',
         `${x!.dtype}${describeShape(x!.shape)} x [${rows}, ${columns}]${transposeB ? '^T' : ''}: x must be float32 ` +
           `with ${inner} as its last extent`,
       );
     }
-    return [{ dtype: 'float32', shape: [x!.shape[0]!, outer] }];
+    return [{ dtype: 'float32', shape: withDimension(x!.shape, x!.shape.length - 1, outer) }];
   },
   gradient: ({ inputs: [, values, scale, residual], outputGradients, attributes: { transposeB }, wants }) => {
     if (wants(1) || wants(2) || (residual !== undefined && wants(3))) {
