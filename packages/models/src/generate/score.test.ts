@@ -52,6 +52,19 @@ describe('a scorer', () => {
     },
   );
 
+  it('counts the tokens that it is told to', async () => {
+    const { prompt, answer } = cases[0]!;
+    const counted = answer.map((_, index) => index % 2 === 1);
+    const [all, some] = await scorer.score([cases[0]!, { prompt, answer, counted }]);
+    const expected = all!.tokenLogProbabilities.filter((_, index) => counted[index]);
+    expect(some!.tokenLogProbabilities).toHaveLength(expected.length);
+    expected.forEach((value, index) => {
+      expect(some!.tokenLogProbabilities[index]).toBeCloseTo(value, 5);
+    });
+    const marks = scorer.score([{ prompt, answer, counted: [true] }]);
+    await expect(marks).rejects.toThrow(/1 marks of which count/);
+  });
+
   it('scores with an adapter', async () => {
     const target = 'model.layers.1.mlp.down_proj';
     const delta = hostArray(

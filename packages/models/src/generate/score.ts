@@ -26,13 +26,15 @@ import {
 export interface TokenAnswer {
   readonly prompt: readonly number[];
   readonly answer: readonly number[];
+  /** For each token of the answer, whether it counts. Default: all do. */
+  readonly counted?: readonly boolean[];
 }
 
 /** How probable a model finds an answer. */
 export interface AnswerScore {
-  /** Logarithm of the answer's probability given its prompt, in nats: the sum over its tokens. */
+  /** Logarithm of the answer's probability given its prompt, in nats: the sum over its tokens that count. */
   readonly logProbability: number;
-  /** That of each token given all before it. */
+  /** That of each token that counts, given all before it. */
   readonly tokenLogProbabilities: readonly number[];
 }
 
@@ -152,9 +154,15 @@ function lengthOf({ prompt, answer }: TokenAnswer): number {
   return prompt.length + answer.length;
 }
 
-function checkAnswer(model: CausalLm, { prompt, answer }: TokenAnswer, index: number): void {
+function checkAnswer(model: CausalLm, { prompt, answer, counted }: TokenAnswer, index: number): void {
   checkTokens(model, prompt, index);
   if (answer.length > 0) checkTokens(model, answer, index);
+  if (counted !== undefined && counted.length !== answer.length) {
+    throw new GenerationError(
+      `has ${answer.length} tokens in its answer, and ${counted.length} marks of which count`,
+      index,
+    );
+  }
   const { maximumPositions } = model.config;
   const length = prompt.length + answer.length;
   if (length > maximumPositions) {
@@ -183,11 +191,18 @@ async function scoreTogether(
   const rows = answers.map(({ prompt, answer }) =>
     [...prompt, ...answer].concat(Array(width - prompt.length - answer.length).fill(prompt[0]!)),
   );
-  // The place before a token predicts it.
-  const places = answers.flatMap(({ prompt, answer }, row) =>
-    answer.map((_, index) => row * width + prompt.length + index - 1),
-  );
-  const labels = answers.flatMap(({ answer }) => answer);
+  const places: number[] = [];
+  const labels: number[] = [];
+  const counts = answers.map(({ prompt, answer, counted }, row) => {
+    const before = places.length;
+    answer.forEach((token, index) => {
+      if (counted?.[index] === false) return;
+      // The place before a token predicts it.
+      places.push(row * width + prompt.length + index - 1);
+      labels.push(token);
+    });
+    return places.length - before;
+  });
   const { rows: states } = await blocks.run({
     tokenIds: integers(rows.flat(), [answers.length, width]),
     places: integers(places, [places.length]),
@@ -203,7 +218,7 @@ async function scoreTogether(
     });
     logProbabilities.push(...Array.from(losses.data as Float32Array, (loss) => -loss));
   }
-  return answers.map(({ answer }) => logProbabilities.splice(0, answer.length));
+  return counts.map((count) => logProbabilities.splice(0, count));
 }
 
 function integers(values: readonly number[], shape: readonly number[]): HostArray {

@@ -115,9 +115,8 @@ describe('createAnswerLoss', () => {
   });
 
   it('refuses a batch size of 0', async () => {
-    const scorer = await createAnswerLoss({ model, tokenizer, batchSize: 0 });
-    await expect(scorer.loss(everything)).rejects.toSatisfy(TrainOptionError.isInstance);
-    await scorer.release();
+    const made = createAnswerLoss({ model, tokenizer, batchSize: 0 });
+    await expect(made).rejects.toSatisfy(TrainOptionError.isInstance);
   });
 });
 

@@ -1,4 +1,11 @@
-import { type Batch, type ChatExample, type ChatTokenizer, padBatch, tokenizeChat } from '@safetune/datasets';
+import {
+  type Batch,
+  type ChatExample,
+  type ChatTokenizer,
+  padBatch,
+  type TokenizedExample,
+  tokenizeChat,
+} from '@safetune/datasets';
 import { type LoraAdapter, requireAdapterFits } from '@safetune/lora';
 import type { CausalLm } from '@safetune/models';
 import {
@@ -17,7 +24,7 @@ export interface ForwardBatchOptions {
   readonly tokenizer: ChatTokenizer;
   /** Used as its values are at each call. Default: the model as it is. */
   readonly adapter?: LoraAdapter;
-  /** Longer examples are cut at their end. Default 2048 tokens. */
+  /** Longer examples are cut at their end, in any case at the model's last position. Default 2048 tokens. */
   readonly maxLength?: number;
   /** Examples of one forward pass. Default 8. */
   readonly batchSize?: number;
@@ -45,6 +52,24 @@ export interface PlacedBatch {
   readonly places: readonly number[];
 }
 
+/** @throws TrainOptionError for a batch size that is not a positive integer. */
+export function batchSizeOf({ batchSize = 8 }: ForwardBatchOptions): number {
+  if (Number.isInteger(batchSize) && batchSize >= 1) return batchSize;
+  throw new TrainOptionError('batchSize', `${batchSize} must be a positive integer`);
+}
+
+/** @throws what `tokenizeChat` throws. */
+export function tokenizeExamples(
+  examples: readonly ChatExample[],
+  { model: { config }, tokenizer, maxLength = 2048 }: ForwardBatchOptions,
+): TokenizedExample[] {
+  const limits = {
+    maxLength: Math.min(maxLength, config.maximumPositions),
+    vocabularySize: config.vocabularySize,
+  };
+  return examples.map((example) => tokenizeChat(example, tokenizer, limits));
+}
+
 /**
  * The examples as batches of like length, the longest first.
  *
@@ -52,15 +77,11 @@ export interface PlacedBatch {
  */
 export function* forwardBatches(
   examples: readonly ChatExample[],
-  { model, tokenizer, maxLength = 2048, batchSize = 8 }: ForwardBatchOptions,
+  options: ForwardBatchOptions,
 ): Generator<PlacedBatch> {
-  if (!Number.isInteger(batchSize) || batchSize < 1) {
-    throw new TrainOptionError('batchSize', `${batchSize} must be a positive integer`);
-  }
-  const { vocabularySize } = model.config;
-  const tokenized = examples.map((example) =>
-    tokenizeChat(example, tokenizer, { maxLength, vocabularySize }),
-  );
+  const { model, tokenizer } = options;
+  const batchSize = batchSizeOf(options);
+  const tokenized = tokenizeExamples(examples, options);
   const order = [...tokenized.keys()].sort(
     (a, b) => tokenized[b]!.tokenIds.length - tokenized[a]!.tokenIds.length,
   );
@@ -69,7 +90,7 @@ export function* forwardBatches(
     yield {
       batch: padBatch(
         places.map((place) => tokenized[place]!),
-        { padTokenId: paddingToken(tokenizer, vocabularySize) },
+        { padTokenId: paddingToken(tokenizer, model.config.vocabularySize) },
       ),
       places,
     };
