@@ -38,9 +38,9 @@ export async function fuzz<Input>({ name, inputs, enter, tries }: FuzzedDoor<Inp
         await enter(input);
         accepted++;
       } catch (error) {
-        const type = safetuneError(error);
+        const type = errorType(error);
         if (type === undefined) throw error;
-        checkMessage((error as Error).message);
+        expect(messageFault((error as Error).message)).toBeUndefined();
         refusals.set(type, (refusals.get(type) ?? 0) + 1);
       }
       expect(performance.now() - start).toBeLessThan(longestTime);
@@ -56,7 +56,7 @@ export async function fuzz<Input>({ name, inputs, enter, tries }: FuzzedDoor<Inp
 }
 
 /** The name of one of SafeTune's errors, by the marker they all carry; undefined for any other value. */
-function safetuneError(error: unknown): string | undefined {
+export function errorType(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const marker = Object.getOwnPropertySymbols(error).find((symbol) =>
     symbol.description?.startsWith('safetune.'),
@@ -64,10 +64,12 @@ function safetuneError(error: unknown): string | undefined {
   return marker?.description?.slice('safetune.'.length);
 }
 
-function checkMessage(message: string): void {
-  expect(message.length).toBeLessThan(longestMessage);
+/** Why a message is unfit to be shown; undefined when it is not. */
+export function messageFault(message: string): string | undefined {
+  if (message.length >= longestMessage) return `a message of ${message.length} characters`;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  expect(message).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
+  const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(message);
+  return control ? `a message with control characters: ${JSON.stringify(message)}` : undefined;
 }
 
 /** A place, as a share of the whole. Doubles would do badly: half of those between 0 and 1 are next to nothing. */

@@ -58,7 +58,9 @@ describe('a data set on the hub', () => {
     expect(await pathsOf(`${name}:de/*.csv`)).toEqual(['de/test.csv', 'de/train.csv']);
     await expect(pathsOf(`${name}:fr/train`)).rejects.toThrow("has no configuration 'fr'; it has en, de");
     await expect(pathsOf(`${name}:validation`)).rejects.toThrow("has no split 'validation'; it has train");
-    await expect(pathsOf(`${name}:none.csv`)).rejects.toThrow(/has no file 'none.csv'; it has .*de\/test.csv/);
+    await expect(pathsOf(`${name}:none.csv`)).rejects.toThrow(
+      /has no file 'none.csv'; it has .*de\/test.csv/,
+    );
   });
 
   it('is found without asking, and offline', async () => {

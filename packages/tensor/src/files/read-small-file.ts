@@ -62,7 +62,11 @@ const jsonLimits = { depth: 64, marks: 8_000_000 };
  * @throws FileReadError
  */
 export async function readSmallJson(path: string, options?: ReadSmallFileOptions): Promise<unknown> {
-  const bytes = await readSmallFile(path, options);
+  return parseSmallJson(path, await readSmallFile(path, options));
+}
+
+/** The values of a JSON file whose bytes are at hand, as {@link readSmallJson} gives them. */
+export function parseSmallJson(path: string, bytes: Uint8Array): unknown {
   const beyond = beyondLimits(bytes, jsonLimits);
   if (beyond !== undefined) throw new FileReadError('too-large', path, beyond);
   const text = textOf(path, bytes);

@@ -40,9 +40,9 @@ export async function ggufModel(path: string): Promise<GgufModel | undefined> {
   if (!path.endsWith('.gguf') && !(await beginsAsGguf(path))) return undefined;
   const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = found;
   // A file that was changed just now may change once more without another time stamp.
-  if (Date.now() - Number(ctimeMs) < settlingMilliseconds) return openGguf(path);
+  if (Date.now() - Number(ctimeMs) < settlingMilliseconds) return modelOfGguf(await readGguf(path));
   const identity = [path, dev, ino, size, mtimeNs, ctimeNs].join(':');
-  if (last?.identity !== identity) last = { identity, model: openGguf(path) };
+  if (last?.identity !== identity) last = { identity, model: readGguf(path).then(modelOfGguf) };
   return last.model;
 }
 
@@ -58,8 +58,8 @@ async function beginsAsGguf(path: string): Promise<boolean> {
   }
 }
 
-async function openGguf(path: string): Promise<GgufModel> {
-  const file = await readGguf(path);
+/** @throws GgufError for a file that is no language model, or one of an architecture that is not read. */
+export function modelOfGguf(file: GgufFile): GgufModel {
   requireWholeModel(file);
   const architecture = findArchitecture(file);
   const config = once(() => configJson(file, architecture));

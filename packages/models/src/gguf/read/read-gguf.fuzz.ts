@@ -5,7 +5,14 @@ import { afterAll, beforeAll, it } from 'vitest';
 import { fuzz, mutatedBytes } from '../../../../../conformance/fuzz.ts';
 import { loadModel } from '../../load-model.ts';
 import { loadTokenizer } from '../../tokenizer.ts';
-import { ggufBytes, listType, textType, tinyMetadata, tinyTensors } from './__fixtures__/gguf-bytes.ts';
+import {
+  ggufBytes,
+  listType,
+  sentencePiece,
+  textType,
+  tinyMetadata,
+  tinyTensors,
+} from './__fixtures__/gguf-bytes.ts';
 import { readGguf } from './read-gguf.ts';
 
 let directory: string;
@@ -13,18 +20,6 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'safetune-fuzz-'));
 });
 afterAll(() => rm(directory, { recursive: true }));
-
-const sentencePiece = {
-  'tokenizer.ggml.model': [textType, 'llama'],
-  'tokenizer.ggml.tokens': [
-    listType,
-    [textType, ['<unk>', '<s>', '</s>', '\u2581', 'a', 'b', 'ab', '\u2581ab', '<0x0A>']],
-  ],
-  'tokenizer.ggml.scores': [listType, [6, [0, 0, 0, -3, -4, -5, -1, -2, 0]]],
-  'tokenizer.ggml.token_type': [listType, [5, [2, 3, 3, 1, 1, 1, 1, 1, 6]]],
-  'tokenizer.ggml.merges': null,
-  'tokenizer.ggml.eos_token_id': [4, 2],
-} as const;
 
 it('a damaged GGUF header is refused, or read', async () => {
   const path = join(directory, 'header.gguf');

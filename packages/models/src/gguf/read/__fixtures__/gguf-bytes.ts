@@ -144,6 +144,19 @@ function alphabet(byte: number): string {
   return String.fromCharCode(256 + others.indexOf(byte));
 }
 
+/** What makes {@link tinyMetadata}'s tokenizer one of SentencePiece's kind. */
+export const sentencePiece = {
+  'tokenizer.ggml.model': [textType, 'llama'],
+  'tokenizer.ggml.tokens': [
+    listType,
+    [textType, ['<unk>', '<s>', '</s>', '\u2581', 'a', 'b', 'ab', '\u2581ab', '<0x0A>']],
+  ],
+  'tokenizer.ggml.scores': [listType, [6, [0, 0, 0, -3, -4, -5, -1, -2, 0]]],
+  'tokenizer.ggml.token_type': [listType, [5, [2, 3, 3, 1, 1, 1, 1, 1, 6]]],
+  'tokenizer.ggml.merges': null,
+  'tokenizer.ggml.eos_token_id': [4, 2],
+} as const;
+
 /** The tensors of {@link tinyMetadata}'s model, of 262 tokens, with values that tell them apart. */
 export function tinyTensors(): readonly GgufTensorContent[] {
   const shapes: readonly (readonly [string, ...number[]])[] = [
