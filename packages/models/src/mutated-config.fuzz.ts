@@ -15,12 +15,17 @@ it("a stranger's config.json of any family is refused, or describes a model", as
       const modelType = (config as { readonly model_type?: unknown } | null)?.model_type;
       const family = typeof modelType === 'string' ? familyOf(modelType) : undefined;
       if (family === undefined) throw new ModelFileError('config.json', 'is of no family');
-      const { config: read, block, embedding } = family.read(config, 'config.json');
+      const { config: read, block } = family.read(config, 'config.json');
       block(0);
       block(Math.max(0, Math.min(999, read.layerCount - 1)));
-      for (const [name, value] of Object.entries(read))
-        if (typeof value === 'number' && !Number.isFinite(value))
-          throw new Error(`${name} is ${value}, of ${embedding.name}`);
+      requireFinite(read, 'config');
     },
   });
 });
+
+/** What a config comes to must be numbers that a model can be built of. */
+function requireFinite(value: unknown, place: string): void {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new Error(`${place} is ${value}`);
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, inner] of Object.entries(value)) requireFinite(inner, `${place}.${name}`);
+}

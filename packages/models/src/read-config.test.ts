@@ -149,6 +149,14 @@ describe('readModelConfig refuses', () => {
     [{ rope_parameters: { rope_type: 'linear' } }, /rope_parameters\.factor/],
     [{ rope_parameters: { rope_type: 'llama3', factor: 8 } }, /low_freq_factor/],
     [{ rope_parameters: { rope_type: 'yarn', factor: 0.5 } }, /rope_parameters\.factor/],
+    [{ rope_parameters: { rope_type: 'dynamic', factor: 1e308 } }, /rope_parameters\.factor/],
+    [
+      {
+        original_max_position_embeddings: 1,
+        rope_parameters: { rope_type: 'longrope', short_factor: [1, 1, 1, 1], long_factor: [2, 3, 4, 5] },
+      },
+      /rope_parameters: the values given come to Infinity as attentionFactor/,
+    ],
     [
       { rope_parameters: { rope_type: 'longrope', short_factor: [1], long_factor: [1] } },
       /short_factor has 1 numbers for 4/,

@@ -81,6 +81,10 @@ export function readRotarySettings(
     originalPositions: fields.original_max_position_embeddings ?? undefined,
   });
   requireFittingFeatures(config, key, file);
+  for (const [setting, value] of Object.entries(config)) {
+    if (typeof value !== 'number' || Number.isFinite(value)) continue;
+    throw new ModelFileError(file, `${key}: the values given come to ${value} as ${setting}`);
+  }
   return config;
 }
 

@@ -24,7 +24,8 @@ function rotaryType<Schema extends z.ZodObject>(
   return { schema, read: (values, facts) => read(values as z.output<Schema>, facts) };
 }
 
-const factor = z.number().min(1);
+/** Models are stretched by a hundred at most. */
+const factor = z.number().min(1).max(1e6);
 const positive = z.number().positive();
 const original = z.number().int().positive().nullish();
 
