@@ -8,8 +8,8 @@ import type { Format } from './format.ts';
 import { rowTooLong } from './lines.ts';
 import { utf8Blocks } from './utf8.ts';
 
-/** Several words with a separator between them: how a table begins. */
-const header = /^"?[\w .-]+"?([,;\t|]"?[\w .-]+"?)+\r?$/;
+/** Several words with a separator between them, the first perhaps missing (pandas' index): how a table begins. */
+const header = /^("?[\w .-]+"?)?([,;\t|]"?[\w .-]+"?)+\r?$/;
 
 /**
  * Tables as text (RFC 4180): the first record names the columns, values are texts, quoted ones may hold line ends. The separator

@@ -37,6 +37,8 @@ export interface Format {
   readonly title: string;
   /** Endings of names, in lower case: `['jsonl', 'ndjson']`. */
   readonly endings: readonly string[];
+  /** Whether its files are told by their first bytes alone, and are no text. */
+  readonly isBinary?: true;
   /** Whether a file that begins so is of this format. The table's earlier formats were asked before. */
   matches(beginning: Beginning): boolean;
   /**

@@ -6,10 +6,11 @@ import { foreignFormat } from './foreign-file.ts';
 import type { Format } from './format.ts';
 import { json } from './json.ts';
 import { jsonLines } from './json-lines.ts';
+import { parquet } from './parquet.ts';
 import { text } from './text.ts';
 
 /** The ways to hold rows that are known; the first whose {@link Format.matches} says yes is taken. */
-const formats: readonly Format[] = [jsonLines, json, csv, text];
+const formats: readonly Format[] = [parquet, jsonLines, json, csv, text];
 
 /** Their names, as the option takes them. */
 export const formatNames: readonly string[] = formats.map(({ name }) => name);
@@ -29,10 +30,18 @@ export function formatOf({ path, beginning }: DataFile, name: string | undefined
   if (name !== undefined && named === undefined) {
     throw new DatasetOptionError('format', name, `one of ${formatNames.join(', ')}`);
   }
-  if (beginning.text === '') throw new EmptyDatasetError(`${path}: the file is empty.`);
-  const foreign = foreignFormat(beginning.bytes);
+  if (beginning.bytes.length === 0) throw new EmptyDatasetError(`${path}: the file is empty.`);
+  const binary = formats.find((one) => one.isBinary === true && one.matches(beginning));
+  const foreign = binary === undefined ? foreignFormat(beginning.bytes) : undefined;
   if (foreign !== undefined) throw new DatasetFileError(path, foreign);
-  const format = named ?? formats.find((one) => one.matches(beginning));
+  if (named !== undefined && named !== binary && (binary ?? named).isBinary === true) {
+    const is = binary === undefined ? `is no ${named.title} file` : `is a ${binary.title} file`;
+    throw new DatasetFileError(
+      path,
+      `this ${is}, but the format ${named.name} is named. Leave the format out.`,
+    );
+  }
+  const format = named ?? binary ?? formats.find((one) => one.matches(beginning));
   if (format !== undefined) return format;
   const first = printable(beginning.text.split('\n', 1)[0] ?? '', 40);
   throw new DatasetFileError(

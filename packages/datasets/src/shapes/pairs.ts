@@ -1,5 +1,5 @@
 import { DatasetFormatError } from '../errors.ts';
-import type { JsonObject } from '../json.ts';
+import { isObject, type JsonObject } from '../json.ts';
 import type { ExampleOrigin } from '../origin.ts';
 import { printable, quoted } from '../printable.ts';
 import { has, type Shape, type ShapedRow, without } from './shape.ts';
@@ -81,7 +81,7 @@ function pairOf(row: JsonObject, { prompt, answer, system }: PairColumns, origin
   const said = [...asMessages(prompt, row[prompt], 'user', origin)];
   // Of a conversation before the answer nothing is learned, as in trl.
   const before = said.map((message) =>
-    message.role === 'assistant' ? { ...message, train: false } : message,
+    isObject(message) && message.role === 'assistant' ? { ...message, train: false } : message,
   );
   const messages = [
     ...(system === undefined ? [] : systemMessage(row[system])),
@@ -91,9 +91,9 @@ function pairOf(row: JsonObject, { prompt, answer, system }: PairColumns, origin
   return { chat: { ...without(row, prompt, answer, ...(system === undefined ? [] : [system])), messages } };
 }
 
-function asMessages(column: string, value: unknown, role: string, origin: ExampleOrigin): JsonObject[] {
+function asMessages(column: string, value: unknown, role: string, origin: ExampleOrigin): unknown[] {
   if (!Array.isArray(value)) return [{ role, content: value }];
-  return messagesOf(column, value, origin) as JsonObject[];
+  return messagesOf(column, value, origin) as unknown[];
 }
 
 function noPair(row: JsonObject, origin: ExampleOrigin, wanted: readonly string[] = []): DatasetFormatError {
