@@ -6,7 +6,7 @@
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Batch, collect, loadChatJsonl } from '@safetune/datasets';
+import { type Batch, collect, loadDataset } from '@safetune/datasets';
 import { createLoraAdapter } from '@safetune/lora';
 import { loadModel, loadTokenizer } from '@safetune/models';
 import { compileTrainStep, type TrainStep, trainAdapter, trainingBatches } from '@safetune/trainer';
@@ -29,7 +29,7 @@ const tokenizer = await loadTokenizer(values.model);
 const all = await collect(
   trainingBatches({
     tokenizer,
-    examples: await loadChatJsonl(values.data),
+    examples: await loadDataset(values.data),
     epochs: 1,
     batchSize: Number(values['batch-size']),
     bucketWindow: Number(values['bucket-window']),

@@ -44,7 +44,6 @@ export {
   type DatasetFile,
   type DatasetSource,
   loadDataset,
-  loadDataset as loadChatJsonl,
   type OpenDatasetOptions,
   openDataset,
 } from './source/open-dataset.ts';

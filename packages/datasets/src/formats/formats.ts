@@ -22,7 +22,7 @@ export const dataEndings: readonly string[] = formats.flatMap(({ endings }) => e
  * The format of a file: the one that is named, else the one that its first bytes show. The ending of its name decides only what
  * they leave open.
  *
- * @throws {@link DatasetFileError} for a file of another kind, naming it; {@link EmptyDatasetError} for one without a byte;
+ * @throws {@link DatasetFileError} for a file of another kind, naming it; {@link EmptyDatasetError} for one without text;
  * {@link DatasetOptionError} for a name there is not.
  */
 export function formatOf({ path, beginning }: DataFile, name: string | undefined): Format {
@@ -30,7 +30,7 @@ export function formatOf({ path, beginning }: DataFile, name: string | undefined
   if (name !== undefined && named === undefined) {
     throw new DatasetOptionError('format', name, `one of ${formatNames.join(', ')}`);
   }
-  if (beginning.bytes.length === 0) throw new EmptyDatasetError(`${path}: the file is empty.`);
+  if (beginning.isWhole && beginning.text === '') throw new EmptyDatasetError(`${path}: the file is empty.`);
   const binary = formats.find((one) => one.isBinary === true && one.matches(beginning));
   const foreign = binary === undefined ? foreignFormat(beginning.bytes) : undefined;
   if (foreign !== undefined) throw new DatasetFileError(path, foreign);
