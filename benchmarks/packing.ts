@@ -45,7 +45,11 @@ console.log(
     `${tokens} tokens, ${(100 * padding).toFixed(1)} % padding`,
 );
 
-const adapter = createLoraAdapter(model.linearLayers, { r: 16, lora_alpha: 32, target_modules: 'all-linear' });
+const adapter = createLoraAdapter(model.linearLayers, {
+  r: 16,
+  lora_alpha: 32,
+  target_modules: 'all-linear',
+});
 const options = { model, trainable: trainAdapter(adapter), runtime: { threads: Number(values.threads) } };
 const steps = {
   padded: await compileTrainStep(options),
@@ -55,7 +59,8 @@ const seconds: Record<keyof typeof steps, number[]> = { padded: [], packed: [] }
 for (let round = 0; round < Number(values.rounds); round++) {
   const taken = { padded: 0, packed: 0 };
   for (const [index, batch] of batches.entries()) {
-    const order = (index + round) % 2 === 0 ? (['padded', 'packed'] as const) : (['packed', 'padded'] as const);
+    const order =
+      (index + round) % 2 === 0 ? (['padded', 'packed'] as const) : (['packed', 'padded'] as const);
     // The first batch of each warms up.
     if (round === 0 && index === 0) for (const name of order) await cpuSeconds(steps[name], batch);
     for (const name of order) taken[name] += await cpuSeconds(steps[name], batch);

@@ -8,6 +8,7 @@ export {
 export type { ForwardBatchOptions } from './answers/forward-batches.ts';
 export { type SelectSafeExamplesOptions, selectSafeExamples } from './answers/select-safe-examples.ts';
 export { type BatchStreamOptions, type TrainingExamples, trainingBatches } from './data/batches.ts';
+export type { PackingChoice } from './data/choose-packing.ts';
 export {
   InsufficientMemoryError,
   NonFiniteLossError,

@@ -22,6 +22,7 @@ import { conversionLine } from '../terminal/conversion-line.ts';
 import { formatDuration } from '../terminal/duration.ts';
 import { memoryLine } from '../terminal/memory-line.ts';
 import { note, print } from '../terminal/output.ts';
+import { packingLine } from '../terminal/packing-line.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -83,6 +84,7 @@ export const trainCommand = strictCommand({
           );
           note(`${parameterText(parameterReport(adapter, model))}\n`);
           if (event.plan !== undefined) note(`${memoryLine(event.plan)}\n`);
+          if (event.packing !== undefined) note(`${packingLine(event.packing)}\n`);
         }
       },
     })

@@ -80,7 +80,7 @@ export function estimateMode(mode: MemoryMode, options: EstimateOptions): Memory
   const headPieces = options.headPieces ?? planPieces(mode, options, rows);
   const attentionBlocks = options.attentionBlocks ?? planAttentionBlocks(options);
   const settings = stepSettings({ ...options, headPieces, attentionBlocks });
-  const extents = { batch: size, seq: length, ...pieceExtents(headPieces, rows) };
+  const extents = { batch: size, seq: length, tokens: size * length, ...pieceExtents(headPieces, rows) };
   const prepacked = { ...options.model.runtime, ...options.runtime }.prepackWeights === true;
   const whole = mode === 'whole' || mode === 'recompute';
   const graphs = whole

@@ -72,6 +72,7 @@ export function trainingOptions({
     ...(run.steps === undefined ? { epochs: run.epochs ?? 1 } : { steps: run.steps }),
     batchSize: run.batch_size,
     gradientAccumulation: run.gradient_accumulation,
+    packing: run.packing,
     learningRate: {
       peak: run.learning_rate,
       schedule: run.schedule,

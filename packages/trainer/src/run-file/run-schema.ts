@@ -19,6 +19,11 @@ function namesOrPattern(text: string): string | string[] {
   return text !== 'all-linear' && /^[\w.]+(,[\w.]+)*$/.test(text) ? text.split(',') : text;
 }
 
+/** What is no truth value stays text. */
+function booleanIfMeant(text: string): string | boolean {
+  return text === 'true' ? true : text === 'false' ? false : text;
+}
+
 /** The adapter, under PEFT's field names. */
 const adapterFields = {
   r: field(lora.r.optional(), 'LoRA rank r (default 32, or less where a layer is narrower)', {
@@ -126,6 +131,12 @@ const runFields = {
     option: 'accumulate',
     hint: 'N',
   }),
+  packing: field(
+    z.union([z.literal('auto'), z.boolean()]).default('auto'),
+    "whether a batch's examples are packed into one row, without padding: auto (default: where it pays), true or false; the " +
+      'result is the same',
+    { option: 'packing', hint: 'WHETHER', form: booleanIfMeant },
+  ),
   learning_rate: field(z.number().min(0).default(1e-4), 'peak learning rate (default 1e-4)', {
     option: 'lr',
     hint: 'X',

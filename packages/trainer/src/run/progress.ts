@@ -1,3 +1,4 @@
+import type { PackingChoice } from '../data/choose-packing.ts';
 import type { MemoryMode } from '../memory/memory-mode.ts';
 import type { MemoryPlan } from '../plan/plan.ts';
 import type { SentinelEvent } from '../sentinel/sentinel-event.ts';
@@ -25,8 +26,8 @@ export interface StepEvent extends LossTerms {
 export type TrainEvent =
   /**
    * `done` steps were restored from a checkpoint; 0 for a fresh run. `parameters` values are trained. `memory` says how
-   * steps are run, and `plan` what that will need of the bytes there are; both undefined when a compiled step was handed
-   * in.
+   * steps are run, `plan` what that will need of the bytes there are, and `packing` whether examples are packed; all undefined
+   * when a compiled step was handed in.
    */
   | {
       readonly type: 'start';
@@ -35,6 +36,7 @@ export type TrainEvent =
       readonly parameters: number;
       readonly memory: MemoryMode | undefined;
       readonly plan: Pick<MemoryPlan, 'chosen' | 'available'> | undefined;
+      readonly packing: PackingChoice | undefined;
     }
   | StepEvent
   | SentinelEvent

@@ -8,7 +8,7 @@ import type { TrainEvent } from './progress.ts';
 import type { RunEnd } from './step-observer.ts';
 
 export interface TrainOptions
-  extends Omit<TrainStepOptions, 'recompute'>,
+  extends Omit<TrainStepOptions, 'recompute' | 'packing'>,
     Omit<BatchStreamOptions, 'regularizers' | 'seed'> {
   /**
    * How steps are run: 'whole', 'recompute', 'layered' or 'streamed', from the fastest to the one of least memory; see
@@ -18,6 +18,12 @@ export interface TrainOptions
   readonly memory?: MemoryMode | 'auto';
   /** Bytes that the process may have. Default: what it has, and nine tenths of what the system has left. */
   readonly memoryLimit?: number;
+  /**
+   * Whether the network runs over a batch's examples packed into one row, without padding, each attending to itself alone: the
+   * same loss, gradients and order of examples in less time. 'auto' (default): where at least 3 % of the first 64 batches
+   * would be padding. Not read where a `step` is given.
+   */
+  readonly packing?: 'auto' | boolean;
   /** Optimizer steps. Default: as many as the epochs make. */
   readonly steps?: number;
   /** Walks over the examples when `steps` is not given. Default 1 (the paper's). */

@@ -96,6 +96,32 @@ describe('train', () => {
     expect(first.adapter.parameters).toEqual(second.adapter.parameters);
   });
 
+  it('packs where it pays, to the same adapter', async () => {
+    const uneven = Array.from({ length: 8 }, (_, index) => ({
+      messages: [
+        { role: 'user', content: 'question '.repeat(1 + 5 * (index % 4)) },
+        { role: 'assistant', content: `answer ${index}` },
+      ],
+    }));
+    const trained: Float32Array[] = [];
+    for (const packing of ['auto', true, false] as const) {
+      const overrides = { examples: uneven, bucketWindow: 1, steps: 3, packing, regularizers: [kl()] };
+      const { adapter, options, events } = await setUp(overrides);
+      const start = adapter.parameters.slice();
+      await train({ ...options, trainable: trainAdapter(adapter) });
+      const padding = packing === 'auto' ? expect.closeTo(0.4, 0) : undefined;
+      expect(events[0]).toMatchObject({ packing: { packed: packing !== false, padding } });
+      trained.push(adapter.parameters.map((value, index) => value - start[index]!));
+    }
+    expect(trained[0]).toEqual(trained[1]);
+    expect(trained[0]).not.toEqual(trained[2]);
+    expect(relativeError(trained[0]!, trained[2]!)).toBeLessThan(1e-3);
+    const { adapter, options } = await setUp({ packing: 'sometimes' as 'auto' });
+    await expect(train({ ...options, trainable: trainAdapter(adapter) })).rejects.toThrow(
+      "packing: sometimes must be 'auto', true or false",
+    );
+  });
+
   it('accumulates batches as if they were one', async () => {
     const whole = await setUp({
       batchSize: 16,

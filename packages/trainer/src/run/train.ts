@@ -3,6 +3,7 @@ import { checkRegularizer, type Regularizer, weightAt } from '@safetune/regulari
 import { FileWriteError } from '@safetune/tensor';
 import { supervisedTokens } from '../data/batch-inputs.ts';
 import { countSteps, takeStep, trainingBatches } from '../data/batches.ts';
+import { choosePacking } from '../data/choose-packing.ts';
 import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
 import { checkRunOptionNames, trainNames } from '../option-names.ts';
 import { compilePlannedStep, planTraining } from '../plan/planned-step.ts';
@@ -68,13 +69,17 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   if (options.step !== undefined && options.step.trainable !== trainable) {
     throw new TrainOptionError('step', 'was compiled for another trainable');
   }
-  const planned = options.step === undefined ? await planTraining(endless) : undefined;
-  const step = options.step ?? (await compilePlannedStep(options, planned!.chosen));
+  checkPacking(options.packing);
+  const packing =
+    options.step === undefined ? await choosePacking(endless, options.packing ?? 'auto') : undefined;
+  const laidOut = { ...endless, packing: packing?.packed ?? false };
+  const planned = options.step === undefined ? await planTraining(laidOut) : undefined;
+  const step = options.step ?? (await compilePlannedStep(laidOut, planned!.chosen));
   let penaltyCounts: PenaltyCounts | undefined;
   let observers: readonly StepObserver[] = [];
   try {
     if (gradientAccumulation > 1) {
-      penaltyCounts = await compilePenaltyCounts(stepSettings(options), options.runtime);
+      penaltyCounts = await compilePenaltyCounts(stepSettings(laidOut), options.runtime);
     }
     if (options.sentinel !== undefined) observers = [await openSentinel(options, options.sentinel)];
     const optimizer = createAdamWState(trainable.parameters.length);
@@ -96,6 +101,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       parameters: trainable.parameters.length,
       memory: planned?.chosen.mode,
       plan: planned && { chosen: planned.chosen, available: planned.available },
+      packing,
     });
     const stream = trainingBatches(
       options.steps === undefined ? { ...endless, epochs: epochs ?? 1 } : endless,
@@ -211,6 +217,11 @@ async function stopIfAborted(
   if (!signal?.aborted) return;
   if (file !== undefined && state.optimizer.step > 0) await saveTrainingState(file, state);
   throw signal.reason;
+}
+
+function checkPacking(packing: unknown = 'auto'): void {
+  if (packing === 'auto' || typeof packing === 'boolean') return;
+  throw new TrainOptionError('packing', `${String(packing)} must be 'auto', true or false`);
 }
 
 function checkHooks({ regularizers = [], trainable }: TrainOptions): void {

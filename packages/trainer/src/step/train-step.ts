@@ -31,9 +31,9 @@ export interface TrainStepOptions {
   /**
    * Runs the network over a batch's examples packed into one row, without padding; each attends to itself alone, from position
    * 0, and regularizers see every example by itself. The same loss and gradients in less time where examples differ in length.
-   * Default false.
+   * Default false, as is a run's 'auto': a step knows no examples.
    */
-  readonly packing?: boolean;
+  readonly packing?: boolean | 'auto';
   readonly runtime?: RuntimeOptions;
 }
 
