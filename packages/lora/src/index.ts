@@ -30,6 +30,7 @@ export type {
   TokenEmbeddings,
 } from './adapter/module.ts';
 export { plainAdapter } from './adapter/plain.ts';
+export { type RandomStream, randomStream } from './adapter/random-stream.ts';
 export { nameOfA, nameOfB } from './adapter/tensor-names.ts';
 export {
   type CombinationType,

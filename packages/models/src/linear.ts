@@ -43,6 +43,8 @@ export interface EmbeddingLayer {
   readonly name: string;
   readonly vocabularySize: number;
   readonly hiddenSize: number;
+  /** What the model multiplies the rows by that were looked up; 1 in most families. */
+  readonly scale: number;
 }
 
 /**

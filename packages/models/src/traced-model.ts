@@ -24,6 +24,7 @@ export function tracedModel(
     name: moduleOf(layout.embedding.name),
     vocabularySize: config.vocabularySize,
     hiddenSize: config.hiddenSize,
+    scale: layout.embedding.scale ?? 1,
   };
   const outputLayer = {
     name: layout.head.name === layout.embedding.name ? 'lm_head' : moduleOf(layout.head.name),

@@ -31,6 +31,7 @@ export {
   createAdamWState,
   type ParameterGroup,
 } from './run/adamw.ts';
+export type { Evaluation, EvaluationEvent, EvaluationOptions } from './run/evaluation.ts';
 export {
   type LearningRateOptions,
   learningRateSchedule,
@@ -38,6 +39,7 @@ export {
 } from './run/learning-rate.ts';
 export { parameterGroups } from './run/parameter-groups.ts';
 export type { StepEvent, TrainEvent } from './run/progress.ts';
+export type { RunControl } from './run/run-control.ts';
 export { type AdapterRunOptions, trainIntoDirectory } from './run/run-directory.ts';
 export { saveTrainedModel } from './run/save-trained-model.ts';
 export type { RunEnd } from './run/step-observer.ts';

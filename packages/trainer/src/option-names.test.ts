@@ -9,6 +9,7 @@ import {
   checkpointNames,
   compileNames,
   directoryRunNames,
+  evaluationNames,
   learningRateNames,
   optimizerNames,
   planNames,
@@ -20,6 +21,7 @@ import {
 } from './option-names.ts';
 import { type PlanOptions, plan } from './plan/plan.ts';
 import type { AdamWOptions } from './run/adamw.ts';
+import type { EvaluationOptions } from './run/evaluation.ts';
 import type { LearningRateOptions } from './run/learning-rate.ts';
 import { type AdapterRunOptions, trainIntoDirectory } from './run/run-directory.ts';
 import { train } from './run/train.ts';
@@ -44,10 +46,11 @@ const lists = [
   optimizerNames satisfies Names<AdamWOptions>,
   runtimeNames satisfies Names<RuntimeOptions>,
   checkpointNames satisfies Names<TrainingCheckpoint>,
+  evaluationNames satisfies Names<EvaluationOptions>,
   sentinelNames satisfies Names<SentinelOptions>,
 ];
 
-it('knows every name of the types', () => expect(lists).toHaveLength(11));
+it('knows every name of the types', () => expect(lists).toHaveLength(12));
 
 describe('a misspelt option', () => {
   const refused = async (call: () => unknown, message: string) => {

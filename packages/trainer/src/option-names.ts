@@ -36,6 +36,8 @@ export const trainNames = {
   learningRate: true,
   optimizer: true,
   maxGradientNorm: true,
+  neftuneNoiseAlpha: true,
+  evaluation: true,
   seed: true,
   step: true,
   sentinel: true,
@@ -62,7 +64,19 @@ export const optimizerNames = {
 } as const;
 export const sentinelNames = { everySteps: true, probes: true } as const;
 
-export const checkpointNames = { file: true, everySteps: true, saveResult: true } as const;
+export const checkpointNames = {
+  file: true,
+  everySteps: true,
+  saveProgress: true,
+  saveResult: true,
+} as const;
+export const evaluationNames = {
+  examples: true,
+  everySteps: true,
+  patience: true,
+  minimumDelta: true,
+  restoreBest: true,
+} as const;
 
 const { trainable: _trainable, checkpoint: _checkpoint, ...sharedNames } = trainNames;
 
@@ -71,6 +85,7 @@ export const directoryRunNames = {
   adapter: true,
   directory: true,
   checkpointEverySteps: true,
+  keepCheckpoints: true,
   overwrite: true,
 } as const;
 
@@ -110,6 +125,7 @@ export function checkRunOptionNames(
     readonly optimizer?: object;
     readonly runtime?: object;
     readonly sentinel?: object;
+    readonly evaluation?: object;
     readonly checkpoint?: object;
   },
   known: object,
@@ -120,4 +136,5 @@ export function checkRunOptionNames(
   checkOptionNames('runtime', options.runtime, runtimeNames);
   checkOptionNames('sentinel', options.sentinel, sentinelNames);
   checkOptionNames('checkpoint', options.checkpoint, checkpointNames);
+  checkOptionNames('evaluation', options.evaluation, evaluationNames);
 }

@@ -1,7 +1,7 @@
 import { type HostArray, hostArray, type TensorType, tensorType } from '@safetune/tensor';
 import type { LoraAdapter } from '../adapter/adapter.ts';
 import { randomStream } from '../adapter/random-stream.ts';
-import { columnsInput, multipliersInput, rowsInput } from './dropout-inputs.ts';
+import { columnsInput, multipliersInput, rowsInput, scaleInput } from './dropout-inputs.ts';
 
 /** What decides what dropout drops: the same three give the same masks on every machine. */
 export interface DropoutDraw {
@@ -43,6 +43,7 @@ export function dropoutSignature(adapter: LoraAdapter, pieces: number): Record<s
   return {
     [rowsInput]: tensorType('int32', ['batch', 'seq']),
     [columnsInput]: tensorType('int32', [Math.max(...layers.map(({ inFeatures }) => inFeatures))]),
+    [scaleInput]: tensorType('float32', []),
     ...Object.fromEntries(layers.map(({ name }) => [multipliersInput(name), tensorType('int32', [pieces])])),
   };
 }
@@ -50,25 +51,32 @@ export function dropoutSignature(adapter: LoraAdapter, pieces: number): Record<s
 /**
  * Values for {@link dropoutSignature}: odd whole numbers, from the seed, the step and its part alone.
  *
+ * @param draw undefined for a forward pass that drops nothing.
  * @throws RangeError when the seed is not a safe integer.
  */
 export function drawDropout(
   adapter: LoraAdapter,
-  { seed, step, part }: DropoutDraw,
+  draw: DropoutDraw | undefined,
   { batch, length, pieces }: DropoutExtents,
 ): Record<string, HostArray> {
   const layers = droppedLayers(adapter);
   if (layers.length === 0) return {};
   const odd = (label: string, count: number) => {
-    const random = randomStream(seed, ['dropout', step, part, label]);
+    if (draw === undefined) return new Int32Array(count).fill(1);
+    const random = randomStream(draw.seed, ['dropout', draw.step, draw.part, label]);
     return Int32Array.from({ length: count }, () => random.integer() | 1);
   };
+  const multipliers = (name: string) =>
+    // With ones elsewhere the products are this number, which no threshold is above.
+    draw === undefined ? new Int32Array(pieces).fill(2 ** 31 - 1) : odd(name, pieces);
   const features = Math.max(...layers.map(({ inFeatures }) => inFeatures));
+  const scale = draw === undefined ? 1 : 1 / (1 - adapter.config.lora_dropout);
   return {
     [rowsInput]: hostArray(odd('rows', batch * length), [batch, length]),
     [columnsInput]: hostArray(odd('columns', features), [features]),
+    [scaleInput]: hostArray(Float32Array.of(scale), []),
     ...Object.fromEntries(
-      layers.map(({ name }) => [multipliersInput(name), hostArray(odd(name, pieces), [pieces])]),
+      layers.map(({ name }) => [multipliersInput(name), hostArray(multipliers(name), [pieces])]),
     ),
   };
 }

@@ -15,7 +15,7 @@ import {
   where,
 } from '@safetune/tensor';
 import { AdapterMismatchError } from '../errors.ts';
-import { columnsInput, dropoutThreshold, multipliersInput, rowsInput } from './dropout-inputs.ts';
+import { columnsInput, dropoutThreshold, multipliersInput, rowsInput, scaleInput } from './dropout-inputs.ts';
 
 /**
  * Dropout (Srivastava et al. 2014) of the inputs of a layer: each feature of each row is zero with the given probability,
@@ -48,8 +48,9 @@ export function dropInputs(
   };
   const features = x.shape.at(-1) as number;
   const [rows, columns, multipliers] = [take(rowsInput), take(columnsInput), take(multipliersInput(module))];
+  const scale = take(scaleInput);
   const isOutputLayer = x.rank === 2;
-  return customGradient('dropout', [x], () => {
+  const kept = customGradient('dropout', [x], () => {
     // Made from x, for all that it adds zero: a backward pass that computes its values again then makes the mask again too.
     const barrier = cast(after(scalar(0), [x]), 'int32');
     const multiplier = slice(multipliers, 0, isOutputLayer ? piece : 0, (isOutputLayer ? piece : 0) + 1);
@@ -59,14 +60,15 @@ export function dropInputs(
           1,
         ])
       : reshape(rows, [...rows.shape, 1]);
-    const kept = greaterOrEqual(
+    const isKept = greaterOrEqual(
       multiply(
         multiply(ofRows, add(multiplier, barrier)),
         columns.shape[0] === features ? columns : slice(columns, 0, 0, features),
       ),
       scalar(dropoutThreshold(probability), 'int32'),
     );
-    const apply = (values: Tensor) => where(kept, multiply(values, 1 / (1 - probability)), 0);
+    const apply = (values: Tensor) => where(isKept, values, 0);
     return { value: apply(x), gradient: (ofValue) => [apply(ofValue)] };
   });
+  return multiply(kept, scale);
 }

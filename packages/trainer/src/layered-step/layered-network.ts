@@ -25,6 +25,8 @@ export interface LayeredNetwork {
   /** By layer; only those that a regularizer edits. */
   readonly edits: ReadonlyMap<number, { readonly edit: CompiledLayer; readonly editGradient: CompiledLayer }>;
   readonly head: CompiledLayer;
+  /** The head of a forward pass that is no training; compiled when it is first asked for. */
+  evaluationHead(): Promise<CompiledLayer>;
   /** Layers whose states the head takes, besides the last. */
   readonly hiddenLayers: readonly number[];
   /** Layers of the reference whose states the head takes. */
@@ -62,7 +64,8 @@ export async function compileNetwork(
   try {
     const layers = Array.from({ length: settings.model.config.layerCount }, (_, index) => index + 1);
     const embed = await compilePart(parts.embed, 'constant');
-    const trainsEmbedding = embed.inputs.length > 0;
+    // Noise is an input too, but not trained.
+    const trainsEmbedding = embed.inputs.some((name) => name in settings.trainable.tensors);
     const embedGradient = trainsEmbedding ? await compilePart(parts.embedGradient, 'constant') : undefined;
     const referenceEmbed =
       trainsEmbedding && referenceDepth(settings) !== undefined
@@ -84,6 +87,7 @@ export async function compileNetwork(
     }
     const head = await compilePart(parts.head, 'constant');
     requireUse(settings, [embed, ...blocks, head]);
+    let evaluationHead: Promise<CompiledLayer> | undefined;
     return {
       embed,
       referenceEmbed,
@@ -93,6 +97,10 @@ export async function compileNetwork(
       blockGradients: [...layers.slice(0, first - 1).map(() => undefined), ...gradients],
       edits,
       head,
+      evaluationHead() {
+        evaluationHead ??= compilePart(parts.evaluationHead, 'constant');
+        return evaluationHead;
+      },
       hiddenLayers: hiddenLayers(settings),
       referenceLayers: referenceStates(settings),
       release,

@@ -57,6 +57,28 @@ export async function runLayers(run: LayeredRun, inputs: Values, shape: readonly
   return terms;
 }
 
+/**
+ * The forward pass alone, of the model without edits.
+ *
+ * @returns the head's outputs: the cross-entropy
+ */
+export async function evaluateLayers(
+  { network, weights, buffers, tensors }: LayeredRun,
+  inputs: Values,
+  shape: readonly number[],
+): Promise<Values> {
+  const { embed, blocks } = network;
+  let [state, next] = [buffers.array('state 0', shape), buffers.array('state 1', shape)];
+  await embed.run({ ...inputs, ...tensors }, { into: { state } });
+  for (const [index, block] of blocks.entries()) {
+    const loaded = await weights.load(index, index + 1 < blocks.length ? index + 1 : undefined);
+    await block.run({ ...inputs, ...loaded, ...tensors, state }, { into: { next } });
+    [state, next] = [next, state];
+  }
+  const head = await network.evaluationHead();
+  return head.run({ ...inputs, ...tensors, state });
+}
+
 /** The residual stream by layer. */
 interface Forward {
   /** As blocks leave it. */

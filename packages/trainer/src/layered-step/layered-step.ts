@@ -1,3 +1,4 @@
+import type { Batch } from '@safetune/datasets';
 import type { WeightRegion } from '@safetune/tensor';
 import { type RowPieces, tokenCount } from '../data/batch-inputs.ts';
 import { checkOptionNames, compileNames } from '../option-names.ts';
@@ -10,11 +11,12 @@ import {
   stepSettings,
   trainableValues,
   trainsHead,
+  withoutRegularizers,
 } from '../step/step-settings.ts';
 import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
 import { createHostBuffers } from './layered-buffers.ts';
 import { compileNetwork, type LayeredNetwork } from './layered-network.ts';
-import { runLayers } from './layered-run.ts';
+import { evaluateLayers, runLayers } from './layered-run.ts';
 import { type BlockWeights, residentWeights, streamedWeights } from './layered-weights.ts';
 
 export interface LayeredStepOptions extends Omit<TrainStepOptions, 'recompute'> {
@@ -48,6 +50,7 @@ export async function compileLayeredStep(options: LayeredStepOptions): Promise<T
     throw error;
   });
   const flat = new Float32Array(trainable.parameters.length);
+  const plain = withoutRegularizers(settings);
   const run = {
     network,
     weights,
@@ -55,16 +58,25 @@ export async function compileLayeredStep(options: LayeredStepOptions): Promise<T
     gradients: gradientViews(trainable, flat),
   };
 
+  const streamOf = (batch: Batch) => [
+    ...(settings.packed ? [1, tokenCount(batch)] : [batch.size, batch.length]),
+    model.config.hiddenSize,
+  ];
+
   return {
     trainable,
     gradients: flat,
     async run(batch, termWeights = {}, share = 1, draw = firstDraw) {
       const inputs = lossInputs(settings, batch, termWeights, share);
       const tensors = trainableValues(settings, batch, draw);
-      const places = settings.packed ? [1, tokenCount(batch)] : [batch.size, batch.length];
-      const shape = [...places, model.config.hiddenSize];
-      const outputs = await runLayers({ ...run, tensors }, inputs, shape);
+      const outputs = await runLayers({ ...run, tensors }, inputs, streamOf(batch));
       return readLossTerms(settings, outputs, termWeights);
+    },
+    async evaluate(batch) {
+      const inputs = lossInputs(plain, batch, {}, 1);
+      const tensors = trainableValues(plain, batch, undefined);
+      const outputs = await evaluateLayers({ ...run, tensors }, inputs, streamOf(batch));
+      return readLossTerms(plain, outputs, {}).crossEntropy;
     },
     async release() {
       await weights.close();

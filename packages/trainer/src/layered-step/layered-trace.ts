@@ -63,6 +63,8 @@ export interface LayeredParts {
   editGradient(layer: number): Part;
   /** The last `state`, the reference's, and those that penalties see to loss terms and gradients. */
   readonly head: Part;
+  /** The last `state` to the cross-entropy, without gradients. */
+  readonly evaluationHead: Part;
 }
 
 /** The parts of a step, as functions to be traced. */
@@ -133,6 +135,7 @@ export function layeredParts(settings: StepSettings): LayeredParts {
       },
     }),
     head: headPart(settings, parameters, trainedOf),
+    evaluationHead: evaluationHeadPart(settings, parameters, trainedOf),
   };
 }
 
@@ -170,6 +173,36 @@ export function referenceStates(settings: Pick<StepSettings, 'model' | 'regulari
   const depth = referenceDepth(settings);
   const needed = neededLayers(settings, 'referenceHiddenStates');
   return depth === undefined || needed.includes(depth) ? needed : [...needed, depth];
+}
+
+function evaluationHeadPart(
+  settings: StepSettings,
+  parameters: NamedTensors,
+  trained: ForwardSettings['trained'],
+): Part {
+  const { model, pieces, attentionBlocks, packed } = settings;
+  return {
+    signature: {
+      ...batchSignature(pieces.count, [], packed),
+      state: tensorType('float32', [...streamShape(settings), model.config.hiddenSize]),
+      [shareInput]: tensorType('float32', []),
+    },
+    trace(inputs) {
+      const forward = {
+        model,
+        trained,
+        parameters: Object.values(parameters),
+        regularizers: [],
+        pieces: pieces.count,
+        recompute: 'none' as const,
+        attentionBlocks,
+        packed,
+      };
+      const output = model.finalNorm(inputs.state!, trained(0));
+      const traced = collectForward(forward, inputs, { output, states: {} }, undefined);
+      return { crossEntropy: traceLoss(forward, traced, inputs).crossEntropy };
+    },
+  };
 }
 
 function headPart(

@@ -12,18 +12,38 @@ import type { TrainOptions } from './train-options.ts';
  */
 export type Fingerprint = Readonly<Record<string, string>>;
 
-/** The settings that a continued run must share. */
-const settings = [
-  'epochs',
-  'batchSize',
-  'bucketWindow',
-  'tokenize',
-  'gradientAccumulation',
-  'learningRate',
-  'optimizer',
-  'maxGradientNorm',
-  'seed',
-] as const satisfies readonly (keyof TrainOptions)[];
+/** How each option is compared; a new one does not compile before it has been thought of. */
+const comparisons = {
+  model: 'by contents',
+  trainable: 'by contents',
+  regularizers: 'by contents',
+  tokenizer: 'by contents',
+  examples: 'by contents',
+  evaluation: 'by contents',
+  sentinel: 'by contents',
+  steps: 'by contents',
+  epochs: 'as it is',
+  batchSize: 'as it is',
+  bucketWindow: 'as it is',
+  tokenize: 'as it is',
+  gradientAccumulation: 'as it is',
+  learningRate: 'as it is',
+  optimizer: 'as it is',
+  maxGradientNorm: 'as it is',
+  neftuneNoiseAlpha: 'as it is',
+  seed: 'as it is',
+  // How steps are run, and what is told and kept of them, decides no value but by rounding.
+  packing: 'not',
+  headPieces: 'not',
+  attentionBlocks: 'not',
+  runtime: 'not',
+  memory: 'not',
+  memoryLimit: 'not',
+  step: 'not',
+  checkpoint: 'not',
+  onEvent: 'not',
+  signal: 'not',
+} as const satisfies Readonly<Record<keyof TrainOptions, 'as it is' | 'by contents' | 'not'>>;
 
 /**
  * The fingerprint of a run. Reads the model's weights and what regularizers read, or remembers their digests where files
@@ -49,8 +69,14 @@ export async function fingerprint(options: TrainOptions, steps: number): Promise
     const { base_model_name_or_path: _name, revision: _revision, ...config } = trainable.adapter.config;
     facts['adapter configuration'] = digest(config);
   }
-  for (const name of settings) {
-    if (options[name] !== undefined) facts[name] = JSON.stringify(options[name]);
+  for (const [name, comparison] of Object.entries(comparisons)) {
+    const value = options[name as keyof TrainOptions];
+    if (comparison === 'as it is' && value !== undefined) facts[name] = JSON.stringify(value);
+  }
+  if (options.evaluation !== undefined) {
+    const { examples: heldOut, ...settings } = options.evaluation;
+    facts.evaluation = JSON.stringify(settings);
+    facts['evaluation examples'] = digest(heldOut.map(withoutOrigin));
   }
   if (typeof options.learningRate?.schedule === 'function') {
     const rate = learningRateSchedule(options.learningRate, steps);

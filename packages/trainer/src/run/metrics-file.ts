@@ -3,7 +3,9 @@ import type { Regularizer } from '@safetune/regularizers';
 import { FileWriteError } from '@safetune/tensor';
 import { TrainOptionError } from '../errors.ts';
 import type { SentinelEvent } from '../sentinel/sentinel-event.ts';
+import type { EvaluationEvent } from './evaluation.ts';
 import type { StepEvent } from './progress.ts';
+import type { RunEnd } from './step-observer.ts';
 
 /** The keys of a line of metrics.jsonl besides the regularizers' names. */
 const metricNames = [
@@ -66,11 +68,25 @@ export function appendSentinelMetrics(file: string, { step, readings, ended }: S
     sentinel: Object.fromEntries(readings.map(({ probe, value }) => [probe, value])),
     sentinel_seconds: readings.reduce((sum, { seconds }) => sum + seconds, 0),
     ...(breaches.length === 0 ? {} : { breaches: Object.fromEntries(breaches) }),
-    ...(ended === undefined
-      ? {}
-      : { ended: { by: ended.by, result_of_step: ended.resultOfStep, reason: ended.reason } }),
+    ...endedMetrics(ended),
   };
   writing(file, () => appendFileSync(file, `${JSON.stringify(line)}\n`));
+}
+
+/**
+ * Appends an evaluation as a line of its own: `{"step": 20, "evaluation_loss": 1.2, "evaluation_targets": 340}`, with `ended` when it
+ * ended the run.
+ *
+ * @throws FileWriteError
+ */
+export function appendEvaluation(file: string, { step, loss, targets, ended }: EvaluationEvent): void {
+  const line = { step, evaluation_loss: loss, evaluation_targets: targets, ...endedMetrics(ended) };
+  writing(file, () => appendFileSync(file, `${JSON.stringify(line)}\n`));
+}
+
+function endedMetrics(ended: RunEnd | undefined): object {
+  if (ended === undefined) return {};
+  return { ended: { by: ended.by, result_of_step: ended.resultOfStep, reason: ended.reason } };
 }
 
 /**

@@ -1,8 +1,11 @@
+import type { Batch } from '@safetune/datasets';
+import { supervisedTokens } from '../data/batch-inputs.ts';
 import type { PackingChoice } from '../data/choose-packing.ts';
 import type { MemoryMode } from '../memory/memory-mode.ts';
 import type { MemoryPlan } from '../plan/plan.ts';
 import type { SentinelEvent } from '../sentinel/sentinel-event.ts';
 import type { LossTerms } from '../step/train-step.ts';
+import type { EvaluationEvent } from './evaluation.ts';
 
 /** One optimizer step, done. */
 export interface StepEvent extends LossTerms {
@@ -40,6 +43,7 @@ export type TrainEvent =
     }
   | StepEvent
   | SentinelEvent
+  | EvaluationEvent
   | { readonly type: 'checkpoint'; readonly step: number; readonly file: string };
 
 /** Measures steps: rate of the last one, and the time left from the average since the first, with what is done in between. */
@@ -68,4 +72,29 @@ export class StepClock {
       secondsLeft: (elapsed / this.#counted) * (this.#steps - step),
     };
   }
+}
+
+/** What is told of a step of these batches. */
+export function stepEvent(
+  step: number,
+  steps: number,
+  terms: LossTerms,
+  learningRate: number,
+  gradientNorm: number,
+  batches: readonly Batch[],
+  clock: StepClock,
+): StepEvent {
+  const tokens = batches.reduce((sum, batch) => sum + batch.lengths.reduce((a, b) => a + b, 0), 0);
+  const supervised = batches.reduce((sum, batch) => sum + supervisedTokens(batch), 0);
+  return {
+    type: 'step',
+    step,
+    steps,
+    ...terms,
+    learningRate,
+    gradientNorm,
+    tokens,
+    supervisedTokens: supervised,
+    ...clock.stop(step, tokens),
+  };
 }

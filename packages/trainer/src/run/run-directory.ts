@@ -12,7 +12,14 @@ import { FileWriteError } from '@safetune/tensor';
 import { NonFiniteLossError, RunDirectoryError, TrainOptionError } from '../errors.ts';
 import { checkRunOptionNames, directoryRunNames } from '../option-names.ts';
 import { trainAdapter } from '../step/trainable.ts';
-import { appendMetrics, appendSentinelMetrics, checkMetricNames, keepMetrics } from './metrics-file.ts';
+import { keepCheckpoint, keptCheckpoint, removeLaterCheckpoints } from './kept-checkpoints.ts';
+import {
+  appendEvaluation,
+  appendMetrics,
+  appendSentinelMetrics,
+  checkMetricNames,
+  keepMetrics,
+} from './metrics-file.ts';
 import { firstNonFinite } from './non-finite.ts';
 import { lockRunDirectory } from './run-lock.ts';
 import { train } from './train.ts';
@@ -24,6 +31,11 @@ export interface AdapterRunOptions extends Omit<TrainOptions, 'trainable' | 'che
   readonly directory: string;
   /** Steps between two checkpoints. Default 50. */
   readonly checkpointEverySteps?: number;
+  /**
+   * How many of the adapters at the last checkpoints stay, as `checkpoint-<step>` in the directory, which load like the
+   * result. Default 0.
+   */
+  readonly keepCheckpoints?: number;
   /** Replace a finished adapter that the directory holds, once the new one is whole. Default false: refuse. */
   readonly overwrite?: boolean;
 }
@@ -61,13 +73,15 @@ export async function takeRunDirectory({
 }: Pick<AdapterRunOptions, 'directory' | 'overwrite'>): Promise<() => void> {
   makeWritable(directory);
   const release = await lockRunDirectory(directory);
-  const finished = existsSync(join(directory, adapterWeightsFile)) && !existsSync(checkpointOf(directory));
-  if (finished && !overwrite) {
+  const found = existsSync(join(directory, adapterWeightsFile))
+    ? adapterWeightsFile
+    : keptCheckpoint(directory);
+  if (found !== undefined && !existsSync(checkpointOf(directory)) && !overwrite) {
     release();
     throw new RunDirectoryError(
       directory,
       'finished',
-      `holds an adapter (${adapterWeightsFile}) of a run that has ended. Choose another directory, or set 'overwrite' to ` +
+      `holds an adapter (${found}) of a run that has ended. Choose another directory, or set 'overwrite' to ` +
         'replace it.',
     );
   }
@@ -80,11 +94,14 @@ export async function trainIntoTakenDirectory(options: AdapterRunOptions): Promi
     adapter,
     directory,
     checkpointEverySteps = 50,
+    keepCheckpoints = 0,
     overwrite: _,
     onEvent = () => {},
     ...others
   } = options;
   checkMetricNames(options.regularizers ?? []);
+  if (!Number.isInteger(keepCheckpoints) || keepCheckpoints < 0)
+    throw new TrainOptionError('keepCheckpoints', `${keepCheckpoints} must be an integer of at least 0`);
   const metrics = join(directory, 'metrics.jsonl');
   const holdsAdapter = existsSync(join(directory, adapterWeightsFile));
   try {
@@ -94,13 +111,20 @@ export async function trainIntoTakenDirectory(options: AdapterRunOptions): Promi
       checkpoint: {
         file: checkpointOf(directory),
         everySteps: checkpointEverySteps,
+        ...(keepCheckpoints === 0
+          ? {}
+          : { saveProgress: (step) => keepCheckpoint(directory, adapter, { step, count: keepCheckpoints }) }),
         saveResult: () => saveAndReadBack(directory, adapter, options.model),
       },
-      onEvent(event) {
-        if (event.type === 'start') keepMetrics(metrics, event.done);
+      onEvent(event, run) {
+        if (event.type === 'start') {
+          keepMetrics(metrics, event.done);
+          removeLaterCheckpoints(directory, event.done);
+        }
         if (event.type === 'step') appendMetrics(metrics, event);
         if (event.type === 'sentinel') appendSentinelMetrics(metrics, event);
-        onEvent(event);
+        if (event.type === 'evaluation') appendEvaluation(metrics, event);
+        onEvent(event, run);
       },
     });
   } catch (error) {

@@ -3,8 +3,10 @@ import type { MemoryMode } from '../memory/memory-mode.ts';
 import type { SentinelOptions } from '../sentinel/sentinel-options.ts';
 import type { LossTerms, TrainStep, TrainStepOptions } from '../step/train-step.ts';
 import type { AdamWOptions } from './adamw.ts';
+import type { Evaluation, EvaluationOptions } from './evaluation.ts';
 import type { LearningRateOptions } from './learning-rate.ts';
 import type { TrainEvent } from './progress.ts';
+import type { RunControl } from './run-control.ts';
 import type { RunEnd } from './step-observer.ts';
 
 export interface TrainOptions
@@ -35,7 +37,14 @@ export interface TrainOptions
   readonly optimizer?: AdamWOptions;
   /** Gradients are scaled down to this l2 norm. Default 1. */
   readonly maxGradientNorm?: number;
-  /** Decides the order of the examples, and what dropout drops. Default 0. */
+  /**
+   * NEFTune (Jain et al. 2024): uniform noise of at most this / sqrt(tokens x features) on the embeddings, in training
+   * only; 5 to 15 in the paper. Default: none.
+   */
+  readonly neftuneNoiseAlpha?: number;
+  /** Measures the loss on held-out examples; can end the run early, and give the best values. Default: no evaluation. */
+  readonly evaluation?: EvaluationOptions;
+  /** Decides the order of the examples, what dropout drops, and NEFTune's noise. Default 0. */
   readonly seed?: number;
   /**
    * A compiled step to use instead of compiling one, and to leave as it is: for many short runs on one trainable whose
@@ -46,7 +55,8 @@ export interface TrainOptions
   readonly sentinel?: SentinelOptions;
   /** Where to save the state of the run; the run continues from there when the file exists. */
   readonly checkpoint?: TrainingCheckpoint;
-  readonly onEvent?: (event: TrainEvent) => void;
+  /** Hears what the run does. What it throws ends the run at once; `run.stop` ends it well. */
+  readonly onEvent?: (event: TrainEvent, run: RunControl) => void;
   /** Stops between two steps, after saving the state. */
   readonly signal?: AbortSignal;
 }
@@ -57,6 +67,11 @@ export interface TrainingCheckpoint {
   /** Steps between two savings. The last state is saved as well, before `afterTraining` of regularizers. */
   readonly everySteps: number;
   /**
+   * Called at each of these steps, after the state is saved, to keep what is trained so far; for the same step again when the
+   * run goes on from there.
+   */
+  readonly saveProgress?: (step: number) => void | Promise<void>;
+  /**
    * Saves the result when training is over. The file is removed only after that: where saving fails or the process dies,
    * the run goes on from the file.
    */
@@ -64,9 +79,12 @@ export interface TrainingCheckpoint {
 }
 
 export interface TrainResult {
+  /** Steps done. */
   readonly steps: number;
   /** The last step's terms; undefined when a finished run was resumed. */
   readonly last: LossTerms | undefined;
   /** Why the run ended before its last step, when it did. */
   readonly ended?: RunEnd;
+  /** The evaluation with the smallest loss, where there was any. */
+  readonly best?: Evaluation;
 }

@@ -21,6 +21,7 @@ import { compileTrainStep } from '../whole-step/whole-step.ts';
 import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
 import { learningRateSchedule } from './learning-rate.ts';
 import type { TrainEvent } from './progress.ts';
+import type { RunControl } from './run-control.ts';
 import { train } from './train.ts';
 
 /** A random head of this width cannot be sure of any token; five times the final norm's weight lets it be. */
@@ -192,8 +193,8 @@ describe('train', () => {
     const kept: Float32Array[] = [];
     const watched = {
       ...options,
-      onEvent: (event: TrainEvent) => {
-        options.onEvent(event);
+      onEvent: (event: TrainEvent, run: RunControl) => {
+        options.onEvent(event, run);
         if (event.type === 'step') kept.push(adapter.parameters.slice());
       },
     };

@@ -1,23 +1,26 @@
-import { type Batch, skip } from '@safetune/datasets';
-import { checkRegularizer, type Regularizer, weightAt } from '@safetune/regularizers';
+import { skip } from '@safetune/datasets';
+import { type Regularizer, weightAt } from '@safetune/regularizers';
 import { FileWriteError } from '@safetune/tensor';
-import { supervisedTokens } from '../data/batch-inputs.ts';
 import { countSteps, takeStep, trainingBatches } from '../data/batches.ts';
 import { choosePacking } from '../data/choose-packing.ts';
 import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
-import { checkRunOptionNames, trainNames } from '../option-names.ts';
 import { compilePlannedStep, planTraining } from '../plan/planned-step.ts';
 import { openSentinel } from '../sentinel/sentinel.ts';
+import { withEmbeddingNoise } from '../step/embedding-noise.ts';
 import { compilePenaltyCounts, type PenaltyCounts } from '../step/penalty-counts.ts';
 import { stepSettings } from '../step/step-settings.ts';
 import type { LossTerms } from '../step/train-step.ts';
+import type { Trainable } from '../step/trainable.ts';
 import { accumulate } from './accumulate.ts';
-import { adamWStep, checkAdamW, clipByNorm, createAdamWState } from './adamw.ts';
+import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
+import { checkTrainOptions, requirePositiveInteger } from './check-options.ts';
+import { openEvaluation } from './evaluation.ts';
 import { fingerprint } from './fingerprint.ts';
 import { learningRateSchedule } from './learning-rate.ts';
 import { nonFiniteStart } from './non-finite.ts';
 import { parameterGroups } from './parameter-groups.ts';
-import { StepClock, type StepEvent } from './progress.ts';
+import { StepClock, stepEvent, type TrainEvent } from './progress.ts';
+import { createRunControl } from './run-control.ts';
 import { observe, type StepObserver } from './step-observer.ts';
 import type { TrainOptions, TrainResult } from './train-options.ts';
 import {
@@ -37,21 +40,12 @@ import {
  * run; before the first step AdapterMismatchError when the model lacks a module of the adapter, InsufficientMemoryError, and
  * what a regularizer's `beforeTraining` throws; TrainOptionError, and the errors of data and of tracing.
  */
-export async function train(options: TrainOptions): Promise<TrainResult> {
-  const {
-    trainable,
-    regularizers = [],
-    gradientAccumulation = 1,
-    checkpoint,
-    onEvent = () => {},
-    signal,
-  } = options;
-  checkRunOptionNames('train', options, trainNames);
-  for (const regularizer of regularizers) checkRegularizer(regularizer);
-  checkHooks(options);
-  requirePositiveInteger('gradientAccumulation', gradientAccumulation, mostAtOnce);
-  if (options.batchSize !== undefined) requirePositiveInteger('batchSize', options.batchSize, mostAtOnce);
-  if (checkpoint !== undefined) requirePositiveInteger('everySteps', checkpoint.everySteps);
+export async function train(given: TrainOptions): Promise<TrainResult> {
+  checkTrainOptions(given);
+  const options = { ...given, trainable: withNoise(given) };
+  const { trainable, regularizers = [], gradientAccumulation = 1, checkpoint, signal } = options;
+  const { control, observer: callback } = createRunControl();
+  const onEvent = (event: TrainEvent) => options.onEvent?.(event, control);
   // The examples are walked to count, to plan and to train, every epoch anew: they become tokens once.
   const tokenize = {
     cache: new WeakMap(),
@@ -63,25 +57,23 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     options.steps ?? (await countSteps({ ...endless, epochs: epochs ?? 1 }, gradientAccumulation));
   requirePositiveInteger('steps', steps);
   const learningRate = learningRateSchedule(options.learningRate ?? {}, steps);
-  checkAdamW(options.optimizer ?? {});
   const groups = parameterGroups(trainable, options.optimizer ?? {}, options.learningRate?.peak ?? 1e-4);
-
-  if (options.step !== undefined && options.step.trainable !== trainable) {
-    throw new TrainOptionError('step', 'was compiled for another trainable');
-  }
-  checkPacking(options.packing);
   const packing =
     options.step === undefined ? await choosePacking(endless, options.packing ?? 'auto') : undefined;
   const laidOut = { ...endless, packing: packing?.packed ?? false };
   const planned = options.step === undefined ? await planTraining(laidOut) : undefined;
   const step = options.step ?? (await compilePlannedStep(laidOut, planned!.chosen));
   let penaltyCounts: PenaltyCounts | undefined;
-  let observers: readonly StepObserver[] = [];
+  const observers: StepObserver[] = [];
   try {
     if (gradientAccumulation > 1) {
       penaltyCounts = await compilePenaltyCounts(stepSettings(laidOut), options.runtime);
     }
-    if (options.sentinel !== undefined) observers = [await openSentinel(options, options.sentinel)];
+    if (options.sentinel !== undefined)
+      observers.push(await openSentinel({ ...options, onEvent }, options.sentinel));
+    const evaluation =
+      options.evaluation && (await openEvaluation({ ...endless, step, onEvent }, options.evaluation));
+    observers.push(...(evaluation === undefined ? [] : [evaluation]), callback);
     const optimizer = createAdamWState(trainable.parameters.length);
     const state: TrainingState = {
       parameters: trainable.parameters,
@@ -111,6 +103,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     let last: LossTerms | undefined;
 
     if (restored === undefined) ended = await observe(observers, 0, steps);
+    // The run may have been killed between saving its state and this.
+    if (start > 0 && start < steps && ended === undefined && start % checkpoint!.everySteps === 0)
+      await checkpoint!.saveProgress?.(start);
     for (let index = start; index < steps && ended === undefined; index++) {
       await stopIfAborted(signal, checkpoint?.file, state);
       clock.start();
@@ -139,6 +134,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       const isLast = index + 1 === steps || ended !== undefined;
       if (checkpoint !== undefined && (index + 1) % checkpoint.everySteps === 0 && !isLast) {
         await saveTrainingState(checkpoint.file, state);
+        await checkpoint.saveProgress?.(index + 1);
         onEvent({ type: 'checkpoint', step: index + 1, file: checkpoint.file });
       }
     }
@@ -150,12 +146,23 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       await checkpoint.saveResult?.();
       await removeTrainingState(checkpoint.file);
     }
-    return { steps, last, ...(ended === undefined ? {} : { ended }) };
+    const best = evaluation?.best() ?? undefined;
+    return {
+      steps: optimizer.step,
+      last,
+      ...(ended === undefined ? {} : { ended }),
+      ...(best === undefined ? {} : { best }),
+    };
   } finally {
     await penaltyCounts?.release();
     for (const observer of observers) await observer.release();
     if (options.step === undefined) await step.release();
   }
+}
+
+function withNoise({ trainable, model, neftuneNoiseAlpha }: TrainOptions): Trainable {
+  if (neftuneNoiseAlpha === undefined) return trainable;
+  return withEmbeddingNoise(trainable, neftuneNoiseAlpha, model.config.hiddenSize);
 }
 
 function penaltyWeights(regularizers: readonly Regularizer[], progress: number): Record<string, number> {
@@ -176,30 +183,6 @@ function checkPenalties({ penalties }: LossTerms, weights: Readonly<Record<strin
   );
 }
 
-function stepEvent(
-  step: number,
-  steps: number,
-  terms: LossTerms,
-  learningRate: number,
-  gradientNorm: number,
-  batches: readonly Batch[],
-  clock: StepClock,
-): StepEvent {
-  const tokens = batches.reduce((sum, batch) => sum + batch.lengths.reduce((a, b) => a + b, 0), 0);
-  const supervised = batches.reduce((sum, batch) => sum + supervisedTokens(batch), 0);
-  return {
-    type: 'step',
-    step,
-    steps,
-    ...terms,
-    learningRate,
-    gradientNorm,
-    tokens,
-    supervisedTokens: supervised,
-    ...clock.stop(step, tokens),
-  };
-}
-
 /** A state that finds no room is no loss as long as the result, which is smaller, finds some: saving that comes next. */
 async function saveLastState(file: string, state: TrainingState): Promise<void> {
   await saveTrainingState(file, state).catch((error: unknown) => {
@@ -217,30 +200,4 @@ async function stopIfAborted(
   if (!signal?.aborted) return;
   if (file !== undefined && state.optimizer.step > 0) await saveTrainingState(file, state);
   throw signal.reason;
-}
-
-function checkPacking(packing: unknown = 'auto'): void {
-  if (packing === 'auto' || typeof packing === 'boolean') return;
-  throw new TrainOptionError('packing', `${String(packing)} must be 'auto', true or false`);
-}
-
-function checkHooks({ regularizers = [], trainable }: TrainOptions): void {
-  for (const { name, beforeTraining, afterStep, afterTraining } of regularizers) {
-    if ((beforeTraining ?? afterStep ?? afterTraining) !== undefined && trainable.adapter === undefined) {
-      throw new TrainOptionError(
-        'regularizers',
-        `'${name}' works on an adapter, but all weights are trained`,
-      );
-    }
-  }
-}
-
-/** More examples of a batch, or batches of a step, are taken for a slip: they are gathered in memory. */
-const mostAtOnce = 65_536;
-
-function requirePositiveInteger(option: string, value: number, most = Number.MAX_SAFE_INTEGER): void {
-  if (!Number.isInteger(value) || value < 1)
-    throw new TrainOptionError(option, `${value} must be a positive integer`);
-  if (value > most)
-    throw new TrainOptionError(option, `${value} is more than ${most}, the most that is allowed`);
 }

@@ -58,6 +58,11 @@ export function stepSettings(options: Omit<TrainStepOptions, 'recompute' | 'runt
   };
 }
 
+/** The same model and trainable, of which nothing but the cross-entropy is wanted. */
+export function withoutRegularizers(settings: StepSettings): StepSettings {
+  return { ...settings, regularizers: [], penalties: [], tags: [], scope: 'response' };
+}
+
 /** Beyond this the logits of a batch are worth cutting up. */
 const largeVocabulary = 32_768;
 
@@ -97,14 +102,14 @@ export function trainableTypes({ trainable, pieces, packed }: StepSettings): Rec
   };
 }
 
-/** Their values for one forward pass. */
+/** Their values for one forward pass; without a draw, of one that is no training. */
 export function trainableValues(
   { trainable: { tensors, frozen, drawn }, pieces, packed }: StepSettings,
   batch: Batch,
-  draw: DropoutDraw,
+  draw: DropoutDraw | undefined,
 ): Record<string, HostArray> {
-  const { size, length } = batch;
-  const extents = { batch: size, length, pieces: piecesWithWhole(pieces) };
+  const { size, length, lengths } = batch;
+  const extents = { batch: size, length, lengths, pieces: piecesWithWhole(pieces) };
   const values = drawn?.values(draw, extents) ?? {};
   const places = packed ? packedPlaces(batch).padded : undefined;
   return {

@@ -57,7 +57,7 @@ export interface TrainStep {
    *
    * @param weights lambda of each regularizer that has a penalty, by name
    * @param share the part of an accumulated batch that this one makes up. Default 1
-   * @param draw decides what dropout drops. Default: the same each time
+   * @param draw decides what dropout drops and what noise there is. Default: the same each time
    */
   run(
     batch: Batch,
@@ -65,5 +65,10 @@ export interface TrainStep {
     share?: number,
     draw?: DropoutDraw,
   ): Promise<LossTerms>;
+  /**
+   * Cross-entropy of a batch in the model as it will be used: without dropout, noise, steering and penalties. Leaves the
+   * gradients as they are. The first call of a whole step compiles the forward pass by itself.
+   */
+  evaluate(batch: Batch): Promise<number>;
   release(): Promise<void>;
 }

@@ -44,7 +44,14 @@ export interface Trainable {
 export interface DrawnInputs {
   /** Types by input name. @param pieces pieces in which rows go through the output layer */
   types(pieces: number): Readonly<Record<string, TensorType>>;
-  values(draw: DropoutDraw, extents: DropoutExtents): Readonly<Record<string, HostArray>>;
+  /** @param draw undefined for a forward pass that is no training: then they do nothing */
+  values(draw: DropoutDraw | undefined, extents: DrawnExtents): Readonly<Record<string, HostArray>>;
+}
+
+/** How large the batch is that a draw is for. */
+export interface DrawnExtents extends DropoutExtents {
+  /** [batch], tokens of each row without its padding. */
+  readonly lengths: Int32Array;
 }
 
 /** Trains a LoRA adapter, with its dropout; the model's own weights stay as they are. */

@@ -10,7 +10,7 @@ import {
 } from '@safetune/tensor';
 import { batchSignature } from '../data/batch-inputs.ts';
 import { checkOptionNames, compileNames } from '../option-names.ts';
-import { traceForward } from '../step/forward.ts';
+import { type ForwardSettings, traceForward } from '../step/forward.ts';
 import { shareInput, traceLoss, weightInput } from '../step/loss.ts';
 import {
   firstDraw,
@@ -23,6 +23,7 @@ import {
   stepSettings,
   trainableTypes,
   trainableValues,
+  withoutRegularizers,
 } from '../step/step-settings.ts';
 import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
 
@@ -42,6 +43,15 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
   );
   const flat = new Float32Array(trainable.parameters.length);
   const into = gradientViews(trainable, flat);
+  const plain = withoutRegularizers(settings);
+  let evaluation: Promise<Executable> | undefined;
+  const compileEvaluation = () =>
+    compile((inputs) => traceEvaluation(plain, inputs), trainStepSignature(plain), {
+      ...model.runtime,
+      ...options.runtime,
+      // Rearranged copies of the weights are not worth their memory twice.
+      prepackWeights: false,
+    });
   return {
     trainable,
     gradients: flat,
@@ -52,7 +62,15 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
       };
       return readLossTerms(settings, await executable.run(inputs, { into }), weights);
     },
-    release: () => executable.release(),
+    async evaluate(batch) {
+      evaluation ??= compileEvaluation();
+      const inputs = { ...lossInputs(plain, batch, {}, 1), ...trainableValues(plain, batch, undefined) };
+      return readLossTerms(plain, await (await evaluation).run(inputs), {}).crossEntropy;
+    },
+    async release() {
+      await (await evaluation)?.release();
+      await executable.release();
+    },
   };
 }
 
@@ -67,28 +85,42 @@ export function trainStepSignature(settings: StepSettings): Signature {
   };
 }
 
+/** Traces the forward pass alone, and its cross-entropy. */
+function traceEvaluation(settings: StepSettings, inputs: NamedTensors): Record<string, Tensor> {
+  const forward = forwardSettings(settings, inputs, 'none');
+  return { crossEntropy: traceLoss(forward, traceForward(forward, inputs), inputs).crossEntropy };
+}
+
 /** Traces the whole step: loss terms, and the gradient of every trained tensor. */
 export function traceTrainStep(
-  { model, trainable, regularizers, pieces, attentionBlocks, packed }: StepSettings,
+  settings: StepSettings,
   inputs: NamedTensors,
   recompute: Recomputation = 'unkept',
 ): Record<string, Tensor> {
-  const names = Object.keys(trainable.tensors);
-  const forward = {
-    model,
-    trained: (piece: number) => trainable.forward(inputs, piece),
-    parameters: names.map((name) => inputs[name]!),
-    regularizers,
-    recompute,
-    pieces: pieces.count,
-    attentionBlocks,
-    packed,
-  };
+  const names = Object.keys(settings.trainable.tensors);
+  const forward = forwardSettings(settings, inputs, recompute);
   const { objective, crossEntropy, penalties } = traceLoss(forward, traceForward(forward, inputs), inputs);
   const found = gradients(objective, forward.parameters);
   return {
     crossEntropy,
     ...Object.fromEntries(Object.entries(penalties).map(([name, value]) => [penaltyOutput(name), value])),
     ...Object.fromEntries(names.map((name, index) => [gradientOutput(name), found[index]!])),
+  };
+}
+
+function forwardSettings(
+  { model, trainable, regularizers, pieces, attentionBlocks, packed }: StepSettings,
+  inputs: NamedTensors,
+  recompute: Recomputation,
+): ForwardSettings {
+  return {
+    model,
+    trained: (piece: number) => trainable.forward(inputs, piece),
+    parameters: Object.keys(trainable.tensors).map((name) => inputs[name]!),
+    regularizers,
+    recompute,
+    pieces: pieces.count,
+    attentionBlocks,
+    packed,
   };
 }
