@@ -13,7 +13,10 @@ const mostReserved = 512;
 
 /** Rows that are continued together, and their key-value cache. */
 export interface CachedBatch {
-  /** Takes one more token of each row; gives the logits [vocabulary] that follow, row by row. */
+  /**
+   * Takes one more token of each row; gives the logits [vocabulary] that follow, row by row, in memory that the next step
+   * writes over.
+   */
   step(tokens: readonly number[]): Promise<Float32Array[]>;
   /** Drops all rows but these (their present indices, ascending). */
   keep(rows: readonly number[]): void;
@@ -61,6 +64,8 @@ class RunningBatch implements CachedBatch {
   #texts: number[][];
   /** Row of the cache, by row of the batch: those in use are the first ones, in any order. */
   #places: number[];
+  /** Of a step. Memory of its own at every step, megabytes of it, would cost more than the passes over it. */
+  #logits = new Float32Array();
 
   constructor(prompts: readonly (readonly number[])[], options: CachedBatchOptions) {
     const longest = Math.max(...prompts.map((prompt) => prompt.length));
@@ -120,7 +125,12 @@ class RunningBatch implements CachedBatch {
 
   async step(tokens: readonly number[]): Promise<Float32Array[]> {
     const inOrder = this.#places.map((row, index) => ({ row, tokens: [tokens[index]!] }));
-    const logits = await this.#take(inOrder.toSorted((a, b) => a.row - b.row));
+    const size = tokens.length * this.#options.config.vocabularySize;
+    if (this.#logits.length < size) this.#logits = new Float32Array(size);
+    const logits = await this.#take(
+      inOrder.toSorted((a, b) => a.row - b.row),
+      this.#logits.subarray(0, size),
+    );
     return this.#places.map((row) => logits[row]!);
   }
 
@@ -138,23 +148,23 @@ class RunningBatch implements CachedBatch {
   }
 
   /** Runs tokens into consecutive rows of the cache: one row in pieces, or several at once. */
-  async #take(entries: readonly SlotTokens[]): Promise<Float32Array[]> {
+  async #take(entries: readonly SlotTokens[], into?: Float32Array): Promise<Float32Array[]> {
     const needed = Math.max(...entries.map(({ row, tokens }) => this.#texts[row]!.length + tokens.length));
     if (needed > this.#cache.capacity) this.#grow(needed);
     const [only] = entries;
     let logits: Float32Array[] = [];
-    if (entries.length > 1) return this.#run(entries);
+    if (entries.length > 1) return this.#run(entries, into);
     const change = this.#options.config.rotaryChange;
     // A prompt that is longer than where positions change is taken as a whole.
     const piece = change !== undefined && needed > change.beyond ? needed : pieceTokens;
     for (let start = 0; start < only!.tokens.length; start += piece) {
       const tokens = only!.tokens.slice(start, start + piece);
-      logits = await this.#run([{ row: only!.row, tokens }]);
+      logits = await this.#run([{ row: only!.row, tokens }], into);
     }
     return logits;
   }
 
-  async #run(entries: readonly SlotTokens[]): Promise<Float32Array[]> {
+  async #run(entries: readonly SlotTokens[], into?: Float32Array): Promise<Float32Array[]> {
     const { config, tensors, beforeRun } = this.#options;
     const width = Math.max(...entries.map(({ tokens }) => tokens.length));
     const executable =
@@ -179,7 +189,12 @@ class RunningBatch implements CachedBatch {
         ...cache.inputs,
         ...tensors,
       },
-      { into: cache.into },
+      {
+        into: {
+          ...cache.into,
+          ...(into && { logits: hostArray(into, [entries.length, config.vocabularySize]) }),
+        },
+      },
     );
     for (const { row, tokens } of entries) this.#texts[row]!.push(...tokens);
     const values = logits!.data as Float32Array;

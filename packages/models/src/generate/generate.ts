@@ -104,10 +104,12 @@ async function generate(
       finishReason: undefined,
     };
   });
+  const takesLargest = (options.temperature ?? 0) === 0 && repetitionPenalty === 1;
   const choose = (row: Row, logits: Float32Array) => {
-    requireFinite(row, logits);
-    const penalized = penalizeRepetition(logits, row.seen, repetitionPenalty);
-    const token = sampleToken(penalized, options, row.draw);
+    const largest = requireFinite(row, logits);
+    const token = takesLargest
+      ? largest
+      : sampleToken(penalizeRepetition(logits, row.seen, repetitionPenalty), options, row.draw);
     row.produced.push(token);
     row.seen.add(token);
     const { length } = row.produced;
@@ -164,9 +166,10 @@ async function generateTogether(
   }
 }
 
-function requireFinite({ index, prompt, produced }: Row, logits: Float32Array): void {
-  const largest = logits[indexOfLargest(logits)] ?? Number.NaN;
-  if (Number.isFinite(largest) && !logits.includes(Number.NaN)) return;
+/** @returns the token of the largest logit. */
+function requireFinite({ index, prompt, produced }: Row, logits: Float32Array): number {
+  const largest = indexOfLargest(logits);
+  if (Number.isFinite(logits[largest])) return largest;
   const at = prompt.length + produced.length;
   throw new GenerationError(
     `the logits for position ${at} are not finite: the weights or the adapter are broken`,

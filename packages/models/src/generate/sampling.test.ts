@@ -132,7 +132,10 @@ describe('checkSamplingOptions', () => {
   });
 });
 
-it('indexOfLargest passes over what is not a number', () => {
-  expect(indexOfLargest(Float32Array.of(Number.NaN, -2, 5, Number.NaN))).toBe(2);
+it('indexOfLargest is the first of the largest, and none where something is not a number', () => {
+  expect(indexOfLargest(Float32Array.of(-7, -2, 5, 5, -Infinity))).toBe(2);
+  expect(indexOfLargest(Float32Array.of(5, 1, Number.NaN))).toBe(-1);
   expect(indexOfLargest(Float32Array.of(Number.NaN))).toBe(-1);
+  expect(indexOfLargest(Float32Array.of(-Infinity, Infinity))).toBe(1);
+  expect(indexOfLargest(new Float32Array())).toBe(-1);
 });
