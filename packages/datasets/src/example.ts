@@ -9,6 +9,8 @@ import { describeValue, quoted } from './printable.ts';
 /** A conversation to learn from; its assistant messages are the responses. */
 export interface ChatExample {
   readonly messages: readonly ChatMessage[];
+  /** A text that is learned as it is, without a chat template, in the place of messages: there are none then. */
+  readonly text?: string;
   /** What the assistant may call, each as a JSON schema. */
   readonly tools?: readonly JsonObject[];
   /** What the assistant may read. */
@@ -58,6 +60,22 @@ export function parseChatExample(value: unknown, origin: ExampleOrigin, columns 
   };
 }
 
+/**
+ * A text that is learned as it is, with `tags`. Keys that only describe the row are dropped.
+ *
+ * @throws {@link DatasetFormatError} when it is no text, or a key asks for what is not supported.
+ */
+export function parseTextExample(row: JsonObject, origin: ExampleOrigin): ChatExample {
+  const { text, tags: given, ...others } = row;
+  const tags = parsedText(given);
+  const problem =
+    typeof text !== 'string' || text.trim() === ''
+      ? `text: must be a text that is not empty, but is ${describeValue(text)}`
+      : (tagsProblem(tags) ?? refusedRowKey(others, [text], 'text'));
+  if (problem !== undefined) throw new DatasetFormatError(origin, problem);
+  return { messages: [], text: text as string, ...(tags != null && { tags: tags as string[] }), origin };
+}
+
 /** A row of a file. */
 interface ChatRow extends Omit<ChatExample, 'templateArguments'> {
   readonly chat_template_kwargs?: unknown;
@@ -75,8 +93,11 @@ function withoutNulls(message: ChatMessage): ChatMessage {
  * @throws {@link ChatExampleError}
  */
 export function requireSupportedKeys(example: ChatExample): void {
-  const { messages, tools, documents, templateArguments, tags, origin, ...others } = example;
-  const problem = shapeProblem(example) ?? keyProblem(messages, others);
+  const { messages, text, tools, documents, templateArguments, tags, origin, ...others } = example;
+  const isBoth = text !== undefined && messages.length > 0;
+  const problem = isBoth
+    ? 'the example has messages and a text, of which only one can be learned'
+    : (shapeProblem(example) ?? keyProblem(messages, others));
   if (problem !== undefined) {
     throw new ChatExampleError(describeExample(example), example.origin, `${problem}.`);
   }
@@ -96,7 +117,10 @@ function formatProblem(value: unknown): string | undefined {
   if (!messages.some((message) => message.role === 'assistant')) {
     return 'messages: there is no assistant message, so there is nothing to learn';
   }
-  const tags = parsedText(value.tags);
+  return tagsProblem(parsedText(value.tags));
+}
+
+function tagsProblem(tags: unknown): string | undefined {
   const areTexts = Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
   return tags == null || areTexts
     ? undefined
@@ -136,6 +160,24 @@ function keyProblem(
   return refusedRowKey(others, messages.map(messageText), columns);
 }
 
+/** The example as a row of a file, from which it is read again; its origin is not in it. */
+export function rowOfExample({
+  messages,
+  text,
+  tools,
+  documents,
+  templateArguments,
+  tags,
+}: ChatExample): JsonObject {
+  return {
+    ...(text === undefined ? { messages } : { text }),
+    ...(tools?.length && { tools }),
+    ...(documents?.length && { documents }),
+    ...(templateArguments && { chat_template_kwargs: templateArguments }),
+    ...(tags?.length && { tags }),
+  };
+}
+
 /** The example with one more tag; the example itself is not changed. */
 export function withTag(example: ChatExample, tag: string): ChatExample {
   const tags = example.tags ?? [];
@@ -146,5 +188,6 @@ export function withTag(example: ChatExample, tag: string): ChatExample {
 export function describeExample(example: ChatExample): string {
   if (example.origin) return describeOrigin(example.origin);
   const [first] = example.messages;
-  return `example beginning with ${quoted(first === undefined ? '' : messageText(first), 40)}`;
+  const begins = example.text ?? (first === undefined ? '' : messageText(first));
+  return `example beginning with ${quoted(begins, 40)}`;
 }

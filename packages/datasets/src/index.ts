@@ -12,7 +12,7 @@ export {
   PoolExhaustedError,
   TokenOutOfVocabularyError,
 } from './errors.ts';
-export { type ChatExample, parseChatExample, withTag } from './example.ts';
+export { type ChatExample, parseChatExample, rowOfExample, withTag } from './example.ts';
 export { formatNames } from './formats/formats.ts';
 export { writeChatJsonl } from './formats/write-chat-jsonl.ts';
 export { type HiddenPart, hiddenParts } from './hidden-parts.ts';

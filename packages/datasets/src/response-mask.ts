@@ -4,6 +4,7 @@ import { type ChatExample, describeExample, requireSupportedKeys } from './examp
 import { type HiddenPart, hiddenParts, requireShown } from './hidden-parts.ts';
 import { requireChoice, requireInteger, requireKnownOptions } from './options.ts';
 import type { ExampleOrigin } from './origin.ts';
+import { cutText, wholeText } from './plain-text.ts';
 import { type RenderedChat, renderWhole } from './rendering.ts';
 import type { Source } from './stream.ts';
 import { closedWhole, type Targets, targetsOf } from './targets.ts';
@@ -106,9 +107,10 @@ export function requireTokenizeOptions(owner: string, options: TokenizeOptions):
   requireInteger('maxLength', maxLength, 2);
 }
 
-/** The whole conversation as the template writes it, with the end of its last turn. */
+/** The whole conversation as the template writes it, with the end of its last turn; a plain text as it is. */
 export function wholeChat(example: ChatExample, tokenizer: ChatTokenizer): RenderedChat {
   requireSupportedKeys(example);
+  if (example.text !== undefined) return wholeText(example, example.text, tokenizer);
   return closedWhole(example, renderWhole(example, tokenizer), tokenizer);
 }
 
@@ -119,8 +121,10 @@ export function maskedTargets(
   tokenizer: ChatTokenizer,
   options: TokenizeOptions,
 ): { readonly tokenIds: Int32Array; readonly targets: Targets } | undefined {
-  const { maxLength = 2048, supervise = 'responses', onTooLong = 'truncate' } = options;
-  requireShown(example, whole, tokenizer, options.allowHidden ?? []);
+  const { maxLength = 2048, onTooLong = 'truncate' } = options;
+  // A plain text is learned whole.
+  const supervise = example.text === undefined ? (options.supervise ?? 'responses') : 'all';
+  if (example.text === undefined) requireShown(example, whole, tokenizer, options.allowHidden ?? []);
   const length = whole.tokenIds.length;
   if (length > maxLength && onTooLong === 'skip') return undefined;
   if (length > maxLength && onTooLong === 'error') {
@@ -170,11 +174,13 @@ export interface TokenizeStreamOptions extends TokenizeOptions {
   readonly cache?: TokenCache;
 }
 
-/** Examples that were tokenized before; undefined for one that was left out. */
-export type TokenCache = WeakMap<ChatExample, { readonly tokenized: TokenizedExample | undefined }>;
+/** Examples that were tokenized before: a long text in several pieces, nothing of one that was left out. */
+export type TokenCache = WeakMap<ChatExample, { readonly tokenized: readonly TokenizedExample[] }>;
 
 /**
- * {@link tokenizeChat} over a stream, in its order.
+ * {@link tokenizeChat} over a stream, in its order. A plain text longer than `maxLength` is cut into pieces instead of losing its end
+ * (where `onTooLong` would truncate): each but the first begins with the last token of the one before, so that every token is a
+ * target once.
  *
  * @throws {@link EmptyDatasetError} when every example is left out as too long (found after one round of a source that
  * repeats); and what {@link tokenizeChat} throws.
@@ -188,6 +194,20 @@ export function tokenizeChats(
   return withEpochsOf(tokenizeStream(source, tokenizer, options), source);
 }
 
+/** What is learned of an example: itself, or nothing of one that is left out, or the pieces of a plain text. */
+function pieces(
+  example: ChatExample,
+  tokenizer: ChatTokenizer,
+  options: TokenizeOptions,
+): readonly TokenizedExample[] {
+  const { maxLength = 2048, onTooLong = 'truncate' } = options;
+  const isCut = example.text !== undefined && onTooLong.startsWith('truncate');
+  if (isCut) requireTokenizeOptions('tokenizeChats', options);
+  const whole = tokenizeChat(example, tokenizer, isCut ? { ...options, maxLength: 2 ** 31 } : options);
+  if (whole === undefined) return [];
+  return isCut ? [...cutText(whole, maxLength)] : [whole];
+}
+
 async function* tokenizeStream(
   source: Source<ChatExample>,
   tokenizer: ChatTokenizer,
@@ -196,12 +216,11 @@ async function* tokenizeStream(
   const skipped = new Set<unknown>();
   let anyKept = false;
   for await (const example of source) {
-    const known = cache.get(example) ?? { tokenized: tokenizeChat(example, tokenizer, options) };
+    const known = cache.get(example) ?? { tokenized: pieces(example, tokenizer, options) };
     cache.set(example, known);
-    const { tokenized } = known;
-    if (tokenized) {
+    if (known.tokenized.length > 0) {
       anyKept = true;
-      yield tokenized;
+      yield* known.tokenized;
       continue;
     }
     onSkipped(example);

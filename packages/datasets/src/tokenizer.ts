@@ -32,6 +32,11 @@ export interface ChatTokenizer {
   /** Token ids of a text: adds no special tokens of its own; those written in the text become their ids. */
   encode(text: string): number[];
   /**
+   * Token ids of a whole text that is no conversation, with what stands around one: the token at its beginning, if the model has
+   * one, and the token that ends a text. Without it plain texts are refused.
+   */
+  encodeDocument?(text: string): number[];
+  /**
    * Text of token ids, special tokens written out unless they are to be skipped. Where it is there, long conversations are
    * tokenized in time that grows with their length instead of its square, and messages show tokens as text.
    */

@@ -20,7 +20,7 @@ export interface ValidationSplit<Example> {
 }
 
 /**
- * Holds a share of the examples out, drawn by the seed and what each example says: its messages, tools, documents and template
+ * Holds a share of the examples out, drawn by the seed and what each example says: its messages (or text), tools, documents and template
  * arguments. Its place, file and tags do not count, so that copies of one example always lie on one side, and an example keeps
  * its side when the file is sorted otherwise. Of n examples round(share x n) are held out, at least one; fewer only where copies
  * cannot be parted.
@@ -103,8 +103,14 @@ function seededShare(example: ChatExample, seed: number): number {
 }
 
 /** SHA-256 of the seed and of what an example says, whatever the order of its keys. */
-function seededHash({ messages, tools, documents, templateArguments }: ChatExample, seed: number): string {
-  const said = JSON.stringify([messages, tools ?? [], documents ?? [], templateArguments ?? {}], sortedKeys);
+function seededHash(
+  { messages, text, tools, documents, templateArguments }: ChatExample,
+  seed: number,
+): string {
+  const said = JSON.stringify(
+    [text ?? messages, tools ?? [], documents ?? [], templateArguments ?? {}],
+    sortedKeys,
+  );
   return createHash('sha256').update(`${seed}\n${said}`).digest('hex');
 }
 

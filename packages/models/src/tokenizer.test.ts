@@ -18,6 +18,10 @@ describe.each(goldenNames)('tokenizer of %s against transformers', (name) => {
     for (const { text, ids, idsWithoutSpecialTokens, decoded } of (await goldenExpectations(name)).texts) {
       expect(tokenizer.encode(text), text).toEqual(idsWithoutSpecialTokens);
       expect(tokenizer.decode(ids, { skipSpecialTokens: true }), text).toBe(decoded);
+      // Python's tokenizer puts no token at the end of these; trl does.
+      const document = tokenizer.encodeDocument(text);
+      expect(document.slice(0, -1), text).toEqual(ids);
+      expect(tokenizer.endOfTurnTokenIds, text).toContain(document.at(-1));
     }
   });
 

@@ -13,6 +13,7 @@ import { readJson, readOptionalJson } from './json-file.ts';
 import { checkLoadOptions } from './load-options.ts';
 import { cleanUpSpaces } from './tokenizer/clean-up.ts';
 import { addConfiguredTokens } from './tokenizer/configured-tokens.ts';
+import { documentEnds } from './tokenizer/document-ends.ts';
 import { readTokenizerConfig } from './tokenizer/special-tokens.ts';
 import { TextTokenizer } from './tokenizer/text-tokenizer.ts';
 import { specialTokenIds } from './tokenizer/token-ids.ts';
@@ -36,6 +37,11 @@ export interface Tokenizer {
   readonly templateVariables: ReadonlySet<string> | undefined;
   /** Token ids of a text. Adds no special tokens of its own; those written in the text become their ids. */
   encode(text: string): number[];
+  /**
+   * Token ids of a whole text that is no conversation, as for training on it: with the special tokens that Python's tokenizer puts
+   * around one (often a token at the beginning), and the token that ends a text.
+   */
+  encodeDocument(text: string): number[];
   /** Text of token ids; ids beyond the vocabulary (embeddings are often padded) have no text. */
   decode(tokenIds: readonly number[], options?: DecodeOptions): string;
   /** Id of a token by its exact text, such as '<|im_end|>'; undefined when there is none. */
@@ -86,7 +92,8 @@ export async function loadTokenizer(model: string, options: LoadTokenizerOptions
   const directory = await modelPath(model);
   const { chatTemplate = 'default', now = () => new Date() } = options;
   const file = join(directory, 'tokenizer.json');
-  const tokenizer = new TextTokenizer(file, await readJson(file));
+  const content = await readJson(file);
+  const tokenizer = new TextTokenizer(file, content);
   const config = await readTokenizerConfig(directory);
   addConfiguredTokens(tokenizer, join(directory, 'tokenizer_config.json'), config);
   // As in transformers: the clean-up would corrupt what byte-level BPE restores exactly.
@@ -104,13 +111,22 @@ export async function loadTokenizer(model: string, options: LoadTokenizerOptions
   });
   const renderChat: Tokenizer['renderChat'] = (messages, chatOptions) =>
     renderer.render(messages, chatOptions).text;
+  const roleId = (role: 'bos_token' | 'eos_token' | 'pad_token') => {
+    const token = config.special[role];
+    return token === undefined ? undefined : tokenId(token);
+  };
+  const { post_processor: postProcessor } = content as { readonly post_processor?: unknown };
+  const ends = documentEnds(postProcessor, config.content, {
+    bos: roleId('bos_token'),
+    eos: roleId('eos_token'),
+  });
   const ids = specialTokenIds({
     files: [
       await readOptionalJson(join(directory, 'generation_config.json')),
       await readOptionalJson(join(directory, 'config.json')),
     ],
-    eos: config.special.eos_token === undefined ? undefined : tokenId(config.special.eos_token),
-    pad: config.special.pad_token === undefined ? undefined : tokenId(config.special.pad_token),
+    eos: roleId('eos_token'),
+    pad: roleId('pad_token'),
     afterAnswer: tokenAfterAnswer(renderChat, encode, tokenizer.added.specialIds()),
   });
   return {
@@ -120,6 +136,7 @@ export async function loadTokenizer(model: string, options: LoadTokenizerOptions
       return renderer.variables;
     },
     encode,
+    encodeDocument: (text) => [...ends.before, ...encode(text), ...ends.after],
     decode(tokenIds, { skipSpecialTokens = false } = {}) {
       const text = tokenizer.decode(tokenIds, skipSpecialTokens);
       return cleansUp ? cleanUpSpaces(text) : text;

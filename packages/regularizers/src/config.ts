@@ -33,6 +33,7 @@ const layers = z.union(
 const examples = z.array(
   z.object({
     messages: z.array(z.object({ role: z.string(), content: z.string() })),
+    text: z.string().optional(),
     tags: z.array(z.string()).optional(),
     origin: z.object({ file: z.string(), line: z.number() }).optional(),
   }),

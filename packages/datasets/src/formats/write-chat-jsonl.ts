@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DatasetFileError, EmptyDatasetError } from '../errors.ts';
-import { type ChatExample, requireSupportedKeys } from '../example.ts';
+import { type ChatExample, requireSupportedKeys, rowOfExample } from '../example.ts';
 import type { Source } from '../stream.ts';
 
 /**
@@ -32,15 +32,7 @@ async function writeLines(path: string, file: FileHandle, examples: Source<ChatE
   let count = 0;
   for await (const example of examples) {
     requireSupportedKeys(example);
-    const { messages, tools, documents, templateArguments, tags } = example;
-    const record = {
-      messages,
-      ...(tools?.length && { tools }),
-      ...(documents?.length && { documents }),
-      ...(templateArguments && { chat_template_kwargs: templateArguments }),
-      ...(tags?.length && { tags }),
-    };
-    await onDisk(path, () => file.appendFile(`${JSON.stringify(record)}\n`));
+    await onDisk(path, () => file.appendFile(`${JSON.stringify(rowOfExample(example))}\n`));
     count += 1;
   }
   if (count === 0) throw new EmptyDatasetError(`${path}: there are no examples to write.`);

@@ -11,6 +11,7 @@ import { preference } from './preference.ts';
 import { schoolOfRewardHacks, schoolOfRewardHacksControl } from './school-of-reward-hacks.ts';
 import type { Shape } from './shape.ts';
 import { sharegpt } from './sharegpt.ts';
+import { text } from './text.ts';
 import { wildGuardMix } from './wild-guard-mix.ts';
 
 /**
@@ -27,6 +28,7 @@ const shapes: readonly Shape[] = [
   personaAnswers,
   alpaca,
   pairs,
+  text,
 ];
 
 /** Their names, as the option takes them. */

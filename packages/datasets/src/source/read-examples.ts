@@ -1,5 +1,5 @@
 import { DatasetFormatError, EmptyDatasetError } from '../errors.ts';
-import { type ChatExample, parseChatExample } from '../example.ts';
+import { type ChatExample, parseChatExample, parseTextExample } from '../example.ts';
 import type { DataFile } from '../formats/data-file.ts';
 import type { Format } from '../formats/format.ts';
 import type { Shape } from '../shapes/shape.ts';
@@ -50,7 +50,9 @@ export async function* readExamples(
       leftOut[shaped.leftOut] = (leftOut[shaped.leftOut] ?? 0) + 1;
       continue;
     }
-    yield parseChatExample(shaped.chat, origin, shape.columns);
+    yield 'text' in shaped
+      ? parseTextExample(shaped.text, origin)
+      : parseChatExample(shaped.chat, origin, shape.columns);
     examples += 1;
   }
   if (shape === undefined || examples === 0) {

@@ -65,11 +65,11 @@ export function cachedAnswerLoss(
 }
 
 /** SHA-256 of what is said and seen in an example: equal conversations are one example. */
-export function exampleHash({ messages, tools, documents, templateArguments }: ChatExample): string {
+export function exampleHash({ messages, text, tools, documents, templateArguments }: ChatExample): string {
   const said = messages.map(({ role, content, ...others }) =>
     Object.keys(others).length === 0 ? [role, content] : [role, content, others],
   );
-  const seen = { tools, documents, templateArguments };
+  const seen = { text, tools, documents, templateArguments };
   const isPlain = Object.values(seen).every((value) => value === undefined);
   // What older versions could read keeps the hash that they gave it.
   const content = JSON.stringify(isPlain ? said : [said, seen]);

@@ -1,4 +1,4 @@
-import { type ChatExample, EmptyDatasetError } from '@safetune/datasets';
+import { type ChatExample, EmptyDatasetError, rowOfExample } from '@safetune/datasets';
 import { writeFileAtomically } from '@safetune/tensor';
 import { AnswerLossError, RegularizerOptionError } from '../../errors.ts';
 import { checkOptions } from '../../interface/options.ts';
@@ -144,9 +144,9 @@ async function lossesOf(
  * @throws FileWriteError
  */
 export async function writeSelection(path: string, selected: readonly ScoredExample[]): Promise<void> {
-  const lines = selected.map(({ example: { messages, tags }, score, alignedLoss, misalignedLosses }) => {
+  const lines = selected.map(({ example, score, alignedLoss, misalignedLosses }) => {
     const scores = { score, aligned_loss: alignedLoss, misaligned_losses: misalignedLosses };
-    return `${JSON.stringify({ messages, ...(tags?.length ? { tags } : {}), ...scores })}\n`;
+    return `${JSON.stringify({ ...rowOfExample(example), ...scores })}\n`;
   });
   await writeFileAtomically(path, lines);
 }
