@@ -67,6 +67,7 @@ export const trainCommand = strictCommand({
     await tellPrecision(model, runtimeOf(run));
     const line = createProgressLine();
     const leftOut = new Set<number>();
+    let heldOut: number | undefined;
     const options = trainingOptions(opened);
     const result = await trainIntoDirectory({
       ...options,
@@ -75,7 +76,8 @@ export const trainCommand = strictCommand({
       overwrite: args.force === true,
       signal: interruptSignal(),
       onEvent(event) {
-        if (event.type === 'step') line.update(...stepParts(event));
+        if (event.type === 'evaluation') heldOut = event.loss;
+        if (event.type === 'step') line.update(...stepParts(event, heldOut));
         else if (event.type === 'start') {
           const resumed = event.done > 0 ? `, going on after step ${event.done}` : '';
           note(
@@ -97,7 +99,13 @@ export const trainCommand = strictCommand({
       );
     }
     const loss = result.last === undefined ? '' : `, last loss ${result.last.loss.toFixed(4)}`;
-    print(`${result.steps} steps done${loss}; adapter in ${out}\n`);
+    const best =
+      result.best === undefined
+        ? ''
+        : `, smallest held-out loss ${result.best.loss.toFixed(4)} after step ${result.best.step}`;
+    print(`${result.steps} steps done${loss}${best}; adapter in ${out}\n`);
+    if (result.ended !== undefined)
+      note(`ended after step ${result.ended.step}, before its last: ${result.ended.reason}\n`);
   },
 });
 
@@ -117,10 +125,11 @@ async function checkedOut(
 }
 
 /** The parts of a step's line, the most important first, for terminals where not all fit. */
-function stepParts(event: StepEvent): string[] {
+function stepParts(event: StepEvent, heldOut?: number): string[] {
   return [
     `${bar(event.step, event.steps)}${event.step}/${event.steps}`,
     `loss ${event.loss.toFixed(4)}`,
+    ...(heldOut === undefined ? [] : [`held-out ${heldOut.toFixed(4)}`]),
     `${formatDuration(event.secondsLeft)} left`,
     ...Object.entries(event.penalties).map(([name, value]) => `${name} ${value.toPrecision(3)}`),
     `cross-entropy ${event.crossEntropy.toFixed(4)}`,

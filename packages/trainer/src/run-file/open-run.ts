@@ -12,6 +12,7 @@ import {
 import { type Regularizer, regularizerFromConfig } from '@safetune/regularizers';
 import type { AdapterRunOptions } from '../run/run-directory.ts';
 import type { Run } from './run-schema.ts';
+import { trainingSettings } from './training-fields.ts';
 
 export interface OpenRunOptions {
   /** Finds what the run's `model` names. Default: `resolveModel`. */
@@ -67,17 +68,12 @@ export function trainingOptions({
     model,
     tokenizer,
     adapter,
-    examples,
     regularizers,
     ...(run.steps === undefined ? { epochs: run.epochs ?? 1 } : { steps: run.steps }),
     batchSize: run.batch_size,
     gradientAccumulation: run.gradient_accumulation,
     packing: run.packing,
-    learningRate: {
-      peak: run.learning_rate,
-      schedule: run.schedule,
-      ...(run.warmup === undefined ? {} : { warmupSteps: run.warmup }),
-    },
+    ...trainingSettings(run, examples),
     tokenize: {
       maxLength: run.max_length,
       onTooLong: 'truncate-or-skip',

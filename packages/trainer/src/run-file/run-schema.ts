@@ -7,6 +7,7 @@ import { regularizerConfigSchema } from '@safetune/regularizers';
 import { z } from 'zod';
 import { memoryModes } from '../memory/memory-mode.ts';
 import { field } from './run-field.ts';
+import { rateFields, trainingFields } from './training-fields.ts';
 
 const lora = loraConfigSchema.shape;
 const count = z.int().min(1);
@@ -141,16 +142,8 @@ const runFields = {
     option: 'lr',
     hint: 'X',
   }),
-  schedule: field(
-    z.enum(['linear', 'cosine', 'constant']).default('linear'),
-    'how the learning rate falls after the warm-up',
-    { option: 'schedule', hint: 'NAME' },
-  ),
-  warmup: field(
-    z.int().min(0).optional(),
-    'warm-up steps (default 5; in runs of fewer than 10 steps half of them)',
-    { option: 'warmup', hint: 'N' },
-  ),
+  ...rateFields,
+  ...trainingFields,
   max_length: field(z.int().min(2).default(2048), 'longer examples are cut here, in tokens', {
     option: 'seq-length',
     hint: 'N',
