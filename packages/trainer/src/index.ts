@@ -19,6 +19,8 @@ export {
   TrainingCheckpointError,
   TrainOptionError,
 } from './errors.ts';
+export { type Scalars, scalarsOf } from './events/scalars.ts';
+export { tensorboard } from './events/tensorboard.ts';
 export { compileLayeredStep, type LayeredStepOptions } from './layered-step/layered-step.ts';
 export type { MemoryMode } from './memory/memory-mode.ts';
 export { type MemoryPlan, type Plan, type PlanOptions, type PrecisionComparison, plan } from './plan/plan.ts';

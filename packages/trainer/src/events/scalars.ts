@@ -1,10 +1,20 @@
-import type { StepEvent } from '../run/progress.ts';
+import type { StepEvent, TrainEvent } from '../run/progress.ts';
 
-/**
- * The figures of a step by name, as charts show them: what stands before the last `/` is one chart, so that only figures of one
- * scale share it.
- */
-export function scalarsOf(event: StepEvent): Record<string, number> {
+/** Figures of one step by name. What stands before the last `/` is one chart: only figures of one scale share it. */
+export interface Scalars {
+  readonly step: number;
+  readonly values: Readonly<Record<string, number>>;
+}
+
+/** The figures that an event tells; undefined where it tells none. */
+export function scalarsOf(event: TrainEvent): Scalars | undefined {
+  if (event.type === 'step') return { step: event.step, values: stepValues(event) };
+  if (event.type !== 'sentinel') return undefined;
+  const values = event.readings.map(({ probe, value }) => [`sentinel/${probe}/value`, value]);
+  return { step: event.step, values: Object.fromEntries(values) };
+}
+
+function stepValues(event: StepEvent): Record<string, number> {
   const penalties = Object.entries(event.penalties).map(([name, value]) => [`penalty/${name}/value`, value]);
   return {
     'loss/total': event.loss,

@@ -26,7 +26,9 @@ export function tensorboard(directory: string): (event: TrainEvent) => void {
     if (event.type === 'start') {
       file = createTensorboardFile(join(directory, fileName()));
       file.writeStart(event.done + 1);
-    } else if (event.type === 'step') file?.writeScalars(event.step, scalarsOf(event));
+    }
+    const scalars = scalarsOf(event);
+    if (scalars !== undefined) file?.writeScalars(scalars.step, scalars.values);
   };
 }
 

@@ -1,0 +1,52 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { scalarsOf, type TrainEvent } from '@safetune/trainer';
+import { UsageError } from '../usage-error.ts';
+import type { WatchMessage } from './watch-message.ts';
+
+/** The live page of a run. */
+export interface WatchedRun {
+  readonly url: string;
+  /** What a run tells; `about` says what is trained, once it starts. */
+  onEvent(event: TrainEvent, about: string): void;
+  /** The run has ended. The page stays for whoever has it open; the server goes with the process. */
+  end(text: string): Promise<void>;
+}
+
+/** @throws UsageError when the port is taken. */
+export async function watchRun(port: number): Promise<WatchedRun> {
+  const inSources = import.meta.url.endsWith('.ts');
+  const worker = new Worker(new URL(inSources ? './watch-thread.ts' : './watch-thread.js', import.meta.url), {
+    workerData: { port },
+    ...(inSources ? { execArgv: ['--conditions=safetune-source'] } : {}),
+  });
+  const [url] = (await once(worker, 'message').catch((error: Error) => {
+    throw new UsageError(`--watch ${port}: the page cannot be served (${error.message})`);
+  })) as [string];
+  worker.unref();
+  const tell = (message: WatchMessage) => worker.postMessage(message);
+  return {
+    url,
+    onEvent(event, about) {
+      if (event.type === 'start') tell({ type: 'start', steps: event.steps, done: event.done, about });
+      const scalars = scalarsOf(event);
+      if (scalars !== undefined) tell({ type: 'scalars', ...scalars });
+      if (event.type === 'step') tell({ type: 'progress', step: event.step, secondsLeft: event.secondsLeft });
+      if (event.type === 'sentinel') {
+        for (const { breach, probe, value } of event.readings) {
+          if (breach !== undefined) tell({ type: 'said', text: saidOf(event.step, probe, value) });
+        }
+      }
+    },
+    async end(text) {
+      tell({ type: 'end', text });
+      // What was told last must reach the pages before the process ends.
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await worker.terminate();
+    },
+  };
+}
+
+function saidOf(step: number, probe: string, value: number): string {
+  return `step ${step}: the sentinel's ${probe} is ${value.toPrecision(3)}, beyond a bound`;
+}
