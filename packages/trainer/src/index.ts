@@ -19,6 +19,7 @@ export {
   TrainingCheckpointError,
   TrainOptionError,
 } from './errors.ts';
+export { eventLog } from './events/event-log.ts';
 export { type Scalars, scalarsOf } from './events/scalars.ts';
 export { tensorboard } from './events/tensorboard.ts';
 export { compileLayeredStep, type LayeredStepOptions } from './layered-step/layered-step.ts';

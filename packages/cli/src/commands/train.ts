@@ -25,6 +25,7 @@ import { note, print } from '../terminal/output.ts';
 import { packingLine } from '../terminal/packing-line.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 import { UsageError } from '../usage-error.ts';
+import { listenerOptionDefinitions, runListeners } from '../watch/run-listeners.ts';
 
 /** `safetune train`: a LoRA fine-tune under regularizers, into a directory that Python peft loads. */
 export const trainCommand = strictCommand({
@@ -54,6 +55,7 @@ export const trainCommand = strictCommand({
     },
     ...runOptionDefinitions,
     ...templateOptionDefinitions,
+    ...listenerOptionDefinitions,
     force: { type: 'boolean', description: 'write over what another run or program left in --out' },
   },
   async run({ args, rawArgs }) {
@@ -66,6 +68,7 @@ export const trainCommand = strictCommand({
     const { model, adapter, examples, regularizers } = opened;
     await tellPrecision(model, runtimeOf(run));
     const line = createProgressLine();
+    const listeners = await runListeners(args);
     const leftOut = new Set<number>();
     let heldOut: number | undefined;
     const options = trainingOptions(opened);
@@ -76,6 +79,10 @@ export const trainCommand = strictCommand({
       overwrite: args.force === true,
       signal: interruptSignal(),
       onEvent(event) {
+        listeners.onEvent(
+          event,
+          `${run.model} on ${examples.length} examples; ${safeguardsText(regularizers)}`,
+        );
         if (event.type === 'evaluation') heldOut = event.loss;
         if (event.type === 'step') line.update(...stepParts(event, heldOut));
         else if (event.type === 'start') {
@@ -90,7 +97,10 @@ export const trainCommand = strictCommand({
         }
       },
     })
-      .catch(withForce)
+      .catch(async (error: unknown) => {
+        await listeners.end(error instanceof Error ? error.message : String(error));
+        return withForce(error);
+      })
       .finally(() => line.end());
     if (leftOut.size > 0) {
       note(
@@ -103,6 +113,7 @@ export const trainCommand = strictCommand({
       result.best === undefined
         ? ''
         : `, smallest held-out loss ${result.best.loss.toFixed(4)} after step ${result.best.step}`;
+    await listeners.end(`${result.steps} steps done${loss}${best}`);
     print(`${result.steps} steps done${loss}${best}; adapter in ${out}\n`);
     if (result.ended !== undefined)
       note(`ended after step ${result.ended.step}, before its last: ${result.ended.reason}\n`);

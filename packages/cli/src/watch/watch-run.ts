@@ -13,15 +13,14 @@ export interface WatchedRun {
   end(text: string): Promise<void>;
 }
 
-/** @throws UsageError when the port is taken. */
-export async function watchRun(port: number): Promise<WatchedRun> {
+/** Serves it at a port that is free. @throws UsageError when there is none. */
+export async function watchRun(): Promise<WatchedRun> {
   const inSources = import.meta.url.endsWith('.ts');
   const worker = new Worker(new URL(inSources ? './watch-thread.ts' : './watch-thread.js', import.meta.url), {
-    workerData: { port },
     ...(inSources ? { execArgv: ['--conditions=safetune-source'] } : {}),
   });
   const [url] = (await once(worker, 'message').catch((error: Error) => {
-    throw new UsageError(`--watch ${port}: the page cannot be served (${error.message})`);
+    throw new UsageError(`--watch: the page cannot be served (${error.message})`);
   })) as [string];
   worker.unref();
   const tell = (message: WatchMessage) => worker.postMessage(message);

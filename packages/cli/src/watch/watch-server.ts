@@ -18,10 +18,8 @@ const mostBytesWaiting = 4e6;
 /**
  * Serves the page of a run, and what happens as server-sent events, to this machine alone: bound to the loopback address, and to requests that name
  * it, so that no page of another origin reads along by a name of its own.
- *
- * @param port - 0 for any that is free
  */
-export async function startWatchServer(port: number): Promise<WatchServer> {
+export async function startWatchServer(): Promise<WatchServer> {
   const page = watchPage();
   const history = new History();
   const readers = new Set<ServerResponse>();
@@ -38,7 +36,7 @@ export async function startWatchServer(port: number): Promise<WatchServer> {
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen(0, '127.0.0.1', resolve);
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,

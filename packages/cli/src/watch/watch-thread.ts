@@ -1,8 +1,8 @@
 /** The thread that serves the page: a training step keeps the thread of the run busy for its whole length. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import type { WatchMessage } from './watch-message.ts';
 import { startWatchServer } from './watch-server.ts';
 
-const server = await startWatchServer((workerData as { readonly port: number }).port);
+const server = await startWatchServer();
 parentPort!.postMessage(server.url);
 parentPort!.on('message', (message: WatchMessage) => server.tell(message));
