@@ -36,5 +36,5 @@ export class History {
 
 /** What is measured at few steps is never thinned out. */
 function isRare(values: Readonly<Record<string, number>>): boolean {
-  return Object.keys(values).some((name) => name.startsWith('sentinel/') || name.startsWith('evaluation/'));
+  return Object.keys(values).some((name) => name.startsWith('sentinel/') || name === 'loss/held_out');
 }

@@ -13,13 +13,12 @@ function chartOf(title) {
   const figure = document.createElement('figure');
   const caption = document.createElement('figcaption');
   const heading = document.createElement('b');
-  heading.textContent = title.replaceAll('/', ': ').replaceAll('_', ' ');
   const latest = document.createElement('span');
   caption.append(heading, latest);
   const place = document.createElement('div');
   figure.append(caption, place);
   element('charts').append(figure);
-  const chart = { figure, latest, place, x: [], series: new Map(), plot: undefined, isStale: true };
+  const chart = { title, heading, latest, place, x: [], series: new Map(), plot: undefined, isStale: true };
   charts.set(title, chart);
   return chart;
 }
@@ -50,6 +49,9 @@ function draw(chart) {
   chart.isStale = false;
   const data = [chart.x, ...chart.series.values()];
   chart.latest.replaceChildren();
+  const [only] = chart.series.size === 1 ? chart.series.keys() : [];
+  const parts = only === undefined || only === 'value' ? chart.title : chart.title + '/' + only;
+  chart.heading.textContent = parts.replaceAll('/', ': ').replaceAll('_', ' ');
   [...chart.series].forEach(([name, values], index) => {
     const last = values.findLast((value) => value !== null);
     const mark = document.createElement('i');

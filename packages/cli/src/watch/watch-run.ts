@@ -33,7 +33,9 @@ export async function watchRun(): Promise<WatchedRun> {
       if (event.type === 'step') tell({ type: 'progress', step: event.step, secondsLeft: event.secondsLeft });
       if (event.type === 'sentinel') {
         for (const { breach, probe, value } of event.readings) {
-          if (breach !== undefined) tell({ type: 'said', text: saidOf(event.step, probe, value) });
+          if (breach === undefined) continue;
+          const at = `step ${event.step}: the sentinel finds ${probe} at ${value.toPrecision(3)}`;
+          tell({ type: 'said', text: `${at}, beyond ${breach.bound} (${breach.action})` });
         }
       }
     },
@@ -44,8 +46,4 @@ export async function watchRun(): Promise<WatchedRun> {
       await worker.terminate();
     },
   };
-}
-
-function saidOf(step: number, probe: string, value: number): string {
-  return `step ${step}: the sentinel's ${probe} is ${value.toPrecision(3)}, beyond a bound`;
 }

@@ -9,6 +9,7 @@ export interface Scalars {
 /** The figures that an event tells; undefined where it tells none. */
 export function scalarsOf(event: TrainEvent): Scalars | undefined {
   if (event.type === 'step') return { step: event.step, values: stepValues(event) };
+  if (event.type === 'evaluation') return { step: event.step, values: { 'loss/held_out': event.loss } };
   if (event.type !== 'sentinel') return undefined;
   const values = event.readings.map(({ probe, value }) => [`sentinel/${probe}/value`, value]);
   return { step: event.step, values: Object.fromEntries(values) };

@@ -19,7 +19,15 @@ afterEach(() => {
 });
 
 const start = (done: number) =>
-  ({ type: 'start', steps: 5, done, parameters: 1, memory: undefined, plan: undefined }) as const;
+  ({
+    type: 'start',
+    steps: 5,
+    done,
+    parameters: 1,
+    memory: undefined,
+    plan: undefined,
+    packing: undefined,
+  }) as const;
 const step = (number: number, loss: number): StepEvent => ({
   type: 'step',
   step: number,
