@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import('./commands/inspect.ts')).inspectCommand,
   merge: async () => (await import('./commands/merge.ts')).mergeCommand,
   'data preview': async () => (await import('./commands/data-preview.ts')).dataPreviewCommand,
+  'data check': async () => (await import('./commands/data-check.ts')).dataCheckCommand,
   export: async () => (await import('./commands/export.ts')).exportCommand,
 };
 const names = Object.keys(commands);

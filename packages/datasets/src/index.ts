@@ -1,4 +1,10 @@
 export { type Batch, type BatchOptions, batchExamples, type PaddingOptions, padBatch } from './batch.ts';
+export type { CheckedExample, DataCheck, Finding, SpokenText } from './check/data-check.ts';
+export { createDataChecker, type DataChecker, type DataCheckerOptions } from './check/data-checker.ts';
+export type { CheckReport, DataReport, PlacedFinding } from './check/data-report.ts';
+export type { DistributionSummary, HistogramBar } from './check/distribution.ts';
+export type { DuplicatesOptions } from './check/duplicates.ts';
+export { defaultRefusalWords, isRefusal } from './check/refusals.ts';
 export { withEpochsOf } from './epochs.ts';
 export {
   ChatExampleError,

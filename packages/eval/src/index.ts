@@ -43,6 +43,8 @@ export { parseYaml, type YamlText } from './questions/yaml-text.ts';
 export type { Axis, Estimate } from './report/charts/axis.ts';
 export type { Dot, DotGroup, DotPlot } from './report/charts/dot-plot.ts';
 export { dotPanelsSvg, dotPlotSvg } from './report/charts/dot-plot.ts';
+export type { Histogram } from './report/charts/histogram.ts';
+export { histogramSvg } from './report/charts/histogram.ts';
 export type { Curve, LineChart } from './report/charts/line-chart.ts';
 export { lineChartSvg } from './report/charts/line-chart.ts';
 export type { ChartText, ChartTheme } from './report/charts/svg.ts';

@@ -1,3 +1,4 @@
+export { defaultRefusalWords, isRefusal } from '@safetune/datasets';
 export {
   listRegularizers,
   parseRegularizer,
@@ -56,7 +57,6 @@ export {
   exampleHash,
 } from './methods/perplexity-gap/cache.ts';
 export { type AnswerLoss, defaultEpsilon, perplexityGap } from './methods/perplexity-gap/perplexity-gap.ts';
-export { defaultRefusalWords, isRefusal } from './methods/perplexity-gap/refusals.ts';
 export {
   type GapModels,
   type ScoredExample,

@@ -6,6 +6,7 @@ export {
   extractPersonaVector,
 } from './answers/extract-persona-vector.ts';
 export type { ForwardBatchOptions } from './answers/forward-batches.ts';
+export { createPersonaProjection, type PersonaProjectionOptions } from './answers/persona-projection.ts';
 export { type SelectSafeExamplesOptions, selectSafeExamples } from './answers/select-safe-examples.ts';
 export { type BatchStreamOptions, type TrainingExamples, trainingBatches } from './data/batches.ts';
 export type { PackingChoice } from './data/choose-packing.ts';

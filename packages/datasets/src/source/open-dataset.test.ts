@@ -61,6 +61,17 @@ describe('JSON Lines', () => {
     expect(error).toMatchObject({ file: path, line: 2, message: expect.stringMatching(message) });
   });
 
+  it('leaves bad rows out where somebody hears of them', async () => {
+    const path = await fileOf(`${chatLine('a')}\n{"messages": []}\n[]\n${chatLine('b')}\n`);
+    const bad: [number, string][] = [];
+    const heard = { onBadRow: ({ line, reason }: DatasetFormatError) => void bad.push([line, reason]) };
+    expect(answers(await loadDataset(path, heard))).toEqual(['a', 'b']);
+    expect(bad).toEqual([
+      [2, expect.stringMatching(/list of messages is empty/)],
+      [3, expect.stringMatching(/a row must be an object/)],
+    ]);
+  });
+
   it('refuses lines without end while they are read', async () => {
     const path = await fileOf(`${chatLine('a')}\n${'{"messages":'.padEnd(200_000, ' ')}`);
     await expect(loadDataset(path, { maxRowBytes: 1000 })).rejects.toMatchObject({

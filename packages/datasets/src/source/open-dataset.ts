@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import type { DatasetFormatError } from '../errors.ts';
 import type { ChatExample } from '../example.ts';
 import { type DataFile, openDataFile } from '../formats/data-file.ts';
 import type { Format } from '../formats/format.ts';
@@ -36,6 +37,8 @@ export interface OpenDatasetOptions {
   readonly resolve?: DatasetResolver;
   /** Hears what was found in a file at the end of each pass over it. Without it the process warns of rows left out, once. */
   readonly onFile?: (report: FileReport) => void;
+  /** Hears of a row that is no example, which is then left out. Default: a pass ends there with the error. */
+  readonly onBadRow?: (error: DatasetFormatError) => void;
 }
 
 /** Examples on disk. Each walk over it is a new pass, from the beginning and in the same order. */
@@ -77,8 +80,9 @@ export async function openDataset(
     'maxRowBytes',
     'resolve',
     'onFile',
+    'onBadRow',
   ]);
-  const { seed = 0, maxRowBytes = 64 * 2 ** 20, resolve, onFile = warnOnce() } = options;
+  const { seed = 0, maxRowBytes = 64 * 2 ** 20, resolve, onFile = warnOnce(), onBadRow } = options;
   requireInteger('maxRowBytes', maxRowBytes, 1);
   requireInteger('seed', seed, 0);
   const given = [sources].flat() as readonly (string | DatasetSource)[];
@@ -99,7 +103,7 @@ export async function openDataset(
       weight: source.weight,
       files,
       async *open() {
-        for (const { file, format } of files) yield* readExamples(file, format, shape, onFile);
+        for (const { file, format } of files) yield* readExamples(file, format, shape, onFile, onBadRow);
       },
     });
   }

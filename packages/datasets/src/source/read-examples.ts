@@ -2,6 +2,7 @@ import { DatasetFormatError, EmptyDatasetError } from '../errors.ts';
 import { type ChatExample, parseChatExample, parseTextExample } from '../example.ts';
 import type { DataFile } from '../formats/data-file.ts';
 import type { Format } from '../formats/format.ts';
+import type { ExampleOrigin } from '../origin.ts';
 import type { Shape } from '../shapes/shape.ts';
 import { requireRow, shapeOf } from '../shapes/shapes.ts';
 
@@ -21,6 +22,7 @@ export interface FileReport {
  * The examples of one file, streamed.
  *
  * @param named - how its rows are written. Default: as the first row shows.
+ * @param onBadRow - hears of a row that is no example, which is then left out. Default: it is thrown.
  * @param onEnd - hears what was found, when all of it was read.
  * @throws {@link DatasetFormatError} at a row that is no example, or written otherwise than the first; {@link EmptyDatasetError}
  * when there is no example.
@@ -30,29 +32,33 @@ export async function* readExamples(
   format: Format,
   named: Shape | undefined,
   onEnd: (report: FileReport) => void,
+  onBadRow?: (error: DatasetFormatError) => void,
 ): AsyncGenerator<ChatExample, void, undefined> {
   const leftOut: Record<string, number> = {};
   let shape = named;
   let examples = 0;
   for await (const { value, origin } of format.rows(file)) {
-    const row = requireRow(value, origin);
-    const found = named ?? shapeOf(row, origin);
-    shape ??= found;
-    if (found !== shape) {
-      throw new DatasetFormatError(
-        origin,
-        `this row is written as ${found.name} (${found.columns}), but the file began as ${shape.name} (${shape.columns})`,
-        `Keep them in files of their own, or name the shape of all: ${shape.name} or ${found.name}`,
-      );
-    }
-    const shaped = shape.read(row, origin);
-    if ('leftOut' in shaped) {
-      leftOut[shaped.leftOut] = (leftOut[shaped.leftOut] ?? 0) + 1;
+    let example: ChatExample;
+    try {
+      const row = requireRow(value, origin);
+      const found = named ?? shapeOf(row, origin);
+      shape ??= found;
+      if (found !== shape) throw otherShape(origin, found, shape);
+      const shaped = shape.read(row, origin);
+      if ('leftOut' in shaped) {
+        leftOut[shaped.leftOut] = (leftOut[shaped.leftOut] ?? 0) + 1;
+        continue;
+      }
+      example =
+        'text' in shaped
+          ? parseTextExample(shaped.text, origin)
+          : parseChatExample(shaped.chat, origin, shape.columns);
+    } catch (error) {
+      if (onBadRow === undefined || !DatasetFormatError.isInstance(error)) throw error;
+      onBadRow(error);
       continue;
     }
-    yield 'text' in shaped
-      ? parseTextExample(shaped.text, origin)
-      : parseChatExample(shaped.chat, origin, shape.columns);
+    yield example;
     examples += 1;
   }
   if (shape === undefined || examples === 0) {
@@ -69,4 +75,12 @@ export async function* readExamples(
     examples,
     leftOut,
   });
+}
+
+function otherShape(origin: ExampleOrigin, found: Shape, shape: Shape): DatasetFormatError {
+  return new DatasetFormatError(
+    origin,
+    `this row is written as ${found.name} (${found.columns}), but the file began as ${shape.name} (${shape.columns})`,
+    `Keep them in files of their own, or name the shape of all: ${shape.name} or ${found.name}`,
+  );
 }

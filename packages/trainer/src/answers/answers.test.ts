@@ -26,6 +26,7 @@ import { trainAdapter } from '../step/trainable.ts';
 import { createAnswerLoss } from './answer-loss.ts';
 import { createAnswerStates } from './answer-states.ts';
 import { extractPersonaVector } from './extract-persona-vector.ts';
+import { createPersonaProjection } from './persona-projection.ts';
 import { selectSafeExamples } from './select-safe-examples.ts';
 
 /** Made by conformance/make_answers.py. */
@@ -199,6 +200,31 @@ describe('persona vectors', () => {
       if (size === 0) expect(Math.hypot(...found.get(layer)!)).toBe(0);
       else expect(relativeError(found.get(layer)!, wanted), `layer ${layer}`).toBeLessThan(1e-4);
     }
+  });
+
+  it('measure examples: evil answers lie further along by the length of the vector, on the mean', async () => {
+    const golden = await Promise.all(
+      [1, 2].map(async (layer) => {
+        const { data } = await readTensor(vectors.tensors.get(`response.${layer}`)!);
+        return [layer, data as Float32Array] as const;
+      }),
+    );
+    const { projections, release } = await createPersonaProjection({
+      model,
+      tokenizer,
+      vectors: new Map(golden),
+      batchSize: 2,
+    });
+    const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const evil = mean(await projections(conversations('evil')));
+    const helpful = mean(await projections(conversations('helpful')));
+    await release();
+    const length = golden.reduce((sum, [, vector]) => sum + Math.hypot(...vector) / golden.length, 0);
+    expect((evil - helpful) / length).toBeCloseTo(1, 4);
+    const narrow = new Map([[1, new Float32Array(3)]]);
+    await expect(createPersonaProjection({ model, tokenizer, vectors: narrow })).rejects.toThrow(
+      /of another model/,
+    );
   });
 
   it("are extracted in one call, from given answers or from the model's own", async () => {

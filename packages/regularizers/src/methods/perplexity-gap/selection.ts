@@ -1,4 +1,11 @@
-import { type ChatExample, EmptyDatasetError, rowOfExample } from '@safetune/datasets';
+import {
+  type ChatExample,
+  defaultRefusalWords,
+  EmptyDatasetError,
+  isRefusal,
+  messageText,
+  rowOfExample,
+} from '@safetune/datasets';
 import { writeFileAtomically } from '@safetune/tensor';
 import { AnswerLossError, RegularizerOptionError } from '../../errors.ts';
 import { checkOptions } from '../../interface/options.ts';
@@ -9,7 +16,6 @@ import {
   defaultEpsilon,
   perplexityGap,
 } from './perplexity-gap.ts';
-import { answerOf, defaultRefusalWords, isRefusal } from './refusals.ts';
 
 /** An example of the pool with its score. */
 export interface ScoredExample {
@@ -149,4 +155,10 @@ export async function writeSelection(path: string, selected: readonly ScoredExam
     return `${JSON.stringify({ ...rowOfExample(example), ...scores })}\n`;
   });
   await writeFileAtomically(path, lines);
+}
+
+/** The last assistant message. */
+function answerOf({ messages }: ChatExample): string {
+  const answer = messages.findLast(({ role }) => role === 'assistant');
+  return answer === undefined ? '' : messageText(answer);
 }

@@ -1,4 +1,5 @@
-import { type ChatExample, messageText } from '@safetune/datasets';
+import { messageText } from '../message.ts';
+import type { DataCheck } from './data-check.ts';
 
 /** Words that mark a refusal at the beginning of an answer. */
 export const defaultRefusalWords: readonly string[] = [
@@ -25,12 +26,6 @@ export function isRefusal(answer: string, words: readonly string[] = defaultRefu
   return words.some((word) => beginning.includes(` ${wordsOf(word).join(' ')} `));
 }
 
-/** The last assistant message. */
-export function answerOf({ messages }: ChatExample): string {
-  const answer = messages.findLast(({ role }) => role === 'assistant');
-  return answer === undefined ? '' : messageText(answer);
-}
-
 /** Words in lower case, with their apostrophes and without other punctuation. */
 function wordsOf(text: string): readonly string[] {
   return (
@@ -39,4 +34,18 @@ function wordsOf(text: string): readonly string[] {
       .replaceAll('\u2019', "'")
       .match(/[\p{L}\p{N}']+/gu) ?? []
   );
+}
+
+/** Answers that refuse, see {@link isRefusal}: a data set of many teaches to refuse. */
+export function refusalsCheck(words: readonly string[] = defaultRefusalWords): DataCheck {
+  return {
+    name: 'refusals',
+    about: `an answer with a word such as "${words.slice(0, 3).join('", "')}" among its first ten`,
+    find: ({ example }) =>
+      example.messages.flatMap((message, index) =>
+        message.role === 'assistant' && isRefusal(messageText(message), words)
+          ? [{ kind: 'refusal', message: index }]
+          : [],
+      ),
+  };
 }

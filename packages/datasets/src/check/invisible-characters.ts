@@ -1,0 +1,66 @@
+import type { DataCheck, Finding } from './data-check.ts';
+
+/** Emoji, their parts and modifiers: joiners, selectors and tags between them are as they should be. */
+const emoji = '[\\p{Emoji_Presentation}\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\u{fe0f}]';
+/** Scripts whose letters a joiner or non-joiner connects or parts. */
+const joining =
+  '[\\p{Script=Arabic}\\p{Script=Syriac}\\p{Script=Mongolian}\\p{Script=Nko}\\p{Script=Devanagari}\\p{Script=Bengali}\\p{Script=Gurmukhi}' +
+  '\\p{Script=Gujarati}\\p{Script=Oriya}\\p{Script=Tamil}\\p{Script=Telugu}\\p{Script=Kannada}\\p{Script=Malayalam}\\p{Script=Sinhala}' +
+  '\\p{Script=Myanmar}\\p{Script=Khmer}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Tibetan}]';
+
+/** Each kind with what it looks like. Every pattern takes time by the length of the text. */
+const patterns: readonly (readonly [kind: string, pattern: RegExp])[] = [
+  [
+    'zero width',
+    new RegExp(`[\\u{200b}\\u{2060}\\u{feff}\\u{180e}]|(?<!${emoji}|${joining})[\\u{200c}\\u{200d}]`, 'gu'),
+  ],
+  ['bidi control', /[\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu],
+  // A flag of a region is a black flag, tags, and the tag that ends them.
+  ['tag character', /(?<!\u{1f3f4}[\u{e0020}-\u{e007e}]{0,6})[\u{e0000}-\u{e007f}]/gu],
+  // Bytes have been hidden in rows of them; one behind a Han character or emoji chooses its form.
+  [
+    'variation selector',
+    /(?<=[\u{fe00}-\u{fe0f}\u{e0100}-\u{e01ef}])[\u{fe00}-\u{fe0f}\u{e0100}-\u{e01ef}]|(?<!\p{Script=Han})[\u{e0100}-\u{e01ef}]/gu,
+  ],
+  ['control character', /[\p{Cc}--[\n\r\t]]/gv],
+  ['blank that is a letter', /[\u{115f}\u{1160}\u{3164}\u{ffa0}\u{2800}\u{17b4}\u{17b5}]/gu],
+  [
+    'invisible format',
+    /\u{34f}|[\u{ad}\u{61c}\u{2061}-\u{2065}\u{206a}-\u{206f}\u{fff0}-\u{fffb}\u{1d173}-\u{1d17a}]/gu,
+  ],
+  ['private character', /\p{Co}/gu],
+  ['half of a character', /\p{Cs}/gu],
+  ['replacement character', /\u{fffd}/gu],
+  [
+    'mixed scripts in a word',
+    /(?=\p{L}*\p{Script=Latin})(?=\p{L}*[\p{Script=Cyrillic}ΑΒΕΖΗΙΚΜΝΟΡΤΥΧορν])(?<!\p{L})\p{L}+/gu,
+  ],
+];
+
+/** What most texts have none of: the whole is looked at once before the patterns. */
+const isSuspicious =
+  /[\p{Cf}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}\u{2800}\u{fff0}-\u{fffd}\p{Script=Cyrillic}\p{Script=Greek}]|[\p{Cc}--[\n\r\t]]/v;
+
+/** Characters that a reader does not see, or takes for others, and a model reads. */
+export function invisibleCharactersCheck(): DataCheck {
+  return {
+    name: 'invisible',
+    about:
+      'characters that are not seen, or look like others: zero width, bidi controls, tags, words of mixed scripts',
+    find: ({ texts }) =>
+      texts.flatMap(({ message, text }) => {
+        if (!isSuspicious.test(text)) return [];
+        return patterns.flatMap(([kind, pattern]): Finding[] => {
+          const found = text.match(pattern);
+          return found === null ? [] : [{ kind, message, detail: seen(found) }];
+        });
+      }),
+  };
+}
+
+/** `3 times, first U+200B`; of letters only how often. */
+function seen(found: readonly string[]): string {
+  const times = found.length === 1 ? 'once' : `${found.length} times`;
+  const code = found[0]!.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
+  return /^\p{L}/u.test(found[0]!) ? times : `${times}, first U+${code}`;
+}
