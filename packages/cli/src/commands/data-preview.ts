@@ -100,8 +100,9 @@ export const dataPreviewCommand = strictCommand({
   },
 });
 
-function holdsText({ messages }: ChatExample, text: string): boolean {
+function holdsText({ messages, text: plain = '' }: ChatExample, text: string): boolean {
   const wanted = text.toLowerCase();
+  if (plain.toLowerCase().includes(wanted)) return true;
   return messages.some((message) => {
     const said = [messageText(message), JSON.stringify({ ...message, content: undefined })];
     return said.some((one) => one.toLowerCase().includes(wanted));

@@ -27,6 +27,9 @@ export function checkPage(
         .filter((line) => /\d/.test(line))
         .map((line) => `${line}.`),
     ],
+    // Cells of words, unlike figures, begin at the left and break.
+    style:
+      'td:last-child,th:last-child{text-align:left;white-space:normal;min-width:10rem;overflow-wrap:anywhere}\n',
     sections: [
       { heading: 'Checks', table: overviewTable(report) },
       {

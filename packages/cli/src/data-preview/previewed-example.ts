@@ -58,7 +58,8 @@ export function previewExample(
   });
   return {
     where: example.origin === undefined ? 'example' : `${example.origin.file}:${example.origin.line}`,
-    roles: example.messages.map(({ role }) => role),
+    roles:
+      example.text === undefined ? example.messages.map(({ role }) => role) : ['a text, without a template'],
     tokens,
     learned: tokens.filter(({ weight }) => weight > 0).length,
     cut: tokenIds.length - kept,

@@ -3,7 +3,7 @@ import { type ChatMessage, callsTools, messageReasoning, messageText } from '../
 
 /** A text of a message: what it says, what was thought, or a tool call as JSON. */
 export interface SpokenText {
-  /** Its place among the messages. */
+  /** Its place among the messages; 0 for a text without any, whose role is `text`. */
   readonly message: number;
   readonly role: string;
   readonly text: string;
@@ -42,7 +42,8 @@ export interface DataCheck {
 }
 
 /** The texts of an example. */
-export function spokenTexts({ messages }: ChatExample): SpokenText[] {
+export function spokenTexts({ messages, text: plain }: ChatExample): SpokenText[] {
+  if (plain !== undefined) return [{ message: 0, role: 'text', text: plain }];
   return messages.flatMap((message, index) =>
     textsOf(message).flatMap((text) => (text === '' ? [] : [{ message: index, role: message.role, text }])),
   );

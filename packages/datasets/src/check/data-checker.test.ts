@@ -66,6 +66,14 @@ describe('createDataChecker', () => {
     });
   });
 
+  it('takes texts without messages', () => {
+    const checker = createDataChecker();
+    const text = { messages: [], text: 'Привет\u200b', origin: { file: 'a.txt', line: 1 } };
+    expect([...checker.see(text).keys()]).toEqual(['invisible']);
+    expect([...checker.see(text).keys()]).toEqual(['duplicates', 'invisible']);
+    expect(checker.report()).toMatchObject({ writingSystems: { Cyrillic: 2 }, messages: 0 });
+  });
+
   it('takes checks of one own, and refuses to report on nothing', () => {
     const own = { name: 'shouting', about: 'capital letters', find: () => [{ kind: 'loud' }] };
     const checker = createDataChecker({ checks: [own] });

@@ -165,7 +165,7 @@ function count(counts: Map<string, number>, key: string): void {
 /** What is looked at to tell the writing system: what was asked and answered, not the system prompt. */
 function sample({ texts }: CheckedExample): string {
   return texts
-    .filter(({ role }) => role === 'user' || role === 'assistant')
+    .filter(({ role }) => ['user', 'assistant', 'text'].includes(role))
     .map(({ text }) => text.slice(0, 1000))
     .join('\n');
 }

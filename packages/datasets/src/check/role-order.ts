@@ -8,6 +8,8 @@ export function roleOrderCheck(): DataCheck {
     about: 'an order of roles that conversations seldom have',
     find: ({ example }) => {
       const { messages } = example;
+      // A text without a template has no roles.
+      if (example.text !== undefined) return [];
       const last = messages.length - 1;
       const findings = messages.flatMap((message, index): Finding[] => {
         const kind = oddity(message, messages[index - 1], index);
