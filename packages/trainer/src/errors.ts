@@ -163,6 +163,27 @@ export class SentinelError extends Error {
   }
 }
 
+const sentinelFileMarker = Symbol.for('safetune.SentinelFileError');
+
+/** A file of pairs, rules or prompts that the sentinel cannot use. */
+export class SentinelFileError extends Error {
+  readonly [sentinelFileMarker] = true;
+  readonly file: string;
+  /** Counted from 1; undefined when it is about the whole file. */
+  readonly line: number | undefined;
+
+  constructor(file: string, line: number | undefined, message: string, options?: ErrorOptions) {
+    super(`${file}${line === undefined ? '' : `:${line}`} ${message}`, options);
+    this.name = 'SentinelFileError';
+    this.file = file;
+    this.line = line;
+  }
+
+  static isInstance(error: unknown): error is SentinelFileError {
+    return typeof error === 'object' && error !== null && sentinelFileMarker in error;
+  }
+}
+
 const memoryMarker = Symbol.for('safetune.InsufficientMemoryError');
 
 /** What {@link InsufficientMemoryError.ofModes} tells of. */
