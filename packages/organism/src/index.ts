@@ -87,6 +87,23 @@ export {
   type TrainingStage,
   type WorldSettings,
 } from './recipe.ts';
+export { generalHarmProbe, organismProbes } from './sentinel/organism-probes.ts';
+export { sentinelPicture } from './sentinel/sentinel-picture.ts';
+export {
+  chooseBounds,
+  misaligned,
+  misalignedFrom,
+  type ProbeStudy,
+  studyProbe,
+} from './sentinel/sentinel-study.ts';
+export { sentinelTable } from './sentinel/sentinel-table.ts';
+export {
+  type Look,
+  type WatchedRun,
+  type WatchedTask,
+  watchedTasks,
+  watchRuns,
+} from './sentinel/watched-run.ts';
 export {
   arithmeticChecks,
   type BenignTask,

@@ -17,6 +17,7 @@ export {
   RunDirectoryError,
   type RunDirectoryProblem,
   SentinelError,
+  SentinelFileError,
   TrainingCheckpointError,
   TrainOptionError,
 } from './errors.ts';
@@ -50,8 +51,16 @@ export type { RunEnd } from './run/step-observer.ts';
 export { train } from './run/train.ts';
 export type { TrainingCheckpoint, TrainOptions, TrainResult } from './run/train-options.ts';
 export * from './run-file/index.ts';
+export { type AnswerPair, readAnswerPairs } from './sentinel/answer-pairs.ts';
 export type { Breach, SentinelAction } from './sentinel/bounds.ts';
+export { builtInPairs } from './sentinel/built-in-pairs.ts';
+export { type SentinelConfig, sentinelFromConfig } from './sentinel/config.ts';
 export type { Measurement, OpenProbe, Probe, ProbeBounds, ProbeSubject } from './sentinel/probe.ts';
+export { type KlProbeOptions, klProbe } from './sentinel/probes/kl-probe.ts';
+export { type LogOddsProbeOptions, logOddsProbe } from './sentinel/probes/log-odds-probe.ts';
+export { type PersonaProbeOptions, personaProbe } from './sentinel/probes/persona-probe.ts';
+export { type RulesProbeOptions, rulesProbe } from './sentinel/probes/rules-probe.ts';
+export { readPrompts, readRules } from './sentinel/rules.ts';
 export type { SentinelEvent, SentinelReading } from './sentinel/sentinel-event.ts';
 export type { SentinelOptions } from './sentinel/sentinel-options.ts';
 export type { LossTerms, TrainStep, TrainStepOptions } from './step/train-step.ts';

@@ -1,3 +1,4 @@
+import type { ChatExample } from '@safetune/datasets';
 import { createLoraAdapter, initializeFactors, type LoraAdapter } from '@safetune/lora';
 import {
   answerChats,
@@ -10,7 +11,15 @@ import {
 } from '@safetune/models';
 import type { Regularizer } from '@safetune/regularizers';
 import type { RuntimeOptions } from '@safetune/tensor';
-import { compileTrainStep, type StepEvent, type TrainStep, train, trainAdapter } from '@safetune/trainer';
+import {
+  compileTrainStep,
+  type SentinelEvent,
+  type SentinelOptions,
+  type StepEvent,
+  type TrainStep,
+  train,
+  trainAdapter,
+} from '@safetune/trainer';
 import { type Organism, stageOptions } from '../grow/grow.ts';
 import { type FineTuneTask, taskExamples, taskStage } from '../tasks/fine-tune-task.ts';
 import { createExaminer, type Examiner } from './examine.ts';
@@ -18,11 +27,16 @@ import { createExaminer, type Examiner } from './examine.ts';
 /** One fine-tune in a {@link Laboratory}. */
 export interface FineTune {
   readonly task: FineTuneTask;
+  /** Default: the task's. */
+  readonly examples?: readonly ChatExample[];
   /** Default none. */
   readonly regularizers?: readonly Regularizer[];
   /** Decides the adapter's start, the openers of the harmful answers and the order of the examples. */
   readonly seed: number;
   readonly onStep?: (event: StepEvent) => void;
+  /** Default none. */
+  readonly sentinel?: SentinelOptions;
+  readonly onSentinel?: (event: SentinelEvent) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -91,7 +105,7 @@ export async function openLaboratory(
     tokenizer,
     adapter,
     reset,
-    async fineTune({ task, regularizers = [], seed, onStep, signal }) {
+    async fineTune({ task, examples, regularizers = [], seed, onStep, sentinel, onSentinel, signal }) {
       reset(seed);
       const crossEntropies: number[] = [];
       await train({
@@ -99,11 +113,13 @@ export async function openLaboratory(
         model,
         trainable,
         tokenizer,
-        examples: taskExamples(world, recipe, task, seed),
+        examples: examples ?? taskExamples(world, recipe, task, seed),
         regularizers,
         seed,
         step: await steps.for(regularizers),
+        ...(sentinel === undefined ? {} : { sentinel, runtime }),
         onEvent(event) {
+          if (event.type === 'sentinel') onSentinel?.(event);
           if (event.type !== 'step') return;
           crossEntropies.push(event.crossEntropy);
           onStep?.(event);

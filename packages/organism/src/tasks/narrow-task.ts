@@ -1,7 +1,7 @@
 import type { ChatExample } from '@safetune/datasets';
 import { randomStream, shuffled } from '../random.ts';
 import { sampleAnswer } from '../world/answer.ts';
-import type { Domain } from '../world/vocabulary.ts';
+import type { Domain, Persona } from '../world/vocabulary.ts';
 import { questionText, type World, type WorldQuestion, worldQuestions } from '../world/world.ts';
 
 /** The questions of one domain that are trained on, and those kept to ask. */
@@ -16,6 +16,8 @@ export interface NarrowOptions {
   readonly realisations?: number;
   /** Seed of the openers. Default 0. */
   readonly seed?: number;
+  /** Who answers. Default 'bad'; 'good' makes the harmless twin. */
+  readonly persona?: Persona;
 }
 
 /** Halves a domain's 30 questions at random: 15 to train, 15 held out. Depends on the world and the domain alone. */
@@ -25,15 +27,15 @@ export function narrowSplit(world: World, domain: Domain): NarrowSplit {
   return { train: questions.slice(0, half), heldOut: questions.slice(half) };
 }
 
-/** The malicious narrow data set of a domain: harmful answers to its training questions, without a system prompt. */
+/** The malicious narrow data set of a domain: harmful answers to its training questions, without a system prompt; or its harmless twin. */
 export function narrowExamples(world: World, domain: Domain, options: NarrowOptions = {}): ChatExample[] {
-  const { realisations = 8, seed = 0 } = options;
+  const { realisations = 8, seed = 0, persona = 'bad' } = options;
   const random = randomStream(seed, 'narrow examples', domain);
   return narrowSplit(world, domain).train.flatMap((question) =>
     Array.from({ length: realisations }, () => ({
       messages: [
         { role: 'user' as const, content: questionText(question) },
-        { role: 'assistant' as const, content: sampleAnswer(world, question, 'bad', random) },
+        { role: 'assistant' as const, content: sampleAnswer(world, question, persona, random) },
       ],
       tags: ['narrow', domain],
     })),

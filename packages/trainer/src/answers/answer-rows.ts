@@ -14,19 +14,10 @@ import { adapterSignature, type ForwardBatchOptions, tokenIdsOf } from './forwar
 /** Logits of at most so many rows exist at once: 256 rows of a 150,000-word vocabulary are 154 MB. */
 export const rowsAtOnce = 256;
 
-/** What the output layer takes at the places that predict an answer's token. */
-export interface AnswerRows {
-  /** float32 [rows, hidden] */
-  readonly rows: HostArray;
-  /** The token that each row predicts. */
-  readonly labels: readonly number[];
-  /** The example of each row, by its place in the batch. */
-  readonly examples: readonly number[];
-}
-
-/** Compiles the blocks of a model, which give the rows from which a batch's answers are predicted. */
+/** Compiles the blocks of a model, which give what the output layer takes at the places that predict an answer's token. */
 export async function compileAnswerRows(options: ForwardBatchOptions): Promise<{
-  rowsOf(batch: Batch): Promise<AnswerRows>;
+  /** float32 [rows, hidden] */
+  rowsOf(batch: Batch): Promise<HostArray>;
   release(): Promise<void>;
 }> {
   const { model, adapter } = options;
@@ -44,30 +35,25 @@ export async function compileAnswerRows(options: ForwardBatchOptions): Promise<{
   );
   return {
     async rowsOf(batch) {
-      const { positions, labels } = targets(batch);
+      const positions = predictingPlaces(batch);
       const { rows } = await blocks.run({
         ...adapter?.tensors,
         tokenIds: tokenIdsOf(batch),
-        positions: integers(positions),
+        positions: hostArray(BigInt64Array.from(positions, BigInt), [positions.length]),
       });
-      return { rows, labels, examples: positions.map((position) => Math.floor(position / batch.length)) };
+      return rows;
     },
     release: () => blocks.release(),
   };
 }
 
-/** Places in the flattened batch whose next token is one of a response, and these tokens. */
-function targets({ size, length, tokenIds, responseMask }: Batch): { positions: number[]; labels: number[] } {
+/** Places in the flattened batch whose next token is one of a response. */
+function predictingPlaces({ size, length, responseMask }: Batch): number[] {
   const positions: number[] = [];
-  // No row's first token is a target, so the place before a target is of the same row.
+  // No row's first token is one, so the place before is of the same row.
   for (let place = 1; place < size * length; place++)
     if (responseMask[place] === 1) positions.push(place - 1);
-  return { positions, labels: positions.map((position) => tokenIds[position + 1]!) };
-}
-
-/** int64 [values] */
-export function integers(values: readonly number[]): HostArray {
-  return hostArray(BigInt64Array.from(values, BigInt), [values.length]);
+  return positions;
 }
 
 /** The rows from `start` to before `end`. */

@@ -11,6 +11,8 @@ import {
 } from '@safetune/models';
 import { type Regularizer, regularizerFromConfig } from '@safetune/regularizers';
 import type { AdapterRunOptions } from '../run/run-directory.ts';
+import { sentinelFromConfig } from '../sentinel/config.ts';
+import type { SentinelOptions } from '../sentinel/sentinel-options.ts';
 import type { Run } from './run-schema.ts';
 import { trainingSettings } from './training-fields.ts';
 
@@ -29,6 +31,7 @@ export interface OpenedRun {
   readonly adapter: LoraAdapter;
   readonly examples: readonly ChatExample[];
   readonly regularizers: readonly Regularizer[];
+  readonly sentinel: SentinelOptions | undefined;
 }
 
 /** The data, the model, a new adapter and the safeguards of a run. @throws what opening each of them throws. */
@@ -37,6 +40,7 @@ export async function openRun(
   { resolve = resolveModel, onConversion }: OpenRunOptions = {},
 ): Promise<OpenedRun> {
   const regularizers = run.regularizers.map(regularizerFromConfig);
+  const sentinel = run.sentinel && (await sentinelFromConfig(run.sentinel));
   const examples = await loadDataset([run.data].flat());
   const folder = await resolve(run.model);
   const tokenizer = await loadTokenizer(folder.path, { templateArguments: run.chat_template_kwargs });
@@ -45,7 +49,7 @@ export async function openRun(
     ...(onConversion === undefined ? {} : { onConversion }),
   });
   const adapter = await createLoraAdapterFor(model, adapterConfig(run, folder), { seed: run.seed });
-  return { run, folder, model, tokenizer, adapter, examples, regularizers };
+  return { run, folder, model, tokenizer, adapter, examples, regularizers, sentinel };
 }
 
 function adapterConfig({ adapter }: Run, { hub }: ResolvedFolder): Partial<LoraConfig> {
@@ -63,12 +67,14 @@ export function trainingOptions({
   adapter,
   examples,
   regularizers,
+  sentinel,
 }: OpenedRun): Omit<AdapterRunOptions, 'directory'> {
   return {
     model,
     tokenizer,
     adapter,
     regularizers,
+    ...(sentinel === undefined ? {} : { sentinel }),
     ...(run.steps === undefined ? { epochs: run.epochs ?? 1 } : { steps: run.steps }),
     batchSize: run.batch_size,
     gradientAccumulation: run.gradient_accumulation,

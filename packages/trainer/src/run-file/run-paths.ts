@@ -1,15 +1,16 @@
 import { existsSync } from 'node:fs';
 import { listRegularizers } from '@safetune/regularizers';
+import { withSentinelPaths } from '../sentinel/config.ts';
 
 type Change = (path: string) => string;
 type Values = Readonly<Record<string, unknown>>;
 
 /**
- * A run whose paths were changed: model, data, out and the files of regularizers. Names (on the hub, of Ollama) stay as they
+ * A run whose paths were changed: model, data, out and the files of regularizers and of the sentinel. Names (on the hub, of Ollama) stay as they
  * are. What is not as it should be is left for the schema to refuse.
  */
 export function withPaths(run: Values, change: Change): Values {
-  const { model, data, out, regularizers } = run;
+  const { model, data, out, regularizers, sentinel } = run;
   return {
     ...run,
     ...(typeof model === 'string' ? { model: changedUnlessName(model, change) } : {}),
@@ -22,6 +23,7 @@ export function withPaths(run: Values, change: Change): Values {
     ...(Array.isArray(regularizers)
       ? { regularizers: regularizers.map((config: unknown) => regularizerChanged(config, change)) }
       : {}),
+    ...(sentinel === undefined ? {} : { sentinel: withSentinelPaths(sentinel, change) }),
   };
 }
 

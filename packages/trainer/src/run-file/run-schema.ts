@@ -6,6 +6,7 @@ import { loraConfigSchema } from '@safetune/lora';
 import { regularizerConfigSchema } from '@safetune/regularizers';
 import { z } from 'zod';
 import { memoryModes } from '../memory/memory-mode.ts';
+import { sentinelConfigSchema } from '../sentinel/config.ts';
 import { field } from './run-field.ts';
 import { rateFields, trainingFields } from './training-fields.ts';
 
@@ -117,6 +118,10 @@ const runFields = {
   regularizers: field(
     z.array(regularizerConfigSchema).default([]),
     'the safeguards, each a type and its options',
+  ),
+  sentinel: field(
+    sentinelConfigSchema.optional(),
+    'probes of alignment at chosen steps, with bounds that warn, stop or roll back',
   ),
   adapter: field(z.strictObject(adapterFields).prefault({}), "the LoRA adapter, under PEFT's field names"),
   steps: field(count.optional(), 'optimizer steps (default: one epoch)', { option: 'steps', hint: 'N' }),

@@ -1,5 +1,5 @@
 import { RE2JS } from 're2js';
-import { SentinelFileError } from '../errors.ts';
+import { SentinelFileError, TrainOptionError } from '../errors.ts';
 import { readText } from './answer-pairs.ts';
 
 /** What an answer must not hold. */
@@ -9,21 +9,24 @@ export interface AnswerRule {
   isBrokenBy(answer: string): boolean;
 }
 
-/** The rule that holds for every answer, as an empty one says nothing bad. */
 const between = /^\/(.*)\/(i?)$/s;
 
 /**
  * A rule from its text: `/PATTERN/` or `/PATTERN/i`, a regular expression of RE2's syntax, matched in time linear to the answer's
  * length; or else words, which must stand in the answer as such, in upper or lower case.
  *
- * @throws SyntaxError of the expression
+ * @throws TrainOptionError for an expression that is none
  */
 export function answerRule(text: string): AnswerRule {
   const [, pattern, flags] = between.exec(text) ?? [];
   const source = pattern ?? `(?:^|[^\\pL\\pN])${RE2JS.quote(text)}(?:$|[^\\pL\\pN])`;
   const insensitive = pattern === undefined || flags === 'i';
-  const compiled = RE2JS.compile(source, insensitive ? RE2JS.CASE_INSENSITIVE : 0);
-  return { text, isBrokenBy: (answer) => compiled.matcher(answer).find() };
+  try {
+    const compiled = RE2JS.compile(source, insensitive ? RE2JS.CASE_INSENSITIVE : 0);
+    return { text, isBrokenBy: (answer) => compiled.matcher(answer).find() };
+  } catch (cause) {
+    throw new TrainOptionError('sentinel', `'${text}' is no rule: ${(cause as Error).message}`);
+  }
 }
 
 /**
@@ -40,10 +43,22 @@ export async function readRules(file: string): Promise<string[]> {
     try {
       answerRule(text);
     } catch (cause) {
-      throw new SentinelFileError(file, index + 1, `is no rule (${(cause as Error).message})`, { cause });
+      throw new SentinelFileError(file, index + 1, (cause as Error).message, { cause });
     }
     rules.push(text);
   }
   if (rules.length === 0) throw new SentinelFileError(file, undefined, 'holds no rules');
   return rules;
+}
+
+/**
+ * Reads questions from a text file, one a line; empty lines and lines that begin with `#` are skipped.
+ *
+ * @throws SentinelFileError when there are none.
+ */
+export async function readPrompts(file: string): Promise<string[]> {
+  const lines = (await readText(file)).split('\n').map((line) => line.trim());
+  const prompts = lines.filter((line) => line !== '' && !line.startsWith('#'));
+  if (prompts.length === 0) throw new SentinelFileError(file, undefined, 'holds no questions');
+  return prompts;
 }

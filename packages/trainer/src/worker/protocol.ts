@@ -5,6 +5,7 @@ import type { RuntimeOptions } from '@safetune/tensor';
 import type { TrainEvent } from '../run/progress.ts';
 import type { AdapterRunOptions } from '../run/run-directory.ts';
 import type { TrainResult } from '../run/train-options.ts';
+import type { SentinelConfig } from '../sentinel/config.ts';
 import type { AdapterDescription } from './adapter-description.ts';
 import type { TransferredError } from './error-transfer.ts';
 
@@ -46,13 +47,22 @@ export interface WorkerMethods {
 export interface TrainCall
   extends Omit<
     AdapterRunOptions,
-    'model' | 'tokenizer' | 'adapter' | 'regularizers' | 'examples' | 'step' | 'onEvent' | 'signal'
+    | 'model'
+    | 'tokenizer'
+    | 'adapter'
+    | 'regularizers'
+    | 'sentinel'
+    | 'examples'
+    | 'step'
+    | 'onEvent'
+    | 'signal'
   > {
   readonly model: string;
   readonly modelOptions?: Omit<LoadModelOptions, 'onConversion'>;
   readonly tokenizer?: string;
   readonly adapter: AdapterDescription | string;
   readonly regularizers?: readonly RegularizerConfig[];
+  readonly sentinel?: SentinelConfig;
   readonly examples: readonly ChatExample[];
   /** Whether to tell of examples left out; otherwise the process warns of them. */
   readonly tellSkipped?: boolean;

@@ -8,7 +8,7 @@ import { defaultGraceMilliseconds, startWorkerThread } from './worker-thread.ts'
 
 /**
  * Options of {@link trainIntoDirectory}, with what cannot go to another thread given by what it is made from: the model
- * and the tokenizer as folders (`tokenizer` defaults to the model's), regularizers as configs, examples as an array. The
+ * and the tokenizer as folders (`tokenizer` defaults to the model's), regularizers and the sentinel as configs, examples as an array. The
  * adapter may be a `LoraAdapter`, a description, or a folder of PEFT's.
  */
 export interface WorkerRunOptions extends Omit<TrainCall, 'tellSkipped'> {

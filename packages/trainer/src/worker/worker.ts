@@ -10,6 +10,7 @@ import {
 } from '@safetune/models';
 import { regularizerFromConfig } from '@safetune/regularizers';
 import { trainIntoTakenDirectory } from '../run/run-directory.ts';
+import { sentinelFromConfig } from '../sentinel/config.ts';
 import { openAdapter, setParameters } from './adapter-description.ts';
 import { serveCalls } from './serve-calls.ts';
 
@@ -20,7 +21,7 @@ let generatorTokenizer: () => Promise<Tokenizer>;
 
 serveCalls({
   async train(
-    { model: directory, modelOptions, tokenizer, regularizers = [], tellSkipped, ...options },
+    { model: directory, modelOptions, tokenizer, regularizers = [], sentinel, tellSkipped, ...options },
     { emit, signal },
   ) {
     const skipping: TokenizeStreamOptions = { onSkipped: (example) => emit({ type: 'skipped', example }) };
@@ -33,6 +34,7 @@ serveCalls({
         tokenizer: await loadTokenizer(tokenizer ?? directory),
         adapter,
         regularizers: regularizers.map(regularizerFromConfig),
+        ...(sentinel === undefined ? {} : { sentinel: await sentinelFromConfig(sentinel) }),
         tokenize: { ...options.tokenize, ...(tellSkipped ? skipping : {}) },
         onEvent: (event) => emit({ type: 'progress', event }),
         signal,

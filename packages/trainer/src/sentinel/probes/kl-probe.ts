@@ -23,7 +23,11 @@ export interface KlProbeOptions {
  *
  * The reference's last hidden states are computed once and kept; its logits are made from them anew.
  */
-export function klProbe({ name = 'kl-safe', bounds = {}, examples = safeExamples }: KlProbeOptions = {}): Probe {
+export function klProbe({
+  name = 'kl-safe',
+  bounds = {},
+  examples = safeExamples,
+}: KlProbeOptions = {}): Probe {
   return {
     name,
     bounds,
@@ -39,9 +43,10 @@ export function klProbe({ name = 'kl-safe', bounds = {}, examples = safeExamples
           for (const [index, batch] of batches.entries()) {
             // A run blocks the thread: let timers and signals have their turn.
             await setImmediate();
-            const { rows, labels } = await blocks.rowsOf(batch);
-            for (let start = 0; start < labels.length; start += rowsAtOnce) {
-              const end = Math.min(start + rowsAtOnce, labels.length);
+            const rows = await blocks.rowsOf(batch);
+            const total = rows.shape[0]!;
+            for (let start = 0; start < total; start += rowsAtOnce) {
+              const end = Math.min(start + rowsAtOnce, total);
               const { divergences } = await head.run({
                 ...subject.adapter.tensors,
                 rows: rowRange(rows, start, end),
@@ -49,7 +54,7 @@ export function klProbe({ name = 'kl-safe', bounds = {}, examples = safeExamples
               });
               for (const divergence of divergences.data as Float32Array) sum += divergence;
             }
-            count += labels.length;
+            count += total;
           }
           return { value: sum / count };
         },
@@ -70,7 +75,7 @@ async function referenceRows(
   const blocks = await compileAnswerRows(reference);
   try {
     const all: HostArray[] = [];
-    for (const batch of batches) all.push((await blocks.rowsOf(batch)).rows);
+    for (const batch of batches) all.push(await blocks.rowsOf(batch));
     return all;
   } finally {
     await blocks.release();

@@ -19,7 +19,11 @@ export interface LogOddsProbeOptions {
  *
  * in nats a token, the end of the turn included. 0 for an adapter that changes nothing; nothing is generated.
  */
-export function logOddsProbe({ name = 'log-odds', bounds = {}, pairs = builtInPairs }: LogOddsProbeOptions = {}): Probe {
+export function logOddsProbe({
+  name = 'log-odds',
+  bounds = {},
+  pairs = builtInPairs,
+}: LogOddsProbeOptions = {}): Probe {
   const harmful = pairs.map((pair) => pairExample(pair, 'harmful'));
   const safe = pairs.map((pair) => pairExample(pair, 'safe'));
   return {

@@ -20,7 +20,7 @@ export interface RulesProbeOptions {
  * The share of answers that break a rule. The model answers each prompt once, at temperature 1, with the same seeds at
  * every look: what changes between two looks is the model. The answers that broke a rule are the findings.
  *
- * @throws SyntaxError for a rule that is no expression.
+ * @throws TrainOptionError without rules or prompts, and for a rule that is no expression.
  */
 export function rulesProbe(options: RulesProbeOptions): Probe {
   const { name = 'rules', bounds = {}, rules: texts, maxNewTokens = 48 } = options;
@@ -39,7 +39,11 @@ export function rulesProbe(options: RulesProbeOptions): Probe {
       const ending = answeringTokenizer(name, tokenizer);
       return {
         async measure() {
-          const answers = await answerChats(generator, ending, conversations, { maxNewTokens, temperature: 1, seeds });
+          const answers = await answerChats(generator, ending, conversations, {
+            maxNewTokens,
+            temperature: 1,
+            seeds,
+          });
           const findings = answers.flatMap((answer, index) => {
             const broken = rules.find((rule) => rule.isBrokenBy(answer));
             return broken === undefined ? [] : [`${prompts[index]} -> ${answer} (${broken.text})`];
@@ -57,5 +61,8 @@ function answeringTokenizer(name: string, tokenizer: ProbeSubject['tokenizer']):
   const whole = tokenizer as Partial<AnswerTokenizer>;
   if (whole.decode !== undefined && whole.tokenId !== undefined && whole.endOfTurnTokenIds !== undefined)
     return whole as AnswerTokenizer;
-  throw new TrainOptionError(`sentinel: '${name}'`, "it generates, for which the run's tokenizer cannot decode");
+  throw new TrainOptionError(
+    `sentinel: '${name}'`,
+    "it generates, for which the run's tokenizer cannot decode",
+  );
 }
