@@ -38,6 +38,31 @@ it('a model and an adapter by name are fetched once, with progress, and then use
   expect(server.seen).toEqual([]);
 });
 
+it('a data set by name is fetched, of its split, and trained on', async () => {
+  Object.assign(process.env, { HF_ENDPOINT: server.endpoint(), HF_HUB_CACHE: directory, HF_TOKEN: '' });
+  const row = (prompt: string) => Buffer.from(`${JSON.stringify({ prompt, completion: 'Hello' })}\n`);
+  const rows = {
+    'data/train.jsonl': row('Hi').toString().repeat(3),
+    'data/test.jsonl': row('Bye').toString(),
+  };
+  server.repositories.set(
+    'datasets/owner/greetings',
+    new Map(
+      Object.entries(rows).map(([path, text]) => [path, { content: Buffer.from(text), isLarge: false }]),
+    ),
+  );
+  const model = fileURLToPath(
+    new URL('../../../conformance/goldens/checkpoints/qwen2-tied-bfloat16', import.meta.url),
+  );
+  const out = join(directory, 'greetings');
+  const { code, stderr } = await runCli(
+    ...['train', '--model', model, '--data', 'owner/greetings', '--out', out, '--rank', '2'],
+  );
+  expect(code, stderr).toBe(0);
+  expect(stderr).toContain(`owner/greetings (main) is commit ${server.commit.slice(0, 12)}`);
+  expect(stderr).toContain('on 3 examples');
+});
+
 it('an adapter of a model on the hub names the model and its commit', async () => {
   await serve('owner/tiny', 'checkpoints/qwen2-tied-bfloat16');
   Object.assign(process.env, { HF_ENDPOINT: server.endpoint(), HF_HUB_CACHE: directory, HF_TOKEN: '' });

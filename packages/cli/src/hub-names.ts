@@ -1,4 +1,4 @@
-import type { DownloadProgress, HubDownloadOptions } from '@safetune/hub';
+import { type DownloadProgress, type HubDownloadOptions, resolveDataset } from '@safetune/hub';
 import { type ResolvedFolder, resolveAdapter, resolveModel, withCheckpointFolder } from '@safetune/models';
 import { formatDuration } from './terminal/duration.ts';
 import { note } from './terminal/output.ts';
@@ -47,10 +47,19 @@ export async function adapterFolder(name: string): Promise<string> {
   return (await fetched(name, resolveAdapter)).path;
 }
 
-async function fetched(
+/** The files of `--data` that is a name on the hub, fetched from there; undefined for a path. */
+export async function datasetFiles(name: string): Promise<readonly string[] | undefined> {
+  const { paths, hub } = await fetched(name, async (text, options) => {
+    const found = await resolveDataset(text, options);
+    return { ...found, path: found.hub?.folder ?? text };
+  });
+  return hub === undefined ? undefined : paths;
+}
+
+async function fetched<Found extends ResolvedFolder>(
   text: string,
-  resolve: (name: string, options: HubDownloadOptions) => Promise<ResolvedFolder>,
-): Promise<ResolvedFolder> {
+  resolve: (name: string, options: HubDownloadOptions) => Promise<Found>,
+): Promise<Found> {
   const line = createProgressLine();
   let shown = 0;
   const found = await resolve(text, {

@@ -5,7 +5,7 @@ import { strictCommand } from '../command.ts';
 import { previewPage } from '../data-preview/preview-page.ts';
 import { type PreviewedExample, previewExample } from '../data-preview/previewed-example.ts';
 import { examplePreview, legendText } from '../data-preview/terminal-preview.ts';
-import { modelFolder, modelOption } from '../hub-names.ts';
+import { datasetFiles, modelFolder, modelOption } from '../hub-names.ts';
 import { choiceOption, integerOption, repeatedOption } from '../option-values.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
 import { templateOptionDefinitions, templateOptions } from '../template-options.ts';
@@ -81,7 +81,7 @@ export const dataPreviewCommand = strictCommand({
       (lines.size === 0 || lines.has(example.origin?.line ?? 0)) &&
       (args.search === undefined || holdsText(example, args.search));
     const shown: PreviewedExample[] = [];
-    for await (const example of await openDataset(args.data)) {
+    for await (const example of await openDataset(args.data, { resolve: datasetFiles })) {
       if (!isWanted(example)) continue;
       const previewed = previewExample(example, tokenizer, { maxLength, supervise, allowHidden });
       shown.push(previewed);

@@ -4,7 +4,7 @@ import { loadModel, loadTokenizer } from '@safetune/models';
 import { writeSelection } from '@safetune/regularizers';
 import { selectSafeExamples } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
-import { adapterFolder, modelFolder } from '../hub-names.ts';
+import { adapterFolder, datasetFiles, modelFolder } from '../hub-names.ts';
 import { integerOption, repeatedOption } from '../option-values.ts';
 import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
@@ -80,7 +80,7 @@ export const selectCommand = strictCommand({
     if (!(await exists(`${args.out}.losses`))) {
       await refuseToOverwrite(args.out, { force: args.force === true, holds: 'a file that is no selection' });
     }
-    const pool = await loadDataset(args.pool);
+    const pool = await loadDataset(args.pool, { resolve: datasetFiles });
     const folder = await modelFolder(args.model);
     const model = await loadModel(folder, modelOptions(args.precision));
     await tellPrecision(model, runtime);

@@ -11,7 +11,7 @@ import {
   trainingOptions,
 } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
-import { namedModel } from '../hub-names.ts';
+import { datasetFiles, namedModel } from '../hub-names.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { tellPrecision } from '../precision-option.ts';
 import { givenRunValues, runOptionDefinitions } from '../run-options.ts';
@@ -64,7 +64,11 @@ export const trainCommand = strictCommand({
       given: await givenRunValues(rawArgs),
     });
     const out = await checkedOut(run, { config: args.config, force: args.force === true });
-    const opened = await openRun(run, { resolve: namedModel, onConversion: conversionLine(run.precision) });
+    const opened = await openRun(run, {
+      resolve: namedModel,
+      resolveData: datasetFiles,
+      onConversion: conversionLine(run.precision),
+    });
     const { model, adapter, examples, regularizers } = opened;
     await tellPrecision(model, runtimeOf(run));
     const line = createProgressLine();

@@ -20,9 +20,10 @@ export type DatasetResolver = (name: string) => Promise<readonly string[] | unde
 export async function locate(path: string, resolve?: DatasetResolver): Promise<readonly string[]> {
   const info = await stat(path).catch((cause: NodeJS.ErrnoException) => cause);
   if (!(info instanceof Error)) return info.isDirectory() ? filesInFolder(path) : [path];
-  if (info.code === 'ENOENT' && /[*?[{]/.test(path)) return filesOfGlob(path);
+  // Before globs: a name may end in a pattern of its own.
   const resolved = info.code === 'ENOENT' ? await resolve?.(path) : undefined;
   if (resolved !== undefined && resolved.length > 0) return resolved;
+  if (info.code === 'ENOENT' && /[*?[{]/.test(path)) return filesOfGlob(path);
   throw new DatasetFileError(path, missing(path, info), { cause: info });
 }
 
@@ -90,7 +91,7 @@ function missing(path: string, { code, message }: NodeJS.ErrnoException): string
   if (code !== 'ENOENT') return `the data file cannot be read (${printable(message, 300)}). Check the path.`;
   const isHubName = /^[\w-]+\/[\w.-]+$/.test(path) && !dataEndings.includes(formatEnding(basename(path)));
   return isHubName
-    ? 'there is no such file. Data sets on the Hugging Face hub are not downloaded by name: download it ' +
-        `(hf download ${path} --repo-type dataset --local-dir FOLDER) and give the folder.`
+    ? 'there is no such file. A data set on the Hugging Face hub is fetched where `resolve` is given (resolveDataset of ' +
+        `@safetune/hub), or by hand (hf download ${path} --repo-type dataset --local-dir FOLDER): give the folder.`
     : 'there is no such file. Check the path.';
 }

@@ -1,4 +1,5 @@
-import { type ChatExample, loadDataset } from '@safetune/datasets';
+import { type ChatExample, type DatasetResolver, loadDataset } from '@safetune/datasets';
+import { resolveDataset } from '@safetune/hub';
 import { createLoraAdapterFor, type LoraAdapter, type LoraConfig } from '@safetune/lora';
 import {
   type CausalLm,
@@ -19,6 +20,8 @@ import { trainingSettings } from './training-fields.ts';
 export interface OpenRunOptions {
   /** Finds what the run's `model` names. Default: `resolveModel`. */
   readonly resolve?: (name: string) => Promise<ResolvedFolder>;
+  /** Finds the files of `data` that is no path of this machine. Default: `resolveDataset` of the hub package. */
+  readonly resolveData?: DatasetResolver;
   readonly onConversion?: LoadModelOptions['onConversion'];
 }
 
@@ -37,11 +40,11 @@ export interface OpenedRun {
 /** The data, the model, a new adapter and the safeguards of a run. @throws what opening each of them throws. */
 export async function openRun(
   run: Run,
-  { resolve = resolveModel, onConversion }: OpenRunOptions = {},
+  { resolve = resolveModel, resolveData = hubFiles, onConversion }: OpenRunOptions = {},
 ): Promise<OpenedRun> {
   const regularizers = run.regularizers.map(regularizerFromConfig);
   const sentinel = run.sentinel && (await sentinelFromConfig(run.sentinel));
-  const examples = await loadDataset([run.data].flat());
+  const examples = await loadDataset([run.data].flat(), { resolve: resolveData });
   const folder = await resolve(run.model);
   const tokenizer = await loadTokenizer(folder.path, { templateArguments: run.chat_template_kwargs });
   const model = await loadModel(folder.path, {
@@ -50,6 +53,11 @@ export async function openRun(
   });
   const adapter = await createLoraAdapterFor(model, adapterConfig(run, folder), { seed: run.seed });
   return { run, folder, model, tokenizer, adapter, examples, regularizers, sentinel };
+}
+
+async function hubFiles(name: string): Promise<readonly string[] | undefined> {
+  const { paths, hub } = await resolveDataset(name);
+  return hub === undefined ? undefined : paths;
 }
 
 function adapterConfig({ adapter }: Run, { hub }: ResolvedFolder): Partial<LoraConfig> {

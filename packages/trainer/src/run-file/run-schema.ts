@@ -107,8 +107,9 @@ const runFields = {
   ),
   data: field(
     z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]),
-    'chat examples, one {"messages": [...]} a line: a file, or a list of files',
-    { option: 'data', hint: 'FILE.jsonl', path: 'input' },
+    'examples: a file, folder or glob (JSON Lines, JSON, CSV, Parquet, text), or owner/name[@revision][:split] on the hub; with ' +
+      '=WEIGHT its share; or a list of them',
+    { option: 'data', hint: 'DATA', path: 'input' },
   ),
   out: field(
     z.string().min(1).optional(),
