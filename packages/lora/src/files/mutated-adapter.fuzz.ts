@@ -31,13 +31,13 @@ async function adapterOf(name: string): Promise<Adapter> {
   };
 }
 
-/** The regions that a file of these shapes would have: the header's reader lets no others through. */
+/** The regions that a file of these shapes would have: the header's reader lets no others through, nor more dimensions. */
 function regionsOf(shapes: unknown): Map<string, TensorRegion> {
   const regions = new Map<string, TensorRegion>();
   if (typeof shapes !== 'object' || shapes === null) return regions;
   for (const [name, shape] of Object.entries(shapes) as [string, unknown][]) {
-    if (!Array.isArray(shape) || !shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0))
-      continue;
+    if (!Array.isArray(shape) || shape.length > 64) continue;
+    if (!shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0)) continue;
     const byteLength = 4 * shape.reduce((product: number, extent: number) => product * extent, 1);
     if (byteLength < 2 ** 20)
       regions.set(name, { name, dtype: 'float32', shape, file: 'a file', offset: 0, byteLength });

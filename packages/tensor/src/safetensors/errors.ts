@@ -18,7 +18,7 @@ const safetensorsMarker = Symbol.for('safetune.SafetensorsError');
  * - `header-size`: the header lists more tensors than this package reads from one file, or nests deeper than the format;
  * - `header-json`: the header is not UTF-8 JSON, or not an object;
  * - `metadata`: `__metadata__` is not an object of strings;
- * - `entry`: a tensor's entry lacks a dtype, a shape or two byte offsets;
+ * - `entry`: a tensor's entry lacks a dtype, a shape or two byte offsets, or has more than 64 dimensions;
  * - `reversed`: a tensor's data begin after they end;
  * - `byte-length`: a tensor's bytes are not as many as shape and dtype say;
  * - `overlap`: two tensors share bytes;

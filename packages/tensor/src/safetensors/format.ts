@@ -18,6 +18,9 @@ const maximumHeaderBytes = 100_000_000;
 /** Levels of a header, and room for a quarter of a million tensors of one file: no model has as many in all of its. */
 const headerLimits = { depth: 3, marks: 4_000_000 };
 
+/** As many as PyTorch allows; what describes a view of more takes time and memory by the square of their number. */
+const mostDimensions = 64;
+
 /** A tensor as the header describes it; `begin` and `end` count from the end of the header. */
 export interface HeaderEntry {
   readonly name: string;
@@ -163,6 +166,14 @@ function parseEntry(file: string, name: string, entry: unknown, dataBytes: numbe
   const { dtype, shape, data_offsets: offsets } = isObject(entry) ? entry : {};
   if (typeof dtype !== 'string') fail('entry', file, name, 'its dtype is not a string');
   if (!isCounts(shape)) fail('entry', file, name, 'its shape is not a list of non-negative integers');
+  if (shape.length > mostDimensions) {
+    fail(
+      'entry',
+      file,
+      name,
+      `its shape has ${shape.length} dimensions; a tensor has ${mostDimensions} at most`,
+    );
+  }
   if (!isCounts(offsets) || offsets.length !== 2) {
     fail('entry', file, name, 'its data_offsets are not two non-negative integers');
   }

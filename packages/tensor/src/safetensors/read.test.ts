@@ -148,6 +148,14 @@ describe('bad files get an error that names file, tensor and problem', () => {
     ],
     ['a shape whose size overflows', 'byte-length', { a: entry(0, 8, [2 ** 40, 2 ** 40]) }, 8, 'a', /hold 8/],
     [
+      'more dimensions than any tensor has',
+      'entry',
+      { a: entry(0, 4, Array(65).fill(1)) },
+      4,
+      'a',
+      /65 dimensions; a tensor has 64 at most/,
+    ],
+    [
       'overlapping tensors',
       'overlap',
       { a: entry(0, 8), b: entry(4, 12) },
