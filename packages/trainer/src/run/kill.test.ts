@@ -35,13 +35,13 @@ const program = (directory: string, aligned: string) => `
     }),
   };
   const { options } = await setUp({
-    steps: 60,
+    steps: 120,
     batchSize: 2,
     gradientAccumulation: 2,
     learningRate: { peak: 0.05, schedule: 'wsd', warmupShare: 0.1 },
     optimizer: { loraPlusRatio: 4 },
     neftuneNoiseAlpha: 5,
-    evaluation: { examples: pool, everySteps: 3, patience: 4, minimumDelta: 0.01, restoreBest: true },
+    evaluation: { examples: pool, everySteps: 3, patience: 12, restoreBest: true },
     sentinel: { everySteps: 4, probes: [norm] },
     regularizers: [
       interleaving({ pool, share: 0.25, onExhaustion: () => {} }),
@@ -60,26 +60,43 @@ const program = (directory: string, aligned: string) => `
     directory: ${JSON.stringify(directory)},
     checkpointEverySteps: 2,
     keepCheckpoints: 2,
+    onEvent: (event) => void (event.type === 'start' && console.log('start')),
   });
 `;
 
-/** Runs the program; it is killed after so many milliseconds. @returns whether it ended by itself */
-async function run(code: string, killAfter?: number): Promise<boolean> {
+/** When to kill: so many milliseconds after the process, or its first step, began. */
+interface Moment {
+  readonly since: 'process' | 'start';
+  readonly milliseconds: number;
+}
+
+/** Runs the program, and kills it. @returns whether it ended by itself, and how long it took until its first step and after that */
+async function run(code: string, moment?: Moment) {
   const child = spawn(
     process.execPath,
     ['--conditions=safetune-source', '--input-type=module-typescript', '--eval', code],
-    { cwd: import.meta.dirname, stdio: ['ignore', 'ignore', 'pipe'] },
+    { cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let errors = '';
   child.stderr.on('data', (chunk) => {
     errors += chunk;
   });
-  const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter);
+  const began = performance.now();
+  let started = began;
+  let timer: NodeJS.Timeout | undefined;
+  const killLater = (since: Moment['since']) => {
+    if (moment?.since === since) timer = setTimeout(() => child.kill('SIGKILL'), moment.milliseconds);
+  };
+  killLater('process');
+  child.stdout.once('data', () => {
+    started = performance.now();
+    killLater('start');
+  });
   const [exit, signal] = await once(child, 'close');
   clearTimeout(timer);
   // It may have ended just before it was to be killed.
   if (signal === null && !errors.includes('of a run that has ended')) expect(exit, errors).toBe(0);
-  return signal === null;
+  return { isOver: signal === null, process: started - began, start: performance.now() - started };
 }
 
 /** Content of every file below a folder; of metrics without what the clock says. */
@@ -105,28 +122,29 @@ it(`is bit-identical to one that was not, after ${kills} kills`, {
   const root = await mkdtemp(join(tmpdir(), 'safetune-kill-'));
   const aligned = await changedCheckpoint('model.layers.0.mlp.up_proj.weight', (values) => values.fill(0.5));
   const through = join(root, 'through');
-  const began = performance.now();
-  await run(program(through, aligned));
-  const duration = performance.now() - began;
+  const durations = await run(program(through, aligned));
   const expected = await contents(through);
   expect(Object.keys(expected)).toContain('/adapter_model.safetensors');
   expect(Object.values(expected).some((text) => text.includes('"by":"evaluation"'))).toBe(true);
-  const moments: number[] = [];
+  const moments: string[] = [];
   let [done, killed] = [0, 0];
   for (; killed < kills; done++) {
     const code = program(join(root, `${done}`), aligned);
     for (let isOver = false; !isOver; ) {
-      const moment = killed < kills ? Math.random() * duration : undefined;
-      isOver = await run(code, moment);
+      // Half of them while it gets ready, where there is nothing to lose but files half written, half while it trains.
+      const since = Math.random() < 0.5 ? 'process' : 'start';
+      const moment: Moment = { since, milliseconds: Math.random() * durations[since] };
+      ({ isOver } = await run(code, killed < kills ? moment : undefined));
       if (isOver) continue;
       killed += 1;
-      moments.push(Math.round(moment!));
+      moments.push(`${Math.round(moment.milliseconds)} ms after the ${since}`);
     }
-    expect(await contents(join(root, `${done}`)), `killed after ${moments.join(', ')} ms`).toEqual(expected);
+    expect(await contents(join(root, `${done}`)), `killed ${moments.join(', ')}`).toEqual(expected);
   }
   if (process.env.KILLS !== undefined)
     console.log(
-      `${killed} kills in ${done} runs of ${Math.round(duration)} ms, after ${moments.join(', ')} ms: all equal`,
+      `${killed} kills in ${done} runs (ready in ${Math.round(durations.process)} ms, trained in ${Math.round(durations.start)} ms), ` +
+        `${moments.join(', ')}: all equal`,
     );
   await Promise.all([root, aligned].map((folder) => rm(folder, { recursive: true })));
 });
