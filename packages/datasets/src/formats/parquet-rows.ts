@@ -4,17 +4,15 @@ import { DatasetFileError } from '../errors.ts';
 import { printable } from '../printable.ts';
 import type { Row } from './format.ts';
 import { parquetCompressors } from './parquet-compressors.ts';
+import { checkPages } from './parquet-pages.ts';
 import { plainValue } from './plain-value.ts';
 
 /** Most rows of a row group. Writers make groups of up to a million; a damaged number would fill the memory. */
 const mostGroupRows = 10_000_000;
 
-/** Rows that are read together where the file has a page index. */
-const pageRows = 4096;
-
 /**
- * The rows of a Parquet file, a row group at a time; of groups whose file has a page index, a few pages at a time. Whole numbers
- * beyond 2^53 become their digits, dates their text (ISO 8601), and bytes that are no text their number.
+ * The rows of a Parquet file, a row group at a time. Whole numbers beyond 2^53 become their digits, dates their text (ISO 8601),
+ * and bytes that are no text their number.
  *
  * @param name - by which errors call the file.
  * @throws {@link DatasetFileError}
@@ -24,27 +22,21 @@ export async function* parquetRows(path: string, name: string): AsyncGenerator<R
   try {
     const file = await openBuffer(handle);
     const metadata = await attempt(name, 'its end', () => readMetadata(file));
+    const columns = { ...file, slice: checkedSlice(file) };
     let start = 0;
-    for (const [group, { columns, num_rows: rows }] of metadata.row_groups.entries()) {
-      const end = start + Number(rows);
-      const step = columns.every((column) => column.offset_index_offset !== undefined)
-        ? pageRows
-        : end - start;
-      for (let from = start; from < end; from += step) {
-        const values = await attempt(name, `row group ${group + 1} of ${metadata.row_groups.length}`, () =>
-          parquetReadObjects({
-            file,
-            metadata,
-            rowStart: from,
-            rowEnd: Math.min(from + step, end),
-            compressors: parquetCompressors,
-            useOffsetIndex: true,
-            geoparquet: false,
-          }),
-        );
-        for (const [index, value] of values.entries()) {
-          yield { value: plainValue(value), origin: { file: name, line: from + index + 1, unit: 'row' } };
-        }
+    for (const [group, { num_rows: count }] of metadata.row_groups.entries()) {
+      const end = start + Number(count);
+      const where = `row group ${group + 1} of ${metadata.row_groups.length}`;
+      const options = {
+        file: columns,
+        metadata,
+        rowStart: start,
+        rowEnd: end,
+        compressors: parquetCompressors,
+      };
+      const rows = await attempt(name, where, () => parquetReadObjects({ ...options, geoparquet: false }));
+      for (const [index, row] of rows.entries()) {
+        yield { value: plainValue(row), origin: { file: name, line: start + index + 1, unit: 'row' } };
       }
       start = end;
     }
@@ -65,6 +57,15 @@ async function openBuffer(handle: FileHandle): Promise<AsyncBuffer> {
       if (bytesRead < bytes.length) throw new Error('the file became shorter while it was read');
       return bytes.buffer;
     },
+  };
+}
+
+/** Once the metadata is known, whole columns are all that is read. */
+function checkedSlice(file: AsyncBuffer): AsyncBuffer['slice'] {
+  return async (start, end) => {
+    const column = await file.slice(start, end);
+    checkPages(column);
+    return column;
   };
 }
 
