@@ -23,9 +23,9 @@ export function cacheNames({ layerCount }: Pick<CacheShape, 'layerCount'>): stri
   ]).flat();
 }
 
-/** And as it gives them. */
-function extendedName(name: string): string {
-  return `${name}.extended`;
+/** And what it gives to be added to them. */
+function addedName(name: string): string {
+  return `${name}.added`;
 }
 
 /** Types of the cache's inputs: [batch, keyValueHeads, capacity, headSize] each. */
@@ -34,11 +34,11 @@ export function cacheSignature(shape: CacheShape): Record<string, TensorType> {
   return Object.fromEntries(cacheNames(shape).map((name) => [name, type]));
 }
 
-/** The traced cache: how new tokens attend over it, and what becomes of it. */
+/** The traced cache: how new tokens attend over it, and what they add to it. */
 export interface TracedCache {
   readonly attention: AttentionContext;
   /** Filled while the model is traced. */
-  readonly extended: Record<string, Tensor>;
+  readonly added: Record<string, Tensor>;
 }
 
 /**
@@ -48,25 +48,36 @@ export interface TracedCache {
  * @param used slots of each row that hold a token, int64 [batch]
  */
 export function traceCache(inputs: Readonly<Record<string, Tensor>>, used: Tensor): TracedCache {
-  const extended: Record<string, Tensor> = {};
+  const added: Record<string, Tensor> = {};
   return {
-    extended,
+    added,
     attention: {
       positions: add(reshape(used, ['batch', 1]), range('seq')),
       attend: (layer, query, fresh, options) => {
         const [key, value] = [`cache.${layer}.key`, `cache.${layer}.value`];
         const cache = { key: inputs[key]!, value: inputs[value]! };
         const result = cachedAttention(query, fresh, cache, used, options);
-        extended[extendedName(key)] = result.key;
-        extended[extendedName(value)] = result.value;
+        added[addedName(key)] = result.added.key;
+        added[addedName(value)] = result.added.value;
         return result.attended;
       },
     },
   };
 }
 
+type CacheInputs = Readonly<Record<string, HostArray>>;
+
+/** Where tokens of a run's row lie, and where they go. */
+interface AddedTokens {
+  readonly source: number;
+  readonly width: number;
+  readonly row: number;
+  readonly slot: number;
+  readonly count: number;
+}
+
 /**
- * Keys and values of `rows` texts of up to `capacity` tokens each, in memory that runs extend in place. Slots that hold no
+ * Keys and values of `rows` texts of up to `capacity` tokens each, which runs read in place. Slots that hold no
  * token hold anything.
  */
 export class KeyValueCache {
@@ -75,6 +86,8 @@ export class KeyValueCache {
   readonly #shape: CacheShape;
   readonly #names: readonly string[];
   readonly #arrays: readonly Float32Array[];
+  /** The last one: every step of a batch wants the same. */
+  #binding: { readonly first: number; readonly count: number; readonly inputs: CacheInputs } | undefined;
 
   constructor(shape: CacheShape, rows: number, capacity: number) {
     this.rows = rows;
@@ -85,19 +98,41 @@ export class KeyValueCache {
     this.#arrays = this.#names.map(() => new Float32Array(size));
   }
 
-  /** Inputs of a run over `count` rows from `first` on, and where it puts its outputs: the same memory. */
-  bind(first: number, count: number): { inputs: Record<string, HostArray>; into: Record<string, HostArray> } {
+  /** Inputs of a run over `count` rows from `first` on. */
+  inputs(first: number, count: number): CacheInputs {
+    if (this.#binding?.first === first && this.#binding.count === count) return this.#binding.inputs;
     const { keyValueHeadCount, headSize } = this.#shape;
     const row = keyValueHeadCount * this.capacity * headSize;
-    const inputs: Record<string, HostArray> = {};
-    const into: Record<string, HostArray> = {};
-    for (const [index, name] of this.#names.entries()) {
-      const data = this.#arrays[index]!.subarray(first * row, (first + count) * row);
-      const view = hostArray(data, [count, keyValueHeadCount, this.capacity, headSize]);
-      inputs[name] = view;
-      into[extendedName(name)] = view;
+    const inputs = Object.fromEntries(
+      this.#names.map((name, index) => {
+        const data = this.#arrays[index]!.subarray(first * row, (first + count) * row);
+        return [name, hostArray(data, [count, keyValueHeadCount, this.capacity, headSize])];
+      }),
+    );
+    this.#binding = { first, count, inputs };
+    return inputs;
+  }
+
+  /**
+   * Adds new tokens of a row. ONNX Runtime's binding copies what a run puts out, also where it is given memory for it: of the
+   * whole cache, that would cost more than attention.
+   *
+   * @param outputs of the run
+   * @param source the row's place in the run, of `width` tokens a row
+   * @param slot the first slot that they go to
+   */
+  add(outputs: Readonly<Record<string, HostArray>>, { source, width, row, slot, count }: AddedTokens): void {
+    const { keyValueHeadCount, headSize } = this.#shape;
+    for (const [index, array] of this.#arrays.entries()) {
+      const added = outputs[addedName(this.#names[index]!)]!.data as Float32Array;
+      for (let token = 0; token < count; token++) {
+        for (let head = 0; head < keyValueHeadCount; head++) {
+          const start = ((source * width + token) * keyValueHeadCount + head) * headSize;
+          const end = ((row * keyValueHeadCount + head) * this.capacity + slot + token) * headSize;
+          for (let at = 0; at < headSize; at++) array[end + at] = added[start + at]!;
+        }
+      }
     }
-    return { inputs, into };
   }
 
   /** Copies the first `slots` slots of a row of another cache of this shape, or of this one, to a row of this one. */

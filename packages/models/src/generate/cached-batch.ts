@@ -170,8 +170,7 @@ class RunningBatch implements CachedBatch {
     const executable =
       width === 1 ? await this.#options.stepExecutable(entries.length) : this.#options.executable;
     await beforeRun();
-    const cache = this.#cache.bind(entries[0]!.row, entries.length);
-    const { logits } = await executable.run(
+    const outputs = await executable.run(
       {
         // Any token stands in for padding, which no token before it sees.
         tokenIds: integers(
@@ -186,18 +185,19 @@ class RunningBatch implements CachedBatch {
           entries.map(({ tokens }) => tokens.length - 1),
           [entries.length],
         ),
-        ...cache.inputs,
+        ...this.#cache.inputs(entries[0]!.row, entries.length),
         ...tensors,
       },
       {
-        into: {
-          ...cache.into,
-          ...(into && { logits: hostArray(into, [entries.length, config.vocabularySize]) }),
-        },
+        into: into === undefined ? {} : { logits: hostArray(into, [entries.length, config.vocabularySize]) },
       },
     );
-    for (const { row, tokens } of entries) this.#texts[row]!.push(...tokens);
-    const values = logits!.data as Float32Array;
+    for (const [source, { row, tokens }] of entries.entries()) {
+      const text = this.#texts[row]!;
+      this.#cache.add(outputs, { source, width, row, slot: text.length, count: tokens.length });
+      text.push(...tokens);
+    }
+    const values = outputs.logits!.data as Float32Array;
     const { vocabularySize } = config;
     return entries.map((_, index) => values.subarray(index * vocabularySize, (index + 1) * vocabularySize));
   }

@@ -18,7 +18,7 @@ import { cacheSignature, traceCache } from './cache.ts';
 /**
  * Compiles the step of generation, which takes prompts and single tokens alike: inputs `tokenIds` [batch, seq], `used`
  * [batch] (slots of the cache that hold a token), `last` [batch] (index of each row's last token that is no padding) and
- * the cache, outputs `logits` [batch, vocabulary] that follow these tokens, and the extended cache.
+ * the cache, outputs `logits` [batch, vocabulary] that follow these tokens, and what the cache gets of them.
  */
 export async function compileGenerator(
   model: CausalLm,
@@ -39,13 +39,13 @@ export async function compileGenerator(
   return compile(
     (inputs: Readonly<Record<string, Tensor>>) => {
       const adapted = adaptedForward(adapter, inputs);
-      const { attention, extended } = traceCache(inputs, inputs.used!);
+      const { attention, added } = traceCache(inputs, inputs.used!);
       const { output } = model.forward(inputs.tokenIds!, {
         attention,
         ...(hidden === undefined ? {} : { hidden }),
         ...adapted,
       });
-      return { logits: model.head(rowsAt(output, inputs.last!), adapted), ...extended };
+      return { logits: model.head(rowsAt(output, inputs.last!), adapted), ...added };
     },
     signature,
     { ...options, roundInBlocks: true },

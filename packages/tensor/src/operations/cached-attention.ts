@@ -29,6 +29,8 @@ export interface CachedAttentionOptions {
 export interface CachedAttention extends KeysAndValues {
   /** [batch, heads, queries, headDim] */
   readonly attended: Tensor;
+  /** What the cache gets of the new tokens, for who puts it there without a run: [batch, queries, kvHeads * headDim]. */
+  readonly added: KeysAndValues;
 }
 
 /**
@@ -56,14 +58,15 @@ export function cachedAttention(
   requireShapes(query, fresh, cache, used);
   // The fused kernel takes heads of whole vectors only.
   if ((query.shape[3] as number) % 8 !== 0) return composed(query, fresh, cache, used, options);
+  const added = { key: mergeHeads(fresh.key), value: mergeHeads(fresh.value) };
   const [merged, key, value] = applyOperation(
     cachedAttentionOperation,
-    [...[query, fresh.key, fresh.value].map(mergeHeads), cache.key, cache.value, used],
+    [mergeHeads(query), added.key, added.value, cache.key, cache.value, used],
     options,
   ) as [Tensor, Tensor, Tensor];
   const [batch, heads, queries, headDim] = query.shape as [Dimension, number, Dimension, number];
   const attended = transpose(reshape(merged, [batch, queries, heads, headDim]), [0, 2, 1, 3]);
-  return { attended, key, value };
+  return { attended, key, value, added };
 }
 
 /**
@@ -174,5 +177,5 @@ function composed(
     ...(scale === undefined ? {} : { scale }),
     ...(softCap === undefined ? {} : { softCap }),
   });
-  return { attended, key, value };
+  return { attended, key, value, added: { key: mergeHeads(fresh.key), value: mergeHeads(fresh.value) } };
 }
