@@ -40,7 +40,7 @@ export interface TokenGenerator {
 
 /**
  * Compiles a model for generation: one session takes prompts and single tokens alike, a second one, made when it is first wanted,
- * single tokens of many texts; both extend a key-value cache in place. Between calls the generator keeps that of one text, for a next one that begins alike.
+ * single tokens of many texts; both read one key-value cache. Between calls the generator keeps that of one text, for a next one that begins alike.
  *
  * @example
  * const generator = await createGenerator(model);
