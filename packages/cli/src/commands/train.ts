@@ -23,7 +23,9 @@ import { formatDuration } from '../terminal/duration.ts';
 import { memoryLine } from '../terminal/memory-line.ts';
 import { note, print } from '../terminal/output.ts';
 import { packingLine } from '../terminal/packing-line.ts';
+import { printableName } from '../terminal/printable.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
+import { createSentinelLine } from '../terminal/sentinel-line.ts';
 import { UsageError } from '../usage-error.ts';
 import { listenerOptionDefinitions, runListeners } from '../watch/run-listeners.ts';
 
@@ -72,6 +74,7 @@ export const trainCommand = strictCommand({
     const { model, adapter, examples, regularizers } = opened;
     await tellPrecision(model, runtimeOf(run));
     const line = createProgressLine();
+    const sentinel = createSentinelLine();
     const listeners = await runListeners(args);
     const leftOut = new Set<number>();
     let heldOut: number | undefined;
@@ -88,7 +91,12 @@ export const trainCommand = strictCommand({
           `${run.model} on ${examples.length} examples; ${safeguardsText(regularizers)}`,
         );
         if (event.type === 'evaluation') heldOut = event.loss;
-        if (event.type === 'step') line.update(...stepParts(event, heldOut));
+        if (event.type === 'sentinel') {
+          const warnings = sentinel.look(event);
+          if (warnings.length > 0) line.end();
+          for (const warning of warnings) note(`${printableName(warning)}\n`);
+        }
+        if (event.type === 'step') line.update(...stepParts(event, heldOut, sentinel.parts()));
         else if (event.type === 'start') {
           const resumed = event.done > 0 ? `, going on after step ${event.done}` : '';
           note(
@@ -140,10 +148,11 @@ async function checkedOut(
 }
 
 /** The parts of a step's line, the most important first, for terminals where not all fit. */
-function stepParts(event: StepEvent, heldOut?: number): string[] {
+function stepParts(event: StepEvent, heldOut: number | undefined, watched: readonly string[]): string[] {
   return [
     `${bar(event.step, event.steps)}${event.step}/${event.steps}`,
     `loss ${event.loss.toFixed(4)}`,
+    ...watched,
     ...(heldOut === undefined ? [] : [`held-out ${heldOut.toFixed(4)}`]),
     `${formatDuration(event.secondsLeft)} left`,
     ...Object.entries(event.penalties).map(([name, value]) => `${name} ${value.toPrecision(3)}`),
