@@ -8,7 +8,7 @@ import { checkPage } from '../data-check/check-page.ts';
 import { checkText } from '../data-check/check-text.ts';
 import { type ModelScore, modelScores, sortedScores } from '../data-check/model-scores.ts';
 import { exceeded, parseThreshold } from '../data-check/thresholds.ts';
-import { adapterFolder, modelFolder, modelOption } from '../hub-names.ts';
+import { adapterFolder, datasetFiles, modelFolder, modelOption } from '../hub-names.ts';
 import { choiceOption, integerOption, repeatedOption } from '../option-values.ts';
 import { modelOptions, precisionOption } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
@@ -159,7 +159,10 @@ export const dataCheckCommand = strictCommand({
     const line = createProgressLine();
     const untrainable = new Set<number>();
     let examples = 0;
-    const checked = await openDataset(args.data, { onBadRow: (error) => checker.seeBadRow(error) });
+    const checked = await openDataset(args.data, {
+      resolve: datasetFiles,
+      onBadRow: (error) => checker.seeBadRow(error),
+    });
     try {
       for await (const example of checked) {
         examples += 1;
@@ -177,7 +180,11 @@ export const dataCheckCommand = strictCommand({
       for (const name of adapters) {
         misaligned.push(await loadLoraAdapter(await adapterFolder(name), { model }));
       }
-      const again = await openDataset(args.data, { onBadRow: () => {}, onFile: () => {} });
+      const again = await openDataset(args.data, {
+        resolve: datasetFiles,
+        onBadRow: () => {},
+        onFile: () => {},
+      });
       const scored = await modelScores(again, {
         model,
         tokenizer,
