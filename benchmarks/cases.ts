@@ -201,6 +201,21 @@ const generationCases: BenchmarkCase[] = [
   },
 ];
 
+/** 10 MB of prose and code to ids, on one thread: the time is that of all, the "loss" the number of tokens. */
+const tokenizing = { warmUp: 1, steps: 3 } as const;
+const tokenizerCases: BenchmarkCase[] = (['smollm2-135m', 'gemma-3-270m'] as const).map((model) => ({
+  name: `tokenize-${model}`,
+  title: `tokenising 10 MB on one thread, ${model === 'smollm2-135m' ? 'SmolLM2' : 'Gemma 3'}`,
+  ours: { file: 'programs/tokenize.ts', settings: { ...tokenizing, model } },
+  peer: { name: 'tokenizers', file: 'peers/tokenize_text.py', settings: { ...tokenizing, model } },
+  bars: [
+    { measure: 'cpuRatio', atMost: 1 },
+    { measure: 'lossDifference', atMost: 0 },
+  ],
+  onlyByName: true,
+  minutes: 1.5,
+}));
+
 /** Gemma 3 270M, real weights, all seven projections. */
 const gemmaCase: BenchmarkCase = {
   name: 'gemma-256',
@@ -332,6 +347,7 @@ export const cases: readonly BenchmarkCase[] = [
     minutes: 1,
   },
   gemmaCase,
+  ...tokenizerCases,
   ...generationCases,
   ...javascriptCases,
   {
