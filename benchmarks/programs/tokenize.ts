@@ -1,6 +1,7 @@
 /** Turns 10 MB of text into ids, one step the whole of it, on one thread. The figure `tokens` is for the peer to be compared. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+
 import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadTokenizer } from '@safetune/models';
 import { print, type Repetitions, settings, timeSteps } from './lines.ts';
