@@ -9,8 +9,7 @@ const mostValues = 10_000_000;
  *
  * @throws Error
  */
-export function checkPages(column: ArrayBufferLike): void {
-  const view = new DataView(column);
+export function checkPages(view: DataView): void {
   const reader = { view, offset: 0 };
   while (reader.offset < view.byteLength - 1) {
     const header = parquetHeader(reader);

@@ -1,5 +1,11 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import {
+  type AsyncBuffer,
+  type ColumnMetaData,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+} from 'hyparquet';
 import { DatasetFileError } from '../errors.ts';
 import { printable } from '../printable.ts';
 import type { Row } from './format.ts';
@@ -22,7 +28,10 @@ export async function* parquetRows(path: string, name: string): AsyncGenerator<R
   try {
     const file = await openBuffer(handle);
     const metadata = await attempt(name, 'its end', () => readMetadata(file));
-    const columns = { ...file, slice: checkedSlice(file) };
+    const columns = await attempt(name, 'its end', async () => ({
+      ...file,
+      slice: checkedSlice(file, metadata),
+    }));
     let start = 0;
     for (const [group, { num_rows: count }] of metadata.row_groups.entries()) {
       const end = start + Number(count);
@@ -60,13 +69,35 @@ async function openBuffer(handle: FileHandle): Promise<AsyncBuffer> {
   };
 }
 
-/** Once the metadata is known, whole columns are all that is read. */
-function checkedSlice(file: AsyncBuffer): AsyncBuffer['slice'] {
-  return async (start, end) => {
-    const column = await file.slice(start, end);
-    checkPages(column);
+/** Checks the columns in what is read; other things may lie between them. */
+function checkedSlice(
+  file: AsyncBuffer,
+  { row_groups: groups }: FileMetaData,
+): (start: number, end?: number) => Promise<ArrayBuffer> {
+  const columns = groups.flatMap(({ columns: chunks }) =>
+    chunks.map(({ meta_data: chunk }) => rangeOf(chunk)),
+  );
+  const read = async (start: number, end = file.byteLength) => {
+    const bytes = await file.slice(start, end);
+    for (const column of columns) {
+      if (column.start < start || column.end > end) continue;
+      checkPages(new DataView(bytes, column.start - start, column.end - column.start));
+    }
+    return bytes;
+  };
+  return (start, end) => {
+    const column = read(start, end);
+    // hyparquet asks for all columns at once, and forgets those behind one that fails: that must not end the process.
+    column.catch(() => undefined);
     return column;
   };
+}
+
+function rangeOf(chunk: ColumnMetaData | undefined): { readonly start: number; readonly end: number } {
+  if (chunk === undefined) throw new Error('a column lies in another file');
+  // As hyparquet reads them: some writers put a zero where there is no dictionary.
+  const start = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
+  return { start, end: start + Number(chunk.total_compressed_size) };
 }
 
 async function readMetadata(file: AsyncBuffer): Promise<FileMetaData> {
