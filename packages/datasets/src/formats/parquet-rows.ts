@@ -28,22 +28,21 @@ export async function* parquetRows(path: string, name: string): AsyncGenerator<R
   try {
     const file = await openBuffer(handle);
     const metadata = await attempt(name, 'its end', () => readMetadata(file));
-    const columns = await attempt(name, 'its end', async () => ({
-      ...file,
-      slice: checkedSlice(file, metadata),
-    }));
     let start = 0;
-    for (const [group, { num_rows: count }] of metadata.row_groups.entries()) {
+    for (const [group, { num_rows: count, columns }] of metadata.row_groups.entries()) {
       const end = start + Number(count);
       const where = `row group ${group + 1} of ${metadata.row_groups.length}`;
       const options = {
-        file: columns,
+        file,
         metadata,
         rowStart: start,
         rowEnd: end,
         compressors: parquetCompressors,
       };
-      const rows = await attempt(name, where, () => parquetReadObjects({ ...options, geoparquet: false }));
+      const rows = await attempt(name, where, async () => {
+        for (const { meta_data: chunk } of columns) await checkColumn(file, chunk);
+        return parquetReadObjects({ ...options, geoparquet: false });
+      });
       for (const [index, row] of rows.entries()) {
         yield { value: plainValue(row), origin: { file: name, line: start + index + 1, unit: 'row' } };
       }
@@ -69,35 +68,15 @@ async function openBuffer(handle: FileHandle): Promise<AsyncBuffer> {
   };
 }
 
-/** Checks the columns in what is read; other things may lie between them. */
-function checkedSlice(
-  file: AsyncBuffer,
-  { row_groups: groups }: FileMetaData,
-): (start: number, end?: number) => Promise<ArrayBuffer> {
-  const columns = groups.flatMap(({ columns: chunks }) =>
-    chunks.map(({ meta_data: chunk }) => rangeOf(chunk)),
-  );
-  const read = async (start: number, end = file.byteLength) => {
-    const bytes = await file.slice(start, end);
-    for (const column of columns) {
-      if (column.start < start || column.end > end) continue;
-      checkPages(new DataView(bytes, column.start - start, column.end - column.start));
-    }
-    return bytes;
-  };
-  return (start, end) => {
-    const column = read(start, end);
-    // hyparquet asks for all columns at once, and forgets those behind one that fails: that must not end the process.
-    column.catch(() => undefined);
-    return column;
-  };
-}
-
-function rangeOf(chunk: ColumnMetaData | undefined): { readonly start: number; readonly end: number } {
+/**
+ * Checks a column before hyparquet reads it with all others at once: of several that fail it forgets those behind the first,
+ * which would end the process.
+ */
+async function checkColumn(file: AsyncBuffer, chunk: ColumnMetaData | undefined): Promise<void> {
   if (chunk === undefined) throw new Error('a column lies in another file');
   // As hyparquet reads them: some writers put a zero where there is no dictionary.
   const start = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
-  return { start, end: start + Number(chunk.total_compressed_size) };
+  checkPages(new DataView(await file.slice(start, start + Number(chunk.total_compressed_size))));
 }
 
 async function readMetadata(file: AsyncBuffer): Promise<FileMetaData> {
