@@ -10,6 +10,7 @@ import { version } from './version.ts';
 /** By name, in the order of the help. A command's file is read when it is wanted: together they bring in all there is. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   train: async () => (await import('./commands/train.ts')).trainCommand,
+  verify: async () => (await import('./commands/verify.ts')).verifyCommand,
   generate: async () => (await import('./commands/generate.ts')).generateCommand,
   chat: async () => (await import('./commands/chat.ts')).chatCommand,
   eval: async () => (await import('./commands/eval.ts')).evaluateCommand,

@@ -69,6 +69,7 @@ export const checkpointNames = {
   everySteps: true,
   saveProgress: true,
   saveResult: true,
+  onFingerprint: true,
 } as const;
 export const evaluationNames = {
   examples: true,
@@ -87,9 +88,10 @@ export const directoryRunNames = {
   checkpointEverySteps: true,
   keepCheckpoints: true,
   overwrite: true,
+  onFingerprint: true,
 } as const;
 
-const { step: _step, ...workerSharedNames } = directoryRunNames;
+const { step: _step, onFingerprint: _onFingerprint, ...workerSharedNames } = directoryRunNames;
 
 export const workerRunNames = { ...workerSharedNames, modelOptions: true, graceMilliseconds: true } as const;
 

@@ -7,8 +7,7 @@ import {
   readRun,
   runtimeOf,
   type StepEvent,
-  trainIntoDirectory,
-  trainingOptions,
+  trainRun,
 } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
 import { datasetFiles, namedModel } from '../hub-names.ts';
@@ -58,15 +57,20 @@ export const trainCommand = strictCommand({
     ...runOptionDefinitions,
     ...templateOptionDefinitions,
     ...listenerOptionDefinitions,
+    'allow-changed': {
+      type: 'boolean',
+      description: 'train although something that the record in --config names has changed',
+    },
     force: { type: 'boolean', description: 'write over what another run or program left in --out' },
   },
   async run({ args, rawArgs }) {
-    const { run } = await readRun({
+    const source = await readRun({
       ...(args.config === undefined ? {} : { file: args.config }),
       given: await givenRunValues(rawArgs),
     });
+    const { run } = source;
     const out = await checkedOut(run, { config: args.config, force: args.force === true });
-    const opened = await openRun(run, {
+    const opened = await openRun(source, {
       resolve: namedModel,
       resolveData: datasetFiles,
       onConversion: conversionLine(run.precision),
@@ -78,12 +82,13 @@ export const trainCommand = strictCommand({
     const listeners = await runListeners(args);
     const leftOut = new Set<number>();
     let heldOut: number | undefined;
-    const options = trainingOptions(opened);
-    const result = await trainIntoDirectory({
-      ...options,
-      tokenize: { ...options.tokenize, onSkipped: (example) => leftOut.add(example.origin?.line ?? 0) },
+    const result = await trainRun(opened, {
       directory: out,
       overwrite: args.force === true,
+      allowChanged: args['allow-changed'] === true,
+      onSkipped: (example) => leftOut.add(example.origin?.line ?? 0),
+      onDifferences: (differences) =>
+        note(`this run is not the one that ${args.config} records: ${differences.join('; ')}\n`),
       signal: interruptSignal(),
       onEvent(event) {
         listeners.onEvent(
@@ -138,13 +143,17 @@ async function checkedOut(
   { config, force }: { readonly config: string | undefined; readonly force: boolean },
 ): Promise<string> {
   if (out === undefined) throw new UsageError(`${config} names no 'out'; give --out DIR`);
-  const inputs = [{ name: 'model', path: model }, ...[data].flat().map((path) => ({ name: 'data', path }))];
+  const inputs = [{ name: 'model', path: model }, ...pathsOf(data).map((path) => ({ name: 'data', path }))];
   await requireSeparatePaths(inputs, [{ name: 'out', path: out }]);
   await refuseToOverwrite(join(out, 'config.json'), {
     force,
     holds: "--out is a model's checkpoint folder",
   });
   return out;
+}
+
+function pathsOf(data: Run['data']): string[] {
+  return [data].flat().map((source) => (typeof source === 'string' ? source : source.path));
 }
 
 /** The parts of a step's line, the most important first, for terminals where not all fit. */

@@ -45,9 +45,10 @@ function optionOf(field: readonly string[], json: JsonSchema, commandLine: Comma
     ...(hint === undefined ? {} : { hint }),
     ...(path === undefined ? {} : { path }),
     description: hasDefault ? `${text} (default ${String(json.default)})` : text,
-    repeatable: form === 'list',
+    repeatable: typeof form === 'string',
     value(texts) {
       if (hint === undefined) return sets;
+      if (form === 'repeated') return texts;
       return form === 'list'
         ? texts.flatMap((value) => value.split(',')).map((value) => read(value.trim()))
         : read(texts[0] ?? '');

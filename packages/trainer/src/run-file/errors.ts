@@ -34,3 +34,27 @@ export class RunFileError extends Error {
     return typeof error === 'object' && error !== null && marker in error;
   }
 }
+
+const changedMarker = Symbol.for('safetune.RunChangedError');
+
+/** A run cannot be repeated, as what it was made of has changed since. No step was taken. */
+export class RunChangedError extends Error {
+  readonly [changedMarker] = true;
+  readonly file: string;
+  /** What has changed, by name. */
+  readonly changes: readonly string[];
+
+  constructor(file: string, changes: readonly string[]) {
+    super(
+      `${file} cannot be repeated; changed since it was written: ${changes.join('; ')}. Give what it was made of, ask for something ` +
+        'else by options beside the file, or allow it (allowChanged, --allow-changed)',
+    );
+    this.name = 'RunChangedError';
+    this.file = file;
+    this.changes = changes;
+  }
+
+  static isInstance(error: unknown): error is RunChangedError {
+    return typeof error === 'object' && error !== null && changedMarker in error;
+  }
+}

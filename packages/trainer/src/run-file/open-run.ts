@@ -1,4 +1,4 @@
-import { type ChatExample, type DatasetResolver, loadDataset } from '@safetune/datasets';
+import { type ChatExample, type DatasetResolver, type DatasetSource, openDataset } from '@safetune/datasets';
 import { resolveDataset } from '@safetune/hub';
 import { createLoraAdapterFor, type LoraAdapter, type LoraConfig } from '@safetune/lora';
 import {
@@ -14,6 +14,7 @@ import { type Regularizer, regularizerFromConfig } from '@safetune/regularizers'
 import type { AdapterRunOptions } from '../run/run-directory.ts';
 import { sentinelFromConfig } from '../sentinel/config.ts';
 import type { SentinelOptions } from '../sentinel/sentinel-options.ts';
+import type { RunSource } from './read-run.ts';
 import type { Run } from './run-schema.ts';
 import { trainingSettings } from './training-fields.ts';
 
@@ -27,24 +28,31 @@ export interface OpenRunOptions {
 
 /** What a run names, opened and ready to train. */
 export interface OpenedRun {
-  readonly run: Run;
+  readonly source: RunSource;
   readonly folder: ResolvedFolder;
   readonly model: CausalLm;
   readonly tokenizer: Tokenizer;
   readonly adapter: LoraAdapter;
   readonly examples: readonly ChatExample[];
+  /** The data files, in their order. */
+  readonly files: readonly string[];
   readonly regularizers: readonly Regularizer[];
   readonly sentinel: SentinelOptions | undefined;
 }
 
 /** The data, the model, a new adapter and the safeguards of a run. @throws what opening each of them throws. */
 export async function openRun(
-  run: Run,
+  source: RunSource,
   { resolve = resolveModel, resolveData = hubFiles, onConversion }: OpenRunOptions = {},
 ): Promise<OpenedRun> {
+  const { run } = source;
   const regularizers = run.regularizers.map(regularizerFromConfig);
   const sentinel = run.sentinel && (await sentinelFromConfig(run.sentinel));
-  const examples = await loadDataset([run.data].flat(), { resolve: resolveData });
+  const dataset = await openDataset([run.data].flat() as (string | DatasetSource)[], {
+    seed: run.seed,
+    resolve: resolveData,
+  });
+  const examples = await dataset.load();
   const folder = await resolve(run.model);
   const tokenizer = await loadTokenizer(folder.path, { templateArguments: run.chat_template_kwargs });
   const model = await loadModel(folder.path, {
@@ -52,7 +60,8 @@ export async function openRun(
     ...(onConversion === undefined ? {} : { onConversion }),
   });
   const adapter = await createLoraAdapterFor(model, adapterConfig(run, folder), { seed: run.seed });
-  return { run, folder, model, tokenizer, adapter, examples, regularizers, sentinel };
+  const files = dataset.files.map(({ path }) => path);
+  return { source, folder, model, tokenizer, adapter, examples, files, regularizers, sentinel };
 }
 
 async function hubFiles(name: string): Promise<readonly string[] | undefined> {
@@ -69,7 +78,7 @@ function adapterConfig({ adapter }: Run, { hub }: ResolvedFolder): Partial<LoraC
 
 /** The options of {@link trainIntoDirectory} that a run stands for. */
 export function trainingOptions({
-  run,
+  source: { run },
   model,
   tokenizer,
   adapter,

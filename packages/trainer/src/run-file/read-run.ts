@@ -1,4 +1,4 @@
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { RegularizerOptionError, regularizerFromConfig } from '@safetune/regularizers';
 import { RunFileError, type RunProblem } from './errors.ts';
 import { type PlacedProblem, problemsOf } from './problems.ts';
@@ -29,6 +29,8 @@ export interface RunSource {
   /** The same without the defaults. */
   readonly input: RunInput;
   readonly document: RunDocument | undefined;
+  /** What went over the file. */
+  readonly given: readonly GivenValue[];
 }
 
 /**
@@ -48,7 +50,7 @@ export async function readRun({ file, given = [] }: ReadRunOptions): Promise<Run
   }
   const values: Record<string, unknown> = {
     ...withPaths(written as Record<string, unknown>, (path) =>
-      isAbsolute(path) ? path : join(dirname(file ?? '.'), path),
+      isAbsolute(path) ? path : join(relative('.', dirname(resolve(file ?? '.'))), path),
     ),
   };
   const isGiven = (name: string) => given.some(({ path }) => path[0] === name);
@@ -71,7 +73,7 @@ export async function readRun({ file, given = [] }: ReadRunOptions): Promise<Run
     ...parsed.data,
     adapter: { base_model_name_or_path: String(asWritten), ...parsed.data.adapter },
   };
-  return { run, input: values as RunInput, document };
+  return { run, input: values as RunInput, document, given };
 }
 
 function set(values: Record<string, unknown>, path: readonly string[], value: unknown): void {

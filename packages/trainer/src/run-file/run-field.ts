@@ -8,8 +8,8 @@ export interface CommandLineForm {
   readonly hint?: string;
   /** What an option without a value sets. Default true. */
   readonly sets?: unknown;
-  /** How text becomes a value. Default: as the schema says, a text or a number. 'list': several, with commas or by giving the option again. */
-  readonly form?: 'list' | ((text: string) => unknown);
+  /** How text becomes a value. Default: as the schema says, a text or a number. 'list': several, with commas or by giving the option again; 'repeated': by giving it again. */
+  readonly form?: 'list' | 'repeated' | ((text: string) => unknown);
   /** For the help, where the option says it in other words than the field. */
   readonly text?: string;
   /** The value is a file or folder that is read or written. */

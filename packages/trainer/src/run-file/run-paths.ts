@@ -11,14 +11,14 @@ type Values = Readonly<Record<string, unknown>>;
  */
 export function withPaths(run: Values, change: Change): Values {
   const { model, data, out, regularizers, sentinel } = run;
+  const changed = (source: unknown) =>
+    typeof source === 'object' && source !== null && 'path' in source
+      ? { ...source, path: textChanged(source.path, change) }
+      : textChanged(source, change);
   return {
     ...run,
     ...(typeof model === 'string' ? { model: changedUnlessName(model, change) } : {}),
-    ...(data === undefined
-      ? {}
-      : {
-          data: Array.isArray(data) ? data.map((one) => textChanged(one, change)) : textChanged(data, change),
-        }),
+    ...(data === undefined ? {} : { data: Array.isArray(data) ? data.map(changed) : changed(data) }),
     ...(typeof out === 'string' ? { out: change(out) } : {}),
     ...(Array.isArray(regularizers)
       ? { regularizers: regularizers.map((config: unknown) => regularizerChanged(config, change)) }

@@ -3,14 +3,9 @@ import { mkdir } from 'node:fs/promises';
 import type { ChatTokenizer } from '@safetune/datasets';
 import type { CausalLm } from '@safetune/models';
 import { contentHash } from '@safetune/tensor';
+import type { Fingerprint } from './differences.ts';
 import { learningRateSchedule } from './learning-rate.ts';
 import type { TrainOptions } from './train-options.ts';
-
-/**
- * Everything that decides what a run computes, by the name under which a person knows it: short settings as JSON, and
- * SHA-256 of contents. How steps are run (memory mode, threads) is not among it: it moves last digits only.
- */
-export type Fingerprint = Readonly<Record<string, string>>;
 
 /** How each option is compared; a new one does not compile before it has been thought of. */
 const comparisons = {
@@ -94,18 +89,6 @@ export async function fingerprint(options: TrainOptions, steps: number): Promise
       facts[`sentinel: ${name}`] = digest([decisive, bounds]);
   }
   return facts;
-}
-
-/** What differs between two fingerprints, for a message: names, and short values as they were and are. */
-export function differences(saved: Fingerprint, present: Fingerprint): string[] {
-  const names = [...new Set([...Object.keys(saved), ...Object.keys(present)])];
-  return names
-    .filter((name) => saved[name] !== present[name])
-    .map((name) => {
-      const [before, now] = [saved[name] ?? 'none', present[name] ?? 'none'];
-      const short = Math.max(before.length, now.length) <= 48;
-      return short ? `${name} (${before} then, ${now} now)` : name;
-    });
 }
 
 /** SHA-256 of a model's weights as they are used. */

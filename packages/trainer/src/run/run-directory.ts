@@ -12,6 +12,7 @@ import { FileWriteError } from '@safetune/tensor';
 import { NonFiniteLossError, RunDirectoryError, TrainOptionError } from '../errors.ts';
 import { checkRunOptionNames, directoryRunNames } from '../option-names.ts';
 import { trainAdapter } from '../step/trainable.ts';
+import type { Fingerprint } from './differences.ts';
 import { keepCheckpoint, keptCheckpoint, removeLaterCheckpoints } from './kept-checkpoints.ts';
 import {
   appendEvaluation,
@@ -38,6 +39,8 @@ export interface AdapterRunOptions extends Omit<TrainOptions, 'trainable' | 'che
   readonly keepCheckpoints?: number;
   /** Replace a finished adapter that the directory holds, once the new one is whole. Default false: refuse. */
   readonly overwrite?: boolean;
+  /** Hears what the run computes before a saved state is read and the first step taken. What it throws ends the run. */
+  readonly onFingerprint?: (fingerprint: Fingerprint) => void;
 }
 
 /**
@@ -96,6 +99,7 @@ export async function trainIntoTakenDirectory(options: AdapterRunOptions): Promi
     checkpointEverySteps = 50,
     keepCheckpoints = 0,
     overwrite: _,
+    onFingerprint,
     onEvent = () => {},
     ...others
   } = options;
@@ -115,6 +119,7 @@ export async function trainIntoTakenDirectory(options: AdapterRunOptions): Promi
           ? {}
           : { saveProgress: (step) => keepCheckpoint(directory, adapter, { step, count: keepCheckpoints }) }),
         saveResult: () => saveAndReadBack(directory, adapter, options.model),
+        ...(onFingerprint === undefined ? {} : { onFingerprint }),
       },
       onEvent(event, run) {
         if (event.type === 'start') {

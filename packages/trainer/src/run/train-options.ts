@@ -3,6 +3,7 @@ import type { MemoryMode } from '../memory/memory-mode.ts';
 import type { SentinelOptions } from '../sentinel/sentinel-options.ts';
 import type { LossTerms, TrainStep, TrainStepOptions } from '../step/train-step.ts';
 import type { AdamWOptions } from './adamw.ts';
+import type { Fingerprint } from './differences.ts';
 import type { Evaluation, EvaluationOptions } from './evaluation.ts';
 import type { LearningRateOptions } from './learning-rate.ts';
 import type { TrainEvent } from './progress.ts';
@@ -76,6 +77,8 @@ export interface TrainingCheckpoint {
    * the run goes on from the file.
    */
   readonly saveResult?: () => void | Promise<void>;
+  /** Hears what the run computes before a saved state is read and the first step taken. What it throws ends the run. */
+  readonly onFingerprint?: (fingerprint: Fingerprint) => void;
 }
 
 export interface TrainResult {

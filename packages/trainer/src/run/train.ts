@@ -81,6 +81,7 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
       fingerprint: checkpoint === undefined ? {} : await fingerprint(options, steps),
       observers,
     };
+    checkpoint?.onFingerprint?.(state.fingerprint);
     const restored =
       checkpoint === undefined ? undefined : await restoreTrainingState(checkpoint.file, state);
     let ended = restored?.ended;

@@ -10,7 +10,7 @@ import {
 } from '@safetune/tensor';
 import { NonFiniteStateError, TrainingCheckpointError } from '../errors.ts';
 import type { AdamWState } from './adamw.ts';
-import { differences, type Fingerprint } from './fingerprint.ts';
+import { differences, type Fingerprint } from './differences.ts';
 import { firstNonFinite } from './non-finite.ts';
 import type { RunEnd, StepObserver } from './step-observer.ts';
 

@@ -117,15 +117,18 @@ describe('packing', () => {
     await unpacked.release();
   });
 
-  it.each(['int8', 'int8x3'] as const)('rounds every token by itself in %s, and so alike', async (precision) => {
-    const model = await loadModel(await writeFamilyModel('qwen3', directory), { precision });
-    const batch = padBatch(examplesOf(model), { padTokenId: 1 });
-    const options = { model, trainable: adapterOf(model), regularizers: safeguards(model) };
-    const unpacked = await compileTrainStep(options);
-    const run: Run = (step) => step.run(batch, weights);
-    await expectSame(unpacked, await compileTrainStep({ ...options, packing: true }), run);
-    await unpacked.release();
-  });
+  it.each(['int8', 'int8x3'] as const)(
+    'rounds every token by itself in %s, and so alike',
+    async (precision) => {
+      const model = await loadModel(await writeFamilyModel('qwen3', directory), { precision });
+      const batch = padBatch(examplesOf(model), { padTokenId: 1 });
+      const options = { model, trainable: adapterOf(model), regularizers: safeguards(model) };
+      const unpacked = await compileTrainStep(options);
+      const run: Run = (step) => step.run(batch, weights);
+      await expectSame(unpacked, await compileTrainStep({ ...options, packing: true }), run);
+      await unpacked.release();
+    },
+  );
 
   it.each(['gemma2', 'olmo2'])('trains all weights of %s alike', async (name) => {
     const model = await loadModel(await writeFamilyModel(name, directory));

@@ -54,6 +54,7 @@ export interface TrainCall
     | 'sentinel'
     | 'examples'
     | 'step'
+    | 'onFingerprint'
     | 'onEvent'
     | 'signal'
   > {
