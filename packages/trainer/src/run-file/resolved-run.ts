@@ -2,7 +2,7 @@ import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { FileWriteError } from '@safetune/tensor';
-import { Document, isMap, isNode, isSeq, visit } from 'yaml';
+import { Document, isMap, isNode, isSeq, type Node, visit } from 'yaml';
 import type { MemoryMode } from '../memory/memory-mode.ts';
 import { RunFileError } from './errors.ts';
 import type { OpenedRun } from './open-run.ts';
@@ -151,7 +151,15 @@ function place(document: Document, path: readonly (string | number)[], value: un
   } else if (isSeq(there) && Array.isArray(value) && there.items.length === value.length) {
     for (const [index, inner] of value.entries()) place(document, [...path, index], inner);
   } else {
-    document.setIn(path, document.createNode(value, { flow: false }));
+    const node = document.createNode(value, { flow: false });
+    if (isNode(there)) copyComments(there, node);
+    document.setIn(path, node);
+  }
+}
+
+function copyComments(from: Node, to: Node): void {
+  for (const place of ['commentBefore', 'comment'] as const) {
+    if (from[place] != null) to[place] = from[place];
   }
 }
 
