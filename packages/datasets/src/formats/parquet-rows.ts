@@ -1,10 +1,13 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import {
   type AsyncBuffer,
+  type ColumnChunk,
   type ColumnMetaData,
   type FileMetaData,
   parquetMetadataAsync,
   parquetReadObjects,
+  parquetSchema,
+  type SchemaTree,
 } from 'hyparquet';
 import { DatasetFileError } from '../errors.ts';
 import { printable } from '../printable.ts';
@@ -40,6 +43,7 @@ export async function* parquetRows(path: string, name: string): AsyncGenerator<R
         compressors: parquetCompressors,
       };
       const rows = await attempt(name, where, async () => {
+        requireColumns(columns, metadata);
         for (const { meta_data: chunk } of columns) await checkColumn(file, chunk);
         return parquetReadObjects({ ...options, geoparquet: false });
       });
@@ -66,6 +70,18 @@ async function openBuffer(handle: FileHandle): Promise<AsyncBuffer> {
       return bytes.buffer;
     },
   };
+}
+
+/** Columns that the schema does not have, or twice, hyparquet would read and forget: one that fails would end the process. */
+function requireColumns(columns: readonly ColumnChunk[], metadata: FileMetaData): void {
+  const paths = columns.map(({ meta_data: chunk }) => chunk?.path_in_schema.join('.')).sort();
+  const expected = leavesOf(parquetSchema(metadata)).sort();
+  if (paths.length === expected.length && paths.every((path, index) => path === expected[index])) return;
+  throw new Error('its columns are not those of the schema');
+}
+
+function leavesOf({ children, path }: SchemaTree): string[] {
+  return children.length === 0 ? [path.join('.')] : children.flatMap(leavesOf);
 }
 
 /**
