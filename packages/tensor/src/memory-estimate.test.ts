@@ -78,10 +78,16 @@ it('of an output layer in pieces does not grow with their number', () => {
 describe('weights', () => {
   const [w, table] = [region('w', 10, 10), region('t', 100, 10)];
 
-  it('count once, tables not at all', () => {
+  it('count once, tables of which rows are read apart', () => {
     const rows = gather(weight(table), input('i', tensorType('int64', ['n'])));
     const found = estimateMemory([add(matmul(rows, weight(w)), matmul(x, weight(w)))], { n: 7 });
-    expect(found).toMatchObject({ weights: 400, products: 400 });
+    expect(found).toMatchObject({ weights: 400, products: 400, tables: 4000 });
+  });
+
+  it('count a table that is multiplied by too as a weight alone', () => {
+    const rows = gather(weight(table), input('i', tensorType('int64', ['n'])));
+    const found = estimateMemory([matmul(rows, weight(table), { transposeB: true })], { n: 7 });
+    expect(found).toMatchObject({ weights: 4000, tables: 0 });
   });
 
   it('are rearranged for each way of multiplying', () => {

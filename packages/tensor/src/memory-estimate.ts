@@ -19,6 +19,8 @@ export interface GraphMemory {
   readonly weights: number;
   /** Weights in files, once for each way of multiplying by them: what `prepackWeights` makes copies for. */
   readonly products: number;
+  /** Tables in files of which only some rows are read, and that no other operation reads, in bytes; each region once. */
+  readonly tables: number;
   /** Nodes of the trace. */
   readonly nodes: number;
 }
@@ -69,23 +71,29 @@ function peakOf(
   return peak;
 }
 
-function weightsOf(order: readonly TraceNode[]): Pick<GraphMemory, 'weights' | 'products'> {
+function weightsOf(order: readonly TraceNode[]): Pick<GraphMemory, 'weights' | 'products' | 'tables'> {
   const read = new Map<string, number>();
+  const gathered = new Map<string, number>();
   const arranged = new Map<string, number>();
   for (const { operation, attributes, inputs } of order) {
     for (const { node: source } of inputs) {
-      if (!is(source, weightOperation) || operation.name === 'gather') continue;
+      if (!is(source, weightOperation)) continue;
       const { region } = source.attributes as WeightAttributes;
       const place = `${region.file}:${region.offset}`;
+      if (operation.name === 'gather') {
+        gathered.set(place, region.byteLength);
+        continue;
+      }
       read.set(place, region.byteLength);
       const isProduct = operation.name === 'matmul' || operation.name === 'quantizedMatmul';
       if (isProduct)
         arranged.set(`${place} ${operation.name} ${JSON.stringify(attributes)}`, region.byteLength);
     }
   }
+  for (const place of read.keys()) gathered.delete(place);
   const total = (bytes: ReadonlyMap<string, number>) =>
     [...bytes.values()].reduce((sum, each) => sum + each, 0);
-  return { weights: total(read), products: total(arranged) };
+  return { weights: total(read), products: total(arranged), tables: total(gathered) };
 }
 
 const is = (node: TraceNode, operation: unknown) => (node.operation as unknown) === operation;

@@ -33,7 +33,10 @@ export interface BatchShape {
 /** What a mode adds to the memory of the process, in bytes. */
 export interface MemoryEstimate {
   readonly mode: MemoryMode;
-  /** The checkpoint's weights, as far as they are in memory at one time: mapped from files, read, or rearranged. */
+  /**
+   * The checkpoint's weights, as far as they are in memory at one time: mapped from files, read, or rearranged. Of tables of
+   * embeddings what one batch reads; what later ones read is mapped from the file too, and given up when memory is short.
+   */
   readonly weights: number;
   /** Gradients and AdamW's two moments of all trained values; the values themselves are there already. */
   readonly trained: number;
@@ -61,6 +64,9 @@ const arenaFactor = 1.2;
 
 /** Memory of a session for each node of its trace. Measured: 22 to 26 kB. */
 const bytesPerNode = 25_000;
+
+/** What the system maps of a file around an address that is read first (Linux's `fault_around_bytes`). */
+const mappedAround = 2 ** 16;
 
 /** Of the runtime's library, once used, and of JavaScript's heap. */
 const runtimeBytes = 50e6;
@@ -151,7 +157,7 @@ function wholeGraphs(
   );
   const head = measurePart(layeredParts(settings).head, extents);
   const logits = Math.min(head.peak, graph.peak);
-  const weights = constantWeights(graph, prepacked);
+  const weights = constantWeights(graph, prepacked) + mappedTables(graph, extents);
   return { weights, activations: graph.peak - logits, logits, states: 0, nodes: graph.nodes };
 }
 
@@ -171,6 +177,8 @@ function layeredGraphs(
   const depth = referenceDepth(settings);
   const reference = depth === undefined ? undefined : measurePart(parts.referenceBlock(1), extents);
   const head = measurePart(parts.head, extents);
+  // A session of its own, which maps the table once more where the head has it too.
+  const embed = measurePart(parts.embed, extents);
   // Each session keeps what its largest run needed.
   const sessions = [
     largest(passes.map(({ forward }) => forward)),
@@ -185,7 +193,7 @@ function layeredGraphs(
     mode === 'layered' ? blockWeights.reduce((sum, bytes) => sum + bytes, 0) : 2 * Math.max(...blockWeights);
   const stateBytes = 4 * extents.batch! * extents.seq! * hiddenSize;
   return {
-    weights: resident + constantWeights(head, prepacked),
+    weights: resident + constantWeights(head, prepacked) + mappedTables(embed, extents),
     activations: sessions.reduce((sum, { peak }) => sum + peak, 0),
     logits: head.peak,
     states: stateBytes * stateCount(settings, parts),
@@ -207,6 +215,11 @@ function stateCount(settings: StepSettings, { edit }: LayeredParts): number {
 /** Prepacking replaces a weight by one copy for each way of multiplying by it: as it lies, and transposed. */
 function constantWeights({ weights, products }: GraphMemory, prepacked: boolean): number {
   return prepacked ? Math.max(weights, products) : weights;
+}
+
+/** What one batch maps of the tables of embeddings: most rows are far apart. */
+function mappedTables({ tables }: GraphMemory, { tokens }: Extents): number {
+  return Math.min(tables, mappedAround * tokens!);
 }
 
 function largest(graphs: readonly GraphMemory[]): GraphMemory {
