@@ -1,8 +1,8 @@
 /**
  * What reading a large data set costs: writes a file of chats in each format, streams it, and prints rows a second and the most
- * memory that the process held.
+ * memory that the process held. With the folder of a model, each chat is turned into tokens as for training.
  *
- *     node --conditions=safetune-source benchmarks/dataset-memory.ts [--rows 1000000] [--only jsonl]
+ *     node --conditions=safetune-source benchmarks/dataset-memory.ts [--rows 1000000] [--only jsonl] [--tokenize FOLDER]
  *
  * Parquet needs Python with pyarrow, and is left out where there is none.
  */
@@ -15,12 +15,14 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { createGzip } from 'node:zlib';
-import { openDataset } from '@safetune/datasets';
+import { openDataset, tokenizeChats } from '@safetune/datasets';
+import { loadTokenizer } from '@safetune/models';
 
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '1000000' },
     only: { type: 'string' },
+    tokenize: { type: 'string' },
     read: { type: 'string' },
   },
 });
@@ -35,7 +37,9 @@ async function measureAll(): Promise<void> {
       if (!(await write(path, name))) continue;
       // A process of its own, so that its memory is that of reading alone.
       const flags = ['--conditions=safetune-source', import.meta.filename, '--read', path];
-      spawnSync(process.execPath, flags, { stdio: 'inherit' });
+      if (values.tokenize !== undefined) flags.push('--tokenize', values.tokenize);
+      const { status } = spawnSync(process.execPath, flags, { stdio: 'inherit' });
+      if (status !== 0) process.exitCode = 1;
       await rm(path);
     }
   } finally {
@@ -78,11 +82,14 @@ async function write(path: string, name: string): Promise<boolean> {
 
 async function read(path: string): Promise<void> {
   const dataset = await openDataset(path);
+  const tokenizer = values.tokenize === undefined ? undefined : await loadTokenizer(values.tokenize);
   const start = performance.now();
   const memory: number[] = [];
   let count = 0;
-  for await (const example of dataset) {
-    if (example.messages.length !== 2) throw new Error('an example is not whole');
+  let tokens = 0;
+  for await (const example of tokenizer === undefined ? dataset : tokenizeChats(dataset, tokenizer)) {
+    if ('tokenIds' in example) tokens += example.tokenIds.length;
+    else if (example.messages.length !== 2) throw new Error('an example is not whole');
     if (count % 1000 === 0) memory.push(process.memoryUsage.rss());
     count += 1;
   }
@@ -90,7 +97,7 @@ async function read(path: string): Promise<void> {
   const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
   const tenth = memory.slice(0, Math.ceil(memory.length / 10));
   console.log(
-    `${path.split('/').at(-1)}: ${megabytes((await stat(path)).size)}, ${count} rows in ${seconds.toFixed(1)} s ` +
+    `${path.split('/').at(-1)}: ${megabytes((await stat(path)).size)}, ${count} rows${tokens > 0 ? `, ${tokens} tokens,` : ''} in ${seconds.toFixed(1)} s ` +
       `(${Math.round(count / seconds)} a second); most memory ${megabytes(Math.max(...memory))}, ` +
       `in the first tenth ${megabytes(Math.max(...tenth))}`,
   );

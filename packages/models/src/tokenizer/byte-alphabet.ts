@@ -16,6 +16,17 @@ const encoder = new TextEncoder();
 /** A text as characters of the alphabet, one for each byte of its UTF-8. */
 export function toByteAlphabet(text: string): string {
   let spelled = '';
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    // Beyond ASCII a character is several bytes.
+    if (unit >= 0x80) return spelled + spelledBytes(text.slice(index));
+    spelled += alphabet[unit];
+  }
+  return spelled;
+}
+
+function spelledBytes(text: string): string {
+  let spelled = '';
   for (const byte of encoder.encode(text)) spelled += alphabet[byte];
   return spelled;
 }

@@ -53,11 +53,14 @@ class BytePair implements TokenModel {
   readonly #merges: MergeTable;
   readonly #options: BytePairOptions;
   readonly #cache = new Map<string, readonly number[]>();
+  /** Whether words are cut at borders: what is in between is short, and comes again. */
+  readonly #cuts: boolean;
 
   constructor(vocabulary: Vocabulary, merges: MergeTable, options: BytePairOptions) {
     this.#vocabulary = vocabulary;
     this.#merges = merges;
     this.#options = options;
+    this.#cuts = options.prefix === '' && options.suffix === '';
   }
 
   get size(): number {
@@ -78,12 +81,25 @@ class BytePair implements TokenModel {
       ids.push(whole);
       return;
     }
+    if (!this.#cuts) {
+      this.#merge(word, ids);
+      return;
+    }
+    const { borders } = this.#merges;
+    for (let start = 0; start < word.length; ) {
+      const end = borders.next(word, start);
+      this.#merge(word.slice(start, end), ids);
+      start = end;
+    }
+  }
+
+  #merge(word: string, ids: number[]): void {
     let merged = this.#cache.get(word);
     if (merged === undefined) {
       merged = mergeSymbols(this.#symbols(word), this.#merges);
       if (word.length <= longestCachedWord) {
         if (this.#cache.size >= mostCachedWords) this.#cache.clear();
-        this.#cache.set(word, merged);
+        this.#cache.set(copied(word), merged);
       }
     }
     for (const id of merged) ids.push(id);
@@ -129,6 +145,11 @@ class BytePair implements TokenModel {
       "the tokenizer's unk_token is not in its vocabulary, and the text has an unknown character",
     );
   }
+}
+
+/** A string of its own: a slice would keep the whole text that it was cut from in memory. */
+function copied(text: string): string {
+  return Buffer.from(text, 'utf16le').toString('utf16le');
 }
 
 /** Ids of the tokens `<0x00>` to `<0xFF>`. */

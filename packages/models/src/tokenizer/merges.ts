@@ -1,3 +1,4 @@
+import { MergeBorders } from './merge-borders.ts';
 import { NumberTable } from './number-table.ts';
 import type { Place } from './place.ts';
 import { shown } from './vocabulary.ts';
@@ -12,8 +13,10 @@ export interface MergeTable {
   readonly ranks: NumberTable;
   /** The id that the pair of a rank becomes. */
   readonly merged: Int32Array;
-  /** A dense number for each id, so that a pair fits a double. */
+  /** A dense number for each id that merges, so that a pair fits a double. */
   readonly dense: ReadonlyMap<number, number>;
+  /** Where no pair joins two characters. */
+  readonly borders: MergeBorders;
 }
 
 /**
@@ -34,6 +37,7 @@ export function readMerges(
   const ranks = new NumberTable(merges.length);
   const merged = new Int32Array(merges.length);
   const dense = new Map<number, number>();
+  const borders = new MergeBorders(ids.keys());
   const number = (id: number) => {
     const known = dense.get(id);
     if (known !== undefined) return known;
@@ -48,8 +52,9 @@ export function readMerges(
       place.at(rank).refuse(`${shown(right)} does not begin with continuing_subword_prefix ${shown(prefix)}`);
     merged[rank] = idOf(left + right.slice(prefix.length), rank);
     ranks.set(pairKey(number(idOf(left, rank)), number(idOf(right, rank))), rank);
+    borders.join(left, right);
   }
-  return { ranks, merged, dense };
+  return { ranks, merged, dense, borders };
 }
 
 function readPair(merge: unknown, place: Place, rank: number): readonly [string, string] {
