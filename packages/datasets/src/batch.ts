@@ -1,5 +1,5 @@
 import { epochOf } from './epochs.ts';
-import { EmptyDatasetError } from './errors.ts';
+import { DatasetOptionError, EmptyDatasetError } from './errors.ts';
 import { requireInteger, requireKnownOptions } from './options.ts';
 import { permute, seededDraws } from './random.ts';
 import type { TokenizedExample } from './response-mask.ts';
@@ -19,6 +19,9 @@ export interface Batch {
   readonly responseMask: Uint8Array;
   /** [size, length], of the loss of each target; 0 where there is none. Missing where every target weighs 1. */
   readonly lossWeights?: Float32Array;
+  /** Whether rows 2i and 2i + 1 are the better and the worse answer to one prompt. Missing where they are not. */
+  readonly isPaired?: true;
+  /** [size], of each row. */
   readonly examples: readonly TokenizedExample[];
 }
 
@@ -45,7 +48,7 @@ export interface BatchOptions extends PaddingOptions {
 }
 
 /**
- * One batch of the given examples, in their order.
+ * One batch of the given examples, in their order; a pair makes two rows.
  *
  * @throws {@link DatasetOptionError} when there are no examples, or for an option outside its range.
  */
@@ -56,17 +59,35 @@ export function padBatch(
   requireInteger('examples.length', examples.length, 1);
   requireInteger('padTokenId', padTokenId, 0);
   requireInteger('padToMultipleOf', padToMultipleOf, 1);
-  const lengths = Int32Array.from(examples, (example) => example.tokenIds.length);
-  const size = examples.length;
+  const isPaired = examples.some((example) => example.rejected !== undefined);
+  const rows = isPaired ? examples.flatMap(answersOf) : examples;
+  const lengths = Int32Array.from(rows, (example) => example.tokenIds.length);
+  const size = rows.length;
   const length = Math.ceil(Math.max(...lengths) / padToMultipleOf) * padToMultipleOf;
   const tokenIds = new Int32Array(size * length).fill(padTokenId);
   const responseMask = new Uint8Array(size * length);
-  for (const [row, example] of examples.entries()) {
+  for (const [row, example] of rows.entries()) {
     tokenIds.set(example.tokenIds, row * length);
     responseMask.set(example.responseMask, row * length);
   }
-  const lossWeights = weightsOf(examples, responseMask, length);
-  return { size, length, tokenIds, lengths, responseMask, ...(lossWeights && { lossWeights }), examples };
+  const lossWeights = weightsOf(rows, responseMask, length);
+  return {
+    ...{ size, length, tokenIds, lengths, responseMask },
+    ...(lossWeights && { lossWeights }),
+    ...(isPaired && { isPaired }),
+    examples: rows,
+  };
+}
+
+/** The better answer and the worse one, side by side. */
+function answersOf(example: TokenizedExample): readonly [TokenizedExample, TokenizedExample] {
+  const { rejected, ...chosen } = example;
+  if (rejected !== undefined) return [chosen, rejected];
+  throw new DatasetOptionError('examples', describeOriginOf(example), 'a pair of answers, as others of its batch are');
+}
+
+function describeOriginOf({ origin }: TokenizedExample): string {
+  return origin === undefined ? 'one answer' : `${origin.file}:${origin.line}`;
 }
 
 function weightsOf(
@@ -170,13 +191,18 @@ function cutWindow(
   windowIndex: number,
 ): TokenizedExample[][] {
   const ordered =
-    bucketWindow === 1 ? examples : examples.toSorted((a, b) => a.tokenIds.length - b.tokenIds.length);
+    bucketWindow === 1 ? examples : examples.toSorted((a, b) => longest(a) - longest(b));
   const buckets: TokenizedExample[][] = [];
   for (let from = 0; from < ordered.length; from += batchSize)
     buckets.push(ordered.slice(from, from + batchSize));
   separateCopies(buckets);
   const incomplete = (buckets.at(-1)?.length ?? batchSize) < batchSize ? buckets.splice(-1) : [];
   return [...permute(buckets, seededDraws(seed, windowIndex)), ...incomplete];
+}
+
+/** Of a pair, the longer answer. */
+function longest({ tokenIds, rejected }: TokenizedExample): number {
+  return Math.max(tokenIds.length, rejected?.tokenIds.length ?? 0);
 }
 
 /** Exchanges copies of one example that stand in one bucket, as equal lengths sort them, for others of near buckets. */

@@ -9,6 +9,8 @@ import { describeValue, quoted } from './printable.ts';
 /** A conversation to learn from; its assistant messages are the responses. */
 export interface ChatExample {
   readonly messages: readonly ChatMessage[];
+  /** The conversation with the worse answer in the place of the last one, of a pair to be preferred from; `messages` has the better. */
+  readonly rejected?: readonly ChatMessage[];
   /** A text that is learned as it is, without a chat template, in the place of messages: there are none then. */
   readonly text?: string;
   /** What the assistant may call, each as a JSON schema. */

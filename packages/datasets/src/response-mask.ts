@@ -2,6 +2,7 @@ import { withEpochsOf } from './epochs.ts';
 import { EmptyDatasetError, ExampleTooLongError, NoSupervisedTokensError } from './errors.ts';
 import { type ChatExample, describeExample, requireSupportedKeys } from './example.ts';
 import { type HiddenPart, hiddenParts, requireShown } from './hidden-parts.ts';
+import type { ChatMessage } from './message.ts';
 import { requireChoice, requireInteger, requireKnownOptions } from './options.ts';
 import type { ExampleOrigin } from './origin.ts';
 import { cutText, wholeText } from './plain-text.ts';
@@ -24,6 +25,8 @@ export interface TokenizedExample {
   readonly lossWeights?: Float32Array;
   readonly tags: readonly string[];
   readonly origin?: ExampleOrigin;
+  /** The worse answer of a pair, tokenized with its prompt; this is the better one. */
+  readonly rejected?: TokenizedExample;
 }
 
 /** Which tokens can be learned. */
@@ -84,6 +87,7 @@ export function tokenizeChat(
   options: TokenizeOptions = {},
 ): TokenizedExample | undefined {
   requireTokenizeOptions('tokenizeChat', options);
+  if (example.rejected !== undefined) return tokenizePair(example, example.rejected, tokenizer, options);
   const whole = wholeChat(example, tokenizer);
   const masked = maskedTargets(example, whole, tokenizer, options);
   if (masked === undefined) return undefined;
@@ -95,6 +99,18 @@ export function tokenizeChat(
     tags: example.tags ?? [],
     ...(example.origin && { origin: example.origin }),
   };
+}
+
+/** Both answers of a pair, or none of them. */
+function tokenizePair(
+  { rejected: _rejected, ...better }: ChatExample,
+  messages: readonly ChatMessage[],
+  tokenizer: ChatTokenizer,
+  options: TokenizeOptions,
+): TokenizedExample | undefined {
+  const chosen = tokenizeChat(better, tokenizer, options);
+  const rejected = tokenizeChat({ ...better, messages }, tokenizer, options);
+  return chosen && rejected && { ...chosen, rejected };
 }
 
 /** @throws {@link DatasetOptionError} */

@@ -26,6 +26,7 @@ export { type Scalars, scalarsOf } from './events/scalars.ts';
 export { tensorboard } from './events/tensorboard.ts';
 export { compileLayeredStep, type LayeredStepOptions } from './layered-step/layered-step.ts';
 export type { MemoryMode } from './memory/memory-mode.ts';
+export type { ObjectiveConfig } from './objectives/config.ts';
 export { type MemoryPlan, type Plan, type PlanOptions, type PrecisionComparison, plan } from './plan/plan.ts';
 export type { BatchShape, MemoryEstimate } from './plan/plan-estimate.ts';
 export {

@@ -12,6 +12,7 @@ export const stepNames = {
   headPieces: true,
   attentionBlocks: true,
   packing: true,
+  objective: true,
   runtime: true,
 } as const;
 
@@ -22,6 +23,7 @@ export const trainNames = {
   headPieces: true,
   attentionBlocks: true,
   packing: true,
+  objective: true,
   runtime: true,
   tokenizer: true,
   examples: true,

@@ -175,6 +175,11 @@ export function totalLossWeight({ lossWeights, responseMask }: Batch): number {
   return sumOf(lossWeights ?? responseMask);
 }
 
+/** What the loss of a batch's task is a mean over: pairs, or the weights of its targets. */
+export function taskCount(batch: Batch): number {
+  return batch.isPaired ? batch.size / 2 : totalLossWeight(batch);
+}
+
 function sumOf(values: Iterable<number>): number {
   let total = 0;
   for (const value of values) total += value;

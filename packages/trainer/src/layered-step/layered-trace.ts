@@ -12,6 +12,7 @@ import {
   tensorType,
 } from '@safetune/tensor';
 import { batchSignature } from '../data/batch-inputs.ts';
+import { pairSignature } from '../data/pair-inputs.ts';
 import {
   blockSettings,
   collectForward,
@@ -24,7 +25,7 @@ import {
 import { shareInput, traceLoss, weightInput } from '../step/loss.ts';
 import {
   gradientOutput,
-  penaltyOutput,
+  lossOutputs,
   type StepSettings,
   streamShape,
   trainableTypes,
@@ -169,7 +170,9 @@ export function hiddenLayers(settings: Pick<StepSettings, 'model' | 'regularizer
 }
 
 /** Layers of the reference whose states the head takes: those that penalties see, and the last for its logits. */
-export function referenceStates(settings: Pick<StepSettings, 'model' | 'regularizers'>): number[] {
+export function referenceStates(
+  settings: Pick<StepSettings, 'model' | 'regularizers' | 'objective'>,
+): number[] {
   const depth = referenceDepth(settings);
   const needed = neededLayers(settings, 'referenceHiddenStates');
   return depth === undefined || needed.includes(depth) ? needed : [...needed, depth];
@@ -210,7 +213,7 @@ function headPart(
   parameters: NamedTensors,
   trained: ForwardSettings['trained'],
 ): Part {
-  const { model, regularizers, pieces, tags, penalties, attentionBlocks, packed } = settings;
+  const { model, regularizers, pieces, tags, penalties, attentionBlocks, packed, objective } = settings;
   const { layerCount, hiddenSize } = model.config;
   const stateType = tensorType('float32', [...streamShape(settings), hiddenSize]);
   const scalarType = tensorType('float32', []);
@@ -221,6 +224,7 @@ function headPart(
       state: stateType,
       ...Object.fromEntries(hidden.map((layer) => [headNames.hidden(layer), stateType])),
       ...Object.fromEntries(reference.map((layer) => [headNames.referenceHidden(layer), stateType])),
+      ...(objective && pairSignature),
       [shareInput]: scalarType,
       ...Object.fromEntries(penalties.map((name) => [weightInput(name), scalarType])),
     },
@@ -233,6 +237,7 @@ function headPart(
         trained,
         parameters: Object.values(parameters),
         regularizers,
+        objective,
         pieces: pieces.count,
         recompute: 'none' as const,
         attentionBlocks,
@@ -261,10 +266,7 @@ function headPart(
       // A state that a penalty asked for may have no part in the loss.
       const found = gradients(loss.objective, Object.values(wanted), { unused: 'zeros' });
       return {
-        crossEntropy: loss.crossEntropy,
-        ...Object.fromEntries(
-          Object.entries(loss.penalties).map(([name, value]) => [penaltyOutput(name), value]),
-        ),
+        ...lossOutputs(loss),
         ...Object.fromEntries(Object.keys(wanted).map((name, index) => [name, found[index]!])),
       };
     },

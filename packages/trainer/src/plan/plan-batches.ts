@@ -24,14 +24,16 @@ export async function largestBatch(
   const { epochs: _epochs, ...endless } = options;
   const isSet = typeof options.examples !== 'function';
   let [length, rows, seen] = [1, 0, 0];
+  let answers = 1;
   for await (const batch of trainingBatches(isSet ? { ...endless, epochs: 1 } : endless)) {
     length = Math.max(length, batch.length);
+    if (batch.isPaired) answers = 2;
     const supervised = batch.responseMask.reduce((sum, mark) => sum + mark, 0);
     rows = Math.max(rows, scope === 'response' ? supervised : batch.size * (batch.length - 1));
     seen += 1;
     if (!isSet && seen === sampledBatches) break;
   }
   // Another epoch may put the longest examples into one batch.
-  const { size } = largestAllowedBatch(options);
+  const size = answers * largestAllowedBatch(options).size;
   return { size, length, rows: Math.min(size * (length - 1), rows) };
 }

@@ -1,5 +1,5 @@
 import type { Batch } from '@safetune/datasets';
-import { totalLossWeight } from '../data/batch-inputs.ts';
+import { taskCount, totalLossWeight } from '../data/batch-inputs.ts';
 import type { PenaltyCounts } from '../step/penalty-counts.ts';
 import type { LossTerms, TrainStep } from '../step/train-step.ts';
 
@@ -27,8 +27,10 @@ export async function accumulate(
     const terms = await step.run(batches[0]!, weights, 1, { ...draw, part: 0 });
     return { terms, gradients: step.gradients };
   }
-  const shares = sharesOf(batches.map(totalLossWeight));
-  const penaltyShares = await sharesOfPenalties(batches, penaltyCounts, Object.keys(weights), shares);
+  const shares = sharesOf(batches.map(taskCount));
+  const ofTargets = sharesOf(batches.map(totalLossWeight));
+  const penaltyShares = await sharesOfPenalties(batches, penaltyCounts, Object.keys(weights), ofTargets);
+  const pairs: Record<string, number> = {};
   const gradients = new Float32Array(step.gradients.length);
   const penalties: Record<string, number> = {};
   let crossEntropy = 0;
@@ -41,16 +43,19 @@ export async function accumulate(
     );
     const terms = await step.run(batch, shared, share, { ...draw, part: index });
     for (let at = 0; at < gradients.length; at++) gradients[at]! += step.gradients[at]!;
-    crossEntropy += share * terms.crossEntropy;
+    crossEntropy += ofTargets[index]! * terms.crossEntropy;
+    for (const [name, value] of Object.entries(terms.pairs ?? {}))
+      pairs[name] = (pairs[name] ?? 0) + share * value;
     for (const [name, value] of Object.entries(terms.penalties)) {
       penalties[name] = (penalties[name] ?? 0) + (penaltyShares[name]?.[index] ?? share) * value;
     }
   }
   const loss = Object.entries(penalties).reduce(
     (total, [name, value]) => total + (weights[name] ?? 1) * value,
-    crossEntropy,
+    pairs.loss ?? crossEntropy,
   );
-  return { terms: { loss, crossEntropy, penalties }, gradients };
+  const ofPairs = pairs.loss === undefined ? {} : { pairs: { ...pairs, loss: pairs.loss } };
+  return { terms: { loss, crossEntropy, penalties, ...ofPairs }, gradients };
 }
 
 async function sharesOfPenalties(

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Batch, type ChatExample, collect } from '@safetune/datasets';
-import { supervisedTokens, totalLossWeight } from '../data/batch-inputs.ts';
+import { supervisedTokens, taskCount } from '../data/batch-inputs.ts';
 import { type BatchStreamOptions, trainingBatches } from '../data/batches.ts';
 import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
 import type { TrainStep } from '../step/train-step.ts';
@@ -31,9 +31,9 @@ export interface EvaluationEvent {
   readonly type: 'evaluation';
   /** Steps done. */
   readonly step: number;
-  /** Mean cross-entropy over all targets by their weights, nats. */
+  /** Mean cross-entropy over all targets by their weights, nats; of pairs the mean of their objective. */
   readonly loss: number;
-  /** Targets that it is a mean over. */
+  /** Targets of the examples. */
   readonly targets: number;
   /** Whether it is the smallest loss so far. */
   readonly isBest: boolean;
@@ -150,7 +150,7 @@ async function measure(step: TrainStep, batches: readonly Batch[], at: number): 
   for (const batch of batches) {
     // A run blocks the thread: let timers and signals have their turn.
     await setImmediate();
-    const weight = totalLossWeight(batch);
+    const weight = taskCount(batch);
     sum += weight === 0 ? 0 : weight * (await step.evaluate(batch));
     total += weight;
   }

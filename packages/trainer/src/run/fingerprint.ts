@@ -26,6 +26,7 @@ const comparisons = {
   optimizer: 'as it is',
   maxGradientNorm: 'as it is',
   neftuneNoiseAlpha: 'as it is',
+  objective: 'as it is',
   seed: 'as it is',
   // How steps are run, and what is told and kept of them, decides no value but by rounding.
   packing: 'not',

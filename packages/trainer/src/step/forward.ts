@@ -24,6 +24,7 @@ import {
 } from '@safetune/tensor';
 import { pieceExtent, pieceInput, tagInput } from '../data/batch-inputs.ts';
 import { TrainOptionError } from '../errors.ts';
+import type { PairObjective } from '../objectives/pair-objective.ts';
 
 export interface ForwardSettings {
   readonly model: CausalLm;
@@ -32,6 +33,8 @@ export interface ForwardSettings {
   /** The trained tensors, traced. */
   readonly parameters: readonly Tensor[];
   readonly regularizers: readonly Regularizer[];
+  /** What is learned from pairs instead of the cross-entropy. */
+  readonly objective?: PairObjective | undefined;
   /** What of the blocks is computed again in the backward pass. */
   readonly recompute: Recomputation;
   /** Pieces that the rows of logits come in. */
@@ -190,19 +193,27 @@ export function neededLayers(
 
 /** The last layer of the safe reference that some regularizer needs; undefined when none needs a reference. */
 export function referenceDepth(
-  settings: Pick<ForwardSettings, 'model' | 'regularizers'>,
+  settings: Pick<ForwardSettings, 'model' | 'regularizers' | 'objective'>,
 ): number | undefined {
-  if (settings.regularizers.some(({ needs }) => needs?.referenceLogits))
+  if (needsReferenceLogits(settings))
     return settings.model.config.layerCount;
   return neededLayers(settings, 'referenceHiddenStates').at(-1);
 }
 
+function needsReferenceLogits({
+  regularizers,
+  objective,
+}: Pick<ForwardSettings, 'regularizers' | 'objective'>): boolean {
+  return objective !== undefined || regularizers.some(({ needs }) => needs?.referenceLogits);
+}
+
 function rowPieces(
-  { model, regularizers, pieces, packed }: ForwardSettings,
+  settings: ForwardSettings,
   inputs: NamedTensors,
   output: Tensor,
   referenceOutput: Tensor | undefined,
 ): RowPiece[] {
+  const { model, pieces, packed } = settings;
   const { hiddenSize } = model.config;
   const extents = Array.from({ length: pieces }, (_, piece) => pieceExtent(piece));
   // One gather for all rows, then pieces: its gradient is scattered back once.
@@ -216,8 +227,7 @@ function rowPieces(
       extents,
     );
   const hidden = hiddenPieces(output);
-  const needsLogits = regularizers.some(({ needs }) => needs?.referenceLogits);
-  const referenceHidden = needsLogits ? hiddenPieces(referenceOutput!) : undefined;
+  const referenceHidden = needsReferenceLogits(settings) ? hiddenPieces(referenceOutput!) : undefined;
   return hidden.map((rows, piece) => ({
     piece,
     hidden: rows,

@@ -14,6 +14,7 @@ import {
   tensorsBehind,
   tensorType,
 } from '@safetune/tensor';
+import type { TracedPairLoss } from '../objectives/pair-objective.ts';
 import type { ForwardSettings, RowPiece, TracedForward } from './forward.ts';
 import {
   frozenHeadPieces,
@@ -22,15 +23,18 @@ import {
   plainPieces,
   trainedHeadPieces,
 } from './head-pieces.ts';
+import { tracePairLoss } from './pair-loss.ts';
 
 /** The loss of a step, traced. */
 export interface TracedLoss {
-  /** `share * (cross-entropy + sum of weight * penalty)`: what is differentiated. */
+  /** `share * (cross-entropy, or the loss of pairs, + sum of weight * penalty)`: what is differentiated. */
   readonly objective: Tensor;
   /** Mean over the supervised tokens, by their weights; nats. */
   readonly crossEntropy: Tensor;
   /** Unweighted penalties by regularizer name. */
   readonly penalties: Readonly<Record<string, Tensor>>;
+  /** With an objective over pairs, its loss. */
+  readonly pairs?: TracedPairLoss;
 }
 
 /** Names of the inputs that weigh the terms. */
@@ -59,7 +63,7 @@ export function traceLoss(
   const terms: RowTerm[] = [
     {
       name: '',
-      weight: scalar(1),
+      weight: scalar(settings.objective === undefined ? 1 : 0),
       rows: ({ logits, labels }, { lossWeight }) => ({
         values: crossEntropy(logits, labels),
         mask: lossWeight,
@@ -68,7 +72,8 @@ export function traceLoss(
     ...rowTerms.map((term) => ({ ...term, weight: inputs[weightInput(term.name)]! })),
   ];
   const rowLoss = traceRowTerms(settings, traced, terms, share);
-  let objective = rowLoss.objective;
+  const pairs = settings.objective && tracePairLoss(settings.objective, settings, traced, inputs);
+  let objective = pairs ? add(rowLoss.objective, multiply(pairs.value, share)) : rowLoss.objective;
   const penalties: Record<string, Tensor> = {};
   for (const regularizer of settings.regularizers) {
     const { name } = regularizer;
@@ -81,7 +86,7 @@ export function traceLoss(
       penalties[name] = penalty;
     }
   }
-  return { objective, crossEntropy: rowLoss.means.get('')!, penalties };
+  return { objective, crossEntropy: rowLoss.means.get('')!, penalties, ...(pairs && { pairs }) };
 }
 
 /** The penalties that can be had row by row. */

@@ -7,13 +7,18 @@ import {
   type Dimension,
   type HostArray,
   hostArray,
+  type NamedTensors,
   type Shape,
+  type Tensor,
   type TensorType,
   tensorType,
 } from '@safetune/tensor';
 import { batchInputs, packedPlaces, type RowPieces, type RowScope } from '../data/batch-inputs.ts';
+import { pairPlaces } from '../data/pair-inputs.ts';
 import { TrainOptionError } from '../errors.ts';
-import { shareInput, weightInput } from './loss.ts';
+import { objectiveFromConfig } from '../objectives/config.ts';
+import type { PairObjective } from '../objectives/pair-objective.ts';
+import { shareInput, type TracedLoss, weightInput } from './loss.ts';
 import type { LossTerms, TrainStepOptions } from './train-step.ts';
 import type { Trainable } from './trainable.ts';
 
@@ -32,6 +37,7 @@ export interface StepSettings {
   readonly attentionBlocks: number;
   /** Whether the network runs over the batch's examples packed into one row. */
   readonly packed: boolean;
+  readonly objective?: PairObjective | undefined;
 }
 
 /**
@@ -55,6 +61,7 @@ export function stepSettings(options: Omit<TrainStepOptions, 'recompute' | 'runt
     pieces: options.headPieces ?? defaultHeadPieces(model, trainable),
     attentionBlocks: options.attentionBlocks ?? 1,
     packed: options.packing === true,
+    objective: options.objective && objectiveFromConfig(options.objective),
   };
 }
 
@@ -156,13 +163,14 @@ function checkNames(regularizers: readonly Regularizer[]): void {
 
 /** Host values for everything the loss takes besides trained values: the batch, and the weights of its terms. */
 export function lossInputs(
-  { penalties, scope, pieces, tags, packed }: StepSettings,
+  { penalties, scope, pieces, tags, packed, objective }: StepSettings,
   batch: Batch,
   weights: Readonly<Record<string, number>>,
   share: number,
 ): Record<string, HostArray> {
   return {
     ...batchInputs(batch, scope, pieces, tags, packed),
+    ...pairPlaces(batch, objective !== undefined),
     [shareInput]: scalarArray(share),
     ...Object.fromEntries(penalties.map((name) => [weightInput(name), scalarArray(weights[name] ?? 1)])),
   };
@@ -179,19 +187,41 @@ export function streamShape({ packed }: Pick<StepSettings, 'packed'>): readonly 
 
 /** Names of a step's outputs besides `crossEntropy`. */
 export const penaltyOutput = (regularizer: string) => `penalty:${regularizer}`;
+const pairOutput = 'pairs';
+const measureOutput = (name: string) => `measure:${name}`;
 export const gradientOutput = (parameter: string) => `gradient:${parameter}`;
+
+/** The outputs of a step that are its loss terms. */
+export function lossOutputs({ crossEntropy, penalties, pairs }: TracedLoss): Record<string, Tensor> {
+  const named = (tensors: NamedTensors, nameOf: (name: string) => string) =>
+    Object.fromEntries(Object.entries(tensors).map(([name, value]) => [nameOf(name), value]));
+  return {
+    crossEntropy,
+    ...named(penalties, penaltyOutput),
+    ...(pairs && { [pairOutput]: pairs.value, ...named(pairs.measures, measureOutput) }),
+  };
+}
 
 /** Reads the loss terms off a step's outputs. */
 export function readLossTerms(
-  { penalties: names }: StepSettings,
+  { penalties: names, objective }: StepSettings,
   values: Readonly<Record<string, HostArray>>,
   weights: Readonly<Record<string, number>>,
 ): LossTerms {
   const read = (name: string) => Number(values[name]!.data[0]);
   const crossEntropy = read('crossEntropy');
   const penalties = Object.fromEntries(names.map((name) => [name, read(penaltyOutput(name))]));
-  const loss = names.reduce((total, name) => total + (weights[name] ?? 1) * penalties[name]!, crossEntropy);
-  return { loss, crossEntropy, penalties };
+  const pairs = objective && {
+    loss: read(pairOutput),
+    ...Object.fromEntries(
+      Object.keys(values).flatMap((name) =>
+        name.startsWith(measureOutput('')) ? [[name.slice(measureOutput('').length), read(name)]] : [],
+      ),
+    ),
+  };
+  const task = pairs?.loss ?? crossEntropy;
+  const loss = names.reduce((total, name) => total + (weights[name] ?? 1) * penalties[name]!, task);
+  return { loss, crossEntropy, penalties, ...(pairs && { pairs }) };
 }
 
 /** Views of the flat gradient buffer, by output name, at the places where the parameters' views lie in theirs. */

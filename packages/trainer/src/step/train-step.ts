@@ -4,6 +4,7 @@ import type { CausalLm } from '@safetune/models';
 import type { Regularizer } from '@safetune/regularizers';
 import type { Recomputation, RuntimeOptions } from '@safetune/tensor';
 import type { RowPieces } from '../data/batch-inputs.ts';
+import type { ObjectiveConfig } from '../objectives/config.ts';
 import type { Trainable } from './trainable.ts';
 
 export interface TrainStepOptions {
@@ -34,16 +35,23 @@ export interface TrainStepOptions {
    * Default false, as is a run's 'auto': a step knows no examples.
    */
   readonly packing?: boolean | 'auto';
+  /**
+   * What is learned from pairs of answers: `{ type: 'dpo', beta: 0.1 }`, against the model without the adapter. Default: the
+   * cross-entropy of the targets, of examples that are no pairs.
+   */
+  readonly objective?: ObjectiveConfig;
   readonly runtime?: RuntimeOptions;
 }
 
 /** Values of one forward pass, before weighting; penalties by regularizer name. */
 export interface LossTerms {
-  /** cross-entropy + sum of weight * penalty */
+  /** cross-entropy, or the loss of pairs, + sum of weight * penalty */
   readonly loss: number;
   /** Mean negative log-likelihood of the supervised tokens, nats. */
   readonly crossEntropy: number;
   readonly penalties: Readonly<Record<string, number>>;
+  /** With an objective over pairs: its `loss`, and what it measures beside that, means over the pairs. */
+  readonly pairs?: Readonly<Record<string, number>> & { readonly loss: number };
 }
 
 /** Forward, loss, penalties and backward of one batch as ONE compiled graph; made by `compileTrainStep`. */

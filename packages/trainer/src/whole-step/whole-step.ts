@@ -9,6 +9,7 @@ import {
   tensorType,
 } from '@safetune/tensor';
 import { batchSignature } from '../data/batch-inputs.ts';
+import { pairSignature } from '../data/pair-inputs.ts';
 import { checkOptionNames, compileNames } from '../option-names.ts';
 import { type ForwardSettings, traceForward } from '../step/forward.ts';
 import { shareInput, traceLoss, weightInput } from '../step/loss.ts';
@@ -17,7 +18,7 @@ import {
   gradientOutput,
   gradientViews,
   lossInputs,
-  penaltyOutput,
+  lossOutputs,
   readLossTerms,
   type StepSettings,
   stepSettings,
@@ -65,7 +66,7 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
     async evaluate(batch) {
       evaluation ??= compileEvaluation();
       const inputs = { ...lossInputs(plain, batch, {}, 1), ...trainableValues(plain, batch, undefined) };
-      return readLossTerms(plain, await (await evaluation).run(inputs), {}).crossEntropy;
+      return readLossTerms(plain, await (await evaluation).run(inputs), {}).loss;
     },
     async release() {
       await (await evaluation)?.release();
@@ -76,9 +77,10 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
 
 /** The inputs of the whole step. */
 export function trainStepSignature(settings: StepSettings): Signature {
-  const { penalties, tags, pieces, packed } = settings;
+  const { penalties, tags, pieces, packed, objective } = settings;
   return {
     ...batchSignature(pieces.count, tags, packed),
+    ...(objective && pairSignature),
     [shareInput]: tensorType('float32', []),
     ...Object.fromEntries(penalties.map((name) => [weightInput(name), tensorType('float32', [])])),
     ...trainableTypes(settings),
@@ -88,7 +90,7 @@ export function trainStepSignature(settings: StepSettings): Signature {
 /** Traces the forward pass alone, and its cross-entropy. */
 function traceEvaluation(settings: StepSettings, inputs: NamedTensors): Record<string, Tensor> {
   const forward = forwardSettings(settings, inputs, 'none');
-  return { crossEntropy: traceLoss(forward, traceForward(forward, inputs), inputs).crossEntropy };
+  return lossOutputs(traceLoss(forward, traceForward(forward, inputs), inputs));
 }
 
 /** Traces the whole step: loss terms, and the gradient of every trained tensor. */
@@ -99,17 +101,16 @@ export function traceTrainStep(
 ): Record<string, Tensor> {
   const names = Object.keys(settings.trainable.tensors);
   const forward = forwardSettings(settings, inputs, recompute);
-  const { objective, crossEntropy, penalties } = traceLoss(forward, traceForward(forward, inputs), inputs);
-  const found = gradients(objective, forward.parameters);
+  const loss = traceLoss(forward, traceForward(forward, inputs), inputs);
+  const found = gradients(loss.objective, forward.parameters);
   return {
-    crossEntropy,
-    ...Object.fromEntries(Object.entries(penalties).map(([name, value]) => [penaltyOutput(name), value])),
+    ...lossOutputs(loss),
     ...Object.fromEntries(names.map((name, index) => [gradientOutput(name), found[index]!])),
   };
 }
 
 function forwardSettings(
-  { model, trainable, regularizers, pieces, attentionBlocks, packed }: StepSettings,
+  { model, trainable, regularizers, pieces, attentionBlocks, packed, objective }: StepSettings,
   inputs: NamedTensors,
   recompute: Recomputation,
 ): ForwardSettings {
@@ -122,5 +123,6 @@ function forwardSettings(
     pieces: pieces.count,
     attentionBlocks,
     packed,
+    objective,
   };
 }
