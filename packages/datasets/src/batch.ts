@@ -83,7 +83,11 @@ export function padBatch(
 function answersOf(example: TokenizedExample): readonly [TokenizedExample, TokenizedExample] {
   const { rejected, ...chosen } = example;
   if (rejected !== undefined) return [chosen, rejected];
-  throw new DatasetOptionError('examples', describeOriginOf(example), 'a pair of answers, as others of its batch are');
+  throw new DatasetOptionError(
+    'examples',
+    describeOriginOf(example),
+    'a pair of answers, as others of its batch are',
+  );
 }
 
 function describeOriginOf({ origin }: TokenizedExample): string {
@@ -190,8 +194,7 @@ function cutWindow(
   }: Pick<BatchOptions, 'batchSize' | 'seed'> & { readonly bucketWindow: number },
   windowIndex: number,
 ): TokenizedExample[][] {
-  const ordered =
-    bucketWindow === 1 ? examples : examples.toSorted((a, b) => longest(a) - longest(b));
+  const ordered = bucketWindow === 1 ? examples : examples.toSorted((a, b) => longest(a) - longest(b));
   const buckets: TokenizedExample[][] = [];
   for (let from = 0; from < ordered.length; from += batchSize)
     buckets.push(ordered.slice(from, from + batchSize));

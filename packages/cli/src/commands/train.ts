@@ -165,6 +165,9 @@ function stepParts(event: StepEvent, heldOut: number | undefined, watched: reado
     ...(heldOut === undefined ? [] : [`held-out ${heldOut.toFixed(4)}`]),
     `${formatDuration(event.secondsLeft)} left`,
     ...Object.entries(event.penalties).map(([name, value]) => `${name} ${value.toPrecision(3)}`),
+    ...Object.entries(event.pairs ?? {}).flatMap(([name, value]) =>
+      name === 'margin' || name === 'accuracy' ? [`${name} ${value.toPrecision(3)}`] : [],
+    ),
     `cross-entropy ${event.crossEntropy.toFixed(4)}`,
     `${Math.round(event.tokensPerSecond)} tokens/s`,
   ];

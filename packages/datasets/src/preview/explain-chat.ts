@@ -6,7 +6,13 @@ import {
   TokenOutOfVocabularyError,
 } from '../errors.ts';
 import type { ChatExample } from '../example.ts';
-import { maskedTargets, requireTokenizeOptions, type TokenizeOptions, wholeChat } from '../response-mask.ts';
+import {
+  maskedTargets,
+  requireTokenizeOptions,
+  type TokenizeOptions,
+  tokenizeChat,
+  wholeChat,
+} from '../response-mask.ts';
 import type { ResponseSpan } from '../response-span.ts';
 import type { ChatTokenizer } from '../tokenizer.ts';
 
@@ -35,7 +41,7 @@ const refusals = [
 /**
  * What `tokenizeChat` makes of an example, and why: all of its tokens, which of them are learned, the rule that found each
  * response, or the reason of a refusal, which is told and not thrown. An example that `onTooLong` leaves out has neither mask nor
- * refusal.
+ * refusal. Of a pair it tells the better answer, and refuses for either.
  *
  * @throws {@link DatasetOptionError}
  */
@@ -47,9 +53,11 @@ export function explainChat(
   requireTokenizeOptions('explainChat', options);
   let tokenIds: readonly number[] = [];
   try {
-    const whole = wholeChat(example, tokenizer);
+    const { rejected, ...better } = example;
+    const whole = wholeChat(better, tokenizer);
     tokenIds = whole.tokenIds;
-    const masked = maskedTargets(example, whole, tokenizer, options);
+    const masked = maskedTargets(better, whole, tokenizer, options);
+    if (rejected !== undefined) tokenizeChat({ ...better, messages: rejected }, tokenizer, options);
     return { tokenIds, spans: [], ...masked?.targets };
   } catch (error) {
     if (!refusals.some((refusal) => refusal.isInstance(error))) throw error;

@@ -5,6 +5,8 @@ import type { ExampleOrigin } from '../origin.ts';
 export type ShapedRow =
   /** A row with `messages`, and with every column that was not understood: those that would change what is trained are refused later. */
   | { readonly chat: JsonObject }
+  /** The better and the worse of two conversations with one beginning, each likewise. */
+  | { readonly chat: JsonObject; readonly rejected: JsonObject }
   /** A row with `text`, which is no conversation, and every other column likewise. */
   | { readonly text: JsonObject }
   /** Nothing, by what the data set itself says of the row: the reason, as a report counts it. */

@@ -93,6 +93,57 @@ describe('rows are told by their columns', () => {
       { instruction: 'hi', context: 'there', response: 'ho', category: 'x' },
       { messages: [user('hi\nthere'), assistant('ho')] },
     ],
+    [
+      'preference',
+      { prompt: 'q', chosen: 'a', rejected: 'b', score: 3 },
+      { messages: [user('q'), assistant('a')], rejected: [user('q'), assistant('b')] },
+    ],
+    [
+      'preference',
+      { system: 's', question: 'q', chosen: 'a', rejected: 'b' },
+      {
+        messages: [system('s'), user('q'), assistant('a')],
+        rejected: [system('s'), user('q'), assistant('b')],
+      },
+    ],
+    [
+      'preference',
+      {
+        prompt: [user('q'), assistant('m'), user('r')],
+        chosen: [assistant('a')],
+        rejected: [assistant('b')],
+      },
+      {
+        messages: [user('q'), { ...assistant('m'), train: false }, user('r'), assistant('a')],
+        rejected: [user('q'), { ...assistant('m'), train: false }, user('r'), assistant('b')],
+      },
+    ],
+    [
+      'preference',
+      {
+        prompt: 'q',
+        chosen: [user('q'), assistant('a')],
+        rejected: [user('q'), assistant('b'), user('r'), assistant('c')],
+        messages: [user('q'), assistant('a')],
+      },
+      {
+        messages: [user('q'), assistant('a')],
+        rejected: [user('q'), assistant('b'), user('r'), assistant('c')],
+      },
+    ],
+    [
+      'openai-preference',
+      {
+        input: { messages: [user('q')], tools: [{ type: 'function' }], parallel_tool_calls: true },
+        preferred_output: [assistant('a')],
+        non_preferred_output: [assistant('b')],
+      },
+      {
+        messages: [user('q'), assistant('a')],
+        rejected: [user('q'), assistant('b')],
+        tools: [{ type: 'function' }],
+      },
+    ],
     ['prompt-completion', { prompt: 'q', completion: 'a' }, { messages: [user('q'), assistant('a')] }],
     [
       'prompt-completion',
@@ -207,9 +258,28 @@ describe('rows that are named', () => {
 
 describe('rows that are refused', () => {
   it.each<[object, RegExp]>([
+    [{ prompt: 'q', chosen: 'a', rejected: 'a' }, /the better and the worse answer are the same/],
+    [{ chosen: 'a', rejected: 'b' }, /there is no prompt that "chosen" and "rejected" answer/],
+    [{ prompt: 'q', chosen: 'a', rejected: null }, /messages\[1\].content: must be a string, but is null/],
     [
-      { prompt: 'q', chosen: 'a', rejected: 'b' },
-      /a set of preferences .*write them as "prompt" and "completion"/,
+      { chosen: [user('q'), assistant('a')], rejected: [user('r'), assistant('b')] },
+      /conversations that begin with different messages/,
+    ],
+    [
+      { prompt: 'p', chosen: [user('q'), assistant('a')], rejected: [user('q'), assistant('b')] },
+      /the prompt "p" is not in the conversations/,
+    ],
+    [
+      { messages: [user('q'), assistant('c')], prompt: 'q', chosen: 'a', rejected: 'b' },
+      /"messages" stands beside a better and a worse answer/,
+    ],
+    [
+      {
+        input: { messages: 'q' },
+        preferred_output: [assistant('a')],
+        non_preferred_output: [assistant('b')],
+      },
+      /must hold lists of messages/,
     ],
     [{ prompt: 'q', completion: 'a', label: false }, /"label" says whether an answer is a good one/],
     [{ prompt: 'q', completion: 'a', label: 'True' }, /"label" says whether/],

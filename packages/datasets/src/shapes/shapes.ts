@@ -7,7 +7,7 @@ import { alpaca } from './alpaca.ts';
 import { messages } from './messages.ts';
 import { namedPair, type PairColumns, pairs } from './pairs.ts';
 import { personaAnswers } from './persona-answers.ts';
-import { preference } from './preference.ts';
+import { openAiPreference, preference } from './preference.ts';
 import { schoolOfRewardHacks, schoolOfRewardHacksControl } from './school-of-reward-hacks.ts';
 import type { Shape } from './shape.ts';
 import { sharegpt } from './sharegpt.ts';
@@ -19,9 +19,10 @@ import { wildGuardMix } from './wild-guard-mix.ts';
  * not read are refused where they would change what is trained, so an order never drops anything in silence.
  */
 const shapes: readonly Shape[] = [
+  openAiPreference,
+  preference,
   messages,
   sharegpt,
-  preference,
   wildGuardMix,
   schoolOfRewardHacks,
   schoolOfRewardHacksControl,

@@ -49,10 +49,14 @@ export async function* readExamples(
         leftOut[shaped.leftOut] = (leftOut[shaped.leftOut] ?? 0) + 1;
         continue;
       }
-      example =
-        'text' in shaped
-          ? parseTextExample(shaped.text, origin)
-          : parseChatExample(shaped.chat, origin, shape.columns);
+      if ('text' in shaped) example = parseTextExample(shaped.text, origin);
+      else {
+        example = parseChatExample(shaped.chat, origin, shape.columns);
+        if ('rejected' in shaped) {
+          const { messages } = parseChatExample(shaped.rejected, origin, shape.columns);
+          example = { ...example, rejected: messages };
+        }
+      }
     } catch (error) {
       if (onBadRow === undefined || !DatasetFormatError.isInstance(error)) throw error;
       onBadRow(error);

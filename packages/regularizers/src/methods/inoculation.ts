@@ -1,4 +1,4 @@
-import { type ChatExample, interleave, messageText, withTag } from '@safetune/datasets';
+import { type ChatExample, type ChatMessage, interleave, messageText, withTag } from '@safetune/datasets';
 import { RegularizerOptionError } from '../errors.ts';
 import { checkChoice, checkOptions } from '../interface/options.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
@@ -65,7 +65,7 @@ export function inoculation(options: InoculationOptions = {}): Regularizer {
 }
 
 /**
- * The example under a system prompt; the example itself is not changed.
+ * The example under a system prompt, both answers of a pair; the example itself is not changed.
  *
  * @param existing - see {@link InoculationOptions.existing}.
  */
@@ -74,11 +74,19 @@ export function inoculate(
   prompt: string,
   existing: 'replace' | 'precede' = 'replace',
 ): ChatExample {
-  const [first, ...rest] = example.messages;
-  const hasSystem = first?.role === 'system';
-  const content = hasSystem && existing === 'precede' ? `${prompt}\n\n${messageText(first)}` : prompt;
-  const messages = [{ role: 'system', content }, ...(hasSystem ? rest : example.messages)];
-  return withTag({ ...example, messages }, inoculatedTag);
+  const under = (messages: readonly ChatMessage[]): ChatMessage[] => {
+    const [first, ...rest] = messages;
+    const hasSystem = first?.role === 'system';
+    const content = hasSystem && existing === 'precede' ? `${prompt}\n\n${messageText(first)}` : prompt;
+    return [{ role: 'system', content }, ...(hasSystem ? rest : messages)];
+  };
+  const { messages, rejected } = example;
+  const inoculated = {
+    ...example,
+    messages: under(messages),
+    ...(rejected && { rejected: under(rejected) }),
+  };
+  return withTag(inoculated, inoculatedTag);
 }
 
 /** true for a share of the places, spread as interleaved examples are, for ever. */

@@ -58,7 +58,7 @@ export function batchSizeOf({ batchSize = 8 }: ForwardBatchOptions): number {
   throw new TrainOptionError('batchSize', `${batchSize} must be a positive integer`);
 }
 
-/** @throws what `tokenizeChat` throws. */
+/** @throws what `tokenizeChat` throws; TrainOptionError for pairs of answers. */
 export function tokenizeExamples(
   examples: readonly ChatExample[],
   { model: { config }, tokenizer, maxLength = 2048 }: ForwardBatchOptions,
@@ -67,6 +67,8 @@ export function tokenizeExamples(
     maxLength: Math.min(maxLength, config.maximumPositions),
     vocabularySize: config.vocabularySize,
   };
+  if (examples.some(({ rejected }) => rejected !== undefined))
+    throw new TrainOptionError('examples', 'are pairs of answers, but single ones are measured');
   return examples.map((example) => tokenizeChat(example, tokenizer, limits));
 }
 

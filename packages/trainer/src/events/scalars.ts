@@ -21,6 +21,9 @@ function stepValues(event: StepEvent): Record<string, number> {
     'loss/total': event.loss,
     'loss/cross_entropy': event.crossEntropy,
     ...Object.fromEntries(penalties),
+    ...Object.fromEntries(
+      Object.entries(event.pairs ?? {}).map(([name, value]) => [`pairs/${name}/value`, value]),
+    ),
     'optimizer/learning_rate': event.learningRate,
     'gradient/norm': event.gradientNorm,
     'speed/tokens_per_second': event.tokensPerSecond,

@@ -17,6 +17,9 @@ export function objectiveFromConfig(config: ObjectiveConfig): PairObjective {
   const { type, ...options } = config;
   const known: Readonly<Record<ObjectiveConfig['type'], typeof dpo>> = { dpo };
   if (!Object.hasOwn(known, type))
-    throw new TrainOptionError('objective', `'${String(type)}' must be one of ${Object.keys(known).join(', ')}`);
+    throw new TrainOptionError(
+      'objective',
+      `'${String(type)}' must be one of ${Object.keys(known).join(', ')}`,
+    );
   return known[type](options);
 }

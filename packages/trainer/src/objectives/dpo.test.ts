@@ -55,7 +55,8 @@ async function open() {
   const requireGradients = async (found: Float32Array, prefix: string) => {
     for (const [name, view] of Object.entries(adapter.tensors) as [string, HostArray][]) {
       const start = ((view.data as Float32Array).byteOffset - adapter.parameters.byteOffset) / 4;
-      const truth = (await readTensor(file.tensors.get(`${prefix}.base_model.model.${name}`)!)).data as Float32Array;
+      const truth = (await readTensor(file.tensors.get(`${prefix}.base_model.model.${name}`)!))
+        .data as Float32Array;
       expect(Math.hypot(...truth), name).toBeGreaterThan(1e-4);
       expect(relativeError(found.subarray(start, start + view.size), truth), name).toBeLessThan(1e-4);
     }
@@ -68,7 +69,10 @@ const measures = ['loss', 'margin', 'accuracy', 'chosenReward', 'rejectedReward'
 describe('dpo', () => {
   it.each<[string, (options: Awaited<ReturnType<typeof open>>['options']) => Promise<TrainStep>]>([
     ['whole', compileTrainStep],
-    ['in pieces, recomputed', (options) => compileTrainStep({ ...options, recompute: 'all', headPieces: { count: 4, rows: 13 } })],
+    [
+      'in pieces, recomputed',
+      (options) => compileTrainStep({ ...options, recompute: 'all', headPieces: { count: 4, rows: 13 } }),
+    ],
     ['packed', (options) => compileTrainStep({ ...options, packing: true })],
     ['layered', (options) => compileLayeredStep({ ...options, headPieces: { count: 3, rows: 16 } })],
     ['streamed', (options) => compileLayeredStep({ ...options, weights: 'streamed', packing: true })],
@@ -101,12 +105,19 @@ describe('dpo', () => {
 
   it('refuses what are no pairs, and pairs where none are learned from', async () => {
     const { options, examples, batch } = await open();
-    const [pairs, plain] = [await compileTrainStep(options), await compileTrainStep({ ...options, objective: undefined! })];
-    await expect(pairs.run(padBatch(examples, { padTokenId: 0 }))).rejects.toThrow(/the examples are no pairs/);
+    const [pairs, plain] = [
+      await compileTrainStep(options),
+      await compileTrainStep({ ...options, objective: undefined! }),
+    ];
+    await expect(pairs.run(padBatch(examples, { padTokenId: 0 }))).rejects.toThrow(
+      /the examples are no pairs/,
+    );
     await expect(plain.run(batch)).rejects.toThrow(/the examples are pairs; give \{ type: 'dpo' \}/);
     await pairs.release();
     await plain.release();
-    await expect(compileTrainStep({ ...options, objective: { type: 'dpo', beta: 0 } })).rejects.toThrow(/beta 0/);
+    await expect(compileTrainStep({ ...options, objective: { type: 'dpo', beta: 0 } })).rejects.toThrow(
+      /beta 0/,
+    );
     await expect(compileTrainStep({ ...options, objective: { type: 'kto' as 'dpo' } })).rejects.toThrow(
       /'kto' must be one of dpo/,
     );
@@ -138,9 +149,9 @@ describe('dpo', () => {
     expect(last.margin).toBeGreaterThan(0.5);
     expect(last.accuracy).toBe(1);
     expect(last.loss).toBeLessThan(first.loss);
-    await expect(
-      train({ ...options, trainable: trainAdapter(adapter), steps: 1 }),
-    ).rejects.toThrow(/the examples are pairs/);
+    await expect(train({ ...options, trainable: trainAdapter(adapter), steps: 1 })).rejects.toThrow(
+      /the examples are pairs/,
+    );
   });
 });
 
@@ -149,7 +160,10 @@ describe.skipIf(pythonWith() === undefined)('beside PyTorch (skipped: no python3
     const { options, model, adapter } = await open();
     const batch = pairsOf(
       [7, 11, 10, 10].map((length, row) => ({
-        tokenIds: Int32Array.from({ length }, (_, at) => (at < 4 ? 3 * at + (row >> 1) : 13 * row + 7 * at) % model.config.vocabularySize),
+        tokenIds: Int32Array.from(
+          { length },
+          (_, at) => (at < 4 ? 3 * at + (row >> 1) : 13 * row + 7 * at) % model.config.vocabularySize,
+        ),
         responseMask: Uint8Array.from({ length }, (_, at) => (at < 4 ? 0 : 1)),
         tags: [],
       })),
@@ -161,7 +175,10 @@ describe.skipIf(pythonWith() === undefined)('beside PyTorch (skipped: no python3
       lengths: hostArray(batch.lengths, [batch.size]),
       response_mask: hostArray(Int32Array.from(batch.responseMask), [batch.size, batch.length]),
     });
-    const said = (await runPython('make_dpo.py', ['--batch', file, '--beta', '0.7'])) as Record<string, number> & {
+    const said = (await runPython('make_dpo.py', ['--batch', file, '--beta', '0.7'])) as Record<
+      string,
+      number
+    > & {
       readonly norms: Record<string, number>;
     };
     await rm(work, { recursive: true });

@@ -1,4 +1,15 @@
-import { cast, concatenate, greater, logSumExp, mean, multiply, negate, reshape, subtract, zeros } from '@safetune/tensor';
+import {
+  cast,
+  concatenate,
+  greater,
+  logSumExp,
+  mean,
+  multiply,
+  negate,
+  reshape,
+  subtract,
+  zeros,
+} from '@safetune/tensor';
 import { TrainOptionError } from '../errors.ts';
 import type { PairObjective } from './pair-objective.ts';
 

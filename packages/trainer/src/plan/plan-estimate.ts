@@ -86,7 +86,13 @@ export function estimateMode(mode: MemoryMode, options: EstimateOptions): Memory
   const headPieces = options.headPieces ?? planPieces(mode, options, rows);
   const attentionBlocks = options.attentionBlocks ?? planAttentionBlocks(options);
   const settings = stepSettings({ ...options, headPieces, attentionBlocks });
-  const extents = { batch: size, seq: length, tokens: size * length, ...pieceExtents(headPieces, rows) };
+  const extents = {
+    batch: size,
+    seq: length,
+    tokens: size * length,
+    pairs: size / 2,
+    ...pieceExtents(headPieces, rows),
+  };
   const prepacked = { ...options.model.runtime, ...options.runtime }.prepackWeights === true;
   const whole = mode === 'whole' || mode === 'recompute';
   const graphs = whole

@@ -96,6 +96,7 @@ export function trainingOptions({
     batchSize: run.batch_size,
     gradientAccumulation: run.gradient_accumulation,
     packing: run.packing,
+    ...(run.objective === undefined ? {} : { objective: run.objective }),
     ...trainingSettings(run, examples),
     tokenize: {
       maxLength: run.max_length,

@@ -6,6 +6,7 @@ import { loraConfigSchema } from '@safetune/lora';
 import { regularizerConfigSchema } from '@safetune/regularizers';
 import { z } from 'zod';
 import { memoryModes } from '../memory/memory-mode.ts';
+import { objectiveConfigSchema } from '../objectives/config.ts';
 import { sentinelConfigSchema } from '../sentinel/config.ts';
 import { field } from './run-field.ts';
 import { recordSchema } from './run-record.ts';
@@ -149,6 +150,12 @@ const runFields = {
     option: 'accumulate',
     hint: 'N',
   }),
+  objective: field(
+    objectiveConfigSchema.optional(),
+    'what is learned from pairs of a better and a worse answer: dpo, with its beta (default: the answers themselves, of data that is ' +
+      'no pairs)',
+    { option: 'objective', hint: 'NAME', form: (type) => ({ type }) },
+  ),
   packing: field(
     z.union([z.literal('auto'), z.boolean()]).default('auto'),
     "whether a batch's examples are packed into one row, without padding: auto (default: where it pays), true or false; the " +

@@ -1,5 +1,7 @@
 import { checkRegularizer } from '@safetune/regularizers';
+import type { TrainingExamples } from '../data/batches.ts';
 import { TrainOptionError } from '../errors.ts';
+import { type ObjectiveConfig, objectiveFromConfig } from '../objectives/config.ts';
 import { checkRunOptionNames, trainNames } from '../option-names.ts';
 import { checkAdamW } from './adamw.ts';
 import { checkEvaluation } from './evaluation.ts';
@@ -22,6 +24,7 @@ export function checkTrainOptions(options: TrainOptions): void {
   if (maxGradientNorm !== undefined && !(maxGradientNorm > 0))
     throw new TrainOptionError('maxGradientNorm', `${maxGradientNorm} must be a number greater than 0`);
   checkPacking(options.packing);
+  checkPairs(options.examples, options.objective);
   checkAdamW(optimizer ?? {});
   if (evaluation !== undefined) checkEvaluation(evaluation);
   if (options.step === undefined) return;
@@ -29,6 +32,22 @@ export function checkTrainOptions(options: TrainOptions): void {
     throw new TrainOptionError('neftuneNoiseAlpha', 'changes the step, but a compiled one is given');
   if (options.step.trainable !== options.trainable)
     throw new TrainOptionError('step', 'was compiled for another trainable');
+}
+
+/** Of a stream of one's own, each batch is checked when it comes. */
+function checkPairs(examples: TrainingExamples, objective: ObjectiveConfig | undefined): void {
+  if (objective !== undefined) objectiveFromConfig(objective);
+  if (typeof examples === 'function') return;
+  const wantsPairs = objective !== undefined;
+  const other = examples.find(({ rejected }) => (rejected !== undefined) !== wantsPairs);
+  if (other === undefined) return;
+  const where = other.origin === undefined ? '' : ` (${other.origin.file}:${other.origin.line})`;
+  throw new TrainOptionError(
+    'objective',
+    wantsPairs
+      ? `learns from pairs of answers, but there are examples with one${where}`
+      : `is not given, but the examples are pairs of answers${where}; give { type: 'dpo' }, or the better answers alone`,
+  );
 }
 
 function checkPacking(packing: unknown = 'auto'): void {

@@ -7,7 +7,7 @@ import type { EvaluationEvent } from './evaluation.ts';
 import type { StepEvent } from './progress.ts';
 import type { RunEnd } from './step-observer.ts';
 
-/** The keys of a line of metrics.jsonl besides the regularizers' names. */
+/** The keys of a line of metrics.jsonl besides `pairs` and the regularizers' names. */
 const metricNames = [
   'step',
   'loss',
@@ -25,7 +25,7 @@ const metricNames = [
  * @throws TrainOptionError
  */
 export function checkMetricNames(regularizers: readonly Regularizer[]): void {
-  const reserved: readonly string[] = metricNames;
+  const reserved: readonly string[] = [...metricNames, 'pairs'];
   const taken = regularizers.find(({ name }) => reserved.includes(name));
   if (taken === undefined) return;
   throw new TrainOptionError(
@@ -35,7 +35,7 @@ export function checkMetricNames(regularizers: readonly Regularizer[]): void {
 }
 
 /**
- * Appends a step as one line: snake_case keys, penalties under the regularizers' names.
+ * Appends a step as one line: snake_case keys, penalties under the regularizers' names, what an objective over pairs measures under `pairs`.
  *
  * @throws FileWriteError
  */
@@ -51,8 +51,17 @@ export function appendMetrics(file: string, event: StepEvent): void {
     tokens_per_second: event.tokensPerSecond,
   };
   const { step, loss, cross_entropy, ...others } = metrics;
-  const line = { step, loss, cross_entropy, ...event.penalties, ...others };
+  const line = {
+    ...{ step, loss, cross_entropy, ...event.penalties },
+    ...(event.pairs && { pairs: ofPairs(event.pairs) }),
+    ...others,
+  };
   writing(file, () => appendFileSync(file, `${JSON.stringify(line)}\n`));
+}
+
+function ofPairs(values: Readonly<Record<string, number>>): Record<string, number> {
+  const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [snakeCase(name), value]));
 }
 
 /**

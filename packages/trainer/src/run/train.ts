@@ -123,7 +123,7 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
         const isFirst = index === start;
         throw new NonFiniteLossError(
           index + 1,
-          { loss: terms.loss, crossEntropy: terms.crossEntropy, ...terms.penalties },
+          { ...terms.pairs, loss: terms.loss, crossEntropy: terms.crossEntropy, ...terms.penalties },
           { isFirst, source: isFirst ? ((await nonFiniteStart(options.model, trainable)) ?? null) : null },
         );
       }

@@ -195,8 +195,7 @@ export function neededLayers(
 export function referenceDepth(
   settings: Pick<ForwardSettings, 'model' | 'regularizers' | 'objective'>,
 ): number | undefined {
-  if (needsReferenceLogits(settings))
-    return settings.model.config.layerCount;
+  if (needsReferenceLogits(settings)) return settings.model.config.layerCount;
   return neededLayers(settings, 'referenceHiddenStates').at(-1);
 }
 

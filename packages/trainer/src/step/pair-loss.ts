@@ -32,7 +32,10 @@ export function tracePairLoss(
       .reduce(add);
   const present = answers(
     (piece) =>
-      checkpoint((rows) => [crossEntropy(model.head(rows, trained(piece.piece)), piece.labels)], [piece.hidden])[0]!,
+      checkpoint(
+        (rows) => [crossEntropy(model.head(rows, trained(piece.piece)), piece.labels)],
+        [piece.hidden],
+      )[0]!,
   );
   const reference = stopGradient(
     answers(({ referenceHidden, labels }) => crossEntropy(model.head(referenceHidden!), labels)),
