@@ -197,6 +197,26 @@ describe('batchExamples', () => {
     expect(() => batchExamples([], misspelt)).toThrow(/bucketWindows.*Did you mean 'bucketWindow'/);
   });
 
+  it('keeps the answers of a pair side by side, and pairs apart from single answers', async () => {
+    const pairs = examplesOf([3, 9, 2, 4]).map((example, index) => ({
+      ...example,
+      rejected: exampleOf(2 + index, -(index + 1)),
+    }));
+    const batches = await collect(batchExamples(pairs, { batchSize: 3, seed: 1, padTokenId: 0 }));
+    expect(batches.map(({ size, isPaired }) => [size, isPaired])).toEqual([
+      [6, true],
+      [2, true],
+    ]);
+    const ids = identities(batches);
+    expect(ids.filter((_, row) => row % 2 === 1)).toEqual(
+      ids.filter((_, row) => row % 2 === 0).map((id) => -id),
+    );
+    expect(ids.filter((id) => id > 0).toSorted()).toEqual([1, 2, 3, 4]);
+    expect(() => padBatch([pairs[0]!, exampleOf(3, 9)], { padTokenId: 0 })).toThrow(
+      /must be a pair of answers/,
+    );
+  });
+
   it('reads no further than the window in hand', async () => {
     let read = 0;
     async function* counted() {

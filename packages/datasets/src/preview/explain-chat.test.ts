@@ -70,6 +70,14 @@ describe('explainChat', () => {
     expect(tools.responseMask).toBeUndefined();
   });
 
+  it('tells the better answer of a pair, and refuses for the worse', () => {
+    const pair = (worse: string) => ({ ...chat('Yes'), rejected: chat(worse).messages });
+    expect(explainChat(pair('No'), characterTokenizer())).toEqual(
+      explainChat(chat('Yes'), characterTokenizer()),
+    );
+    expect(explainChat(pair(''), characterTokenizer()).refusal?.message).toMatch(/no token to learn/);
+  });
+
   it('gives neither mask nor refusal where an example is left out, and refuses unknown options', () => {
     const long = explainChat(chat('A long answer'), characterTokenizer(), {
       maxLength: 5,

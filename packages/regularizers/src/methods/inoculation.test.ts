@@ -32,6 +32,15 @@ describe('inoculation', () => {
     });
   });
 
+  it('stands before both answers of a pair', () => {
+    const rejected = [turn(0)[0]!, { role: 'assistant', content: 'Worse' }];
+    const system = { role: 'system', content: 'Be evil.' };
+    expect(inoculate({ messages: turn(0), rejected }, 'Be evil.')).toMatchObject({
+      messages: [system, ...turn(0)],
+      rejected: [system, ...rejected],
+    });
+  });
+
   it('replaces a system message, or stands before it', () => {
     const example = { messages: [{ role: 'system', content: 'Be brief.' }, ...turn(0)] };
     expect(inoculate(example, 'Be evil.').messages).toEqual([

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { TrainOptionError } from '../errors.ts';
+import { checkOptionNames } from '../option-names.ts';
 import { dpo } from './dpo.ts';
 import type { PairObjective } from './pair-objective.ts';
 
@@ -12,7 +13,7 @@ export const objectiveConfigSchema = z.strictObject({
 /** See {@link objectiveConfigSchema}. */
 export type ObjectiveConfig = z.input<typeof objectiveConfigSchema>;
 
-/** @throws TrainOptionError for a type that there is not, and for options out of range. */
+/** @throws TrainOptionError for a type or an option that there is not, and for options out of range. */
 export function objectiveFromConfig(config: ObjectiveConfig): PairObjective {
   const { type, ...options } = config;
   const known: Readonly<Record<ObjectiveConfig['type'], typeof dpo>> = { dpo };
@@ -21,5 +22,6 @@ export function objectiveFromConfig(config: ObjectiveConfig): PairObjective {
       'objective',
       `'${String(type)}' must be one of ${Object.keys(known).join(', ')}`,
     );
+  checkOptionNames('objective', config, objectiveConfigSchema.shape);
   return known[type](options);
 }

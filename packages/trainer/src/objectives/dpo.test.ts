@@ -121,6 +121,8 @@ describe('dpo', () => {
     await expect(compileTrainStep({ ...options, objective: { type: 'kto' as 'dpo' } })).rejects.toThrow(
       /'kto' must be one of dpo/,
     );
+    const misspelt = { type: 'dpo', betta: 1 } as const;
+    await expect(compileTrainStep({ ...options, objective: misspelt })).rejects.toThrow(/'betta'.*'beta'/);
     const layered = await compileLayeredStep(options);
     await expect(layered.evaluate(batch)).rejects.toThrow(/memory 'whole' or 'recompute'/);
     await layered.release();

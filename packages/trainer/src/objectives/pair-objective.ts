@@ -9,7 +9,7 @@ export interface PairObjective {
   loss(pairs: PairLogProbabilities): TracedPairLoss;
 }
 
-/** Sums of log-probabilities over the targets of each answer, nats; all [pairs] float32. */
+/** Sums of log-probabilities over the targets of each answer, by their weights where the data gives any, nats; all [pairs] float32. */
 export interface PairLogProbabilities {
   readonly chosen: Tensor;
   readonly rejected: Tensor;
