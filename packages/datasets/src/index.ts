@@ -1,11 +1,16 @@
-export { type Batch, type BatchOptions, batchExamples, type PaddingOptions, padBatch } from './batch.ts';
+export {
+  type Batch,
+  type BatchOptions,
+  batchExamples,
+  type PaddingOptions,
+  padBatch,
+} from './batches/batch.ts';
 export type { CheckedExample, DataCheck, Finding, SpokenText } from './check/data-check.ts';
 export { createDataChecker, type DataChecker, type DataCheckerOptions } from './check/data-checker.ts';
 export type { CheckReport, DataReport, PlacedFinding } from './check/data-report.ts';
 export type { DistributionSummary, HistogramBar } from './check/distribution.ts';
 export type { DuplicatesOptions } from './check/duplicates.ts';
 export { defaultRefusalWords, isRefusal } from './check/refusals.ts';
-export { withEpochsOf } from './epochs.ts';
 export {
   ChatExampleError,
   ChatTemplateError,
@@ -18,19 +23,12 @@ export {
   PoolExhaustedError,
   TokenOutOfVocabularyError,
 } from './errors.ts';
-export { type ChatExample, parseChatExample, rowOfExample, withTag } from './example.ts';
+export { type ChatExample, parseChatExample, rowOfExample, withTag } from './example/example.ts';
+export { type ChatMessage, chatRoles, messageText, type TextPart, type ToolCall } from './example/message.ts';
 export { formatNames } from './formats/formats.ts';
 export { writeChatJsonl } from './formats/write-chat-jsonl.ts';
-export { type HiddenPart, hiddenParts } from './hidden-parts.ts';
 export type { JsonObject } from './json.ts';
-export { type ChatMessage, chatRoles, messageText, type TextPart, type ToolCall } from './message.ts';
-export { type InterleaveOptions, interleave, type PoolExhaustion } from './mix.ts';
-export { nearestName, unknownOption } from './nearest-name.ts';
-export { type RepeatOptions, repeatEpochs, shuffle } from './order.ts';
-export type { ExampleOrigin } from './origin.ts';
-export { type ExplainedChat, explainChat } from './preview/explain-chat.ts';
-export { type TokenText, tokenTexts } from './preview/token-texts.ts';
-export { type VisiblePiece, visiblePieces } from './preview/visible-text.ts';
+export { type HiddenPart, hiddenParts } from './masks/hidden-parts.ts';
 export {
   type Supervision,
   supervisions,
@@ -40,8 +38,13 @@ export {
   type TokenizeStreamOptions,
   tokenizeChat,
   tokenizeChats,
-} from './response-mask.ts';
-export type { MaskRule, ResponseSpan } from './response-span.ts';
+} from './masks/response-mask.ts';
+export type { MaskRule, ResponseSpan } from './masks/response-span.ts';
+export { nearestName, unknownOption } from './nearest-name.ts';
+export type { ExampleOrigin } from './origin.ts';
+export { type ExplainedChat, explainChat } from './preview/explain-chat.ts';
+export { type TokenText, tokenTexts } from './preview/token-texts.ts';
+export { type VisiblePiece, visiblePieces } from './preview/visible-text.ts';
 export type { PairColumns } from './shapes/pairs.ts';
 export { type ShapeChoice, shapeNames } from './shapes/shapes.ts';
 export type { DatasetResolver } from './source/locate.ts';
@@ -54,17 +57,20 @@ export {
   openDataset,
 } from './source/open-dataset.ts';
 export type { FileReport } from './source/read-examples.ts';
-export { collect, type Source, skip } from './stream.ts';
+export { withEpochsOf } from './streams/epochs.ts';
+export { type InterleaveOptions, interleave, type PoolExhaustion } from './streams/mix.ts';
+export { type RepeatOptions, repeatEpochs, shuffle } from './streams/order.ts';
+export { collect, type Source, skip } from './streams/stream.ts';
 export {
   type RepeatStreamOptions,
   repeatStream,
   type ShuffleStreamOptions,
   shuffleStream,
-} from './stream-order.ts';
-export type { ChatRenderOptions, ChatTokenizer, MarkedChat } from './tokenizer.ts';
+} from './streams/stream-order.ts';
 export {
   splitStream,
   splitValidation,
   type ValidationSplit,
   type ValidationSplitOptions,
-} from './validation-split.ts';
+} from './streams/validation-split.ts';
+export type { ChatRenderOptions, ChatTokenizer, MarkedChat } from './tokenizer.ts';

@@ -1,5 +1,5 @@
+import type { ChatMessage } from './example/message.ts';
 import type { JsonObject } from './json.ts';
-import type { ChatMessage } from './message.ts';
 
 /** What a chat template is rendered with besides the messages. */
 export interface ChatRenderOptions {

@@ -1,4 +1,4 @@
-import { type ChatMessage, messageText } from '../message.ts';
+import { type ChatMessage, messageText } from '../example/message.ts';
 import type { ChatTokenizer } from '../tokenizer.ts';
 
 /** A tokenizer for tests that can also show what its ids stand for. */

@@ -1,7 +1,7 @@
 import { ChatTemplateError } from '../errors.ts';
-import { type ChatExample, describeExample } from '../example.ts';
-import { messageText } from '../message.ts';
-import { type RenderedChat, render } from '../rendering.ts';
+import { type ChatExample, describeExample } from '../example/example.ts';
+import { messageText } from '../example/message.ts';
+import { type RenderedChat, render } from '../masks/rendering.ts';
 import type { ChatTokenizer } from '../tokenizer.ts';
 
 /** Tokens `start` (included) to `end` (excluded). */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ChatExample } from '../example.ts';
-import type { ChatMessage } from '../message.ts';
+import type { ChatExample } from '../example/example.ts';
+import type { ChatMessage } from '../example/message.ts';
 import { type DataCheck, type Finding, spokenTexts } from './data-check.ts';
 import { duplicatesCheck } from './duplicates.ts';
 import { emptyMessagesCheck } from './empty-messages.ts';

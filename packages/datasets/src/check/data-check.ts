@@ -1,5 +1,5 @@
-import type { ChatExample } from '../example.ts';
-import { type ChatMessage, callsTools, messageReasoning, messageText } from '../message.ts';
+import type { ChatExample } from '../example/example.ts';
+import { type ChatMessage, callsTools, messageReasoning, messageText } from '../example/message.ts';
 
 /** A text of a message: what it says, what was thought, or a tool call as JSON. */
 export interface SpokenText {

@@ -1,7 +1,7 @@
 import { type DatasetFormatError, EmptyDatasetError } from '../errors.ts';
-import type { ChatExample } from '../example.ts';
+import type { ChatExample } from '../example/example.ts';
+import type { TokenizeOptions } from '../masks/response-mask.ts';
 import type { ExampleOrigin } from '../origin.ts';
-import type { TokenizeOptions } from '../response-mask.ts';
 import type { ChatTokenizer } from '../tokenizer.ts';
 import { type CheckedExample, type DataCheck, type Finding, spokenTexts } from './data-check.ts';
 import type { CheckReport, DataReport, PlacedFinding } from './data-report.ts';

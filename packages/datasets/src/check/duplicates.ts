@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ChatExample } from '../example.ts';
+import type { ChatExample } from '../example/example.ts';
 import type { CheckedExample, DataCheck } from './data-check.ts';
 import { SeenHashes } from './seen-hashes.ts';
 import { SimilarTexts } from './similar-texts.ts';

@@ -1,4 +1,4 @@
-import { callsTools, messageReasoning, messageText } from '../message.ts';
+import { callsTools, messageReasoning, messageText } from '../example/message.ts';
 import type { DataCheck } from './data-check.ts';
 
 /** White space and what draws nothing. */

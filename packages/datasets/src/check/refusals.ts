@@ -1,4 +1,4 @@
-import { messageText } from '../message.ts';
+import { messageText } from '../example/message.ts';
 import type { DataCheck } from './data-check.ts';
 
 /** Words that mark a refusal at the beginning of an answer. */

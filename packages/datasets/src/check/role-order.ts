@@ -1,4 +1,4 @@
-import { type ChatMessage, callsTools } from '../message.ts';
+import { type ChatMessage, callsTools } from '../example/message.ts';
 import type { DataCheck, Finding } from './data-check.ts';
 
 /** Conversations in an order that is unlike what models are asked in. Templates may refuse some of them. */

@@ -1,5 +1,5 @@
+import type { TokenizeOptions } from '../masks/response-mask.ts';
 import { type ExplainedChat, explainChat } from '../preview/explain-chat.ts';
-import type { TokenizeOptions } from '../response-mask.ts';
 import type { ChatTokenizer } from '../tokenizer.ts';
 import type { CheckedExample, DataCheck } from './data-check.ts';
 

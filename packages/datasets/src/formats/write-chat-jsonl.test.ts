@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DatasetFileError, EmptyDatasetError } from '../errors.ts';
-import type { ChatExample } from '../example.ts';
+import type { ChatExample } from '../example/example.ts';
 import { loadDataset } from '../source/open-dataset.ts';
 import { writeChatJsonl } from './write-chat-jsonl.ts';
 

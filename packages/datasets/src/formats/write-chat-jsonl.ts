@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DatasetFileError, EmptyDatasetError } from '../errors.ts';
-import { type ChatExample, requireSupportedKeys, rowOfExample } from '../example.ts';
-import type { Source } from '../stream.ts';
+import { type ChatExample, requireSupportedKeys, rowOfExample } from '../example/example.ts';
+import type { Source } from '../streams/stream.ts';
 
 /**
  * Writes examples as chat JSONL, streaming, and gives their number. Either the whole file appears or nothing: it is

@@ -6,8 +6,8 @@ import {
 } from '../../../../conformance/template-tokenizer.ts';
 import { characterTokenizer, thinkingTokenizer } from '../__fixtures__/chat-tokenizers.ts';
 import { ChatTemplateError, DatasetOptionError, NoSupervisedTokensError } from '../errors.ts';
-import type { ChatExample } from '../example.ts';
-import { tokenizeChat } from '../response-mask.ts';
+import type { ChatExample } from '../example/example.ts';
+import { tokenizeChat } from '../masks/response-mask.ts';
 import { explainChat } from './explain-chat.ts';
 
 const chat = (...answers: readonly string[]): ChatExample => ({

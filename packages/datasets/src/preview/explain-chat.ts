@@ -5,15 +5,15 @@ import {
   NoSupervisedTokensError,
   TokenOutOfVocabularyError,
 } from '../errors.ts';
-import type { ChatExample } from '../example.ts';
+import type { ChatExample } from '../example/example.ts';
 import {
   maskedTargets,
   requireTokenizeOptions,
   type TokenizeOptions,
   tokenizeChat,
   wholeChat,
-} from '../response-mask.ts';
-import type { ResponseSpan } from '../response-span.ts';
+} from '../masks/response-mask.ts';
+import type { ResponseSpan } from '../masks/response-span.ts';
 import type { ChatTokenizer } from '../tokenizer.ts';
 
 /** What {@link explainChat} tells of an example. */

@@ -1,6 +1,6 @@
 import { DatasetFormatError } from '../errors.ts';
+import { otherRoles } from '../example/message-shape.ts';
 import { isObject, type JsonObject, parsedText } from '../json.ts';
-import { otherRoles } from '../message-shape.ts';
 import type { ExampleOrigin } from '../origin.ts';
 import { describeValue, quoted } from '../printable.ts';
 

@@ -1,6 +1,6 @@
 import { DatasetOptionError } from '../errors.ts';
-import type { ChatExample } from '../example.ts';
-import { interleave } from '../mix.ts';
+import type { ChatExample } from '../example/example.ts';
+import { interleave } from '../streams/mix.ts';
 
 /** A source with its share of the mixed stream, relative to the others'. */
 export interface WeightedSource {

@@ -6,10 +6,10 @@ import { describe, expect, it } from 'vitest';
 import { characterTokenizer } from '../__fixtures__/chat-tokenizers.ts';
 import { chatLine, dataFolder } from '../__fixtures__/data-folder.ts';
 import { DatasetFileError, DatasetFormatError, DatasetOptionError, EmptyDatasetError } from '../errors.ts';
-import type { ChatExample } from '../example.ts';
-import { messageText } from '../message.ts';
-import { tokenizeChat } from '../response-mask.ts';
-import { collect } from '../stream.ts';
+import type { ChatExample } from '../example/example.ts';
+import { messageText } from '../example/message.ts';
+import { tokenizeChat } from '../masks/response-mask.ts';
+import { collect } from '../streams/stream.ts';
 import { loadDataset, openDataset } from './open-dataset.ts';
 
 const folder = dataFolder();

@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
 import type { DatasetFormatError } from '../errors.ts';
-import type { ChatExample } from '../example.ts';
+import type { ChatExample } from '../example/example.ts';
 import { type DataFile, openDataFile } from '../formats/data-file.ts';
 import type { Format } from '../formats/format.ts';
 import { formatOf } from '../formats/formats.ts';
 import { requireInteger, requireKnownOptions } from '../options.ts';
 import { namedShape, type ShapeChoice } from '../shapes/shapes.ts';
-import { collect } from '../stream.ts';
+import { collect } from '../streams/stream.ts';
 import { type DatasetResolver, locate } from './locate.ts';
 import { mixSources, requireWeights, type WeightedSource } from './mix-sources.ts';
 import { type FileReport, readExamples } from './read-examples.ts';

@@ -1,5 +1,5 @@
 import { DatasetFormatError, EmptyDatasetError } from '../errors.ts';
-import { type ChatExample, parseChatExample, parseTextExample } from '../example.ts';
+import { type ChatExample, parseChatExample, parseTextExample } from '../example/example.ts';
 import type { DataFile } from '../formats/data-file.ts';
 import type { Format } from '../formats/format.ts';
 import type { ExampleOrigin } from '../origin.ts';
