@@ -68,12 +68,12 @@ describe('safeguards', () => {
 
 describe('options', () => {
   it('given twice are refused, unless they may be', async () => {
-    await expectRefusal(train('twice', '--data', 'b'), '--data is given twice', "and as 'b'");
+    await expectRefusal(train('twice', '--model', 'b'), '--model is given twice', "and as 'b'");
     await expectRefusal(train('twice', '--plain-lora', '--plain-lora'), '--plain-lora is given twice');
   });
 
   it('that are missing are named all at once', async () => {
-    await expectRefusal(runCli('train'), 'train also needs --model DIR, --data FILE.jsonl, --out DIR.');
+    await expectRefusal(runCli('train'), 'train also needs --model DIR, --data DATA, --out DIR.');
   });
 
   it.each([
@@ -91,7 +91,7 @@ describe('commands', () => {
     [['fuse', '--help'], "there is no command 'fuse'"],
     [['trian'], "did you mean 'train'?"],
     [['help', 'trian'], "did you mean 'train'?"],
-    [[], 'say what to do: train, generate'],
+    [[], 'say what to do: train, verify'],
   ])('%j is an error', (args, message) => expectRefusal(runCli(...args), message));
 
   it.each([[['help', 'train']], [['train', '-h']], [['--help', 'train']]])('%j helps', async (args) => {

@@ -108,7 +108,7 @@ describe('safetune train under safeguards', () => {
     [
       'a pool without examples',
       [{ type: 'interleaving', pool: 'empty.jsonl' }],
-      'empty.jsonl: the file holds',
+      'empty.jsonl: the file is empty',
     ],
   ])('refuses %s', async (_name, safeguards, message) => {
     await writeFile(join(directory, 'empty.jsonl'), '');
