@@ -64,11 +64,28 @@ describe('safeguards', () => {
     expect(both.stderr).toMatch(/^training .*; safeguards: kl \(weight 0\.25\), ldifs \(weight \d/m);
     expect((await train('neither')).stderr).toMatch(/^training .*; no safeguard$/m);
   });
+
+  it('are listed with what the sentinel watches, beside the examples that are left to train on', async () => {
+    const chats = ['one', 'two', 'three', 'four'].map((content) => ({
+      messages: [
+        { role: 'user', content },
+        { role: 'assistant', content },
+      ],
+    }));
+    await writeFile(at('four.json'), JSON.stringify(chats));
+    const probe = '{ type: kl, data: chats.jsonl, bounds: { warn: 1, stop: 2 } }';
+    const fields = 'data: four.json\nsteps: 1\nevaluation: { share: 0.25 }\n';
+    await writeFile(at('watched.yaml'), `${fields}sentinel: { everySteps: 5, probes: [${probe}] }\n`);
+    const options = ['--config', at('watched.yaml'), '--model', model, '--out', at('watched')];
+    expect((await runCli('train', ...options)).stderr).toMatch(
+      /^training .* on 3 examples \(1 more held out\), .*; sentinel every 5 steps: kl \(warn 1, stop 2\)$/m,
+    );
+  });
 });
 
 describe('options', () => {
   it('given twice are refused, unless they may be', async () => {
-    await expectRefusal(train('twice', '--model', 'b'), '--model is given twice', "and as 'b'");
+    await expectRefusal(train('twice', '--steps', '2'), '--steps is given twice', "and as '2'");
     await expectRefusal(train('twice', '--plain-lora', '--plain-lora'), '--plain-lora is given twice');
   });
 
@@ -91,7 +108,7 @@ describe('commands', () => {
     [['fuse', '--help'], "there is no command 'fuse'"],
     [['trian'], "did you mean 'train'?"],
     [['help', 'trian'], "did you mean 'train'?"],
-    [[], 'say what to do: train, verify'],
+    [[], 'say what to do: train, verify, generate'],
   ])('%j is an error', (args, message) => expectRefusal(runCli(...args), message));
 
   it.each([[['help', 'train']], [['train', '-h']], [['--help', 'train']]])('%j helps', async (args) => {

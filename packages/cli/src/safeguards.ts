@@ -5,6 +5,7 @@ import {
   type RegularizerConfig,
   regularizerFromConfig,
 } from '@safetune/regularizers';
+import type { SentinelOptions } from '@safetune/trainer';
 import { givenValues, repeatedOption } from './option-values.ts';
 import { readRegularizerFile } from './regularizer-file.ts';
 import { section, twoColumns } from './terminal/layout.ts';
@@ -23,10 +24,19 @@ export async function givenSafeguards(rawArgs: readonly string[]): Promise<Regul
   return configs.length === 0 ? undefined : configs;
 }
 
-/** What a run says at its start: each safeguard with its strength, or that there is none. */
-export function safeguardsText(safeguards: readonly Regularizer[]): string {
-  if (safeguards.length === 0) return 'no safeguard';
-  return `safeguards: ${safeguards.map(withStrength).join(', ')}`;
+/** What a run says at its start: each safeguard with its strength and what the sentinel watches, or that there is none. */
+export function safeguardsText(safeguards: readonly Regularizer[], sentinel?: SentinelOptions): string {
+  const acting = safeguards.length === 0 ? [] : [`safeguards: ${safeguards.map(withStrength).join(', ')}`];
+  const watching = sentinel === undefined ? [] : [sentinelText(sentinel)];
+  return [...acting, ...watching].join('; ') || 'no safeguard';
+}
+
+function sentinelText({ everySteps, probes }: SentinelOptions): string {
+  const watched = probes.map(({ name, bounds = {} }) => {
+    const told = Object.entries(bounds).map(([action, bound]) => `${action} ${bound}`);
+    return told.length === 0 ? name : `${name} (${told.join(', ')})`;
+  });
+  return `sentinel every ${everySteps} steps: ${watched.join(', ')}`;
 }
 
 function withStrength({ name, config, weight }: Regularizer): string {

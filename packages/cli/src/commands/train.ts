@@ -75,7 +75,9 @@ export const trainCommand = strictCommand({
       resolveData: datasetFiles,
       onConversion: conversionLine(run.precision),
     });
-    const { model, adapter, examples, regularizers } = opened;
+    const { model, adapter, examples } = opened;
+    const safeguards = safeguardsText(opened.regularizers, opened.sentinel);
+    const apart = opened.heldOut.length === 0 ? '' : ` (${opened.heldOut.length} more held out)`;
     await tellPrecision(model, runtimeOf(run));
     const line = createProgressLine();
     const sentinel = createSentinelLine();
@@ -91,10 +93,7 @@ export const trainCommand = strictCommand({
         note(`this run is not the one that ${args.config} records: ${differences.join('; ')}\n`),
       signal: interruptSignal(),
       onEvent(event) {
-        listeners.onEvent(
-          event,
-          `${run.model} on ${examples.length} examples; ${safeguardsText(regularizers)}`,
-        );
+        listeners.onEvent(event, `${run.model} on ${examples.length} examples${apart}; ${safeguards}`);
         if (event.type === 'evaluation') heldOut = event.loss;
         if (event.type === 'sentinel') {
           const warnings = sentinel.look(event);
@@ -106,7 +105,7 @@ export const trainCommand = strictCommand({
           const resumed = event.done > 0 ? `, going on after step ${event.done}` : '';
           note(
             `training ${event.parameters.toLocaleString('en')} values of ${adapter.modules.length} modules on ` +
-              `${examples.length} examples, ${event.steps} steps, run ${event.memory}${resumed}; ${safeguardsText(regularizers)}\n`,
+              `${examples.length} examples${apart}, ${event.steps} steps, run ${event.memory}${resumed}; ${safeguards}\n`,
           );
           note(`${parameterText(parameterReport(adapter, model))}\n`);
           if (event.plan !== undefined) note(`${memoryLine(event.plan)}\n`);

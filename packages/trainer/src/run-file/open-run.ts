@@ -16,7 +16,7 @@ import { sentinelFromConfig } from '../sentinel/config.ts';
 import type { SentinelOptions } from '../sentinel/sentinel-options.ts';
 import type { RunSource } from './read-run.ts';
 import type { Run } from './run-schema.ts';
-import { trainingSettings } from './training-fields.ts';
+import { divided, trainingSettings } from './training-fields.ts';
 
 export interface OpenRunOptions {
   /** Finds what the run's `model` names. Default: `resolveModel`. */
@@ -33,7 +33,10 @@ export interface OpenedRun {
   readonly model: CausalLm;
   readonly tokenizer: Tokenizer;
   readonly adapter: LoraAdapter;
+  /** Those that are trained on. */
   readonly examples: readonly ChatExample[];
+  /** Those on which only the loss is measured. */
+  readonly heldOut: readonly ChatExample[];
   /** The data files, in their order. */
   readonly files: readonly string[];
   readonly regularizers: readonly Regularizer[];
@@ -52,7 +55,7 @@ export async function openRun(
     seed: run.seed,
     resolve: resolveData,
   });
-  const examples = await dataset.load();
+  const { examples, heldOut } = divided(run, await dataset.load());
   const folder = await resolve(run.model);
   const tokenizer = await loadTokenizer(folder.path, { templateArguments: run.chat_template_kwargs });
   const model = await loadModel(folder.path, {
@@ -61,7 +64,7 @@ export async function openRun(
   });
   const adapter = await createLoraAdapterFor(model, adapterConfig(run, folder), { seed: run.seed });
   const files = dataset.files.map(({ path }) => path);
-  return { source, folder, model, tokenizer, adapter, examples, files, regularizers, sentinel };
+  return { source, folder, model, tokenizer, adapter, examples, heldOut, files, regularizers, sentinel };
 }
 
 async function hubFiles(name: string): Promise<readonly string[] | undefined> {
@@ -83,6 +86,7 @@ export function trainingOptions({
   tokenizer,
   adapter,
   examples,
+  heldOut,
   regularizers,
   sentinel,
 }: OpenedRun): Omit<AdapterRunOptions, 'directory'> {
@@ -97,7 +101,8 @@ export function trainingOptions({
     gradientAccumulation: run.gradient_accumulation,
     packing: run.packing,
     ...(run.objective === undefined ? {} : { objective: run.objective }),
-    ...trainingSettings(run, examples),
+    examples,
+    ...trainingSettings(run, heldOut),
     tokenize: {
       maxLength: run.max_length,
       onTooLong: 'truncate-or-skip',

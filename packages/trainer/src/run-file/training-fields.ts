@@ -111,23 +111,17 @@ export type TrainingRun = z.output<typeof schema> & {
   readonly seed: number;
 };
 
-/** The library's options that these fields stand for. @throws EmptyDatasetError where nothing can be held out */
+/** The library's options that these fields stand for, and the examples that are held out. */
 export function trainingSettings(
   run: TrainingRun,
-  examples: readonly ChatExample[],
+  heldOut: readonly ChatExample[],
 ): Pick<
   AdapterRunOptions,
-  | 'examples'
-  | 'learningRate'
-  | 'optimizer'
-  | 'maxGradientNorm'
-  | 'neftuneNoiseAlpha'
-  | 'evaluation'
-  | 'keepCheckpoints'
+  'learningRate' | 'optimizer' | 'maxGradientNorm' | 'neftuneNoiseAlpha' | 'evaluation' | 'keepCheckpoints'
 > {
   const { loraplus_lr_ratio: ratio, neftune_noise_alpha: alpha } = run;
   return {
-    ...heldOut(run, examples),
+    ...(heldOut.length === 0 ? {} : { evaluation: evaluation(run, heldOut) }),
     learningRate: learningRate(run),
     optimizer: {
       beta1: run.adam_beta1,
@@ -155,21 +149,25 @@ function learningRate({ learning_rate, schedule, warmup, decay_share }: Training
   };
 }
 
-function heldOut(
-  { evaluation, seed }: TrainingRun,
+/** The examples that are trained on, and those that are held out. @throws EmptyDatasetError where nothing can be held out */
+export function divided(
+  { evaluation: { share }, seed }: TrainingRun,
   examples: readonly ChatExample[],
-): Pick<AdapterRunOptions, 'examples' | 'evaluation'> {
-  const { share, every, patience, minimum_delta, restore_best } = evaluation;
-  if (share === undefined) return { examples };
+): { readonly examples: readonly ChatExample[]; readonly heldOut: readonly ChatExample[] } {
+  if (share === undefined) return { examples, heldOut: [] };
   const { training, validation } = splitValidation(examples, { share, seed });
+  return { examples: training, heldOut: validation };
+}
+
+function evaluation(
+  { evaluation: { every, patience, minimum_delta, restore_best } }: TrainingRun,
+  examples: readonly ChatExample[],
+): NonNullable<AdapterRunOptions['evaluation']> {
   return {
-    examples: training,
-    evaluation: {
-      examples: validation,
-      everySteps: every,
-      ...(patience === undefined ? {} : { patience }),
-      ...(minimum_delta === undefined ? {} : { minimumDelta: minimum_delta }),
-      restoreBest: restore_best,
-    },
+    examples,
+    everySteps: every,
+    ...(patience === undefined ? {} : { patience }),
+    ...(minimum_delta === undefined ? {} : { minimumDelta: minimum_delta }),
+    restoreBest: restore_best,
   };
 }
