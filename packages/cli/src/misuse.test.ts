@@ -78,7 +78,7 @@ describe('safeguards', () => {
     await writeFile(at('watched.yaml'), `${fields}sentinel: { everySteps: 5, probes: [${probe}] }\n`);
     const options = ['--config', at('watched.yaml'), '--model', model, '--out', at('watched')];
     expect((await runCli('train', ...options)).stderr).toMatch(
-      /^training .* on 3 examples \(1 more held out\), .*; sentinel every 5 steps: kl \(warn 1, stop 2\)$/m,
+      /^training .* on 3 examples \(1 more held out\), .*; sentinel every 5 steps: kl-safe \(warn 1, stop 2\)$/m,
     );
   });
 });
