@@ -24,9 +24,10 @@ export const runOptionDefinitions: Readonly<Record<string, OptionDefinition>> = 
 
 /** What the command line says of a run. The arguments must have passed the command's checks. */
 export async function givenRunValues(rawArgs: readonly string[]): Promise<GivenValue[]> {
-  const values = runOptions().flatMap(({ field, option, value }) => {
+  const values = runOptions().flatMap(({ field, option, hint, value }) => {
     const texts = givenValues(option, rawArgs);
-    if (texts.length === 0 || texts[0] === 'false') return [];
+    // A flag that is switched off says nothing; `false` as a value does.
+    if (texts.length === 0 || (hint === undefined && texts[0] === 'false')) return [];
     return [{ path: field, value: value(texts), name: `--${option}` }];
   });
   const safeguards = await givenSafeguards(rawArgs);
