@@ -14,7 +14,9 @@ async function read(text: string) {
     const file = join(folder, 'run.yaml');
     await writeFile(file, text);
     const { run, input } = await readRun({ file });
-    return { run: JSON.parse(JSON.stringify(run).replaceAll(folder, '')), input };
+    // Paths are relative where the folder is near.
+    const plain = JSON.stringify(run).replaceAll(/[^"]*safetune-run-page-\w+/g, '');
+    return { run: JSON.parse(plain), input };
   } finally {
     await rm(folder, { recursive: true });
   }
