@@ -11,13 +11,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import {
-  ggufBytes,
-  listType,
-  sentencePiece,
-  textType,
-  tinyMetadata,
-} from '../packages/models/src/gguf/read/__fixtures__/gguf-bytes.ts';
+import { filesToDamage } from '../packages/models/src/gguf/read/__fixtures__/gguf-bytes.ts';
 import { parseHeader as parseGgufHeader } from '../packages/models/src/gguf/read/header.ts';
 import { TextTokenizer } from '../packages/models/src/tokenizer/text-tokenizer.ts';
 import {
@@ -151,19 +145,7 @@ async function compareSafetensors(): Promise<void> {
 }
 
 async function compareGguf(): Promise<void> {
-  const tensors = [{ name: 'blk.0.attn_q.weight', extents: [32, 2], type: 8, data: new Uint8Array(68) }];
-  const lists = {
-    a: [6, [1, 2, 3]],
-    b: [5, [-1]],
-    c: [7, [1, 0]],
-    d: [10, [2n ** 60n]],
-    e: [textType, ['x', 'y']],
-  };
-  const metadata = Object.entries(lists).map(([key, list]) => [key, listType, list] as const);
-  const originals = [
-    ggufBytes({ metadata: tinyMetadata(sentencePiece)!, tensors }),
-    ggufBytes({ metadata: [['general.alignment', 4, 64], ...metadata], tensors, alignment: 64 }),
-  ].map((bytes) => Buffer.from(bytes));
+  const originals = filesToDamage();
   const read = accepted(
     (random) => mutateBytes(random, originals),
     (bytes): Answer => {

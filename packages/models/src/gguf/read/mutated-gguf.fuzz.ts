@@ -3,6 +3,7 @@ import { fuzzInMemory, mutateBytes } from '../../../../../conformance/mutations.
 import { familyOf } from '../../families/families.ts';
 import { TextTokenizer } from '../../tokenizer/text-tokenizer.ts';
 import {
+  filesToDamage,
   ggufBytes,
   listType,
   sentencePiece,
@@ -28,19 +29,7 @@ function headerOf(bytes: Buffer) {
 }
 
 it('a damaged GGUF header is refused, or its tensors lie in the file', async () => {
-  const tensors = [{ name: 'blk.0.attn_q.weight', extents: [32, 2], type: 8, data: new Uint8Array(68) }];
-  const lists = {
-    a: [6, [1, 2, 3]],
-    b: [5, [-1]],
-    c: [7, [1, 0]],
-    d: [10, [2n ** 60n]],
-    e: [textType, ['x', 'y']],
-  };
-  const metadata = Object.entries(lists).map(([key, list]) => [key, listType, list] as const);
-  const originals = [
-    ggufBytes({ metadata: tinyMetadata(sentencePiece)!, tensors }),
-    ggufBytes({ metadata: [['general.alignment', 4, 64], ...metadata], tensors, alignment: 64 }),
-  ].map((bytes) => Buffer.from(bytes));
+  const originals = filesToDamage();
   await fuzzInMemory({
     name: 'GGUF headers',
     tries: 4000,

@@ -6,6 +6,7 @@ import { fuzz, mutatedBytes } from '../../../../../conformance/fuzz.ts';
 import { loadModel } from '../../load-model.ts';
 import { loadTokenizer } from '../../tokenizer.ts';
 import {
+  filesToDamage,
   ggufBytes,
   listType,
   sentencePiece,
@@ -23,21 +24,10 @@ afterAll(() => rm(directory, { recursive: true }));
 
 it('a damaged GGUF header is refused, or read', async () => {
   const path = join(directory, 'header.gguf');
-  const tensors = [{ name: 'blk.0.attn_q.weight', extents: [32, 2], type: 8, data: new Uint8Array(68) }];
   await fuzz({
     name: 'GGUF headers',
     tries: 5000,
-    inputs: mutatedBytes([
-      ggufBytes({ metadata: tinyMetadata(sentencePiece)!, tensors }),
-      ggufBytes({
-        metadata: [
-          ['general.alignment', 4, 64],
-          ['x', listType, [6, [1, 2, 3]]],
-        ],
-        tensors,
-        alignment: 64,
-      }),
-    ]),
+    inputs: mutatedBytes(filesToDamage()),
     async enter(bytes) {
       await writeFile(path, bytes);
       await readGguf(path);

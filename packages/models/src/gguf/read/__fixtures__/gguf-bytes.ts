@@ -178,3 +178,20 @@ export function tinyTensors(): readonly GgufTensorContent[] {
     return { name, extents, data: new Uint8Array(values.buffer) };
   });
 }
+
+/** Two small files to damage: one with a tokenizer, one with lists of several types and an alignment of its own. */
+export function filesToDamage(): Buffer[] {
+  const tensors = [{ name: 'blk.0.attn_q.weight', extents: [32, 2], type: 8, data: new Uint8Array(68) }];
+  const lists = {
+    a: [6, [1, 2, 3]],
+    b: [5, [-1]],
+    c: [7, [1, 0]],
+    d: [10, [2n ** 60n]],
+    e: [textType, ['x', 'y']],
+  };
+  const metadata = Object.entries(lists).map(([key, list]) => [key, listType, list] as const);
+  return [
+    ggufBytes({ metadata: tinyMetadata(sentencePiece)!, tensors }),
+    ggufBytes({ metadata: [['general.alignment', 4, 64], ...metadata], tensors, alignment: 64 }),
+  ].map((bytes) => Buffer.from(bytes));
+}
