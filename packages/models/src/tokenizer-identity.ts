@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileDigest } from '@safetune/tensor';
 import { ggufModel } from './gguf/read/gguf-model.ts';
 
-/** The files of a model folder that decide how texts become tokens, and conversations texts. */
-const files = [
+/** Files of a model folder that decide how texts become tokens, and conversations texts; so do its chat templates and config. */
+export const tokenizerFiles: readonly string[] = [
   'tokenizer.json',
   'tokenizer_config.json',
   'special_tokens_map.json',
@@ -14,8 +14,8 @@ const files = [
   'chat_template.json',
   // For the tokens that end a turn.
   'generation_config.json',
-  'config.json',
 ];
+const files = [...tokenizerFiles, 'config.json'];
 const folderOfTemplates = 'additional_chat_templates';
 
 /**

@@ -9,19 +9,9 @@ import {
 import { FileReadError } from '@safetune/tensor';
 import { ZodError } from 'zod';
 import { readModelConfig } from '../read-config.ts';
+import { tokenizerFiles } from '../tokenizer-identity.ts';
 import { partsOfFile, weightFiles, weightsIndex } from './model-files.ts';
 import { otherContent } from './other-content.ts';
-
-/** Read where they are there. Further chat templates come with them. */
-const optionalFiles = [
-  'generation_config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-  'chat_template.jinja',
-  'chat_template.json',
-];
 
 /** A model: config, tokenizer, chat templates and weights in safetensors; or, where it is named, one GGUF file. */
 export const modelContent: RepositoryContent = {
@@ -34,7 +24,7 @@ export const modelContent: RepositoryContent = {
   describe({ file }) {
     if (file === undefined) {
       return {
-        words: `config.json, ${optionalFiles.join(', ')} (as far as they are there) and model.safetensors, or the shards of its index,`,
+        words: `config.json, ${tokenizerFiles.join(', ')} (as far as they are there) and model.safetensors, or the shards of its index,`,
         include: ' --include "*.json" "*.jinja" "model*.safetensors"',
       };
     }
@@ -53,7 +43,7 @@ async function stateOfFolder({ folder, has, lacks }: CachedFiles) {
   const weights = await weightFiles(folder, has).catch(() => undefined);
   if (weights === undefined) return 'none';
   for (const path of ['config.json', ...weights]) if (!(await has(path))) return 'none';
-  for (const path of optionalFiles) if (!(await has(path)) && !(await lacks(path))) return 'usable';
+  for (const path of tokenizerFiles) if (!(await has(path)) && !(await lacks(path))) return 'usable';
   return 'whole';
 }
 
@@ -74,7 +64,7 @@ async function fetchFolder(snapshot: HubSnapshot, name: HubName): Promise<void> 
     /^additional_chat_templates\/[^/]+\.jinja$/.test(path),
   );
   const index = files.has(weightsIndex) ? [weightsIndex] : [];
-  await snapshot.download(['config.json', ...index, ...templates], optionalFiles);
+  await snapshot.download(['config.json', ...index, ...templates], tokenizerFiles);
   // Before gigabytes come for nothing.
   await readModelConfig(snapshot.folder);
   const weights = await weightFiles(snapshot.folder, (path) => files.has(path)).catch((cause: unknown) => {
