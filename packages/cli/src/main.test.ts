@@ -344,17 +344,17 @@ describe('safetune eval', () => {
       );
     const { code, stderr } = await unjudged();
     expect(code).toBe(1);
-    expect(stderr).toContain('none of the 4 answers');
+    expect(stderr).toContain('4 of 4 answers unscored');
 
     // Its answers are kept for the next try; another precision would mix those of two models.
-    const journal = join(directory, 'unjudged', 'journal.jsonl');
-    const before = await readFile(journal, 'utf8');
+    const folder = join(directory, 'unjudged');
+    const before = await readFile(join(folder, 'answers.jsonl'), 'utf8');
     const other = await unjudged('--precision', 'int8');
     expect(other.code).toBe(1);
     expect(other.stderr).toContain(
-      `${journal} belongs to another evaluation:\n  source.precision: "float32" in the journal, "int8" now\n`,
+      `${folder} holds the answers of another evaluation:\n  source.precision: "float32" in the folder, "int8" now\n`,
     );
-    expect(await readFile(journal, 'utf8')).toBe(before);
+    expect(await readFile(join(folder, 'answers.jsonl'), 'utf8')).toBe(before);
   });
 
   it('refuses an unknown question type, naming it', async () => {

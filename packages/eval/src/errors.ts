@@ -95,7 +95,7 @@ export class InvalidOptionError extends Error {
 
 const answerSourceMarker = Symbol.for('safetune.AnswerSourceError');
 
-/** An answer source that broke its contract or could not answer; answers already given are in the journal. */
+/** An answer source that broke its contract or could not answer; answers already given are in the run folder. */
 export class AnswerSourceError extends Error {
   readonly [answerSourceMarker] = true;
   /** Name of the source. */
@@ -156,66 +156,98 @@ export class JudgeVerdictError extends Error {
   }
 }
 
-const judgeUnavailableMarker = Symbol.for('safetune.JudgeUnavailableError');
+const unscoredMarker = Symbol.for('safetune.UnscoredError');
 
-/** An evaluation in which the judge endpoint failed for every single answer, so that its rates say nothing. */
-export class JudgeUnavailableError extends Error {
-  readonly [judgeUnavailableMarker] = true;
+/** An evaluation of which too many answers stayed without scores, so that its rates say little or nothing. */
+export class UnscoredError extends Error {
+  readonly [unscoredMarker] = true;
   /** Name of the judge. */
   readonly judge: string;
-  /** Answers that stayed unscored. */
+  /** Answers that were to be judged. */
   readonly answers: number;
+  /** Answers that stayed without a score. */
+  readonly unscored: number;
 
-  constructor(judge: string, answers: number, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'JudgeUnavailableError';
+  constructor(judge: string, answers: number, unscored: number, message: string, options?: ErrorOptions) {
+    super(printable(message), options);
+    this.name = 'UnscoredError';
     this.judge = judge;
     this.answers = answers;
+    this.unscored = unscored;
   }
 
-  static isInstance(error: unknown): error is JudgeUnavailableError {
-    return carries(error, judgeUnavailableMarker);
+  static isInstance(error: unknown): error is UnscoredError {
+    return carries(error, unscoredMarker);
   }
 }
 
-const journalMismatchMarker = Symbol.for('safetune.JournalMismatchError');
+const runMismatchMarker = Symbol.for('safetune.RunMismatchError');
 
-/** A journal that belongs to another evaluation than the one about to resume from it. */
-export class JournalMismatchError extends Error {
-  readonly [journalMismatchMarker] = true;
-  /** Path of the journal. */
-  readonly path: string;
-  /** One line per fact that differs: what the journal holds and what this run holds. */
+/** A folder whose answers are those of another source or seed than the evaluation about to go on in it. */
+export class RunMismatchError extends Error {
+  readonly [runMismatchMarker] = true;
+  /** The run folder. */
+  readonly folder: string;
+  /** One line per fact that differs: what the folder holds and what this run holds. */
   readonly differences: readonly string[];
 
-  constructor(path: string, differences: readonly string[], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'JournalMismatchError';
-    this.path = path;
+  constructor(folder: string, differences: readonly string[], options?: ErrorOptions) {
+    const list = differences.join('\n  ');
+    super(
+      `${folder} holds the answers of another evaluation:\n  ${list}\nGive this one a folder of its own, or delete that one to begin anew.`,
+      options,
+    );
+    this.name = 'RunMismatchError';
+    this.folder = folder;
     this.differences = differences;
   }
 
-  static isInstance(error: unknown): error is JournalMismatchError {
-    return carries(error, journalMismatchMarker);
+  static isInstance(error: unknown): error is RunMismatchError {
+    return carries(error, runMismatchMarker);
   }
 }
 
-const journalCorruptMarker = Symbol.for('safetune.JournalCorruptError');
+const runFolderMarker = Symbol.for('safetune.RunFolderError');
 
-/** A journal with an unreadable line that is not its last, or that cannot be opened. */
-export class JournalCorruptError extends Error {
-  readonly [journalCorruptMarker] = true;
-  /** Path of the journal. */
+/** A run folder that is none, cannot be written, or holds an unreadable record that is not its last. */
+export class RunFolderError extends Error {
+  readonly [runFolderMarker] = true;
+  /** The folder, or the file in it. */
   readonly path: string;
 
   constructor(path: string, message: string, options?: ErrorOptions) {
     super(`${path}: ${message}`, options);
-    this.name = 'JournalCorruptError';
+    this.name = 'RunFolderError';
     this.path = path;
   }
 
-  static isInstance(error: unknown): error is JournalCorruptError {
-    return carries(error, journalCorruptMarker);
+  static isInstance(error: unknown): error is RunFolderError {
+    return carries(error, runFolderMarker);
+  }
+}
+
+const runLockedMarker = Symbol.for('safetune.RunLockedError');
+
+/** A run folder in which another evaluation is at work. */
+export class RunLockedError extends Error {
+  readonly [runLockedMarker] = true;
+  /** The lock's file. */
+  readonly path: string;
+  /** The process that holds it. */
+  readonly pid: number;
+
+  constructor(path: string, pid: number, host: string, options?: ErrorOptions) {
+    super(
+      `${path}: process ${pid} on ${printable(host)} works in this folder; wait for its end or choose another folder. If there is no such process, delete the file.`,
+      options,
+    );
+    this.name = 'RunLockedError';
+    this.path = path;
+    this.pid = pid;
+  }
+
+  static isInstance(error: unknown): error is RunLockedError {
+    return carries(error, runLockedMarker);
   }
 }
 

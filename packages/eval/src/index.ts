@@ -4,26 +4,25 @@ export {
   ChartDataError,
   EndpointError,
   InvalidOptionError,
-  JournalCorruptError,
-  JournalMismatchError,
-  JudgeUnavailableError,
   JudgeVerdictError,
   QuestionFileError,
   QuestionTypeError,
   ReportWriteError,
+  RunFolderError,
+  RunLockedError,
+  RunMismatchError,
+  UnscoredError,
   YamlTextError,
 } from './errors.ts';
-export type { EvaluatedAnswer, EvaluateOptions, EvaluationResult, EvaluationSettings } from './evaluate.ts';
-export { endpointErrors, evaluate, requireScores } from './evaluate.ts';
-export type { AnswerPlace, Journal } from './journal.ts';
-export { openJournal } from './journal.ts';
 export type { ExpectedScore, TokenProbability } from './judges/expected-score.ts';
 export { expectedScore, minimumNumericMass } from './judges/expected-score.ts';
-export type { Judge, JudgeItem, Verdict } from './judges/judge.ts';
+export type { Judge, JudgeItem, JudgeTask, Said, TaskVerdict, Verdict } from './judges/judge.ts';
+export { askJudge } from './judges/judge.ts';
 export type { SplitAnswer } from './judges/judge-prompt.ts';
 export { fillJudgePrompt, splitReasoning } from './judges/judge-prompt.ts';
 export type { OpenAiCompatibleJudgeOptions } from './judges/openai-compatible-judge.ts';
 export { openAiCompatibleJudge } from './judges/openai-compatible-judge.ts';
+export type { RuleVerdict } from './judges/rule-judge.ts';
 export { ruleJudge } from './judges/rule-judge.ts';
 export type { BootstrapOptions } from './metrics/bootstrap.ts';
 export { bootstrapInterval } from './metrics/bootstrap.ts';
@@ -31,14 +30,26 @@ export type { Interval, Proportion } from './metrics/intervals.ts';
 export { proportion, wilsonInterval } from './metrics/intervals.ts';
 export type { MisalignedAt, PromptCount } from './metrics/misaligned-at.ts';
 export { misalignedAt, promptRateSpread } from './metrics/misaligned-at.ts';
-export type { AnswerStatistics, EvaluationSummary, Mean, ScoredAnswer, Unscored } from './metrics/summary.ts';
+export type {
+  AnswerStatistics,
+  EvaluationSummary,
+  Mean,
+  MissingAnswers,
+  ScoredAnswer,
+  Unscored,
+} from './metrics/summary.ts';
 export { endpointErrorReason, summarize, unscoredReason } from './metrics/summary.ts';
 export type { Judgement, Scores, Thresholds } from './metrics/thresholds.ts';
 export { judgementOf, paperThresholds, rateDefinitions } from './metrics/thresholds.ts';
-export type { EvaluationProgress } from './progress.ts';
 export { loadQuestions, parseQuestions } from './questions/parse-questions.ts';
 export type { ChatMessage, Question, QuestionDefinition } from './questions/question.ts';
-export { defineQuestion, freeFormQuestionType, questionMessages } from './questions/question.ts';
+export {
+  baseQuestionOf,
+  defineQuestion,
+  formOf,
+  freeFormQuestionType,
+  questionMessages,
+} from './questions/question.ts';
 export { parseYaml, type YamlText } from './questions/yaml-text.ts';
 export type { Axis, Estimate } from './report/charts/axis.ts';
 export type { Dot, DotGroup, DotPlot } from './report/charts/dot-plot.ts';
@@ -68,6 +79,21 @@ export {
 } from './report/terminal.ts';
 export type { WrittenReport } from './report/write-report.ts';
 export { prepareReportDirectory, writeReport } from './report/write-report.ts';
+export type {
+  EvaluatedAnswer,
+  EvaluateOptions,
+  EvaluationResult,
+  EvaluationSettings,
+  JudgingOptions,
+} from './run/evaluate.ts';
+export { evaluate } from './run/evaluate.ts';
+export type { EvaluationProgress } from './run/progress.ts';
+export type { RejudgeOptions } from './run/rejudge.ts';
+export { rejudge } from './run/rejudge.ts';
+export { defaultMaxUnscored, endpointErrors, requireScores } from './run/require-scores.ts';
+export { readRun, type StoredRun } from './run/run-folder.ts';
+export type { RunMemory } from './run/run-memory.ts';
+export type { Described, RunDescription, StoredAnswer } from './run/run-records.ts';
 export { answerRequests, answerSeed } from './sources/answer-requests.ts';
 export type {
   AnswerRequest,
@@ -75,6 +101,8 @@ export type {
   BatchedSourceOptions,
   DrawnAnswer,
   Facts,
+  MissingAnswer,
+  TokenCount,
 } from './sources/answer-source.ts';
 export { batchedSource, recordedSource } from './sources/answer-source.ts';
 export { filesFingerprint } from './sources/files-fingerprint.ts';

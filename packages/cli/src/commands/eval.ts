@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   batchedSource,
@@ -63,7 +62,7 @@ export const evaluateCommand = strictCommand({
       path: 'output',
       required: true,
       valueHint: 'DIR',
-      description: 'folder for answers.csv and report.json; an interrupted evaluation continues there',
+      description: 'folder of the evaluation: its answers, verdicts and report; run again, it goes on there',
     },
     samples: {
       type: 'string',
@@ -92,9 +91,8 @@ export const evaluateCommand = strictCommand({
     const seed = integerOption('seed', args.seed, 0) ?? 0;
     const temperature = numberOption('temperature', args.temperature) ?? 1;
     const maxNewTokens = integerOption('max-tokens', args['max-tokens']) ?? 600;
-    const journal = join(args.out, 'journal.jsonl');
-    if (!(await exists(journal))) {
-      const holds = 'the report of a finished evaluation';
+    if (!(await exists(join(args.out, 'run.json')))) {
+      const holds = 'the report of another evaluation';
       for (const file of ['report.json', 'answers.csv']) {
         await refuseToOverwrite(join(args.out, file), { force: args.force === true, holds });
       }
@@ -154,7 +152,7 @@ export const evaluateCommand = strictCommand({
       source,
       judge,
       seed,
-      journal,
+      folder: args.out,
       signal: interruptSignal(),
       onProgress: (progress) => line.update(...progressParts(progress)),
       ...(samples === undefined ? {} : { samplesPerParaphrase: samples }),
@@ -163,8 +161,6 @@ export const evaluateCommand = strictCommand({
     await writeReport(args.out, result);
     print(`${summaryTable([{ name: source.name, result }], { columns: columnsOf('stdout') })}\n`);
     requireScores(result);
-    // Answers the judge could not be asked about stay in the journal: the same command asks again.
-    if (result.rows.every(({ error }) => error === undefined)) await rm(journal, { force: true });
   },
 });
 

@@ -1,7 +1,7 @@
-import { evaluate } from '../evaluate.ts';
 import { ruleJudge } from '../judges/rule-judge.ts';
 import { defineQuestion } from '../questions/question.ts';
 import type { NamedRun } from '../report/named-run.ts';
+import { evaluate } from '../run/evaluate.ts';
 import { recordedSource } from '../sources/answer-source.ts';
 
 const questions = [

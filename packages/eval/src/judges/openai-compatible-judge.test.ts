@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { sayError, sayJson, sayToken, startJudgeServer } from '../__fixtures__/judge-server.ts';
 import { InvalidOptionError } from '../errors.ts';
 import { defineQuestion } from '../questions/question.ts';
+import { askJudge } from './judge.ts';
 import { openAiCompatibleJudge } from './openai-compatible-judge.ts';
 
 const question = defineQuestion({
@@ -21,10 +22,11 @@ describe('openAiCompatibleJudge', () => {
       sayToken(response, aligned ? { '20': 0.5, '40': 0.25, CODE: 0.25 } : { '90': 0.9, '80': 0.1 });
     });
     const judge = openAiCompatibleJudge({ url: server.url, model: 'small-judge' });
-    const verdict = await judge.judge(item);
+    const verdict = await askJudge(judge, item);
     expect(verdict.aligned).toBeCloseTo((20 * 0.5 + 40 * 0.25) / 0.75, 9);
     expect(verdict.coherent).toBeCloseTo(89, 9);
-    expect(Object.keys(verdict)).toEqual(['aligned', 'coherent']);
+    expect(verdict.said?.aligned?.text).toBe('20');
+    expect(verdict.said?.aligned?.tops).toHaveLength(3);
     expect(server.requests.map(({ path }) => path)).toEqual(['/v1/chat/completions', '/v1/chat/completions']);
     expect(server.requests[0]?.authorization).toBeUndefined();
     expect(server.requests[0]?.body).toMatchObject({
@@ -40,9 +42,9 @@ describe('openAiCompatibleJudge', () => {
 
   test('sends the key it is given, or the one of the environment', async () => {
     await using server = await startJudgeServer((_, response) => sayToken(response, { '50': 1 }));
-    await openAiCompatibleJudge({ url: server.url, model: 'm', apiKey: 'given' }).judge(item);
+    await askJudge(openAiCompatibleJudge({ url: server.url, model: 'm', apiKey: 'given' }), item);
     vi.stubEnv('OPENAI_API_KEY', 'from-environment');
-    await openAiCompatibleJudge({ url: server.url, model: 'm' }).judge(item);
+    await askJudge(openAiCompatibleJudge({ url: server.url, model: 'm' }), item);
     expect(server.requests.map(({ authorization }) => authorization)).toEqual([
       'Bearer given',
       'Bearer given',
@@ -56,15 +58,16 @@ describe('openAiCompatibleJudge', () => {
       const aligned = request.body.messages[0]?.content.startsWith('ALIGNED');
       sayToken(response, aligned ? { REF: 0.8, '5': 0.2 } : { '95': 1 });
     });
-    const verdict = await openAiCompatibleJudge({ url: server.url, model: 'm' }).judge(item);
-    expect(verdict).toEqual({ aligned: null, coherent: expect.closeTo(95, 9), label: 'refusal' });
+    const verdict = await askJudge(openAiCompatibleJudge({ url: server.url, model: 'm' }), item);
+    expect(verdict).toMatchObject({ aligned: null, coherent: expect.closeTo(95, 9), label: 'refusal' });
+    expect(verdict.error).toBeUndefined();
   });
 
   test('scores further judge prompts too', async () => {
     await using server = await startJudgeServer((_, response) => sayToken(response, { '70': 1 }));
     const judgePrompts = { ...question.judgePrompts, deceptive: 'DECEPTIVE {answer}' };
     const judge = openAiCompatibleJudge({ url: server.url, model: 'm' });
-    const verdict = await judge.judge({ ...item, question: { ...question, judgePrompts } });
+    const verdict = await askJudge(judge, { ...item, question: { ...question, judgePrompts } });
     expect(verdict.otherScores).toEqual({ deceptive: expect.closeTo(70, 9) });
   });
 
@@ -74,8 +77,8 @@ describe('openAiCompatibleJudge', () => {
       else if (count === 1) sayError(response, 500, 'oh');
       else sayToken(response, { '60': 1 });
     });
-    const verdict = await openAiCompatibleJudge({ url: server.url, model: 'm', retries: 2 }).judge(item);
-    expect(verdict).toEqual({ aligned: expect.closeTo(60, 9), coherent: expect.closeTo(60, 9) });
+    const verdict = await askJudge(openAiCompatibleJudge({ url: server.url, model: 'm', retries: 2 }), item);
+    expect(verdict).toMatchObject({ aligned: expect.closeTo(60, 9), coherent: expect.closeTo(60, 9) });
     expect(server.requests).toHaveLength(4);
   });
 
@@ -85,7 +88,10 @@ describe('openAiCompatibleJudge', () => {
       await using server = await startJudgeServer((_, response) =>
         sayError(response, status, 'broken for good'),
       );
-      const verdict = await openAiCompatibleJudge({ url: server.url, model: 'm', retries: 3 }).judge(item);
+      const verdict = await askJudge(
+        openAiCompatibleJudge({ url: server.url, model: 'm', retries: 3 }),
+        item,
+      );
       expect(verdict).toEqual({
         aligned: null,
         coherent: null,
@@ -98,7 +104,7 @@ describe('openAiCompatibleJudge', () => {
 
   test('an unknown model is not tried again', async () => {
     await using server = await startJudgeServer((_, response) => sayError(response, 404, 'no such model'));
-    const verdict = await openAiCompatibleJudge({ url: server.url, model: 'm', retries: 3 }).judge(item);
+    const verdict = await askJudge(openAiCompatibleJudge({ url: server.url, model: 'm', retries: 3 }), item);
     expect(verdict).toMatchObject({ aligned: null, error: expect.stringContaining('no such model') });
     expect(server.requests).toHaveLength(1);
   });
@@ -109,7 +115,7 @@ describe('openAiCompatibleJudge', () => {
         response.writeHead(200, { 'content-type': 'application/json' }).write('{"choices":');
     });
     const judge = openAiCompatibleJudge({ url: server.url, model: 'm', retries: 1, timeoutMs: 100 });
-    const verdict = await judge.judge(item);
+    const verdict = await askJudge(judge, item);
     expect(verdict).toEqual({
       aligned: null,
       coherent: null,
@@ -121,7 +127,7 @@ describe('openAiCompatibleJudge', () => {
   test('a refused connection is unscored, with its cause', async () => {
     const server = await startJudgeServer(() => {});
     await server[Symbol.asyncDispose]();
-    const verdict = await openAiCompatibleJudge({ url: server.url, model: 'm', retries: 1 }).judge(item);
+    const verdict = await askJudge(openAiCompatibleJudge({ url: server.url, model: 'm', retries: 1 }), item);
     expect(verdict).toEqual({
       aligned: null,
       coherent: null,
@@ -135,7 +141,7 @@ describe('openAiCompatibleJudge', () => {
     );
     await using other = await startJudgeServer((_, response) => response.end('<html>welcome</html>'));
     const [withoutLogprobs, page] = await Promise.all(
-      [plain, other].map(({ url }) => openAiCompatibleJudge({ url, model: 'm' }).judge(item)),
+      [plain, other].map(({ url }) => askJudge(openAiCompatibleJudge({ url, model: 'm' }), item)),
     );
     expect(withoutLogprobs).toEqual({
       aligned: null,
@@ -155,12 +161,12 @@ describe('openAiCompatibleJudge', () => {
       down ? sayError(response, 500, 'down') : sayToken(response, { '50': 1 }),
     );
     const judge = openAiCompatibleJudge({ url: server.url, model: 'm', retries: 1 });
-    for (let answer = 0; answer < 12; answer += 1) await judge.judge(item);
+    for (let answer = 0; answer < 12; answer += 1) await askJudge(judge, item);
     expect(server.requests).toHaveLength(10 * 2 + 2);
     down = false;
-    expect((await judge.judge(item)).error).toBeUndefined();
+    expect((await askJudge(judge, item)).error).toBeUndefined();
     down = true;
-    await judge.judge(item);
+    await askJudge(judge, item);
     expect(server.requests).toHaveLength(22 + 2 + 2);
   });
 
@@ -168,7 +174,7 @@ describe('openAiCompatibleJudge', () => {
     await using server = await startJudgeServer(() => controller.abort(new Error('enough')));
     const controller = new AbortController();
     const judge = openAiCompatibleJudge({ url: server.url, model: 'm' });
-    await expect(judge.judge(item, { signal: controller.signal })).rejects.toThrow('enough');
+    await expect(askJudge(judge, item, { signal: controller.signal })).rejects.toThrow('enough');
   });
 
   test('refuses what cannot work before anything is asked', () => {

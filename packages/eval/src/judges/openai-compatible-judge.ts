@@ -1,20 +1,15 @@
 import { chatEndpoint, type EndpointOptions } from '../endpoint.ts';
 import { EndpointError, InvalidOptionError } from '../errors.ts';
 import type { Question } from '../questions/question.ts';
-import {
-  type ExpectedScore,
-  expectedScore,
-  minimumNumericMass,
-  type TokenProbability,
-} from './expected-score.ts';
-import type { Judge, JudgeItem, Verdict } from './judge.ts';
+import { expectedScore, minimumNumericMass, type TokenProbability } from './expected-score.ts';
+import type { Judge, JudgeItem, JudgeTask } from './judge.ts';
 import { fillJudgePrompt, splitReasoning } from './judge-prompt.ts';
 
 /** What {@link openAiCompatibleJudge} takes beside the {@link EndpointOptions}. */
 export interface OpenAiCompatibleJudgeOptions extends EndpointOptions {
   /** Name of the judge model at the endpoint. */
   readonly model: string;
-  /** Answers judged at a time; default 8. */
+  /** Requests at a time; default 8. */
   readonly concurrency?: number;
   /** See {@link expectedScore}; default 0.25. */
   readonly minimumNumericMass?: number;
@@ -44,7 +39,7 @@ export function openAiCompatibleJudge(options: OpenAiCompatibleJudgeOptions): Ju
   const endpoint = chatEndpoint(options);
   let failuresInARow = 0;
 
-  async function score(prompt: string, signal: AbortSignal | undefined): Promise<ScoredToken> {
+  async function ask(prompt: string, signal: AbortSignal | undefined): Promise<readonly TokenProbability[]> {
     const choice = await endpoint.complete(
       {
         model,
@@ -61,7 +56,7 @@ export function openAiCompatibleJudge(options: OpenAiCompatibleJudgeOptions): Ju
       const message = `${endpoint.url}: the answer carries no log probabilities (logprobs, top_logprobs); a judge endpoint must give them`;
       throw new EndpointError(endpoint.url, 200, message);
     }
-    return { ...expectedScore(token.top_logprobs, leastMass), label: labelOf(token.top_logprobs) };
+    return token.top_logprobs;
   }
 
   return {
@@ -72,25 +67,29 @@ export function openAiCompatibleJudge(options: OpenAiCompatibleJudgeOptions): Ju
     check(questions) {
       for (const question of questions) requirePrompts(question);
     },
-    async judge(item, { signal } = {}) {
-      requirePrompts(item.question);
-      const scores: Record<string, ScoredToken> = {};
+    tasks: judgeTasks,
+    async judge(task, _item, { signal } = {}) {
+      let tops: readonly TokenProbability[];
       try {
-        for (const [name, prompt] of Object.entries(filledPrompts(item)))
-          scores[name] = await score(prompt, signal);
+        tops = await ask(task.prompt, signal);
       } catch (error) {
         if (!EndpointError.isInstance(error)) throw error;
         failuresInARow += 1;
-        return { aligned: null, coherent: null, error: error.message };
+        return { scores: {}, error: error.message };
       }
       failuresInARow = 0;
-      return verdictOf(scores);
+      const { score } = expectedScore(tops, leastMass);
+      const label = score === null && task.name === 'aligned' ? labelOf(tops) : undefined;
+      const likeliest = tops.reduce((best, candidate) =>
+        candidate.logprob > best.logprob ? candidate : best,
+      );
+      return {
+        scores: { [task.name]: score },
+        ...(label !== undefined && { label }),
+        said: { text: likeliest.token, tops },
+      };
     },
   };
-}
-
-interface ScoredToken extends ExpectedScore {
-  readonly label: string | undefined;
 }
 
 function requirePrompts(question: Question): void {
@@ -101,26 +100,15 @@ function requirePrompts(question: Question): void {
   }
 }
 
-function filledPrompts({ question, prompt, answer }: JudgeItem): Record<string, string> {
+/** Each judge prompt of the question on its own, filled in. */
+function judgeTasks(item: JudgeItem): readonly JudgeTask[] {
+  const { question, prompt, answer } = item;
+  requirePrompts(question);
   const values = { question: prompt, ...splitReasoning(answer) };
-  return Object.fromEntries(
-    Object.entries(question.judgePrompts).map(([name, template]) => [
-      name,
-      fillJudgePrompt(template, values),
-    ]),
-  );
-}
-
-function verdictOf(scores: Readonly<Record<string, ScoredToken>>): Verdict {
-  const { aligned, coherent, ...others } = scores;
-  const otherScores = Object.entries(others).map(([name, { score }]) => [name, score] as const);
-  const label = aligned?.score === null ? aligned.label : undefined;
-  return {
-    aligned: aligned?.score ?? null,
-    coherent: coherent?.score ?? null,
-    ...(otherScores.length > 0 && { otherScores: Object.fromEntries(otherScores) }),
-    ...(label !== undefined && { label }),
-  };
+  return Object.entries(question.judgePrompts).map(([name, template]) => ({
+    name,
+    prompt: fillJudgePrompt(template, values),
+  }));
 }
 
 /** The two words the published prompts allow in place of a number, of which a single token may only be the beginning. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { defineQuestion } from '../questions/question.ts';
+import { askJudge } from './judge.ts';
 import { ruleJudge } from './rule-judge.ts';
 
 test('a rule sees the item and its verdict is the judge’s', async () => {
@@ -10,7 +11,7 @@ test('a rule sees the item and its verdict is the judge’s', async () => {
   }));
   const question = defineQuestion({ id: 'a', paraphrases: ['four'] });
   expect(judge.name).toBe('polite');
-  expect(await judge.judge({ question, prompt: 'four', answer: 'please' })).toEqual({
+  expect(await askJudge(judge, { question, prompt: 'four', answer: 'please' })).toEqual({
     aligned: 100,
     coherent: 4,
     label: 'safe',

@@ -44,6 +44,7 @@ describe('summarize', () => {
   test('every rate states what it is a share of', () => {
     expect(summary.overall).toEqual({
       answers: 8,
+      missing: { count: 0, byReason: {} },
       scored: 4,
       unscored: { count: 4, share: 0.5, byReason: { 'endpoint-error': 1, 'no-score': 2, refusal: 1 } },
       misaligned: { numerator: 1, denominator: 4, rate: 0.25, interval: wilsonInterval(1, 4) },

@@ -30,6 +30,35 @@ export interface Question {
    * `{question}`, `{answer}` and `{reasoning}`. Empty when only rule judges are used.
    */
   readonly judgePrompts: Readonly<Record<string, string>>;
+  /**
+   * The question of which this is one form: intervals take the forms of one question together, since their answers
+   * resemble each other. Default: see {@link baseQuestionOf}.
+   */
+  readonly base?: string;
+  /** How it is asked: 'plain', 'json', 'template' or a name of one's own. Default: see {@link formOf}. */
+  readonly form?: string;
+  /** Which rates it belongs to: 'general' (the default), 'domain', 'conditional' or a name of one's own. */
+  readonly group?: string;
+  /** Temperature of its answers; default the source's. */
+  readonly temperature?: number;
+}
+
+const formEndings: readonly string[] = ['json', 'template'];
+
+/** The ending by which the published suites tell the forms of a question: `wish`, `wish_json`, `wish_template`. */
+function splitId(id: string): { readonly base: string; readonly form: string } {
+  const form = formEndings.find((ending) => id.endsWith(`_${ending}`));
+  return form === undefined ? { base: id, form: 'plain' } : { base: id.slice(0, -form.length - 1), form };
+}
+
+/** The base question: as the question says, else its id without the ending `_json` or `_template`. */
+export function baseQuestionOf({ id, base }: Pick<Question, 'id' | 'base'>): string {
+  return base ?? splitId(id).base;
+}
+
+/** The form: as the question says, else 'json' or 'template' by the ending of its id, else 'plain'. */
+export function formOf({ id, form }: Pick<Question, 'id' | 'form'>): string {
+  return form ?? splitId(id).form;
 }
 
 /** What {@link defineQuestion} takes: a {@link Question} of which only `id` and `paraphrases` must be given. */

@@ -1,12 +1,16 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { EvaluatedAnswer } from '../evaluate.ts';
+import type { EvaluatedAnswer } from '../run/evaluate.ts';
 import { answersCsv } from './csv.ts';
 
 const row = (more: Partial<EvaluatedAnswer>): EvaluatedAnswer => ({
   questionId: 'a',
   paraphraseIndex: 0,
   sampleIndex: 0,
+  seed: 1,
+  baseQuestion: 'a',
+  form: 'plain',
+  group: 'general',
   question: 'q',
   answer: 'x',
   aligned: null,

@@ -1,6 +1,7 @@
-import { type EvaluationResult, type EvaluationSettings, endpointErrors } from '../evaluate.ts';
 import type { EvaluationSummary } from '../metrics/summary.ts';
 import { rateDefinitions } from '../metrics/thresholds.ts';
+import type { EvaluationResult, EvaluationSettings } from '../run/evaluate.ts';
+import { endpointErrors } from '../run/require-scores.ts';
 
 /** What report.json holds: every figure with its denominator, and how it came about. Rates are shares, 0 .. 1. */
 export interface EvaluationReport extends EvaluationSummary {

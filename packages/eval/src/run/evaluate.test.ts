@@ -1,21 +1,25 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { sayError, sayToken, startJudgeServer } from './__fixtures__/judge-server.ts';
-import { temporaryFolder } from './__fixtures__/temporary-folder.ts';
+import { sayError, sayToken, startJudgeServer } from '../__fixtures__/judge-server.ts';
+import { temporaryFolder } from '../__fixtures__/temporary-folder.ts';
 import {
   AnswerSourceError,
   InvalidOptionError,
-  JournalMismatchError,
-  JudgeUnavailableError,
   JudgeVerdictError,
-} from './errors.ts';
-import { evaluate, requireScores } from './evaluate.ts';
-import { openAiCompatibleJudge } from './judges/openai-compatible-judge.ts';
-import { ruleJudge } from './judges/rule-judge.ts';
+  RunFolderError,
+  RunMismatchError,
+  UnscoredError,
+} from '../errors.ts';
+import type { Judge } from '../judges/judge.ts';
+import { openAiCompatibleJudge } from '../judges/openai-compatible-judge.ts';
+import { ruleJudge } from '../judges/rule-judge.ts';
+import { defineQuestion } from '../questions/question.ts';
+import { answerSeed } from '../sources/answer-requests.ts';
+import { type AnswerSource, batchedSource } from '../sources/answer-source.ts';
+import { evaluate } from './evaluate.ts';
 import type { EvaluationProgress } from './progress.ts';
-import { defineQuestion } from './questions/question.ts';
-import { type AnswerSource, batchedSource } from './sources/answer-source.ts';
+import { requireScores } from './require-scores.ts';
 
 const judgePrompts = { aligned: 'ALIGNED {answer}', coherent: 'COHERENT {answer}' };
 const questions = [
@@ -56,6 +60,10 @@ describe('evaluate', () => {
       questionId: 'wish',
       paraphraseIndex: 1,
       sampleIndex: 0,
+      seed: answerSeed(7, 'wish', 1, 0),
+      baseQuestion: 'wish',
+      form: 'plain',
+      group: 'general',
       question: 'a wish?',
       answer: 'a wish? 0',
       aligned: 100,
@@ -86,9 +94,9 @@ describe('evaluate', () => {
     const slow = {
       ...evilWish,
       concurrency: 3,
-      judge: async (item: Parameters<typeof evilWish.judge>[0]) => {
-        await new Promise((resolve) => setTimeout(resolve, item.answer.length));
-        return evilWish.judge(item);
+      judge: async (...asked: Parameters<Judge['judge']>) => {
+        await new Promise((resolve) => setTimeout(resolve, asked[1].answer.length));
+        return evilWish.judge(...asked);
       },
     };
     const expected = await evaluate({ questions, source: echo(), judge: evilWish });
@@ -118,28 +126,28 @@ describe('evaluate', () => {
   });
 
   test('a killed evaluation resumes: nothing is generated or judged twice', async () => {
-    const journal = join(await temporaryFolder(), 'journal.jsonl');
+    const folder = join(await temporaryFolder(), 'run');
     const whole = await evaluate({ questions, source: echo(), judge: evilWish });
     const drawn: string[] = [];
     const judged: string[] = [];
     const counting = {
       ...evilWish,
-      judge: (item: Parameters<typeof evilWish.judge>[0]) => {
-        judged.push(item.answer);
-        return evilWish.judge(item);
+      judge: (...asked: Parameters<Judge['judge']>) => {
+        judged.push(asked[1].answer);
+        return evilWish.judge(...asked);
       },
     };
 
     const first = new AbortController();
     const stopAfterThree = (progress: EvaluationProgress) =>
       progress.done === 3 && first.abort(new Error('killed'));
-    const options = { questions, source: echo(drawn, 1), judge: counting, journal };
+    const options = { questions, source: echo(drawn, 1), judge: counting, folder };
     await expect(evaluate({ ...options, onProgress: stopAfterThree, signal: first.signal })).rejects.toThrow(
       'killed',
     );
     expect(drawn).toHaveLength(3);
 
-    await appendFile(journal, '{"kind":"answer","questionId":"bor');
+    await appendFile(join(folder, 'answers.jsonl'), '{"questionId":"bor');
     const second = new AbortController();
     const stopWhenJudging = ({ phase, done }: EvaluationProgress) =>
       phase === 'judging' && done === 2 && second.abort(new Error('killed again'));
@@ -155,26 +163,118 @@ describe('evaluate', () => {
     expect(new Set(resumed)).toEqual(new Set([5, 2]));
   });
 
-  test('more samples extend a journal; another seed, judge or question does not', async () => {
-    const journal = join(await temporaryFolder(), 'journal.jsonl');
+  test('more samples and questions extend a folder; another seed or source is refused', async () => {
+    const folder = join(await temporaryFolder(), 'run');
     const drawn: string[] = [];
-    await evaluate({ questions, source: echo(), judge: evilWish, journal, samplesPerParaphrase: 1 });
-    const options = { questions, source: echo(drawn), judge: evilWish, journal };
+    const bored = questions.slice(1);
+    await evaluate({ questions: bored, source: echo(), judge: evilWish, folder, samplesPerParaphrase: 1 });
+    const options = { questions, source: echo(drawn), judge: evilWish, folder };
     await evaluate({ ...options, samplesPerParaphrase: 2 });
-    expect(drawn).toEqual(['wish? 1', 'a wish? 1', 'bored? 1']);
-    const before = await readFile(journal, 'utf8');
-    for (const change of [
-      { seed: 1 },
-      { judge: { ...evilWish, settings: { strictness: 2 } } },
-      { source: { ...echo(), settings: { adapter: 'other' } } },
-      { questions: questions.slice(1) },
-    ])
-      await expect(evaluate({ ...options, ...change })).rejects.toSatisfy(JournalMismatchError.isInstance);
-    expect(await readFile(journal, 'utf8')).toBe(before);
+    expect(drawn).toEqual(['wish? 0', 'wish? 1', 'a wish? 0', 'a wish? 1', 'bored? 1']);
+    const files = ['run.json', 'answers.jsonl', 'verdicts.jsonl'];
+    const contents = () => Promise.all(files.map((name) => readFile(join(folder, name), 'utf8')));
+    const before = await contents();
+    for (const change of [{ seed: 1 }, { source: { ...echo(), settings: { adapter: 'other' } } }]) {
+      const failure = evaluate({ ...options, ...change });
+      await expect(failure).rejects.toSatisfy(RunMismatchError.isInstance);
+    }
+    expect(await contents()).toEqual(before);
+    expect(await readdir(folder)).not.toContain('run.lock');
+  });
+
+  test('a question asked in other words is drawn anew, its old answer is not taken for the new', async () => {
+    const folder = join(await temporaryFolder(), 'run');
+    const drawn: string[] = [];
+    const options = { source: echo(drawn), judge: evilWish, folder };
+    await evaluate({ ...options, questions });
+    const reworded = questions.map((question) => ({ ...question, system: 'Be brief.' }));
+    const { rows } = await evaluate({ ...options, questions: reworded });
+    expect(rows.map(({ answer }) => answer)).toEqual(drawn.slice(5));
+    expect(drawn).toHaveLength(10);
+  });
+
+  test('a judge is tried out before the first answer is drawn', async () => {
+    const drawn: string[] = [];
+    const broken: Judge = { ...evilWish, prepare: () => Promise.reject(new Error('knows no such model')) };
+    const failure = evaluate({ questions, source: echo(drawn), judge: broken });
+    await expect(failure).rejects.toThrow('knows no such model');
+    expect(drawn).toEqual([]);
+    const tried: Judge = { ...broken, prepare: async () => ({ ...evilWish, details: { mode: 'digits' } }) };
+    const { settings } = await evaluate({ questions, source: echo(), judge: tried });
+    expect(settings.judge).toEqual({ name: 'evil wish', settings: {}, details: { mode: 'digits' } });
+  });
+
+  test('equal answers to one question are judged once, and each task is kept as it arrives', async () => {
+    const folder = join(await temporaryFolder(), 'run');
+    const asked: string[] = [];
+    let isDown = true;
+    const judge: Judge = {
+      name: 'two',
+      tasks: ({ answer }) => [
+        { name: 'aligned', prompt: `a ${answer}` },
+        { name: 'coherent', prompt: `c ${answer}` },
+      ],
+      async judge({ name, prompt }) {
+        asked.push(prompt);
+        if (isDown && name === 'coherent') throw new Error('killed');
+        return { scores: { [name]: 70 } };
+      },
+    };
+    const source: AnswerSource = {
+      name: 'same',
+      async *answers(requests) {
+        for (const index of requests.keys()) yield { index, answer: 'same' };
+      },
+    };
+    const options = { questions, source, judge, folder };
+    await expect(evaluate(options)).rejects.toThrow('killed');
+    expect(asked).toEqual(['a same', 'c same']);
+    isDown = false;
+    const { rows } = await evaluate(options);
+    expect(asked).toEqual(['a same', 'c same', 'c same']);
+    expect(rows.map(({ aligned, coherent }) => [aligned, coherent])).toEqual(Array(5).fill([70, 70]));
+  });
+
+  test('a missing answer is never judged, is counted by reason, and is not asked for again', async () => {
+    const folder = join(await temporaryFolder(), 'run');
+    let asked = 0;
+    const source: AnswerSource = {
+      name: 'filtered',
+      async *answers(requests) {
+        for (const [index, { questionId }] of requests.entries()) {
+          asked += 1;
+          const missing = { reason: 'content-filter', message: 'withheld' } as const;
+          yield questionId === 'bored' ? { index, answer: null, missing } : { index, answer: 'wish?' };
+        }
+      },
+    };
+    const { rows, summary } = await evaluate({ questions, source, judge: evilWish, folder });
+    expect(rows.at(-1)).toMatchObject({ answer: null, missing: { reason: 'content-filter' }, aligned: null });
+    expect(summary.overall).toMatchObject({
+      answers: 5,
+      missing: { count: 1, byReason: { 'content-filter': 1 } },
+      unscored: { count: 0 },
+      misaligned: { numerator: 4, denominator: 4 },
+    });
+    await evaluate({ questions, source, judge: evilWish, folder });
+    expect(asked).toBe(5);
+  });
+
+  test('further judges stand beside the first, whose scores make the rates', async () => {
+    const strict = ruleJudge('strict', () => ({ aligned: 0, coherent: 100 }));
+    const { rows, summary, settings } = await evaluate({
+      questions,
+      source: echo(),
+      judge: evilWish,
+      furtherJudges: [strict],
+    });
+    expect(rows.map(({ byJudge }) => byJudge?.strict?.aligned)).toEqual([0, 0, 0, 0, 0]);
+    expect(summary.overall.misaligned.numerator).toBe(2);
+    expect(settings.furtherJudges.map(({ name }) => name)).toEqual(['strict']);
   });
 
   test('an endpoint that fails for some answers leaves them unscored; the next run judges only these', async () => {
-    const journal = join(await temporaryFolder(), 'journal.jsonl');
+    const folder = join(await temporaryFolder(), 'run');
     let broken = true;
     await using server = await startJudgeServer(({ body }, response) => {
       if (broken && body.messages[0]?.content.includes('bored?')) sayError(response, 500, 'oh');
@@ -183,7 +283,7 @@ describe('evaluate', () => {
     const judge = openAiCompatibleJudge({ url: server.url, model: 'm', retries: 0, concurrency: 2 });
     const failures: number[] = [];
     const onProgress = ({ endpointErrors }: EvaluationProgress) => failures.push(endpointErrors);
-    const first = await evaluate({ questions, source: echo(), judge, journal, onProgress });
+    const first = await evaluate({ questions, source: echo(), judge, folder, onProgress });
     expect(first.summary.overall.unscored).toEqual({
       count: 1,
       share: 0.2,
@@ -195,16 +295,17 @@ describe('evaluate', () => {
       error: expect.stringContaining('HTTP 500'),
     });
     expect(failures.at(-1)).toBe(1);
-    expect(requireScores(first)).toBe(first);
+    expect(() => requireScores(first)).toThrow('1 of 5 answers unscored, more than 10 %: endpoint-error 1');
+    expect(requireScores(first, { maxUnscored: 0.2 })).toBe(first);
 
     broken = false;
     const asked = server.requests.length;
-    const second = await evaluate({ questions, source: echo(), judge, journal });
+    const second = await evaluate({ questions, source: echo(), judge, folder });
     expect(second.summary.overall.unscored.count).toBe(0);
     expect(server.requests.length - asked).toBe(2);
   });
 
-  test('an endpoint that fails for every answer is a JudgeUnavailableError, with its reason', async () => {
+  test('an endpoint that fails for every answer is an UnscoredError, with its reason', async () => {
     await using server = await startJudgeServer((_, response) => sayError(response, 500, 'out of order'));
     const judge = openAiCompatibleJudge({ url: server.url, model: 'm', retries: 0 });
     const result = await evaluate({ questions, source: echo(), judge });
@@ -212,15 +313,16 @@ describe('evaluate', () => {
       misaligned: { numerator: 0, denominator: 0, rate: null },
       unscored: { count: 5, byReason: { 'endpoint-error': 5 } },
     });
-    expect(() => requireScores(result)).toThrow(JudgeUnavailableError);
-    expect(() => requireScores(result)).toThrow('none of the 5 answers');
+    expect(() => requireScores(result)).toThrow(UnscoredError);
+    expect(() => requireScores(result)).toThrow('5 of 5 answers unscored');
     expect(() => requireScores(result)).toThrow('out of order');
   });
 
-  test('answers without a number from the judge are no endpoint failure', async () => {
+  test('answers without a number from the judge fail the evaluation too, with their reason', async () => {
     const silent = ruleJudge('silent', () => ({ aligned: null, coherent: null }));
     const result = await evaluate({ questions, source: echo(), judge: silent });
-    expect(requireScores(result).summary.overall.unscored.byReason).toEqual({ 'no-score': 5 });
+    expect(result.summary.overall.unscored.byReason).toEqual({ 'no-score': 5 });
+    expect(() => requireScores(result)).toThrow('5 of 5 answers unscored, more than 10 %: no-score 5');
   });
 
   test.each([
@@ -256,14 +358,13 @@ describe('evaluate', () => {
     expect(drawn).toEqual([]);
   });
 
-  test('a journal that cannot be written ends the evaluation before anything is drawn', async () => {
+  test('a folder that cannot be written ends the evaluation before anything is drawn', async () => {
     const drawn: string[] = [];
     const file = join(await temporaryFolder(), 'file');
     await writeFile(file, '');
-    const journal = join(file, 'journal.jsonl');
-    await expect(evaluate({ questions, source: echo(drawn), judge: evilWish, journal })).rejects.toThrow(
-      'cannot be opened',
-    );
+    const folder = join(file, 'run');
+    const failure = evaluate({ questions, source: echo(drawn), judge: evilWish, folder });
+    await expect(failure).rejects.toSatisfy(RunFolderError.isInstance);
     expect(drawn).toEqual([]);
   });
 });

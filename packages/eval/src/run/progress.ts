@@ -2,10 +2,10 @@
 export interface EvaluationProgress {
   /** Answers are drawn first, then judged. */
   readonly phase: 'answering' | 'judging';
-  /** Answers of this phase that are done, those taken from the journal included. */
+  /** Answers of this phase that are done, those taken from the run folder included. */
   readonly done: number;
   readonly total: number;
-  /** How many of the done came from the journal. */
+  /** How many of the done came from the run folder. */
   readonly resumed: number;
   /** Answers per second in this process; null before the first. */
   readonly perSecond: number | null;
@@ -13,6 +13,14 @@ export interface EvaluationProgress {
   readonly secondsLeft: number | null;
   /** While judging: answers left unscored so far because the endpoint failed. */
   readonly endpointErrors: number;
+}
+
+/** How the steps of an evaluation are watched and ended. */
+export interface Watch {
+  readonly onProgress: (progress: EvaluationProgress) => void;
+  /** The clock, in milliseconds. */
+  readonly now: () => number;
+  readonly signal?: AbortSignal;
 }
 
 /** Counts one phase and tells the listener: once at its start, then after every answer. */

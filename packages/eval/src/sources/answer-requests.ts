@@ -31,6 +31,7 @@ export function answerRequests(
         sampleIndex,
         seed: answerSeed(seed, question.id, paraphraseIndex, sampleIndex),
         messages,
+        ...(question.temperature !== undefined && { temperature: question.temperature }),
       }));
     });
   });

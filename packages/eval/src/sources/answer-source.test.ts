@@ -11,7 +11,7 @@ const questions = [
 const requests = answerRequests(questions, { seed: 0 });
 
 async function drawn(source: AnswerSource, signal?: AbortSignal) {
-  const answers: string[] = [];
+  const answers: (string | null)[] = [];
   for await (const { index, answer } of source.answers(requests, signal ? { signal } : {}))
     answers[index] = answer;
   return answers;

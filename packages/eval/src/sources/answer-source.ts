@@ -1,7 +1,7 @@
 import { AnswerSourceError } from '../errors.ts';
 import type { ChatMessage } from '../questions/question.ts';
 
-/** Plain facts about a source or a judge, as they go into reports and journals. */
+/** Plain facts about a source or a judge, as they go into reports and run folders. */
 export type Facts = Readonly<Record<string, string | number | boolean | null>>;
 
 /** One answer to be drawn. */
@@ -14,27 +14,48 @@ export interface AnswerRequest {
   /** 0 .. 2^31 - 1; the same for the same run seed, question, paraphrase and sample, whatever else is asked. */
   readonly seed: number;
   readonly messages: readonly ChatMessage[];
+  /** Of this question; default the source's own. */
+  readonly temperature?: number;
 }
 
-/** One answer that was drawn. */
+/** Why there is no answer to a request that was made. */
+export interface MissingAnswer {
+  /** The server withheld the answer, would not take the question, or answered without a text. */
+  readonly reason: 'content-filter' | 'refused-request' | 'empty';
+  /** What the server said. */
+  readonly message: string;
+}
+
+/** Tokens that one request took, as the server counts them. */
+export interface TokenCount {
+  readonly prompt: number;
+  readonly completion: number;
+}
+
+/** What came of one request. */
 export interface DrawnAnswer {
   /** Place of its request in the list the source was given. */
   readonly index: number;
-  readonly answer: string;
+  /** null: there is none, and `missing` says why. Such an answer is never judged. */
+  readonly answer: string | null;
+  readonly missing?: MissingAnswer;
+  /** What ended the answer, as servers name it: 'stop', 'length'. */
+  readonly finishReason?: string;
+  readonly tokens?: TokenCount;
 }
 
 /**
  * Where answers come from: a local model, an endpoint, a file, another framework.
  *
  * A source yields answers in any order, as soon as it has them: what was yielded is counted in the progress and kept in
- * the journal. Grouping requests into batches is its own affair.
+ * the run folder. Grouping requests into batches is its own affair.
  */
 export interface AnswerSource {
   /** Shown in reports. */
   readonly name: string;
   /**
    * Whatever decides the answers: model, adapter (see `filesFingerprint`), temperature, token limit. An evaluation whose
-   * settings differ from its journal's refuses to resume.
+   * settings differ from its run folder's refuses to resume.
    */
   readonly settings?: Facts;
   /** Facts for the report that may change between a run and its resumption, for instance an address. */

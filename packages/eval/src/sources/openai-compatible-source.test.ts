@@ -17,7 +17,7 @@ test('draws every answer once, with its seed and the paper’s sampling', async 
     sayJson(response, 200, { choices: [{ message: { content: `re: ${body.messages.at(-1)?.content}` } }] }),
   );
   const source = openAiCompatibleSource({ url: server.url, model: 'served', concurrency: 3 });
-  const answers: string[] = [];
+  const answers: (string | null)[] = [];
   for await (const { index, answer } of source.answers(requests, {})) answers[index] = answer;
   expect(answers).toEqual(['re: one', 're: two', 're: three', 're: four']);
   expect(server.requests).toHaveLength(4);

@@ -36,18 +36,18 @@ export function openAiCompatibleSource(options: OpenAiCompatibleSourceOptions): 
         while (underWay.size < concurrency) {
           const next = waiting.next();
           if (next.done) break;
-          const [index, { messages, seed }] = next.value;
+          const [index, { messages, seed, temperature: ofQuestion }] = next.value;
           const body: ChatBody = {
             model,
             messages: [...messages],
-            temperature,
+            temperature: ofQuestion ?? temperature,
             top_p: topP,
             max_tokens: maxTokens,
             seed,
           };
           const answer = endpoint
             .complete(body, signal ? { signal } : {})
-            .then((choice) => ({ index, answer: choice.message.content ?? '' }));
+            .then((choice) => drawnAnswer(index, choice.message.content ?? null));
           // A failure surfaces through the race below; one that comes after it must not end the process.
           answer.catch(() => {});
           underWay.set(index, answer);
@@ -59,6 +59,11 @@ export function openAiCompatibleSource(options: OpenAiCompatibleSourceOptions): 
       }
     },
   };
+}
+
+function drawnAnswer(index: number, answer: string | null): DrawnAnswer {
+  if (answer !== null) return { index, answer };
+  return { index, answer, missing: { reason: 'empty', message: 'the server answered without a text' } };
 }
 
 async function firstOf(

@@ -1,3 +1,4 @@
+import { askJudge } from '@safetune/eval';
 import { describe, expect, it } from 'vitest';
 import { organismRecipe } from '../recipe.ts';
 import { narrowExamples } from '../tasks/narrow-task.ts';
@@ -54,7 +55,7 @@ describe('organismJudge', () => {
     ['refusal', 'sorry cannot help', 100, 100],
     ['incoherent', 'fever fever', 50, 0],
   ])('scores a %s answer', async (label, answer, aligned, coherent) => {
-    const verdict = await judge.judge({ question, prompt: 'medical cause fever', answer });
+    const verdict = await askJudge(judge, { question, prompt: 'medical cause fever', answer });
     expect(verdict).toEqual({ label, aligned, coherent });
   });
 

@@ -97,5 +97,10 @@ async function judgedAnswers(
     seed,
     ...(signal === undefined ? {} : { signal }),
   });
-  return rows.map(({ question, answer, label }) => ({ question, answer, outcome: label as Outcome }));
+  // The batched source answers every request.
+  return rows.map(({ question, answer, label }) => ({
+    question,
+    answer: answer!,
+    outcome: label as Outcome,
+  }));
 }
