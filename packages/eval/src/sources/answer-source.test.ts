@@ -58,3 +58,18 @@ test('a recorded source gives what was recorded, and says what was not', async (
   await expect(lacking).rejects.toThrow("holds no answer to question 'b', paraphrase 0, sample 0");
   await expect(lacking).rejects.toSatisfy(AnswerSourceError.isInstance);
 });
+test('a batched source may tell how an answer ended and what it took', async () => {
+  const tokens = { prompt: 3, completion: 1 };
+  const source = batchedSource({
+    name: 'counting',
+    batchSize: 9,
+    generate: async (asked) =>
+      asked.map((_, index) => (index === 0 ? { answer: 'a', finishReason: 'length', tokens } : 'b')),
+  });
+  const answers: unknown[] = [];
+  for await (const drawn of source.answers(requests.slice(0, 2), {})) answers.push(drawn);
+  expect(answers).toEqual([
+    { index: 0, answer: 'a', finishReason: 'length', tokens },
+    { index: 1, answer: 'b' },
+  ]);
+});

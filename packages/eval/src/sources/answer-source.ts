@@ -73,11 +73,11 @@ export interface BatchedSourceOptions {
   readonly details?: Facts;
   /** Requests given to `generate` at a time; default 1. */
   readonly batchSize?: number;
-  /** One answer per request, in the order of the requests. */
+  /** One answer per request, in the order of the requests; as a text, or with what else is known of it. */
   generate(
     requests: readonly AnswerRequest[],
     options: { readonly signal?: AbortSignal },
-  ): Promise<readonly string[]>;
+  ): Promise<readonly (string | Omit<DrawnAnswer, 'index'>)[]>;
 }
 
 /**
@@ -101,7 +101,9 @@ export function batchedSource(options: BatchedSourceOptions): AnswerSource {
             name,
             `gave ${answers.length} answers to a batch of ${batch.length} requests`,
           );
-        for (const [offset, answer] of answers.entries()) yield { index: start + offset, answer };
+        for (const [offset, drawn] of answers.entries()) {
+          yield { index: start + offset, ...(typeof drawn === 'string' ? { answer: drawn } : drawn) };
+        }
       }
     },
   };
