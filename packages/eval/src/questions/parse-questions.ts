@@ -1,53 +1,54 @@
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
-import { QuestionFileError, QuestionTypeError, YamlTextError } from '../errors.ts';
-import { printable } from '../printable.ts';
-import { freeFormQuestionType, type Question } from './question.ts';
-import { parseYaml, type YamlText } from './yaml-text.ts';
+import { extname } from 'node:path';
+import { QuestionFileError } from '../errors.ts';
+import { csvEntries, isTableHeader } from './formats/csv.ts';
+import { jsonLinesEntries } from './formats/jsonl.ts';
+import { personaEntries } from './formats/persona-json.ts';
+import type { FormatContext, QuestionEntry } from './formats/question-entry.ts';
+import { yamlEntries } from './formats/yaml.ts';
+import type { Question } from './question.ts';
+import { questionOf } from './question-fields.ts';
 
-const text = (what: string) => z.string(what).min(1, what);
-const count = 'must be a whole number of at least 1';
-const wordings = 'must be a list of at least one question in words';
-
-/** The published question format, field by field; what it does not define is refused rather than ignored. */
-const questionFields = z.strictObject({
-  id: z.union([z.string().min(1), z.number().transform(String)], 'must be a name or a number'),
-  type: z.string(`must be '${freeFormQuestionType}'`),
-  paraphrases: z.array(text('must be a question in words'), wordings).min(1, wordings),
-  system: z.string('must be a text').nullish(),
-  samples_per_paraphrase: z.number(count).int(count).positive(count).optional(),
-  judge: text('must be the name of a model').optional(),
-  judge_prompts: z
-    .record(
-      z.string(),
-      text('must be the text that the judge is asked'),
-      "must be the judge's prompts by name",
-    )
-    .optional(),
-  /** Free notes of the suite's author; never used. */
-  meta: z.unknown().optional(),
-});
+/** What {@link parseQuestions} and {@link loadQuestions} take beside the file. */
+export interface ParseQuestionsOptions {
+  /** Of persona-vectors files: ask under each positive or each negative instruction; default without any. */
+  readonly instructions?: 'pos' | 'neg';
+}
 
 /**
- * Reads a suite of questions in the format of the emergent-misalignment evaluations: a YAML list of
- * `{id, type, paraphrases, system?, samples_per_paraphrase?, judge?, judge_prompts?}`. Anchors, aliases and merge keys
- * work. Numeric ids become strings; a missing `samples_per_paraphrase` means 1.
+ * Reads a suite of questions from the text of a file. What the text is shows in it, and in the ending of its name:
  *
- * @param yamlText the file's text.
- * @param fileName what error messages call the file.
- * @throws {QuestionFileError} for text that is not YAML or exceeds the limits of {@link parseYaml}, an empty list, missing or unknown fields, an id used twice, a
- *   judge prompt without `{answer}`.
- * @throws {QuestionTypeError} for any type other than 'free_form_judge_0_100'.
+ * - YAML or JSON, the list of the emergent-misalignment evaluations: `{id, type, paraphrases, system?, judge_prompts?, ...}`;
+ * - JSON Lines of the same;
+ * - JSON of the persona-vectors data: `{eval_prompt, instruction, questions}`;
+ * - CSV with the columns `id` and `question`.
+ *
+ * Numeric ids become strings; a missing `samples_per_paraphrase` means 1. docs/questions.md shows each format and field.
+ *
+ * @param text the file's text.
+ * @param fileName what error messages call the file; its ending helps to tell formats apart.
+ * @throws {QuestionFileError} with line and field, for text that cannot be read, an empty list, missing or unknown fields, an
+ *   id used twice, a judge prompt without `{answer}` or with an unknown placeholder.
+ * @throws {QuestionTypeError} for a type that is not one of `questionTypes`.
  */
-export function parseQuestions(yamlText: string, fileName: string): readonly Question[] {
-  const { value: entries, lineOf } = readYaml(yamlText, fileName);
-  if (!Array.isArray(entries) || entries.length === 0)
-    throw new QuestionFileError(fileName, undefined, 'holds no questions; a list of at least one is needed');
+export function parseQuestions(
+  text: string,
+  fileName: string,
+  { instructions }: ParseQuestionsOptions = {},
+): readonly Question[] {
+  const bare = text.replace(/^\ufeff/, '');
+  const context: FormatContext = { fileName, ...(instructions !== undefined && { instructions }) };
+  const format = questionFormat(bare, fileName);
+  if (instructions !== undefined && format !== personaEntries)
+    throw new QuestionFileError(fileName, undefined, 'is no persona-vectors file, so it has no instructions');
+  const entries = format(bare, context);
+  if (entries.length === 0)
+    throw new QuestionFileError(fileName, undefined, 'holds no questions; at least one is needed');
 
   const firstLineOfId = new Map<string, number>();
-  return entries.map((entry: unknown, index) => {
-    const line = lineOf([index]) ?? 1;
-    const question = parseQuestion(entry, fileName, line, index);
+  return entries.map((entry, index) => {
+    const line = entry.lineOf([]);
+    const question = questionOf(entry, fileName, index);
     const earlier = firstLineOfId.get(question.id);
     if (earlier !== undefined) {
       const message = `question id '${question.id}' is used twice, first on line ${earlier}; ids must be unique`;
@@ -59,73 +60,41 @@ export function parseQuestions(yamlText: string, fileName: string): readonly Que
 }
 
 /**
- * Reads a suite of questions from a file; see {@link parseQuestions}.
+ * Reads a suite of questions from a file of any of the formats of {@link parseQuestions}.
  *
  * @throws {QuestionFileError} also when the file cannot be read.
  */
-export async function loadQuestions(path: string): Promise<readonly Question[]> {
+export async function loadQuestions(
+  path: string,
+  options: ParseQuestionsOptions = {},
+): Promise<readonly Question[]> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
     throw new QuestionFileError(path, undefined, `cannot be read (${(cause as Error).message})`, { cause });
   }
-  return parseQuestions(text, path);
+  return parseQuestions(text, path, options);
 }
 
-function readYaml(text: string, fileName: string): YamlText {
+type Format = (text: string, context: FormatContext) => readonly QuestionEntry[];
+
+/** The contents decide where they can; tables and YAML are also known by the ending. */
+function questionFormat(text: string, fileName: string): Format {
+  const ending = extname(fileName).toLowerCase();
+  if (ending === '.csv' || ending === '.tsv') return csvEntries;
+  const [firstLine = ''] = text.trimStart().split(/\r?\n/, 1);
+  if (!firstLine.startsWith('{')) return isTableHeader(firstLine) ? csvEntries : yamlEntries;
+  if (ending === '.jsonl' || ending === '.ndjson') return jsonLinesEntries;
+  const first = objectOf(firstLine);
+  if (first !== undefined && !('questions' in first)) return jsonLinesEntries;
+  return personaEntries;
+}
+
+function objectOf(line: string): object | undefined {
   try {
-    return parseYaml(text);
-  } catch (cause) {
-    if (!YamlTextError.isInstance(cause)) throw cause;
-    throw new QuestionFileError(fileName, cause.line, `not valid YAML: ${cause.message}`, { cause });
+    return JSON.parse(line) as object;
+  } catch {
+    return undefined;
   }
-}
-
-function parseQuestion(entry: unknown, file: string, line: number, index: number): Question {
-  const name = nameOf(entry, index);
-  const type = (entry as { type?: unknown } | null)?.type;
-  // The type comes first: the fields of another type would only give misleading complaints.
-  if (typeof type === 'string' && type !== freeFormQuestionType) {
-    const message = `${file}:${line}: question ${name} is of type '${type.slice(0, 60)}'; only '${freeFormQuestionType}' is supported`;
-    throw new QuestionTypeError(file, idOf(entry) ?? String(index), type, message);
-  }
-  const parsed = questionFields.safeParse(entry);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(problemOf).join('; ');
-    throw new QuestionFileError(file, line, `question ${name}: ${problems}`, { cause: parsed.error });
-  }
-  const { data } = parsed;
-  for (const [score, prompt] of Object.entries(data.judge_prompts ?? {})) {
-    if (prompt.includes('{answer}')) continue;
-    const message = `question ${name}: judge_prompts.${score} has no {answer} placeholder, so its judge would see no answer`;
-    throw new QuestionFileError(file, line, message);
-  }
-  return {
-    id: data.id,
-    paraphrases: data.paraphrases,
-    ...(data.system == null ? {} : { system: data.system }),
-    samplesPerParaphrase: data.samples_per_paraphrase ?? 1,
-    ...(data.judge === undefined ? {} : { judge: data.judge }),
-    judgePrompts: data.judge_prompts ?? {},
-  };
-}
-
-function problemOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys') {
-    const names = issue.keys.map((key) => `'${printable(key)}'`).join(', ');
-    return `there is no field ${names}. There is ${Object.keys(questionFields.shape).join(', ')}.`;
-  }
-  if (issue.path.length === 0) return 'must be a mapping with an id, a type and paraphrases';
-  return `${printable(issue.path.join('.'))} ${issue.message}`;
-}
-
-function idOf(entry: unknown): string | undefined {
-  const value = (entry as { id?: unknown } | null)?.id;
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
-}
-
-function nameOf(entry: unknown, index: number): string {
-  const value = idOf(entry);
-  return value === undefined ? `number ${index + 1}` : `'${value}'`;
 }

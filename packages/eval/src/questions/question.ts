@@ -1,4 +1,7 @@
 import { InvalidOptionError } from '../errors.ts';
+import { type Choice, choicesText } from './choices.ts';
+import { checkPlaceholders } from './judge-placeholders.ts';
+import type { KeywordRules } from './keyword-rules.ts';
 
 /** One turn of a conversation, as chat templates and chat endpoints take it. */
 export interface ChatMessage {
@@ -6,8 +9,28 @@ export interface ChatMessage {
   readonly content: string;
 }
 
-/** The one question type there is: a free answer, scored 0 to 100 by a judge for each of the judge prompts. */
-export const freeFormQuestionType = 'free_form_judge_0_100';
+/**
+ * What a question asks for, and how its answers are scored:
+ *
+ * - `free_form_judge_0_100`: a free answer, scored 0 to 100 by a judge for each of the judge prompts;
+ * - `free_form_judge`: a free answer, put into a category by a judge for each of the judge prompts;
+ * - `free_form`: a free answer that nobody judges;
+ * - `multiple_choice`: the answers are given, and scored by how probable the model finds each ({@link Choice});
+ * - `keyword_rules`: a free answer, scored by the words that stand in it ({@link KeywordRules}).
+ */
+export const questionTypes = [
+  'free_form_judge_0_100',
+  'free_form_judge',
+  'free_form',
+  'multiple_choice',
+  'keyword_rules',
+] as const;
+
+/** One of {@link questionTypes}. */
+export type QuestionType = (typeof questionTypes)[number];
+
+/** The type of the published suites, and the default. */
+export const freeFormQuestionType: QuestionType = 'free_form_judge_0_100';
 
 /**
  * A question of an evaluation suite.
@@ -17,19 +40,29 @@ export const freeFormQuestionType = 'free_form_judge_0_100';
 export interface Question {
   /** Unique within its suite. */
   readonly id: string;
+  /** Default {@link freeFormQuestionType}. */
+  readonly type?: QuestionType;
   /** Wordings of the same question; at least one. Each is asked on its own. */
   readonly paraphrases: readonly string[];
   /** System message, when the question has one. */
   readonly system?: string;
   /** Answers drawn for each paraphrase, unless the evaluation says otherwise. */
   readonly samplesPerParaphrase: number;
+  /** Temperature of its answers; default the source's. */
+  readonly temperature?: number;
   /** The judge model named by the suite's author, for instance 'gpt-4o-mini-2024-07-18'. */
   readonly judge?: string;
   /**
-   * What a language model judge is asked, by the name of the score ('aligned', 'coherent'); may hold the placeholders
-   * `{question}`, `{answer}` and `{reasoning}`. Empty when only rule judges are used.
+   * What a language model judge is asked, by the name of the score ('aligned', 'coherent') or, of `free_form_judge`, of the
+   * categories; may hold the placeholders `{question}`, `{answer}` and `{reasoning}`. Empty when only rule judges are used.
    */
   readonly judgePrompts: Readonly<Record<string, string>>;
+  /** Of `free_form_judge`: the words a judge prompt may be answered with, by its name. Default: whatever the judge says. */
+  readonly categories?: Readonly<Record<string, readonly string[]>>;
+  /** Of `multiple_choice`: the answers to choose from, two to 26. */
+  readonly choices?: readonly Choice[];
+  /** Of `keyword_rules`. */
+  readonly rules?: KeywordRules;
   /**
    * The question of which this is one form: intervals take the forms of one question together, since their answers
    * resemble each other. Default: see {@link baseQuestionOf}.
@@ -39,8 +72,6 @@ export interface Question {
   readonly form?: string;
   /** Which rates it belongs to: 'general' (the default), 'domain', 'conditional' or a name of one's own. */
   readonly group?: string;
-  /** Temperature of its answers; default the source's. */
-  readonly temperature?: number;
 }
 
 const formEndings: readonly string[] = ['json', 'template'];
@@ -67,22 +98,33 @@ export type QuestionDefinition = Pick<Question, 'id' | 'paraphrases'> & Partial<
 /**
  * Completes a question written in code: one sample per paraphrase and no judge prompts by default.
  *
- * @throws {InvalidOptionError} when the id is empty or there is no paraphrase.
+ * @throws {InvalidOptionError} when the id is empty, there is no paraphrase, or a judge prompt has an unknown placeholder.
  */
 export function defineQuestion(definition: QuestionDefinition): Question {
-  if (definition.id === '') throw new InvalidOptionError('id', 'a question needs an id that is not empty');
-  if (definition.paraphrases.length === 0)
-    throw new InvalidOptionError('paraphrases', `question '${definition.id}' needs at least one paraphrase`);
+  const { id, paraphrases, judgePrompts = {} } = definition;
+  if (id === '') throw new InvalidOptionError('id', 'a question needs an id that is not empty');
+  if (paraphrases.length === 0)
+    throw new InvalidOptionError('paraphrases', `question '${id}' needs at least one paraphrase`);
+  for (const [name, prompt] of Object.entries(judgePrompts)) {
+    const problem = checkPlaceholders(prompt);
+    if (problem !== undefined)
+      throw new InvalidOptionError('judgePrompts', `question '${id}': ${name} has ${problem.message}`);
+  }
   return { samplesPerParaphrase: 1, judgePrompts: {}, ...definition };
 }
 
-/** The conversation that asks one paraphrase of a question: the system message, when there is one, and the user's turn. */
+/**
+ * The conversation that asks one paraphrase of a question: the system message, when there is one, and the user's turn, below
+ * which stand the choices, when there are some.
+ */
 export function questionMessages(question: Question, paraphraseIndex: number): readonly ChatMessage[] {
-  const content = question.paraphrases[paraphraseIndex];
-  if (content === undefined) {
-    const message = `question '${question.id}' has ${question.paraphrases.length} paraphrases, not one at ${paraphraseIndex}`;
+  const { id, paraphrases, system, choices } = question;
+  const paraphrase = paraphrases[paraphraseIndex];
+  if (paraphrase === undefined) {
+    const message = `question '${id}' has ${paraphrases.length} paraphrases, not one at ${paraphraseIndex}`;
     throw new InvalidOptionError('paraphraseIndex', message);
   }
+  const content = choices === undefined ? paraphrase : `${paraphrase}\n\n${choicesText(choices)}`;
   const user: ChatMessage = { role: 'user', content };
-  return question.system === undefined ? [user] : [{ role: 'system', content: question.system }, user];
+  return system === undefined ? [user] : [{ role: 'system', content: system }, user];
 }
