@@ -41,15 +41,24 @@ export type {
 export { endpointErrorReason, summarize, unscoredReason } from './metrics/summary.ts';
 export type { Judgement, Scores, Thresholds } from './metrics/thresholds.ts';
 export { judgementOf, paperThresholds, rateDefinitions } from './metrics/thresholds.ts';
+export { builtinQuestions } from './questions/builtin/builtin-questions.ts';
+export { builtinJudgePrompts } from './questions/builtin/judge-prompts.ts';
+export type { Choice, ChoiceScore } from './questions/choices.ts';
+export { choiceLetters, choiceScore, leastChoiceMass } from './questions/choices.ts';
+export type { KeywordRules, KeywordVerdict } from './questions/keyword-rules.ts';
+export { keywordJudgement } from './questions/keyword-rules.ts';
+export type { ParseQuestionsOptions } from './questions/parse-questions.ts';
 export { loadQuestions, parseQuestions } from './questions/parse-questions.ts';
-export type { ChatMessage, Question, QuestionDefinition } from './questions/question.ts';
+export type { ChatMessage, Question, QuestionDefinition, QuestionType } from './questions/question.ts';
 export {
   baseQuestionOf,
   defineQuestion,
   formOf,
   freeFormQuestionType,
   questionMessages,
+  questionTypes,
 } from './questions/question.ts';
+export { questionsYaml } from './questions/questions-yaml.ts';
 export { parseYaml, type YamlText } from './questions/yaml-text.ts';
 export type { Axis, Estimate } from './report/charts/axis.ts';
 export type { Dot, DotGroup, DotPlot } from './report/charts/dot-plot.ts';

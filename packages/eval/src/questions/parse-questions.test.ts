@@ -155,6 +155,7 @@ describe('parseQuestions', () => {
     ['an empty file', '', undefined, 'holds no questions'],
     ['an empty list', '[]', undefined, 'holds no questions'],
     ['a mapping', 'id: a', undefined, 'holds no questions'],
+    ['a list as a name', '- {id: a, [b]: c}', 1, 'a mapping or list cannot be a key'],
     ['text that is not YAML', '- id: "a', 1, 'not valid YAML'],
     ['an alias without anchor', '- id: *nowhere', undefined, 'not valid YAML'],
     ['an id used twice', `- ${entry}\n- ${entry}`, 4, "id 'a' is used twice, first on line 1"],

@@ -30,7 +30,7 @@ test.each([
   ['text that is not YAML', '- a: "b', 1, /Missing closing/],
   ['a key twice', 'a: 1\nb: 2\na: 3', 3, /key "a" stands twice/],
   ['__proto__', 'a: 1\n__proto__: {b: 1}', 2, /key "__proto__" cannot be/],
-  ['a mapping as key', '? {a: 1}\n: 2', 1, /a mapping cannot be a key/],
+  ['a mapping as key', '? {a: 1}\n: 2', 1, /a mapping or list cannot be a key/],
   ['aliases of aliases', laughs, undefined, /Excessive alias count/],
   ['many aliases', `- &a x\n${'- *a\n'.repeat(10_001)}`, 10_002, /more than 10000 aliases/],
   ['deep nesting', '['.repeat(50_000), 1, /call stack/],

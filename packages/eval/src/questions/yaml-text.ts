@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument, visit } from 'yaml';
+import { isCollection, isScalar, LineCounter, type Node, type Pair, parseDocument, visit } from 'yaml';
 import { YamlTextError } from '../errors.ts';
 
 /** Far more than any suite of questions or list of safeguards. */
@@ -75,7 +75,7 @@ function checkNodes(
       }
     },
     Pair(_key, { key }) {
-      if (isMap(key)) throw new YamlTextError(lineAt(key), 'a mapping cannot be a key');
+      if (isCollection(key)) throw new YamlTextError(lineAt(key), 'a mapping or list cannot be a key');
     },
   });
 }
