@@ -225,7 +225,7 @@ describe('what is there already', () => {
     ];
     await expectRefusal(
       runCli('eval', '--model', model, ...judge, '--out', at('other')),
-      'the report of a finished evaluation',
+      'the report of another evaluation',
       '--force',
     );
     await expectRefusal(

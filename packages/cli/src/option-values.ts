@@ -17,11 +17,17 @@ export function integerOption(
 }
 
 /** Reads an option that must be a number of at least `minimum`; undefined when it was not given. */
-export function numberOption(name: string, text: string | undefined, minimum = 0): number | undefined {
+export function numberOption(
+  name: string,
+  text: string | undefined,
+  minimum = 0,
+  maximum = Number.MAX_VALUE,
+): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value < minimum) {
-    throw new UsageError(`--${name} '${text}' must be a number of at least ${minimum}`);
+  if (text.trim() === '' || !Number.isFinite(value) || value < minimum || value > maximum) {
+    const limit = maximum === Number.MAX_VALUE ? '' : ` and at most ${maximum}`;
+    throw new UsageError(`--${name} '${text}' must be a number of at least ${minimum}${limit}`);
   }
   return value;
 }
