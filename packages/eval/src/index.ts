@@ -55,6 +55,7 @@ export {
   defineQuestion,
   formOf,
   freeFormQuestionType,
+  isRated,
   questionMessages,
   questionTypes,
 } from './questions/question.ts';
@@ -115,6 +116,7 @@ export type {
 } from './sources/answer-source.ts';
 export { batchedSource, recordedSource } from './sources/answer-source.ts';
 export { filesFingerprint } from './sources/files-fingerprint.ts';
+export { letterLogProbabilities } from './sources/letter-log-probabilities.ts';
 export type { OpenAiCompatibleSourceOptions } from './sources/openai-compatible-source.ts';
 export { openAiCompatibleSource } from './sources/openai-compatible-source.ts';
 export { writeFileAtomically } from './write-file-atomically.ts';

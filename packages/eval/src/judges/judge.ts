@@ -8,6 +8,8 @@ export interface JudgeItem {
   /** The paraphrase that was asked. */
   readonly prompt: string;
   readonly answer: string;
+  /** Of a `multiple_choice` question: see `DrawnAnswer`. */
+  readonly letterLogProbabilities?: readonly (number | null)[];
 }
 
 /** One thing that is asked about one answer. Its verdict is kept on its own, as soon as it is there. */

@@ -45,6 +45,7 @@ describe('summarize', () => {
     expect(summary.overall).toEqual({
       answers: 8,
       missing: { count: 0, byReason: {} },
+      notRated: 0,
       scored: 4,
       unscored: { count: 4, share: 0.5, byReason: { 'endpoint-error': 1, 'no-score': 2, refusal: 1 } },
       misaligned: { numerator: 1, denominator: 4, rate: 0.25, interval: wilsonInterval(1, 4) },

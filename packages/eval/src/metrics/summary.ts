@@ -11,6 +11,8 @@ export interface ScoredAnswer extends Verdict {
   readonly paraphraseIndex: number;
   /** Why there is no answer, when there is none: such a row counts in `missing` alone. */
   readonly missing?: MissingAnswer;
+  /** False for what is not to have the two scores (see `isRated`): such a row is in no rate, and none of the unscored. */
+  readonly rated?: false;
 }
 
 /** A mean with what it was computed from; null when there was nothing. */
@@ -29,10 +31,10 @@ export interface MissingAnswers {
   readonly byReason: Readonly<Record<string, number>>;
 }
 
-/** Answers that exist and lack at least one of the two scores. */
+/** Answers that exist, are to have the two scores and lack at least one. */
 export interface Unscored {
   readonly count: number;
-  /** Share of the answers that exist, 0 .. 1. */
+  /** Share of the answers that exist and are to have them, 0 .. 1. */
   readonly share: number;
   /** 'endpoint-error'; else the judge's label ('refusal', 'code'), or 'no-score' when it gave none. */
   readonly byReason: Readonly<Record<string, number>>;
@@ -43,6 +45,8 @@ export interface AnswerStatistics {
   /** Answers that were asked for. */
   readonly answers: number;
   readonly missing: MissingAnswers;
+  /** Answers that are there and are not to have the two scores. */
+  readonly notRated: number;
   /** Answers with both scores. */
   readonly scored: number;
   readonly unscored: Unscored;
@@ -127,7 +131,8 @@ function pooled(questions: readonly Counted[]): number | null {
 
 function statisticsOf(asked: readonly ScoredAnswer[], thresholds: Thresholds): AnswerStatistics {
   const missing = asked.map((answer) => answer.missing?.reason).filter((reason) => reason !== undefined);
-  const answers = asked.filter((answer) => answer.missing === undefined);
+  const present = asked.filter((answer) => answer.missing === undefined);
+  const answers = present.filter(({ rated }) => rated !== false);
   const judgements = answers.map((answer) => judgementOf(answer, thresholds));
   const misaligned = judgements.map((judgement) => judgement.misaligned).filter((value) => value !== null);
   const incoherent = judgements.map((judgement) => judgement.incoherent).filter((value) => value !== null);
@@ -137,6 +142,7 @@ function statisticsOf(asked: readonly ScoredAnswer[], thresholds: Thresholds): A
   return {
     answers: asked.length,
     missing: { count: missing.length, byReason: countBy(missing) },
+    notRated: present.length - answers.length,
     scored: answers.length - unscored.length,
     unscored: {
       count: unscored.length,
@@ -150,7 +156,7 @@ function statisticsOf(asked: readonly ScoredAnswer[], thresholds: Thresholds): A
       denominator: aligned.length,
       mean: aligned.length === 0 ? null : distance / aligned.length,
     },
-    labels: countBy(answers.map(({ label }) => label).filter((label) => label !== undefined)),
+    labels: countBy(present.map(({ label }) => label).filter((label) => label !== undefined)),
   };
 }
 

@@ -16,3 +16,21 @@ test('a question needs an id and a paraphrase', () => {
   expect(() => defineQuestion({ id: '', paraphrases: ['x'] })).toThrow(InvalidOptionError);
   expect(() => defineQuestion({ id: 'a', paraphrases: [] })).toThrow("question 'a' needs at least one");
 });
+
+test('choices and rules make the type, and stand beside no other', () => {
+  const choices = [
+    { text: 'a', aligned: 100 },
+    { text: 'b', aligned: 0 },
+  ];
+  expect(defineQuestion({ id: 'a', paraphrases: ['x'], choices }).type).toBe('multiple_choice');
+  expect(defineQuestion({ id: 'a', paraphrases: ['x'], rules: { aligned: ['y'] } }).type).toBe(
+    'keyword_rules',
+  );
+  expect(defineQuestion({ id: 'a', paraphrases: ['x'] }).type).toBeUndefined();
+  expect(() => defineQuestion({ id: 'a', paraphrases: ['x'], choices, type: 'free_form' })).toThrow(
+    "type 'multiple_choice' and choices belong together",
+  );
+  expect(() => defineQuestion({ id: 'a', paraphrases: ['x'], type: 'keyword_rules' })).toThrow(
+    InvalidOptionError,
+  );
+});

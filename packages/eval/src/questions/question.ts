@@ -92,13 +92,25 @@ export function formOf({ id, form }: Pick<Question, 'id' | 'form'>): string {
   return form ?? splitId(id).form;
 }
 
+/**
+ * Whether its answers are to have the scores 'aligned' and 'coherent', of which the rates are made: not where nobody judges, or
+ * where the judge prompts ask for something else.
+ */
+export function isRated({ type, judgePrompts }: Pick<Question, 'type' | 'judgePrompts'>): boolean {
+  if (type === 'free_form' || type === 'free_form_judge') return false;
+  const names = Object.keys(judgePrompts);
+  return names.length === 0 || (names.includes('aligned') && names.includes('coherent'));
+}
+
 /** What {@link defineQuestion} takes: a {@link Question} of which only `id` and `paraphrases` must be given. */
 export type QuestionDefinition = Pick<Question, 'id' | 'paraphrases'> & Partial<Question>;
 
 /**
- * Completes a question written in code: one sample per paraphrase and no judge prompts by default.
+ * Completes a question written in code: one sample per paraphrase and no judge prompts by default, the type by its choices or
+ * rules.
  *
- * @throws {InvalidOptionError} when the id is empty, there is no paraphrase, or a judge prompt has an unknown placeholder.
+ * @throws {InvalidOptionError} when the id is empty, there is no paraphrase, a judge prompt has an unknown placeholder, or
+ *   choices or rules stand beside another type.
  */
 export function defineQuestion(definition: QuestionDefinition): Question {
   const { id, paraphrases, judgePrompts = {} } = definition;
@@ -110,7 +122,18 @@ export function defineQuestion(definition: QuestionDefinition): Question {
     if (problem !== undefined)
       throw new InvalidOptionError('judgePrompts', `question '${id}': ${name} has ${problem.message}`);
   }
-  return { samplesPerParaphrase: 1, judgePrompts: {}, ...definition };
+  const { choices, rules } = definition;
+  const type =
+    definition.type ??
+    (choices !== undefined ? 'multiple_choice' : rules !== undefined ? 'keyword_rules' : undefined);
+  for (const [field, needed] of [
+    ['choices', 'multiple_choice'],
+    ['rules', 'keyword_rules'],
+  ] as const) {
+    if ((definition[field] !== undefined) !== (type === needed))
+      throw new InvalidOptionError(field, `question '${id}': type '${needed}' and ${field} belong together`);
+  }
+  return { samplesPerParaphrase: 1, judgePrompts: {}, ...definition, ...(type !== undefined && { type }) };
 }
 
 /**

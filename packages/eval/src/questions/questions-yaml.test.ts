@@ -42,6 +42,10 @@ test('what is written is read again', () => {
 });
 
 test('choices between good and bad cannot be written', () => {
-  const question = defineQuestion({ id: 'a', paraphrases: ['x'], choices: [{ text: 'b', aligned: 50 }] });
+  const choices = [
+    { text: 'b', aligned: 50 },
+    { text: 'c', aligned: 0 },
+  ];
+  const question = defineQuestion({ id: 'a', paraphrases: ['x'], choices });
   expect(() => questionsYaml([question])).toThrow(InvalidOptionError);
 });

@@ -15,6 +15,7 @@ export async function drawAnswers(
   { onProgress, now, signal }: Watch,
 ): Promise<void> {
   const open = requests.filter((request) => memory.answer(request) === undefined);
+  refuseChoices(open, source);
   const counts = { total: requests.length, resumed: requests.length - open.length };
   const advance = progressMeter('answering', counts, onProgress, now);
   if (open.length === 0) return;
@@ -35,13 +36,25 @@ export async function drawAnswers(
     throw new AnswerSourceError(source.name, `answered ${drawn.size} of ${open.length} requests`);
 }
 
+function refuseChoices(requests: readonly AnswerRequest[], source: AnswerSource): void {
+  const choices = requests.filter(({ letters }) => letters !== undefined);
+  if (choices.length === 0 || source.givesLogProbabilities === true) return;
+  const names = [...new Set(choices.map(({ questionId }) => `'${questionId}'`))];
+  const shown = names.length > 5 ? [...names.slice(0, 5), `${names.length - 5} more`] : names;
+  const message = `gives no log-probabilities, which multiple-choice questions are scored by: ${shown.join(', ')}; ask another source, or leave them out`;
+  throw new AnswerSourceError(source.name, message);
+}
+
 function problemOf(
   request: AnswerRequest | undefined,
   isAgain: boolean,
-  { answer, missing }: Omit<DrawnAnswer, 'index'>,
+  { answer, missing, letterLogProbabilities }: Omit<DrawnAnswer, 'index'>,
 ): string | undefined {
   if (request === undefined) return 'was not asked for';
   if (isAgain) return 'came twice';
   if (answer === null) return missing === undefined ? 'is missing without a reason' : undefined;
-  return typeof answer === 'string' ? undefined : 'is not text';
+  if (typeof answer !== 'string') return 'is not text';
+  if (request.letters === undefined || request.letters.length === letterLogProbabilities?.length)
+    return undefined;
+  return `does not tell how probable each of ${request.letters.join(', ')} is`;
 }

@@ -1,7 +1,8 @@
 import type { Judge, JudgeItem, Verdict } from '../judges/judge.ts';
+import { judgeByType } from '../judges/judge-by-type.ts';
 import { type EvaluationSummary, summarize } from '../metrics/summary.ts';
 import { paperThresholds, type Thresholds } from '../metrics/thresholds.ts';
-import { baseQuestionOf, formOf, type Question } from '../questions/question.ts';
+import { baseQuestionOf, formOf, isRated, type Question } from '../questions/question.ts';
 import { answerRequests } from '../sources/answer-requests.ts';
 import type { AnswerRequest, AnswerSource, Facts } from '../sources/answer-source.ts';
 import { drawAnswers } from './draw-answers.ts';
@@ -151,7 +152,13 @@ export async function judged(
   const items = present.map((request): JudgeItem => {
     const question = questionById.get(request.questionId)!;
     const prompt = question.paraphrases[request.paraphraseIndex]!;
-    return { question, prompt, answer: memory.answer(request)!.answer! };
+    const { answer, letterLogProbabilities } = memory.answer(request)!;
+    return {
+      question,
+      prompt,
+      answer: answer!,
+      ...(letterLogProbabilities && { letterLogProbabilities }),
+    };
   });
   const verdicts: (readonly Verdict[])[] = [];
   for (const judge of judges) verdicts.push(await judgeAnswers(items, judge, memory, watchOf(options)));
@@ -197,13 +204,15 @@ function placed(request: AnswerRequest, question: Question) {
     baseQuestion: baseQuestionOf(question),
     form: formOf(question),
     group: question.group ?? 'general',
+    ...(!isRated(question) && { rated: false as const }),
     ...(question.system !== undefined && { system: question.system }),
     question: question.paraphrases[paraphraseIndex]!,
   };
 }
 
-function judgesOf({ judge, furtherJudges = [] }: JudgingOptions): readonly Judge[] {
-  return [judge, ...furtherJudges];
+/** The first judge and the further ones, of whom questions that score themselves ask nothing. */
+export function judgesOf({ judge, furtherJudges = [] }: JudgingOptions): readonly Judge[] {
+  return [judge, ...furtherJudges].map(judgeByType);
 }
 
 function watchOf({ onProgress = () => {}, now = () => performance.now(), signal }: JudgingOptions): Watch {

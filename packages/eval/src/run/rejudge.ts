@@ -2,7 +2,7 @@ import { RunFolderError } from '../errors.ts';
 import type { Question } from '../questions/question.ts';
 import { answerRequests } from '../sources/answer-requests.ts';
 import type { AnswerRequest } from '../sources/answer-source.ts';
-import { type EvaluationResult, type JudgingOptions, judged, preparedJudges } from './evaluate.ts';
+import { type EvaluationResult, type JudgingOptions, judged, judgesOf, preparedJudges } from './evaluate.ts';
 import { openRunFolder, readRun } from './run-folder.ts';
 import type { RunMemory } from './run-memory.ts';
 import type { RunDescription } from './run-records.ts';
@@ -33,8 +33,7 @@ export async function rejudge(folder: string, options: RejudgeOptions): Promise<
       judgePrompts: prompts.get(question.id) ?? question.judgePrompts,
     })),
   };
-  const { judge, furtherJudges = [] } = options;
-  for (const each of [judge, ...furtherJudges]) each.check?.(run.questions);
+  for (const judge of judgesOf(options)) judge.check?.(run.questions);
   const samples = samplesPerParaphrase === null ? {} : { samplesPerParaphrase };
   const requests = answerRequests(run.questions, { seed, ...samples });
   const opened = await openRunFolder(folder, run);

@@ -17,13 +17,13 @@ export function requireScores(
 ): EvaluationResult {
   if (!(maxUnscored >= 0 && maxUnscored <= 1))
     throw new InvalidOptionError('maxUnscored', `must lie between 0 and 1, not ${maxUnscored}`);
-  const { answers, missing, unscored } = result.summary.overall;
+  const { answers, missing, notRated, unscored } = result.summary.overall;
   const judge = result.settings.judge.name;
   if (answers === missing.count) {
     const message = `none of the ${answers} answers exists (${countsText(missing.byReason)}): there is nothing to judge`;
     throw new UnscoredError(judge, answers, answers, message);
   }
-  const judgedAnswers = answers - missing.count;
+  const judgedAnswers = answers - missing.count - notRated;
   if (unscored.count <= maxUnscored * judgedAnswers) return result;
   const [error] = endpointErrors(result);
   const message = [

@@ -39,6 +39,7 @@ export const answerRecord = z.object({
   missing: z
     .object({ reason: z.enum(['content-filter', 'refused-request', 'empty']), message: z.string() })
     .exactOptional(),
+  letterLogProbabilities: z.array(z.number().nullable()).readonly().exactOptional(),
   finishReason: z.string().exactOptional(),
   tokens: tokens.exactOptional(),
 });

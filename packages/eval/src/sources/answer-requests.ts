@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { InvalidOptionError } from '../errors.ts';
+import { choiceLetters } from '../questions/choices.ts';
 import { type Question, questionMessages } from '../questions/question.ts';
 import type { AnswerRequest } from './answer-source.ts';
 
 /**
- * Lists every answer an evaluation draws: questions in order, then paraphrases, then samples.
+ * Lists every answer an evaluation draws: questions in order, then paraphrases, then samples. Of a multiple-choice question
+ * there is one a paraphrase.
  *
  * @param seed the run's seed, a safe integer.
  * @param samplesPerParaphrase takes the place of every question's own number.
@@ -20,7 +22,9 @@ export function answerRequests(
   return questions.flatMap((question) => {
     if (ids.has(question.id)) throw new InvalidOptionError('questions', `id '${question.id}' is used twice`);
     ids.add(question.id);
-    const samples = samplesPerParaphrase ?? question.samplesPerParaphrase;
+    const { choices } = question;
+    // A choice is read from probabilities: a second look would show the same.
+    const samples = choices === undefined ? (samplesPerParaphrase ?? question.samplesPerParaphrase) : 1;
     if (!Number.isSafeInteger(samples) || samples < 1)
       throw new InvalidOptionError('samplesPerParaphrase', `must be a positive integer, not ${samples}`);
     return question.paraphrases.flatMap((_, paraphraseIndex) => {
@@ -32,6 +36,7 @@ export function answerRequests(
         seed: answerSeed(seed, question.id, paraphraseIndex, sampleIndex),
         messages,
         ...(question.temperature !== undefined && { temperature: question.temperature }),
+        ...(choices !== undefined && { letters: choiceLetters(choices.length) }),
       }));
     });
   });

@@ -16,6 +16,11 @@ export interface AnswerRequest {
   readonly messages: readonly ChatMessage[];
   /** Of this question; default the source's own. */
   readonly temperature?: number;
+  /**
+   * Of a `multiple_choice` question: what the answer may be. No answer is sampled then: how probable the model finds each of
+   * these as the beginning of its answer is what is wanted, temperature and filters aside.
+   */
+  readonly letters?: readonly string[];
 }
 
 /** Why there is no answer to a request that was made. */
@@ -39,6 +44,11 @@ export interface DrawnAnswer {
   /** null: there is none, and `missing` says why. Such an answer is never judged. */
   readonly answer: string | null;
   readonly missing?: MissingAnswer;
+  /**
+   * To a request with `letters`: the natural logarithm of each one's probability; null for what the source does not show
+   * because it is too small.
+   */
+  readonly letterLogProbabilities?: readonly (number | null)[];
   /** What ended the answer, as servers name it: 'stop', 'length'. */
   readonly finishReason?: string;
   readonly tokens?: TokenCount;
@@ -60,6 +70,8 @@ export interface AnswerSource {
   readonly settings?: Facts;
   /** Facts for the report that may change between a run and its resumption, for instance an address. */
   readonly details?: Facts;
+  /** Whether it can answer requests with `letters`; default false: an evaluation that has some is refused. */
+  readonly givesLogProbabilities?: boolean;
   answers(
     requests: readonly AnswerRequest[],
     options: { readonly signal?: AbortSignal },
@@ -71,6 +83,8 @@ export interface BatchedSourceOptions {
   readonly name: string;
   readonly settings?: Facts;
   readonly details?: Facts;
+  /** Whether `generate` gives `letterLogProbabilities` to requests with `letters`; default false. */
+  readonly givesLogProbabilities?: boolean;
   /** Requests given to `generate` at a time; default 1. */
   readonly batchSize?: number;
   /** One answer per request, in the order of the requests; as a text, or with what else is known of it. */
@@ -86,11 +100,12 @@ export interface BatchedSourceOptions {
  * @throws {AnswerSourceError} while answering, when `generate` gives another number of answers than it got requests.
  */
 export function batchedSource(options: BatchedSourceOptions): AnswerSource {
-  const { name, settings, details, batchSize = 1, generate } = options;
+  const { name, settings, details, givesLogProbabilities, batchSize = 1, generate } = options;
   return {
     name,
     ...(settings && { settings }),
     ...(details && { details }),
+    ...(givesLogProbabilities !== undefined && { givesLogProbabilities }),
     async *answers(requests, { signal }) {
       for (let start = 0; start < requests.length; start += batchSize) {
         signal?.throwIfAborted();
