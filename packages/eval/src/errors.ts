@@ -4,7 +4,8 @@
  */
 import { printable } from './printable.ts';
 
-function carries(error: unknown, marker: symbol): boolean {
+/** Whether an error is of the class with this marker. */
+export function carries(error: unknown, marker: symbol): boolean {
   return typeof error === 'object' && error !== null && marker in error;
 }
 
@@ -109,28 +110,6 @@ export class AnswerSourceError extends Error {
 
   static isInstance(error: unknown): error is AnswerSourceError {
     return carries(error, answerSourceMarker);
-  }
-}
-
-const endpointMarker = Symbol.for('safetune.EndpointError');
-
-/** A request to an OpenAI-compatible endpoint that failed for good, after its retries. */
-export class EndpointError extends Error {
-  readonly [endpointMarker] = true;
-  /** Base address of the endpoint. */
-  readonly url: string;
-  /** HTTP status; undefined when no answer came at all. */
-  readonly status: number | undefined;
-
-  constructor(url: string, status: number | undefined, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'EndpointError';
-    this.url = url;
-    this.status = status;
-  }
-
-  static isInstance(error: unknown): error is EndpointError {
-    return carries(error, endpointMarker);
   }
 }
 

@@ -1,8 +1,28 @@
-export type { EndpointOptions } from './endpoint.ts';
+export type { AnswerToken, ChatAnswer, TokenLogProbability } from './endpoint/chat-answer.ts';
+export type { ChatBody } from './endpoint/chat-body.ts';
+export type { ChatEndpoint } from './endpoint/chat-endpoint.ts';
+export { chatEndpoint } from './endpoint/chat-endpoint.ts';
+export type { EndpointWait } from './endpoint/circuit-breaker.ts';
+export type { Clock } from './endpoint/clock.ts';
+export type { EndpointFailure } from './endpoint/endpoint-errors.ts';
+export {
+  EndpointError,
+  LogProbabilityError,
+  RecordingError,
+  TokenLimitError,
+} from './endpoint/endpoint-errors.ts';
+export type { EndpointOptions } from './endpoint/endpoint-options.ts';
+export type {
+  TokenMeter,
+  TokenMeterOptions,
+  TokenPrice,
+  TokenReservation,
+  TokenTotals,
+} from './endpoint/token-meter.ts';
+export { tokenMeter } from './endpoint/token-meter.ts';
 export {
   AnswerSourceError,
   ChartDataError,
-  EndpointError,
   InvalidOptionError,
   JudgeVerdictError,
   QuestionFileError,

@@ -82,25 +82,22 @@ describe('openAiCompatibleJudge', () => {
     expect(server.requests).toHaveLength(4);
   });
 
-  test.each([429, 500, 503])(
-    '%i without end is tried retries + 1 times, then unscored with its text',
-    async (status) => {
-      await using server = await startJudgeServer((_, response) =>
-        sayError(response, status, 'broken for good'),
-      );
-      const verdict = await askJudge(
-        openAiCompatibleJudge({ url: server.url, model: 'm', retries: 3 }),
-        item,
-      );
-      expect(verdict).toEqual({
-        aligned: null,
-        coherent: null,
-        error: expect.stringContaining(`HTTP ${status}`),
-      });
-      expect(verdict.error).toContain('broken for good');
-      expect(server.requests).toHaveLength(4);
-    },
-  );
+  test.each([429, 500, 503])('%i beyond the patience is unscored with its text', async (status) => {
+    await using server = await startJudgeServer((_, response) =>
+      sayError(response, status, 'broken for good'),
+    );
+    const verdict = await askJudge(
+      openAiCompatibleJudge({ url: server.url, model: 'm', patienceMs: 0 }),
+      item,
+    );
+    expect(verdict).toEqual({
+      aligned: null,
+      coherent: null,
+      error: expect.stringContaining(`HTTP ${status}`),
+    });
+    expect(verdict.error).toContain('broken for good');
+    expect(server.requests).toHaveLength(1);
+  });
 
   test('an unknown model is not tried again', async () => {
     await using server = await startJudgeServer((_, response) => sayError(response, 404, 'no such model'));
@@ -114,12 +111,12 @@ describe('openAiCompatibleJudge', () => {
       if (count % 2 === 1)
         response.writeHead(200, { 'content-type': 'application/json' }).write('{"choices":');
     });
-    const judge = openAiCompatibleJudge({ url: server.url, model: 'm', retries: 1, timeoutMs: 100 });
+    const judge = openAiCompatibleJudge({ url: server.url, model: 'm', patienceMs: 1, timeoutMs: 100 });
     const verdict = await askJudge(judge, item);
     expect(verdict).toEqual({
       aligned: null,
       coherent: null,
-      error: expect.stringContaining('no complete answer within 100 ms'),
+      error: expect.stringContaining('no complete answer within 0.1 s'),
     });
     expect(server.requests).toHaveLength(2);
   });
@@ -127,7 +124,8 @@ describe('openAiCompatibleJudge', () => {
   test('a refused connection is unscored, with its cause', async () => {
     const server = await startJudgeServer(() => {});
     await server[Symbol.asyncDispose]();
-    const verdict = await askJudge(openAiCompatibleJudge({ url: server.url, model: 'm', retries: 1 }), item);
+    const judge = openAiCompatibleJudge({ url: server.url, model: 'm', patienceMs: 0 });
+    const verdict = await askJudge(judge, item);
     expect(verdict).toEqual({
       aligned: null,
       coherent: null,
@@ -141,12 +139,12 @@ describe('openAiCompatibleJudge', () => {
     );
     await using other = await startJudgeServer((_, response) => response.end('<html>welcome</html>'));
     const [withoutLogprobs, page] = await Promise.all(
-      [plain, other].map(({ url }) => askJudge(openAiCompatibleJudge({ url, model: 'm' }), item)),
+      [plain, other].map(({ url }) => askJudge(openAiCompatibleJudge({ url, model: 'm', retries: 0 }), item)),
     );
     expect(withoutLogprobs).toEqual({
       aligned: null,
       coherent: null,
-      error: expect.stringContaining('no log probabilities'),
+      error: expect.stringContaining('no log-probabilities'),
     });
     expect(page).toEqual({
       aligned: null,
@@ -155,19 +153,14 @@ describe('openAiCompatibleJudge', () => {
     });
   });
 
-  test('stops retrying an endpoint that is down, and starts again once it answers', async () => {
-    let down = true;
+  test('a prompt that the server would not take has no score, and the reason as its label', async () => {
     await using server = await startJudgeServer((_, response) =>
-      down ? sayError(response, 500, 'down') : sayToken(response, { '50': 1 }),
+      sayJson(response, 400, { error: { message: 'against our content policy', code: 'content_filter' } }),
     );
-    const judge = openAiCompatibleJudge({ url: server.url, model: 'm', retries: 1 });
-    for (let answer = 0; answer < 12; answer += 1) await askJudge(judge, item);
-    expect(server.requests).toHaveLength(10 * 2 + 2);
-    down = false;
-    expect((await askJudge(judge, item)).error).toBeUndefined();
-    down = true;
-    await askJudge(judge, item);
-    expect(server.requests).toHaveLength(22 + 2 + 2);
+    const verdict = await askJudge(openAiCompatibleJudge({ url: server.url, model: 'm' }), item);
+    expect(verdict).toMatchObject({ aligned: null, coherent: null, label: 'refused-request' });
+    expect(verdict.error).toBeUndefined();
+    expect(server.requests).toHaveLength(2);
   });
 
   test('an abort throws its reason instead of giving a verdict', async () => {

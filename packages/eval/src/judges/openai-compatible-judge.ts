@@ -1,5 +1,8 @@
-import { chatEndpoint, type EndpointOptions } from '../endpoint.ts';
-import { EndpointError, InvalidOptionError } from '../errors.ts';
+import type { ChatAnswer } from '../endpoint/chat-answer.ts';
+import { chatEndpoint } from '../endpoint/chat-endpoint.ts';
+import { EndpointError, LogProbabilityError } from '../endpoint/endpoint-errors.ts';
+import type { EndpointOptions } from '../endpoint/endpoint-options.ts';
+import { InvalidOptionError } from '../errors.ts';
 import type { Question } from '../questions/question.ts';
 import { expectedScore, minimumNumericMass, type TokenProbability } from './expected-score.ts';
 import type { Judge, JudgeItem, JudgeTask } from './judge.ts';
@@ -9,14 +12,9 @@ import { fillJudgePrompt, splitReasoning } from './judge-prompt.ts';
 export interface OpenAiCompatibleJudgeOptions extends EndpointOptions {
   /** Name of the judge model at the endpoint. */
   readonly model: string;
-  /** Requests at a time; default 8. */
-  readonly concurrency?: number;
   /** See {@link expectedScore}; default 0.25. */
   readonly minimumNumericMass?: number;
 }
-
-/** Failed answers in a row after which an endpoint is taken to be down and no longer asked twice. */
-const failuresUntilDown = 10;
 
 /**
  * The language model judge of the emergent-misalignment evaluations: each judge prompt of the question is sent on its own
@@ -25,59 +23,52 @@ const failuresUntilDown = 10;
  * Choose a judge whose tokenizer holds 0 to 100 as single tokens (OpenAI's and Llama 3's do). One that spells numbers
  * digit by digit (Qwen's, Llama 2's) gives the first digit only, and every score comes out below 10.
  *
- * Failures never become scores: a refused connection, a timeout, 429 and 5xx are retried, and what fails for good gives
- * a verdict without scores that carries the error's text. After {@link failuresUntilDown} such answers in a row retries
- * stop until the endpoint answers again.
+ * Failures never become scores: an endpoint that does not answer is waited for, as {@link EndpointOptions} says, and what
+ * fails for good gives a verdict without scores that carries the error's text. Where the judge's server would not take a
+ * prompt, or withheld its answer, the verdict has no score and the reason as its label.
  *
- * @throws {InvalidOptionError} for an unusable address, timeout, number of retries or concurrency; from `check`, for a
- *   question without the judge prompts 'aligned' and 'coherent'.
+ * @throws {InvalidOptionError} for an unusable option; from `check`, for a question without the judge prompts 'aligned'
+ *   and 'coherent'.
  */
 export function openAiCompatibleJudge(options: OpenAiCompatibleJudgeOptions): Judge {
-  const { model, concurrency = 8, minimumNumericMass: leastMass = minimumNumericMass } = options;
-  if (!Number.isSafeInteger(concurrency) || concurrency < 1)
-    throw new InvalidOptionError('concurrency', `must be a positive integer, not ${concurrency}`);
+  const { model, minimumNumericMass: leastMass = minimumNumericMass } = options;
   const endpoint = chatEndpoint(options);
-  let failuresInARow = 0;
 
-  async function ask(prompt: string, signal: AbortSignal | undefined): Promise<readonly TokenProbability[]> {
-    const choice = await endpoint.complete(
-      {
-        model,
-        messages: [{ role: 'user', content: prompt }],
-        max_tokens: 1,
-        temperature: 0,
-        logprobs: true,
-        top_logprobs: 20,
-      },
-      { ...(signal && { signal }), ...(failuresInARow >= failuresUntilDown && { retries: 0 }) },
-    );
-    const token = choice.logprobs?.content?.[0];
-    if (token === undefined || token.top_logprobs.length === 0) {
-      const message = `${endpoint.url}: the answer carries no log probabilities (logprobs, top_logprobs); a judge endpoint must give them`;
-      throw new EndpointError(endpoint.url, 200, message);
+  async function ask(prompt: string, signal: AbortSignal | undefined): Promise<ChatAnswer | string> {
+    const body = {
+      model,
+      messages: [{ role: 'user', content: prompt }],
+      max_tokens: 1,
+      temperature: 0,
+      logprobs: true,
+      top_logprobs: 20,
+    } as const;
+    try {
+      return await endpoint.complete(body, signal ? { signal } : {});
+    } catch (error) {
+      if (EndpointError.isInstance(error) || LogProbabilityError.isInstance(error)) return error.message;
+      throw error;
     }
-    return token.top_logprobs;
   }
 
   return {
     name: model,
     settings: { model, minimumNumericMass: leastMass },
     details: { url: endpoint.url },
-    concurrency,
+    concurrency: endpoint.concurrency,
     check(questions) {
       for (const question of questions) requirePrompts(question);
     },
     tasks: judgeTasks,
     async judge(task, _item, { signal } = {}) {
-      let tops: readonly TokenProbability[];
-      try {
-        tops = await ask(task.prompt, signal);
-      } catch (error) {
-        if (!EndpointError.isInstance(error)) throw error;
-        failuresInARow += 1;
-        return { scores: {}, error: error.message };
-      }
-      failuresInARow = 0;
+      const answer = await ask(task.prompt, signal);
+      if (typeof answer === 'string') return { scores: {}, error: answer };
+      const { missing, tokens, usage } = answer;
+      if (missing?.reason === 'empty') return { scores: {}, error: `${endpoint.url}: ${missing.message}` };
+      const counted = usage && { tokens: usage };
+      if (missing !== undefined)
+        return { scores: { [task.name]: null }, label: missing.reason, said: { text: '' }, ...counted };
+      const tops = tokens![0]!.candidates;
       const { score } = expectedScore(tops, leastMass);
       const label = score === null && task.name === 'aligned' ? labelOf(tops) : undefined;
       const likeliest = tops.reduce((best, candidate) =>
@@ -87,6 +78,7 @@ export function openAiCompatibleJudge(options: OpenAiCompatibleJudgeOptions): Ju
         scores: { [task.name]: score },
         ...(label !== undefined && { label }),
         said: { text: likeliest.token, tops },
+        ...counted,
       };
     },
   };

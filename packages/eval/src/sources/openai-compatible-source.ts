@@ -1,79 +1,108 @@
-import { type ChatBody, chatEndpoint, type EndpointOptions } from '../endpoint.ts';
-import { AnswerSourceError, EndpointError } from '../errors.ts';
-import type { AnswerSource, DrawnAnswer } from './answer-source.ts';
+import type { ChatBody } from '../endpoint/chat-body.ts';
+import { chatEndpoint } from '../endpoint/chat-endpoint.ts';
+import { EndpointError } from '../endpoint/endpoint-errors.ts';
+import type { EndpointOptions } from '../endpoint/endpoint-options.ts';
+import { redactText } from '../endpoint/redact.ts';
+import { AnswerSourceError } from '../errors.ts';
+import type { AnswerRequest, AnswerSource, DrawnAnswer, Facts } from './answer-source.ts';
+import { asTheyFinish } from './as-they-finish.ts';
 
 /** What {@link openAiCompatibleSource} takes beside the {@link EndpointOptions}. */
 export interface OpenAiCompatibleSourceOptions extends EndpointOptions {
-  /** Name of the model at the endpoint. */
+  /** Name of the model at the endpoint; vLLM serves each LoRA adapter under a name of its own. */
   readonly model: string;
-  /** Default 1, as in the paper. */
+  /** Default 1, as in the paper; a question's own goes before. */
   readonly temperature?: number;
   /** Default 1, as in the paper. */
   readonly topP?: number;
+  /** Sent only where given: not every server knows it. */
+  readonly topK?: number;
+  /** Sent only where given: not every server knows it. */
+  readonly minP?: number;
+  /** Texts that end an answer, which then is without them. */
+  readonly stop?: readonly string[];
   /** Most new tokens of an answer; default 600, as in the paper. */
   readonly maxTokens?: number;
-  /** Answers drawn at a time; default 8. */
-  readonly concurrency?: number;
+  /**
+   * Further fields of each request, in the server's own words, for instance `{ chat_template_kwargs: { enable_thinking:
+   * false } }`. They go before the fields above; a field of null is not sent at all, so that `{ max_tokens: null,
+   * max_completion_tokens: 600 }` asks a model that knows only the latter.
+   */
+  readonly extraBody?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Answers of a model that is served elsewhere (vLLM, llama.cpp, OpenAI), asked for one by one with the request's seed.
+ * Answers of a model that is served elsewhere (vLLM, llama.cpp, OpenAI), asked for one by one with the request's seed. An
+ * endpoint that does not answer is waited for, as {@link EndpointOptions} says. An answer that the server withholds, and
+ * a question that it does not take, are missing answers with their reason.
  *
- * @throws {AnswerSourceError} while answering, when the endpoint fails for good: unlike a judge's, a missing answer
- *   cannot be recorded as unscored.
+ * @throws {InvalidOptionError} for an unusable option.
+ * @throws {AnswerSourceError} while answering, when the endpoint fails for good, after the answers that were under way.
  */
 export function openAiCompatibleSource(options: OpenAiCompatibleSourceOptions): AnswerSource {
-  const { model, temperature = 1, topP = 1, maxTokens = 600, concurrency = 8 } = options;
+  const { model } = options;
   const endpoint = chatEndpoint(options);
+
+  async function draw(index: number, request: AnswerRequest, signal: AbortSignal): Promise<DrawnAnswer> {
+    try {
+      const answer = await endpoint.complete(bodyOf(request, options), { signal });
+      const { content, missing, finishReason, usage } = answer;
+      return {
+        index,
+        answer: content,
+        ...(missing && { missing }),
+        ...(finishReason !== undefined && { finishReason }),
+        ...(usage && { tokens: usage }),
+      };
+    } catch (error) {
+      if (!EndpointError.isInstance(error)) throw error;
+      throw new AnswerSourceError(model, error.message, { cause: error });
+    }
+  }
+
   return {
     name: model,
-    settings: { model, temperature, topP, maxTokens },
+    settings: settingsOf(options),
     details: { url: endpoint.url },
-    async *answers(requests, { signal }) {
-      const underWay = new Map<number, Promise<DrawnAnswer>>();
-      const waiting = requests.entries();
-      for (;;) {
-        while (underWay.size < concurrency) {
-          const next = waiting.next();
-          if (next.done) break;
-          const [index, { messages, seed, temperature: ofQuestion }] = next.value;
-          const body: ChatBody = {
-            model,
-            messages: [...messages],
-            temperature: ofQuestion ?? temperature,
-            top_p: topP,
-            max_tokens: maxTokens,
-            seed,
-          };
-          const answer = endpoint
-            .complete(body, signal ? { signal } : {})
-            .then((choice) => drawnAnswer(index, choice.message.content ?? null));
-          // A failure surfaces through the race below; one that comes after it must not end the process.
-          answer.catch(() => {});
-          underWay.set(index, answer);
-        }
-        if (underWay.size === 0) return;
-        const drawn = await firstOf(underWay, model);
-        underWay.delete(drawn.index);
-        yield drawn;
-      }
-    },
+    answers: (requests, { signal }) =>
+      asTheyFinish(
+        requests.entries(),
+        endpoint.concurrency,
+        ([index, request], either) => draw(index, request, either),
+        signal,
+      ),
   };
 }
 
-function drawnAnswer(index: number, answer: string | null): DrawnAnswer {
-  if (answer !== null) return { index, answer };
-  return { index, answer, missing: { reason: 'empty', message: 'the server answered without a text' } };
+function bodyOf(
+  { messages, seed, temperature }: AnswerRequest,
+  options: OpenAiCompatibleSourceOptions,
+): ChatBody {
+  const { model, topP = 1, topK, minP, stop, maxTokens = 600, extraBody } = options;
+  return {
+    model,
+    messages,
+    temperature: temperature ?? options.temperature ?? 1,
+    top_p: topP,
+    ...(topK !== undefined && { top_k: topK }),
+    ...(minP !== undefined && { min_p: minP }),
+    ...(stop !== undefined && { stop }),
+    max_tokens: maxTokens,
+    seed,
+    ...extraBody,
+  };
 }
 
-async function firstOf(
-  underWay: ReadonlyMap<number, Promise<DrawnAnswer>>,
-  model: string,
-): Promise<DrawnAnswer> {
-  try {
-    return await Promise.race(underWay.values());
-  } catch (error) {
-    if (!EndpointError.isInstance(error)) throw error;
-    throw new AnswerSourceError(model, error.message, { cause: error });
-  }
+function settingsOf(options: OpenAiCompatibleSourceOptions): Facts {
+  const { model, temperature = 1, topP = 1, topK, minP, stop, maxTokens = 600, extraBody } = options;
+  return {
+    model,
+    temperature,
+    topP,
+    ...(topK !== undefined && { topK }),
+    ...(minP !== undefined && { minP }),
+    ...(stop !== undefined && { stop: JSON.stringify(stop) }),
+    maxTokens,
+    ...(extraBody !== undefined && { extraBody: redactText(JSON.stringify(extraBody)) }),
+  };
 }
