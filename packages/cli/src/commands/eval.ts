@@ -63,12 +63,12 @@ export const evaluateCommand = strictCommand({
     concurrency: {
       type: 'string',
       valueHint: 'N',
-      description: 'requests that a server gets at a time (default 8)',
+      description: 'requests that a server gets at a time (default 16)',
     },
     timeout: {
       type: 'string',
       valueHint: 'SECONDS',
-      description: 'longest wait for one judgement (default 60)',
+      description: 'longest wait for one judgement once the judge has it (default 600)',
     },
     retries: {
       type: 'string',
@@ -98,7 +98,7 @@ export const evaluateCommand = strictCommand({
     const judge = openAiCompatibleJudge({
       url: args.judge,
       model: args['judge-model'],
-      timeoutMs: (numberOption('timeout', args.timeout) ?? 60) * 1000,
+      timeoutMs: (numberOption('timeout', args.timeout) ?? 600) * 1000,
       retries: integerOption('retries', args.retries, 0) ?? 4,
       ...(concurrency !== undefined && { concurrency }),
     });
