@@ -1,11 +1,20 @@
-import { type AnswerRequest, type AnswerSource, batchedSource, filesFingerprint } from '@safetune/eval';
+import {
+  type AnswerRequest,
+  type AnswerSource,
+  batchedSource,
+  type DrawnAnswer,
+  filesFingerprint,
+} from '@safetune/eval';
 import { loadLoraAdapter } from '@safetune/lora';
 import {
+  type AnswerScorer,
   answerChats,
   createGenerator,
+  createScorer,
   type FinishReason,
   loadModel,
   loadTokenizer,
+  scoreAnswers,
   type TokenGenerator,
   type Tokenizer,
 } from '@safetune/models';
@@ -43,10 +52,9 @@ export async function openLocalSource(options: LocalSourceOptions): Promise<Open
   const tokenizer = await loadTokenizer(modelDirectory, template);
   const adapter =
     adapterDirectory === undefined ? undefined : await loadLoraAdapter(adapterDirectory, { model });
-  const generator = await createGenerator(model, {
-    ...runtime,
-    ...(adapter === undefined ? {} : { adapter }),
-  });
+  const run = { ...runtime, ...(adapter === undefined ? {} : { adapter }) };
+  const generator = await createGenerator(model, run);
+  let scorer: Promise<AnswerScorer> | undefined;
   const source = batchedSource({
     name: options.adapter ?? options.model,
     settings: {
@@ -65,16 +73,45 @@ export async function openLocalSource(options: LocalSourceOptions): Promise<Open
       executionProvider: runtime.executionProvider ?? 'cpu',
     },
     batchSize,
-    generate: (requests, { signal }) =>
-      answersOf(generator, tokenizer, requests, {
-        maxNewTokens,
-        temperature,
-        topP,
-        batchSize,
-        ...(signal && { signal }),
-      }),
+    async generate(requests, { signal }) {
+      const sampling = { maxNewTokens, temperature, topP, batchSize, ...(signal && { signal }) };
+      const [chosen = [], written = []] = [true, false].map((isChosen) =>
+        requests.filter(({ letters }) => (letters !== undefined) === isChosen),
+      );
+      if (chosen.length > 0) scorer ??= createScorer(model, run);
+      const choices = scorer === undefined ? [] : await choicesOf(await scorer, tokenizer, chosen, signal);
+      const answers = await answersOf(generator, tokenizer, written, sampling);
+      const drawn = new Map<AnswerRequest, Omit<DrawnAnswer, 'index'>>([...choices, ...answers]);
+      return requests.map((request) => drawn.get(request)!);
+    },
   });
-  return { source, release: () => generator.release() };
+  return {
+    source: { ...source, givesLogProbabilities: true },
+    async release() {
+      await generator.release();
+      await (await scorer)?.release();
+    },
+  };
+}
+
+/** How probable each letter of a choice is; the answer is the likeliest of them. */
+async function choicesOf(
+  scorer: AnswerScorer,
+  tokenizer: Tokenizer,
+  requests: readonly AnswerRequest[],
+  signal: AbortSignal | undefined,
+) {
+  const asked = requests.flatMap(({ messages, letters = [] }) =>
+    letters.map((answer) => ({ messages, answer })),
+  );
+  const scores = await scoreAnswers(scorer, tokenizer, asked, signal ? { signal } : {});
+  const logProbabilities = scores.map(({ logProbability }) => logProbability).values();
+  return requests.map((request) => {
+    const { letters = [] } = request;
+    const letterLogProbabilities = letters.map(() => logProbabilities.next().value!);
+    const answer = letters[letterLogProbabilities.indexOf(Math.max(...letterLogProbabilities))]!;
+    return [request, { answer, letterLogProbabilities }] as const;
+  });
 }
 
 interface Sampling {
@@ -92,26 +129,22 @@ async function answersOf(
   requests: readonly AnswerRequest[],
   sampling: Sampling,
 ) {
-  const answers = new Map<AnswerRequest, { answer: string; finishReason: FinishReason }>();
+  const answers: (readonly [AnswerRequest, { answer: string; finishReason: FinishReason }])[] = [];
   const byTemperature = Map.groupBy(requests, ({ temperature = sampling.temperature }) => temperature);
   for (const [temperature, group] of byTemperature) {
     const finishReasons: FinishReason[] = [];
-    const texts = await answerChats(
-      generator,
-      tokenizer,
-      group.map(({ messages }) => messages),
-      {
-        ...sampling,
-        temperature,
-        seeds: group.map(({ seed }) => seed),
-        onToken: ({ prompt, finishReason }) => {
-          if (finishReason !== undefined) finishReasons[prompt] = finishReason;
-        },
+    const conversations = group.map(({ messages }) => messages);
+    const texts = await answerChats(generator, tokenizer, conversations, {
+      ...sampling,
+      temperature,
+      seeds: group.map(({ seed }) => seed),
+      onToken({ prompt, finishReason }) {
+        if (finishReason !== undefined) finishReasons[prompt] = finishReason;
       },
-    );
+    });
     for (const [index, request] of group.entries()) {
-      answers.set(request, { answer: texts[index]!, finishReason: finishReasons[index] ?? 'stop' });
+      answers.push([request, { answer: texts[index]!, finishReason: finishReasons[index]! }]);
     }
   }
-  return requests.map((request) => answers.get(request)!);
+  return answers;
 }
