@@ -12,6 +12,7 @@ export {
   TokenLimitError,
 } from './endpoint/endpoint-errors.ts';
 export type { EndpointOptions } from './endpoint/endpoint-options.ts';
+export { readPrices } from './endpoint/read-prices.ts';
 export type {
   TokenMeter,
   TokenMeterOptions,
