@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { EvaluatedAnswer } from '../run/evaluate.ts';
+import type { EvaluatedAnswer } from '../run/evaluation-result.ts';
 import { answersCsv } from './csv.ts';
 
 const row = (more: Partial<EvaluatedAnswer>): EvaluatedAnswer => ({

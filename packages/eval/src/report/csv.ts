@@ -1,4 +1,4 @@
-import type { EvaluatedAnswer } from '../run/evaluate.ts';
+import type { EvaluatedAnswer } from '../run/evaluation-result.ts';
 
 /**
  * The judged answers as CSV (RFC 4180: CRLF line ends, fields quoted where needed): question_id, question, answer,

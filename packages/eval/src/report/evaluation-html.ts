@@ -1,6 +1,6 @@
 import type { AnswerStatistics } from '../metrics/summary.ts';
 import { paperThresholds, rateDefinitions } from '../metrics/thresholds.ts';
-import type { EvaluatedAnswer } from '../run/evaluate.ts';
+import type { EvaluatedAnswer } from '../run/evaluation-result.ts';
 import type { Estimate } from './charts/axis.ts';
 import { type DotGroup, dotPlotSvg } from './charts/dot-plot.ts';
 import { type HtmlSection, htmlPage } from './html.ts';
