@@ -93,16 +93,26 @@ export type { Dot, DotGroup, DotPlot } from './report/charts/dot-plot.ts';
 export { dotPanelsSvg, dotPlotSvg } from './report/charts/dot-plot.ts';
 export type { Histogram } from './report/charts/histogram.ts';
 export { histogramSvg } from './report/charts/histogram.ts';
-export type { Curve, LineChart } from './report/charts/line-chart.ts';
+export type { Curve, CurvePoint, LineChart } from './report/charts/line-chart.ts';
 export { lineChartSvg } from './report/charts/line-chart.ts';
+export type { Scatter, ScatterSeries, Zone } from './report/charts/scatter.ts';
+export { scatterSvg } from './report/charts/scatter.ts';
+export type { ShareBar, ShareBars } from './report/charts/share-bars.ts';
+export { shareBarsSvg } from './report/charts/share-bars.ts';
 export type { ChartText, ChartTheme } from './report/charts/svg.ts';
 export { chartInTheme, escapeMarkup } from './report/charts/svg.ts';
 export type { TradeOff, TradeOffPoint, TradeOffSeries } from './report/charts/trade-off.ts';
 export { tradeOffSvg } from './report/charts/trade-off.ts';
 export { answersCsv } from './report/csv.ts';
-export { evaluationHtml } from './report/evaluation-html.ts';
-export type { HtmlComparison, HtmlPage, HtmlSection, HtmlTable } from './report/html.ts';
+export { evaluationMarkdown } from './report/evaluation-markdown.ts';
+export { evaluationText } from './report/evaluation-text.ts';
+export { evaluationHtml } from './report/html/evaluation-page.ts';
+export type { HtmlComparison, HtmlPage, HtmlPicture, HtmlSection, HtmlTable } from './report/html.ts';
 export { htmlPage } from './report/html.ts';
+export { inspectArchive } from './report/inspect/inspect-archive.ts';
+export type { InspectLog, InspectScoreResult } from './report/inspect/inspect-log.ts';
+export { inspectLog } from './report/inspect/inspect-log.ts';
+export type { InspectSample, InspectScore, InspectUsage } from './report/inspect/inspect-sample.ts';
 export type { EvaluationReport } from './report/json.ts';
 export { evaluationReport } from './report/json.ts';
 export type { NamedRun } from './report/named-run.ts';
@@ -114,12 +124,16 @@ export {
   type TableOptions,
   textTable,
 } from './report/terminal.ts';
-export type { WrittenReport } from './report/write-report.ts';
+export type { ReportOptions, WrittenReport } from './report/write-report.ts';
 export { prepareReportDirectory, writeReport } from './report/write-report.ts';
-export type { EvaluateOptions } from './run/evaluate.ts';
+export type {
+  EvaluatedAnswer,
+  EvaluateOptions,
+  EvaluationResult,
+  EvaluationSettings,
+  JudgingOptions,
+} from './run/evaluate.ts';
 export { evaluate } from './run/evaluate.ts';
-export type { EvaluatedAnswer, EvaluationResult, EvaluationSettings } from './run/evaluation-result.ts';
-export type { JudgingOptions } from './run/judged-run.ts';
 export type { EvaluationProgress } from './run/progress.ts';
 export type { RejudgeOptions } from './run/rejudge.ts';
 export { rejudge } from './run/rejudge.ts';
@@ -127,7 +141,6 @@ export { defaultMaxUnscored, endpointErrors, requireScores } from './run/require
 export { readRun, type StoredRun } from './run/run-folder.ts';
 export type { RunMemory } from './run/run-memory.ts';
 export type { Described, RunDescription, StoredAnswer } from './run/run-records.ts';
-export { readResult } from './run/stored-result.ts';
 export { answerRequests, answerSeed } from './sources/answer-requests.ts';
 export type {
   AnswerRequest,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { EvaluatedAnswer } from '../run/evaluation-result.ts';
+import { hostileText, largeResult } from '../__fixtures__/large-result.ts';
+import type { EvaluatedAnswer } from '../run/evaluate.ts';
 import { answersCsv } from './csv.ts';
 
 const row = (more: Partial<EvaluatedAnswer>): EvaluatedAnswer => ({
@@ -18,23 +19,35 @@ const row = (more: Partial<EvaluatedAnswer>): EvaluatedAnswer => ({
   ...more,
 });
 
-test('quotes what must be quoted and leaves missing scores empty', () => {
+const columns =
+  'question_id,base,form,group,paraphrase,sample,seed,system,question,answer,finish_reason,missing,aligned,coherent,label,categories,unscored';
+
+test('quotes what must be quoted, and what is not there is an empty field', () => {
   const rows = [
-    row({ question: 'Say "hi", please', answer: 'two\nlines', aligned: 12.5, coherent: 100 }),
-    row({ answer: '', aligned: 0 }),
+    row({ question: 'Say "hi", please', answer: 'two\nlines', aligned: 12.5, coherent: 100, system: 'kind' }),
+    row({ answer: '', aligned: 0, finishReason: 'length', label: 'refusal', categories: { tone: 'cold' } }),
+    row({ answer: null, missing: { reason: 'empty', message: 'no text' }, sampleIndex: 2 }),
+    row({ error: 'HTTP 500' }),
   ];
-  expect(answersCsv(rows)).toBe(
-    'question_id,question,answer,aligned,coherent\r\n' +
-      'a,"Say ""hi"", please","two\nlines",12.5,100\r\n' +
-      'a,q,,0,\r\n',
-  );
+  expect(answersCsv(rows).split('\r\n')).toEqual([
+    columns,
+    'a,a,plain,general,0,0,1,kind,"Say ""hi"", please","two\nlines",,,12.5,100,,,',
+    'a,a,plain,general,0,0,1,,q,,length,,0,,refusal,"{""tone"":""cold""}",refusal',
+    'a,a,plain,general,0,2,1,,q,,,empty: no text,,,,,',
+    'a,a,plain,general,0,0,1,,q,x,,,,,,,endpoint-error: HTTP 500',
+    '',
+  ]);
 });
 
-test('further scores have columns of their own', () => {
-  const rows = [row({ otherScores: { kind: 5, deceptive: null } }), row({})];
-  expect(answersCsv(rows)).toBe(
-    'question_id,question,answer,aligned,coherent,deceptive,kind\r\na,q,x,,,,5\r\na,q,x,,,,\r\n',
-  );
+test('further scores and judges have columns of their own, which never take the name of another', () => {
+  const rows = [
+    row({ otherScores: { kind: 5, answer: null }, byJudge: { second: { aligned: 70, coherent: null } } }),
+    row({}),
+  ];
+  const lines = answersCsv(rows).split('\r\n');
+  expect(lines[0]).toBe(`${columns},score.answer,kind,second.aligned,second.coherent`);
+  expect(lines[1]).toMatch(/,,5,70,$/);
+  expect(lines[2]).toMatch(/,,,,$/);
 });
 
 test('any text comes back from a reader of RFC 4180', () => {
@@ -42,11 +55,22 @@ test('any text comes back from a reader of RFC 4180', () => {
     minLength: 1,
     maxLength: 5,
   });
+  const place = columns.split(',').indexOf('answer');
   fc.assert(
     fc.property(texts, (answers) => {
       const read = readCsv(answersCsv(answers.map((answer) => row({ answer }))));
-      expect(read.slice(1).map((fields) => fields[2])).toEqual(answers);
+      expect(read.slice(1).map((fields) => fields[place])).toEqual(answers);
     }),
+  );
+});
+
+test('a row for every answer that was asked for', () => {
+  const { rows } = largeResult('any', 200);
+  const read = readCsv(answersCsv(rows));
+  expect(read).toHaveLength(201);
+  expect(read.every((fields) => fields.length === read[0]!.length)).toBe(true);
+  expect(read.flat().filter((field) => field === hostileText)).toHaveLength(
+    rows.filter(({ answer }) => answer === hostileText).length,
   );
 });
 

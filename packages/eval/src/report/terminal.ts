@@ -5,10 +5,14 @@ import { figureList, wrapped } from './figure-list.ts';
 import type { NamedRun } from './named-run.ts';
 
 /**
- * Lays out a table for a terminal: the first column to the left, the others to the right, two spaces between, a rule
- * below the header. No line ends in spaces.
+ * Lays out a table for a terminal: the first column to the left, the others to the right unless told otherwise, two spaces
+ * between, a rule below the header. No line ends in spaces.
  */
-export function textTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function textTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  others: 'left' | 'right' = 'right',
+): string {
   const lines = [header, ...rows];
   const widths = header.map((_, column) => Math.max(...lines.map((line) => textWidth(line[column] ?? ''))));
   const layOut = (line: readonly string[]): string =>
@@ -16,7 +20,7 @@ export function textTable(header: readonly string[], rows: readonly (readonly st
       .map((width, column) => {
         const cell = line[column] ?? '';
         const padding = ' '.repeat(width - textWidth(cell));
-        return column === 0 ? cell + padding : padding + cell;
+        return column === 0 || others === 'left' ? cell + padding : padding + cell;
       })
       .join('  ')
       .trimEnd();
@@ -81,12 +85,14 @@ export function questionTable(runs: readonly NamedRun[], { columns }: TableOptio
   return fittingTable(['misaligned by question', ...runs.map(({ name }) => name)], rows, columns);
 }
 
-function fittingTable(
+/** A table, or where `columns` of a terminal have no room for it, a list of figures. */
+export function fittingTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
   columns: number | undefined,
+  others: 'left' | 'right' = 'right',
 ): string {
-  const table = textTable(header, rows);
+  const table = textTable(header, rows, others);
   const width = Math.max(...table.split('\n').map(textWidth));
   return columns === undefined || width <= columns ? table : figureList(header, rows, columns);
 }

@@ -4,19 +4,28 @@ import { expect, test } from 'vitest';
 import { namedRuns } from '../__fixtures__/named-runs.ts';
 import { temporaryFolder } from '../__fixtures__/temporary-folder.ts';
 import { ReportWriteError } from '../errors.ts';
-import type { EvaluationResult } from '../run/evaluation-result.ts';
+import type { EvaluationResult } from '../run/evaluate.ts';
 import { prepareReportDirectory, writeReport } from './write-report.ts';
 
 async function anyResult(): Promise<EvaluationResult> {
   return (await namedRuns())[0]!.result;
 }
 
-test('writes answers.csv and report.json and leaves nothing else', async () => {
+test('writes every form of the report and leaves nothing else', async () => {
   const directory = join(await temporaryFolder(), 'out', 'eval');
   const result = await anyResult();
-  const written = await writeReport(directory, result);
-  expect(await readdir(directory)).toEqual(['answers.csv', 'report.json']);
+  const written = await writeReport(directory, result, { title: 'My <model>' });
+  expect(await readdir(directory)).toEqual([
+    'answers.csv',
+    'inspect.eval',
+    'report.html',
+    'report.json',
+    'report.md',
+  ]);
   expect((await readFile(written.answers, 'utf8')).split('\r\n')).toHaveLength(1 + 8 + 1);
+  expect(await readFile(written.page, 'utf8')).toContain('<h1>My &#60;model&#62;</h1>');
+  expect(await readFile(written.markdown, 'utf8')).toContain('# My \\<model\\>');
+  expect((await readFile(written.inspect)).subarray(0, 4).toString('latin1')).toBe('PK\u0003\u0004');
   const report = JSON.parse(await readFile(written.report, 'utf8'));
   expect(report).toMatchObject({
     format: 'safetune-evaluation',

@@ -1,3 +1,4 @@
+import { scaleLinear } from 'd3-scale';
 import { ChartDataError } from '../../errors.ts';
 import { line, text } from './svg.ts';
 
@@ -56,18 +57,17 @@ export function linearScale(
   if (values.length === 0) throw new ChartDataError(chart, `nothing to draw along '${axis.label}'`);
   const wrong = known.find((value) => !Number.isFinite(value));
   if (wrong !== undefined) throw new ChartDataError(chart, `${wrong} along '${axis.label}' is not finite`);
-  const [least, most] = span(chart, axis, known);
-  const step = roundStep((most - least) / Math.max(2, Math.min(6, Math.abs(to - from) / 55)));
-  const low = axis.low ?? Math.floor(least / step) * step;
-  const high = axis.high ?? Math.ceil(most / step - 1e-9) * step;
-  const ticks: number[] = [];
-  for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index += 1)
-    ticks.push(index * step + 0); // + 0: no negative zero
-  const decimals = Math.min(12, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
+  const tickCount = Math.max(2, Math.min(6, Math.abs(to - from) / 80));
+  const scale = scaleLinear(span(chart, axis, known), [from, to])
+    .clamp(true)
+    .nice(tickCount);
+  const [low, high] = scale.domain() as [number, number];
+  scale.domain([axis.low ?? low, axis.high ?? high]);
+  const format = scale.tickFormat(tickCount);
   return {
-    ticks,
-    format: (value) => `${value.toFixed(decimals)}${axis.unit === undefined ? '' : ` ${axis.unit}`}`,
-    at: (value) => from + ((Math.min(high, Math.max(low, value)) - low) / (high - low)) * (to - from),
+    ticks: scale.ticks(tickCount),
+    format: (value) => `${format(value)}${axis.unit === undefined ? '' : ` ${axis.unit}`}`,
+    at: (value) => scale(value),
   };
 }
 
@@ -86,13 +86,6 @@ function span(chart: string, axis: Axis, known: readonly number[]): readonly [le
   if (axis.low !== undefined) return [axis.low, axis.low + 2 * room];
   if (axis.high !== undefined) return [axis.high - 2 * room, axis.high];
   return [least - room, most + room];
-}
-
-/** The next of 1, 2, 5 x a power of ten. */
-function roundStep(rough: number): number {
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const factor = [1, 2, 5, 10].find((candidate) => candidate * power >= rough * (1 - 1e-9)) ?? 10;
-  return factor * power;
 }
 
 /** Grid lines, numbers and label of a horizontal axis below a plot that spans `top` .. `bottom`. */

@@ -109,7 +109,10 @@ describe('dotPlotSvg', () => {
 
   test('places dots and intervals on one scale, and says their values', () => {
     // The legend's mark comes first.
-    const [, first, second] = numbers(svg, /<circle cx="([\d.]+)"/g).map(([x]) => x!);
+    const [, first, second] = numbers(
+      svg,
+      /<path d="[^"]+" transform="translate\(([\d.]+) [\d.]+\)" class="series-0"/g,
+    ).map(([x]) => x!);
     const [[low, high]] = numbers(
       svg,
       /<line x1="([\d.]+)" y1="[\d.]+" x2="([\d.]+)" y2="[\d.]+" class="series-0"/g,
@@ -154,9 +157,10 @@ describe('tradeOffSvg', () => {
 
   test('joins the strengths and labels them', () => {
     expectWellFormed(svg);
-    const [[x1, y1, x2, y2]] = numbers(svg, /<polyline points="([\d.]+),([\d.]+) ([\d.]+),([\d.]+)"/g) as [
-      [number, number, number, number],
-    ];
+    const [[x1, y1, x2, y2]] = numbers(
+      svg,
+      /<path d="M([\d.]+),([\d.]+)L([\d.]+),([\d.]+)" class="series-0 line"/g,
+    ) as [[number, number, number, number]];
     expect(x1).toBeGreaterThan(x2);
     // Higher values stand further up.
     expect(y1).toBeLessThan(y2);
@@ -183,7 +187,8 @@ describe('lineChartSvg', () => {
       { x: 4, y: 0.9 },
     ]);
     expectWellFormed(svg);
-    expect([...svg.matchAll(/<polyline/g)]).toHaveLength(2);
+    const [path] = [...svg.matchAll(/<path d="([^"]+)" class="series-0 line"/g)];
+    expect(path![1]!.match(/M/g)).toHaveLength(2);
   });
 
   test('draws a single point, and refuses a curve that goes back or has no values', () => {

@@ -7,7 +7,18 @@ import {
   numbersOf,
   type Scale,
 } from './axis.ts';
-import { type ChartText, legend, line, mark, seriesClass, svgDocument, text, textWidth } from './svg.ts';
+import {
+  type ChartText,
+  defaultWidth,
+  legend,
+  line,
+  mark,
+  seriesClass,
+  shortened,
+  svgDocument,
+  text,
+  textWidth,
+} from './svg.ts';
 
 /** A value of one run. */
 export interface Dot extends Estimate {
@@ -24,6 +35,8 @@ export interface DotGroup {
 export interface DotPlot extends ChartText {
   readonly axis: Axis;
   readonly groups: readonly DotGroup[];
+  /** Places of the runs among the colours of all charts, in the order in which they first appear; default 0, 1, 2 ... */
+  readonly colours?: readonly number[];
 }
 
 /**
@@ -35,12 +48,16 @@ export interface DotPlot extends ChartText {
  */
 export function dotPlotSvg(plot: DotPlot): string {
   const runs = runsOf(plot);
-  const width = 760;
-  const left = 32 + Math.max(60, ...plot.groups.map(({ label }) => textWidth(label)));
+  const { width = defaultWidth } = plot;
+  const labelWidth = Math.max(60, ...plot.groups.map(({ label }) => textWidth(label)));
+  // Where labels would leave too little room beside them, they stand above their dots.
+  const isStacked = labelWidth > 0.42 * width;
+  const left = isStacked ? 24 : 32 + labelWidth;
   const right = width - 28;
-  const names = legend(runs, 16, 48, width - 32);
+  const colours = plot.colours ?? [...runs.keys()];
+  const names = legend(runs, 16, 48, width - 32, colours);
   const top = 40 + names.height;
-  const band = Math.max(24, runs.length * 13 + 10);
+  const band = Math.max(24, runs.length * 13 + 10) + (isStacked ? 18 : 0);
   const bottom = top + band * plot.groups.length;
   const scale = linearScale(
     plot.title,
@@ -50,17 +67,20 @@ export function dotPlotSvg(plot: DotPlot): string {
     right,
   );
   const rows = plot.groups.flatMap(({ label, dots }, group) => {
-    const middle = top + band * (group + 0.5);
+    const start = top + band * group;
+    const middle = start + band / 2 + (isStacked ? 9 : 0);
     return [
-      ...(group === 0 ? [] : [line(16, middle - band / 2, right, middle - band / 2, 'class="grid"')]),
-      text(left - 12, middle + 4, label, { anchor: 'end' }),
+      ...(group === 0 ? [] : [line(16, start, right, start, 'class="grid"')]),
+      isStacked
+        ? text(16, start + 15, shortened(label, right - 16))
+        : text(left - 12, middle + 4, label, { anchor: 'end' }),
       ...dots.flatMap((dot) => {
         const series = runs.indexOf(dot.run);
         const y = middle + (series - (runs.length - 1) / 2) * 13;
         return dotWithInterval(
           scale,
           dot,
-          series,
+          colours[series]!,
           y,
           `${label}, ${dot.run}: ${describeEstimate(dot, plot.axis.unit)}`,
         );
@@ -73,16 +93,18 @@ export function dotPlotSvg(plot: DotPlot): string {
 
 /**
  * Dots with intervals, a panel per group, in it a row per run with its value in figures: for few groups and many runs,
- * such as the criteria of a scorecard. Four panels stand side by side, further ones below.
+ * such as the criteria of a scorecard. As many panels stand side by side as `width` has room for, at most four; further ones
+ * below.
  *
  * @returns a self-contained SVG document.
  * @throws {ChartDataError} when there is no value, or one is not finite.
  */
 export function dotPanelsSvg(plot: DotPlot): string {
   const runs = runsOf(plot);
-  const across = Math.min(4, plot.groups.length);
   const left = 32 + Math.max(60, ...runs.map(textWidth));
   const [panelWidth, gap, rowHeight] = [190, 22, 24];
+  const room = plot.width === undefined ? 4 : Math.floor((plot.width - left) / (panelWidth + gap));
+  const across = Math.max(1, Math.min(4, room, plot.groups.length));
   const panelHeight = rowHeight * runs.length;
   const values = plot.groups.flatMap(({ dots }) => dots.flatMap(numbersOf));
   const body = plot.groups.flatMap(({ label, dots }, group) => {

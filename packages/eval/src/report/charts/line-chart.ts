@@ -1,11 +1,22 @@
+import { area as areaShape, line as lineShape } from 'd3-shape';
 import { ChartDataError } from '../../errors.ts';
 import { type Axis, horizontalAxis, linearScale, verticalAxis } from './axis.ts';
-import { type ChartText, legend, mark, round, seriesClass, svgDocument } from './svg.ts';
+import { markedValue } from './marked-value.ts';
+import { plotArea } from './plot-area.ts';
+import { type ChartText, mark, round, seriesClass, svgDocument } from './svg.ts';
+
+/** A place of a curve; `low` and `high`, where both are there, are the ends of an interval around y. */
+export interface CurvePoint {
+  readonly x: number;
+  readonly y: number | null;
+  readonly low?: number | null;
+  readonly high?: number | null;
+}
 
 /** A curve: x ascending; a y of null leaves a gap. */
 export interface Curve {
   readonly name: string;
-  readonly points: readonly { readonly x: number; readonly y: number | null }[];
+  readonly points: readonly CurvePoint[];
 }
 
 /** What {@link lineChartSvg} draws. */
@@ -13,66 +24,69 @@ export interface LineChart extends ChartText {
   readonly x: Axis;
   readonly y: Axis;
   readonly series: readonly Curve[];
+  /** A value of x to be seen, such as a threshold. */
+  readonly marked?: { readonly at: number; readonly label: string };
 }
 
 /**
- * Curves over a common axis, such as losses over training steps.
+ * Curves over a common axis, such as losses over training steps; intervals are bands behind them.
  *
  * @returns a self-contained SVG document.
  * @throws {ChartDataError} when there is no value, or one is not finite.
  */
 export function lineChartSvg(chart: LineChart): string {
-  const width = 760;
-  const names = legend(
-    chart.series.map(({ name }) => name),
-    16,
-    48,
-    width - 32,
-  );
-  const plot = { left: 84, right: width - 32, top: 44 + names.height, bottom: 44 + names.height + 280 };
+  const names = chart.series.map(({ name }) => name);
+  const plot = plotArea(chart, names, 280);
+  const { area } = plot;
   const points = chart.series.flatMap((series) => series.points);
-  const heights = points.map((point) => point.y).filter((value) => value !== null);
+  const heights = points.flatMap(({ y, low, high }) => [y, low, high]).filter((value) => value != null);
+  const marked = chart.marked === undefined ? [] : [chart.marked.at];
   const x = linearScale(
     chart.title,
     chart.x,
-    points.map((point) => point.x),
-    plot.left,
-    plot.right,
+    [...points.map((point) => point.x), ...marked],
+    area.left,
+    area.right,
   );
-  const y = linearScale(chart.title, chart.y, heights, plot.bottom, plot.top);
+  const y = linearScale(chart.title, chart.y, heights, area.bottom, area.top);
+  for (const curve of chart.series) refuseGoingBack(curve, chart.title);
 
-  const drawn = chart.series.flatMap((curve, series) => {
-    const pieces = unbroken(curve, chart.title).map((piece) =>
-      piece.map((point) => ({ left: round(x.at(point.x)), top: round(y.at(point.y)) })),
-    );
-    const last = pieces.at(-1)?.at(-1);
+  const band = areaShape<CurvePoint>((point) => x.at(point.x))
+    .y0(({ low }) => y.at(low!))
+    .y1(({ high }) => y.at(high!))
+    .defined(({ low, high }) => low != null && high != null)
+    .digits(2);
+  const path = lineShape<CurvePoint>((point) => x.at(point.x))
+    .y((point) => y.at(point.y!))
+    .defined((point) => point.y !== null)
+    .digits(2);
+  const drawn = chart.series.flatMap(({ name, points }, series) => {
+    const interval = band(points);
+    const curve = path(points);
+    const last = points.findLast((point) => point.y !== null);
     return [
-      ...pieces.map((piece) => {
-        const path = piece.map(({ left, top }) => `${left},${top}`).join(' ');
-        return `<polyline points="${path}" class="${seriesClass(series)} line" stroke-width="1.8" stroke-linejoin="round"/>`;
-      }),
+      ...(interval ? [`<path d="${interval}" class="${seriesClass(series)} band"/>`] : []),
+      ...(curve
+        ? [
+            `<path d="${curve}" class="${seriesClass(series)} line" stroke-width="1.8" stroke-linejoin="round" stroke-linecap="round"/>`,
+          ]
+        : []),
       // The mark at the end tells curves apart without their colours.
-      ...(last === undefined ? [] : [mark(series, last.left, last.top, curve.name)]),
+      ...(last === undefined ? [] : [mark(series, round(x.at(last.x)), round(y.at(last.y!)), name)]),
     ];
   });
-  const frame = [...horizontalAxis(x, chart.x.label, plot), ...verticalAxis(y, chart.y.label, plot)];
-  return svgDocument(chart, width, plot.bottom + 48, [...names.body, ...frame, ...drawn]);
+  return svgDocument(chart, plot.width, plot.height, [
+    ...plot.legend,
+    ...horizontalAxis(x, chart.x.label, area),
+    ...verticalAxis(y, chart.y.label, area),
+    ...(chart.marked === undefined ? [] : markedValue(chart.marked.label, x.at(chart.marked.at), area)),
+    ...drawn,
+  ]);
 }
 
-/** The curve's pieces between its gaps. */
-function unbroken({ name, points }: Curve, chart: string): { x: number; y: number }[][] {
-  const pieces: { x: number; y: number }[][] = [];
-  let piece: { x: number; y: number }[] = [];
-  let before = Number.NEGATIVE_INFINITY;
-  for (const { x, y } of points) {
-    if (x < before)
-      throw new ChartDataError(chart, `the x of '${name}' must ascend: ${x} comes after ${before}`);
-    before = x;
-    if (y !== null) piece.push({ x, y });
-    if (y === null && piece.length > 0) {
-      pieces.push(piece);
-      piece = [];
-    }
-  }
-  return piece.length > 0 ? [...pieces, piece] : pieces;
+function refuseGoingBack({ name, points }: Curve, chart: string): void {
+  const place = points.findIndex(({ x }, index) => index > 0 && x < points[index - 1]!.x);
+  if (place < 0) return;
+  const message = `the x of '${name}' must ascend: ${points[place]!.x} comes after ${points[place - 1]!.x}`;
+  throw new ChartDataError(chart, message);
 }

@@ -1,3 +1,4 @@
+import { line as lineShape } from 'd3-shape';
 import {
   type Axis,
   describeEstimate,
@@ -7,7 +8,8 @@ import {
   numbersOf,
   verticalAxis,
 } from './axis.ts';
-import { type ChartText, legend, line, mark, round, seriesClass, svgDocument, text } from './svg.ts';
+import { plotArea } from './plot-area.ts';
+import { type ChartText, line, mark, seriesClass, svgDocument, text } from './svg.ts';
 
 /** One setting of a method: where it stands on both axes. */
 export interface TradeOffPoint {
@@ -38,28 +40,23 @@ export interface TradeOff extends ChartText {
  * @throws {ChartDataError} when there is no value, or one is not finite.
  */
 export function tradeOffSvg(chart: TradeOff): string {
-  const width = 760;
-  const names = legend(
-    chart.series.map(({ name }) => name),
-    16,
-    48,
-    width - 32,
-  );
-  const plot = { left: 84, right: width - 32, top: 44 + names.height, bottom: 44 + names.height + 400 };
+  const names = chart.series.map(({ name }) => name);
+  const plot = plotArea(chart, names, 400);
+  const { area } = plot;
   const points = chart.series.flatMap((series) => series.points);
   const x = linearScale(
     chart.title,
     chart.x,
     points.flatMap((point) => numbersOf(point.x)),
-    plot.left,
-    plot.right,
+    area.left,
+    area.right,
   );
   const y = linearScale(
     chart.title,
     chart.y,
     points.flatMap((point) => numbersOf(point.y)),
-    plot.bottom,
-    plot.top,
+    area.bottom,
+    area.top,
   );
 
   const labels: string[] = [];
@@ -71,15 +68,15 @@ export function tradeOffSvg(chart: TradeOff): string {
         ? []
         : [{ point, left: x.at(point.x.mean), top: y.at(point.y.mean) }],
     );
-    const path = places.map(({ left, top }) => `${round(left)},${round(top)}`).join(' ');
+    const path = places.length > 1 ? joined(places) : null;
     return [
-      ...(places.length > 1
-        ? [
-            `<polyline points="${path}" class="${seriesClass(series)} line" stroke-width="1.5" stroke-opacity="0.6"/>`,
-          ]
-        : []),
+      ...(path === null
+        ? []
+        : [
+            `<path d="${path}" class="${seriesClass(series)} line" stroke-width="1.5" stroke-opacity="0.6"/>`,
+          ]),
       ...places.flatMap(({ point, left, top }) => {
-        if (point.label) labels.push(pointLabel(left, top, point.label, plot.right));
+        if (point.label) labels.push(pointLabel(left, top, point.label, area.right));
         const thin = `${colour} stroke-width="1" stroke-opacity="0.35"`;
         const hint = `${name}${point.label ? ` ${point.label}` : ''}: ${chart.x.label} ${describeEstimate(point.x, chart.x.unit)}, ${chart.y.label} ${describeEstimate(point.y, chart.y.unit)}`;
         marks.push(mark(series, left, top, hint));
@@ -94,15 +91,20 @@ export function tradeOffSvg(chart: TradeOff): string {
       }),
     ];
   });
-  const frame = [...horizontalAxis(x, chart.x.label, plot), ...verticalAxis(y, chart.y.label, plot)];
-  return svgDocument(chart, width, plot.bottom + 48, [
-    ...names.body,
-    ...frame,
+  return svgDocument(chart, plot.width, plot.height, [
+    ...plot.legend,
+    ...horizontalAxis(x, chart.x.label, area),
+    ...verticalAxis(y, chart.y.label, area),
     ...lines,
     ...labels,
     ...marks,
   ]);
 }
+
+const joined = lineShape<{ readonly left: number; readonly top: number }>(
+  ({ left }) => left,
+  ({ top }) => top,
+).digits(2);
 
 /** Beside the mark, on the side where there is room. */
 function pointLabel(left: number, top: number, label: string, right: number): string {

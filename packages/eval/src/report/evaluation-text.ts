@@ -1,0 +1,29 @@
+import { printable } from '../printable.ts';
+import type { EvaluationResult } from '../run/evaluate.ts';
+import { breakdownOf } from './breakdown.ts';
+import { wrapped } from './figure-list.ts';
+import { reportNotes } from './report-notes.ts';
+import { formsTable, type ReportTable, ratesTable, reasonsTable, settingsTable } from './report-tables.ts';
+import { fittingTable, type TableOptions } from './terminal.ts';
+
+/**
+ * One evaluation for a terminal: the rates of the whole and of each group and form, what is counted, with which thresholds, why
+ * answers are unscored or missing, and how it was done. Text of files and servers is made printable.
+ */
+export function evaluationText(result: EvaluationResult, { columns }: TableOptions = {}): string {
+  const breakdown = breakdownOf(result);
+  const notes = reportNotes(result).flatMap((note) =>
+    columns === undefined ? [note] : wrapped(note, columns),
+  );
+  const tables = [formsTable(breakdown), reasonsTable(result), settingsTable(result)];
+  return [
+    textOf(ratesTable(breakdown), columns),
+    notes.join('\n'),
+    ...tables.filter((table) => table !== undefined).map((table) => textOf(table, columns)),
+  ].join('\n\n');
+}
+
+function textOf({ columns, rows, isText }: ReportTable, width: number | undefined): string {
+  const printed = rows.map((row) => row.map((cell) => printable(cell, 200)));
+  return fittingTable(columns, printed, width, isText ? 'left' : 'right');
+}
