@@ -48,6 +48,8 @@ export interface Question {
   readonly system?: string;
   /** Answers drawn for each paraphrase, unless the evaluation says otherwise. */
   readonly samplesPerParaphrase: number;
+  /** Of recorded answers: how many there are to each paraphrase, in the place of the number above. */
+  readonly samplesByParaphrase?: readonly number[];
   /** Temperature of its answers; default the source's. */
   readonly temperature?: number;
   /** The judge model named by the suite's author, for instance 'gpt-4o-mini-2024-07-18'. */

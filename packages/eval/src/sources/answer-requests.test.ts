@@ -39,3 +39,13 @@ test.each([
 ])('refuses what cannot be asked (%#)', (asked, options) => {
   expect(() => answerRequests(asked, options)).toThrow(InvalidOptionError);
 });
+
+test('of recorded answers there are as many to each paraphrase as were recorded', () => {
+  const recorded = [{ ...questions[0]!, samplesByParaphrase: [0, 3] }];
+  const places = (samplesPerParaphrase?: number) =>
+    answerRequests(recorded, { seed: 1, ...(samplesPerParaphrase && { samplesPerParaphrase }) }).map(
+      ({ paraphraseIndex, sampleIndex }) => `${paraphraseIndex}${sampleIndex}`,
+    );
+  expect(places()).toEqual(['10', '11', '12']);
+  expect(places(2)).toEqual(['10', '11']);
+});

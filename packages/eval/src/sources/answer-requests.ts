@@ -23,13 +23,10 @@ export function answerRequests(
     if (ids.has(question.id)) throw new InvalidOptionError('questions', `id '${question.id}' is used twice`);
     ids.add(question.id);
     const { choices } = question;
-    // A choice is read from probabilities: a second look would show the same.
-    const samples = choices === undefined ? (samplesPerParaphrase ?? question.samplesPerParaphrase) : 1;
-    if (!Number.isSafeInteger(samples) || samples < 1)
-      throw new InvalidOptionError('samplesPerParaphrase', `must be a positive integer, not ${samples}`);
     return question.paraphrases.flatMap((_, paraphraseIndex) => {
       const messages = questionMessages(question, paraphraseIndex);
-      return Array.from({ length: samples }, (_, sampleIndex) => ({
+      const length = samplesOf(question, paraphraseIndex, samplesPerParaphrase);
+      return Array.from({ length }, (_, sampleIndex) => ({
         questionId: question.id,
         paraphraseIndex,
         sampleIndex,
@@ -40,6 +37,16 @@ export function answerRequests(
       }));
     });
   });
+}
+
+function samplesOf(question: Question, paraphraseIndex: number, ofRun: number | undefined): number {
+  const recorded = question.samplesByParaphrase?.[paraphraseIndex];
+  if (recorded !== undefined) return Math.min(recorded, ofRun ?? recorded);
+  // A choice is read from probabilities: a second look would show the same.
+  const samples = question.choices === undefined ? (ofRun ?? question.samplesPerParaphrase) : 1;
+  if (!Number.isSafeInteger(samples) || samples < 1)
+    throw new InvalidOptionError('samplesPerParaphrase', `must be a positive integer, not ${samples}`);
+  return samples;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { error, faults, type Reply, says, startFaultServer } from '../__fixtures__/fault-server.ts';
+import { error, faults, type Reply, says, startFaultServer, token } from '../__fixtures__/fault-server.ts';
 import { virtualClock } from '../__fixtures__/virtual-clock.ts';
 import { TokenLimitError } from '../endpoint/endpoint-errors.ts';
 import { tokenMeter } from '../endpoint/token-meter.ts';
@@ -83,6 +83,34 @@ describe('openAiCompatibleSource', () => {
     expect(server.requests[1]?.body.temperature).toBe(0);
     expect(source.settings).toMatchObject({ topK: 40, minP: 0.05, stop: '["\\n\\n"]' });
     expect(source.settings?.extraBody).toContain('"max_completion_tokens":50');
+  });
+
+  test('gives the probabilities of letters, without sampling', async () => {
+    await using server = await startFaultServer(() => token({ A: 0.5, ' B': 0.2, B: 0.2, Maybe: 0.1 }));
+    const extraBody = { max_tokens: null, max_completion_tokens: 600, min_p: 0.1 };
+    const source = openAiCompatibleSource({
+      url: server.url,
+      model: 'm',
+      temperature: 0.2,
+      topP: 0.5,
+      extraBody,
+    });
+    const letters = requests.slice(0, 1).map((request) => ({ ...request, letters: ['A', 'B', 'C'] }));
+    const answers: DrawnAnswer[] = [];
+    for await (const answer of source.answers(letters, {})) answers.push(answer);
+    expect(answers[0]).toMatchObject({
+      answer: 'A',
+      letterLogProbabilities: [expect.closeTo(Math.log(0.5), 9), expect.closeTo(Math.log(0.4), 9), null],
+    });
+    expect(source.givesLogProbabilities).toBe(true);
+    expect(server.requests[0]?.body).toMatchObject({
+      temperature: 1,
+      top_p: 1,
+      max_completion_tokens: 1,
+      logprobs: true,
+      top_logprobs: 20,
+    });
+    expect(server.requests[0]?.body).not.toHaveProperty('max_tokens');
   });
 
   test('a withheld answer and a refused question are missing, and the others are drawn', async () => {

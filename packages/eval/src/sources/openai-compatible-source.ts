@@ -1,11 +1,12 @@
 import type { ChatBody } from '../endpoint/chat-body.ts';
 import { chatEndpoint } from '../endpoint/chat-endpoint.ts';
-import { EndpointError } from '../endpoint/endpoint-errors.ts';
+import { EndpointError, LogProbabilityError } from '../endpoint/endpoint-errors.ts';
 import type { EndpointOptions } from '../endpoint/endpoint-options.ts';
 import { redactText } from '../endpoint/redact.ts';
 import { AnswerSourceError } from '../errors.ts';
 import type { AnswerRequest, AnswerSource, DrawnAnswer, Facts } from './answer-source.ts';
 import { asTheyFinish } from './as-they-finish.ts';
+import { letterLogProbabilities } from './letter-log-probabilities.ts';
 
 /** What {@link openAiCompatibleSource} takes beside the {@link EndpointOptions}. */
 export interface OpenAiCompatibleSourceOptions extends EndpointOptions {
@@ -34,7 +35,8 @@ export interface OpenAiCompatibleSourceOptions extends EndpointOptions {
 /**
  * Answers of a model that is served elsewhere (vLLM, llama.cpp, OpenAI), asked for one by one with the request's seed. An
  * endpoint that does not answer is waited for, as {@link EndpointOptions} says. An answer that the server withholds, and
- * a question that it does not take, are missing answers with their reason.
+ * a question that it does not take, are missing answers with their reason. Of a multiple-choice question the probabilities
+ * of the letters are read from the 20 likeliest first tokens, which the server must give.
  *
  * @throws {InvalidOptionError} for an unusable option.
  * @throws {AnswerSourceError} while answering, when the endpoint fails for good, after the answers that were under way.
@@ -46,16 +48,20 @@ export function openAiCompatibleSource(options: OpenAiCompatibleSourceOptions): 
   async function draw(index: number, request: AnswerRequest, signal: AbortSignal): Promise<DrawnAnswer> {
     try {
       const answer = await endpoint.complete(bodyOf(request, options), { signal });
-      const { content, missing, finishReason, usage } = answer;
+      const { content, missing, tokens, finishReason, usage } = answer;
+      const { letters } = request;
       return {
         index,
         answer: content,
         ...(missing && { missing }),
+        ...(letters && {
+          letterLogProbabilities: letterLogProbabilities(tokens?.[0]?.candidates ?? [], letters),
+        }),
         ...(finishReason !== undefined && { finishReason }),
         ...(usage && { tokens: usage }),
       };
     } catch (error) {
-      if (!EndpointError.isInstance(error)) throw error;
+      if (!EndpointError.isInstance(error) && !LogProbabilityError.isInstance(error)) throw error;
       throw new AnswerSourceError(model, error.message, { cause: error });
     }
   }
@@ -64,6 +70,7 @@ export function openAiCompatibleSource(options: OpenAiCompatibleSourceOptions): 
     name: model,
     settings: settingsOf(options),
     details: { url: endpoint.url },
+    givesLogProbabilities: true,
     answers: (requests, { signal }) =>
       asTheyFinish(
         requests.entries(),
@@ -74,15 +81,14 @@ export function openAiCompatibleSource(options: OpenAiCompatibleSourceOptions): 
   };
 }
 
-function bodyOf(
-  { messages, seed, temperature }: AnswerRequest,
-  options: OpenAiCompatibleSourceOptions,
-): ChatBody {
+function bodyOf(request: AnswerRequest, options: OpenAiCompatibleSourceOptions): ChatBody {
   const { model, topP = 1, topK, minP, stop, maxTokens = 600, extraBody } = options;
+  const { messages, seed, letters } = request;
+  if (letters !== undefined) return letterBody(request, options);
   return {
     model,
     messages,
-    temperature: temperature ?? options.temperature ?? 1,
+    temperature: request.temperature ?? options.temperature ?? 1,
     top_p: topP,
     ...(topK !== undefined && { top_k: topK }),
     ...(minP !== undefined && { min_p: minP }),
@@ -91,6 +97,16 @@ function bodyOf(
     seed,
     ...extraBody,
   };
+}
+
+/** Asks for the candidates of the first token alone, without temperature and filters. */
+function letterBody(
+  { messages, seed }: AnswerRequest,
+  { model, extraBody = {} }: OpenAiCompatibleSourceOptions,
+): ChatBody {
+  const limit = extraBody.max_tokens === null ? 'max_completion_tokens' : 'max_tokens';
+  const only = { temperature: 1, top_p: 1, [limit]: 1, logprobs: true, top_logprobs: 20, seed };
+  return { model, messages, ...extraBody, ...only };
 }
 
 function settingsOf(options: OpenAiCompatibleSourceOptions): Facts {

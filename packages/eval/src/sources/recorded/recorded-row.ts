@@ -1,0 +1,14 @@
+import type { DrawnAnswer } from '../answer-source.ts';
+
+/** One answer of a file, as far as the file tells. */
+export interface RecordedRow extends Omit<DrawnAnswer, 'index'> {
+  /** Where it stands in the file, from 1. */
+  readonly line: number;
+  readonly questionId?: string;
+  /** The wording that was asked. */
+  readonly question?: string;
+  readonly system?: string;
+  /** Scores that the file holds, by name; null where there is none. */
+  readonly scores: Readonly<Record<string, number | null>>;
+  readonly label?: string;
+}
