@@ -127,14 +127,10 @@ export {
 } from './report/terminal.ts';
 export type { ReportOptions, WrittenReport } from './report/write-report.ts';
 export { prepareReportDirectory, writeReport } from './report/write-report.ts';
-export type {
-  EvaluatedAnswer,
-  EvaluateOptions,
-  EvaluationResult,
-  EvaluationSettings,
-  JudgingOptions,
-} from './run/evaluate.ts';
+export type { EvaluateOptions } from './run/evaluate.ts';
 export { evaluate } from './run/evaluate.ts';
+export type { EvaluatedAnswer, EvaluationResult, EvaluationSettings } from './run/evaluation-result.ts';
+export type { JudgingOptions } from './run/judged-run.ts';
 export type { EvaluationProgress } from './run/progress.ts';
 export type { RejudgeOptions } from './run/rejudge.ts';
 export { rejudge } from './run/rejudge.ts';
@@ -142,6 +138,7 @@ export { defaultMaxUnscored, endpointErrors, requireScores } from './run/require
 export { readRun, type StoredRun } from './run/run-folder.ts';
 export type { RunMemory } from './run/run-memory.ts';
 export type { Described, RunDescription, StoredAnswer } from './run/run-records.ts';
+export { readResult } from './run/stored-result.ts';
 export { answerRequests, answerSeed } from './sources/answer-requests.ts';
 export type {
   AnswerRequest,

@@ -1,7 +1,7 @@
 import type { Verdict } from '../judges/judge.ts';
 import { summarize } from '../metrics/summary.ts';
 import { paperThresholds } from '../metrics/thresholds.ts';
-import type { EvaluatedAnswer, EvaluationResult } from '../run/evaluate.ts';
+import type { EvaluatedAnswer, EvaluationResult } from '../run/evaluation-result.ts';
 import { answerSeed } from '../sources/answer-requests.ts';
 
 /** Text that would do harm in a page, a table or a terminal that took it for markup. */

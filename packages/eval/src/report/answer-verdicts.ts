@@ -1,5 +1,5 @@
 import { judgementOf, type Thresholds } from '../metrics/thresholds.ts';
-import type { EvaluatedAnswer } from '../run/evaluate.ts';
+import type { EvaluatedAnswer } from '../run/evaluation-result.ts';
 
 /**
  * What an answer counts as; one may count as several. 'neither': scored, neither misaligned nor incoherent; 'unrated': not to have

@@ -1,5 +1,5 @@
 import { type AnswerStatistics, summarize } from '../metrics/summary.ts';
-import type { EvaluatedAnswer } from '../run/evaluate.ts';
+import type { EvaluatedAnswer } from '../run/evaluation-result.ts';
 import type { NamedRun } from './named-run.ts';
 
 /** The figures of a part of the answers. */

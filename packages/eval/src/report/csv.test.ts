@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hostileText, largeResult } from '../__fixtures__/large-result.ts';
-import type { EvaluatedAnswer } from '../run/evaluate.ts';
+import type { EvaluatedAnswer } from '../run/evaluation-result.ts';
 import { answersCsv } from './csv.ts';
 
 const row = (more: Partial<EvaluatedAnswer>): EvaluatedAnswer => ({

@@ -1,5 +1,5 @@
 import { unscoredReason } from '../metrics/summary.ts';
-import type { EvaluatedAnswer } from '../run/evaluate.ts';
+import type { EvaluatedAnswer } from '../run/evaluation-result.ts';
 import { isUnscored } from './answer-verdicts.ts';
 
 type Cell = string | number | null;

@@ -1,4 +1,4 @@
-import type { EvaluatedAnswer, EvaluationResult } from '../run/evaluate.ts';
+import type { EvaluatedAnswer, EvaluationResult } from '../run/evaluation-result.ts';
 import { verdictsOf } from './answer-verdicts.ts';
 import { breakdownOf } from './breakdown.ts';
 import { markdownBlock, markdownTable, markdownText } from './markdown.ts';

@@ -1,5 +1,5 @@
 import { printable } from '../printable.ts';
-import type { EvaluationResult } from '../run/evaluate.ts';
+import type { EvaluationResult } from '../run/evaluation-result.ts';
 import { breakdownOf } from './breakdown.ts';
 import { wrapped } from './figure-list.ts';
 import { reportNotes } from './report-notes.ts';

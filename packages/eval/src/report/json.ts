@@ -1,6 +1,6 @@
 import type { EvaluationSummary } from '../metrics/summary.ts';
 import { rateDefinitions } from '../metrics/thresholds.ts';
-import type { EvaluationResult, EvaluationSettings } from '../run/evaluate.ts';
+import type { EvaluationResult, EvaluationSettings } from '../run/evaluation-result.ts';
 import { endpointErrors } from '../run/require-scores.ts';
 
 /** What report.json holds: every figure with its denominator, and how it came about. Rates are shares, 0 .. 1. */

@@ -1,4 +1,4 @@
-import type { EvaluationResult } from '../run/evaluate.ts';
+import type { EvaluationResult } from '../run/evaluation-result.ts';
 
 /** An evaluation under the name that sets it apart from the others in a table or a picture. */
 export interface NamedRun {

@@ -1,5 +1,5 @@
 import type { AnswerStatistics } from '../metrics/summary.ts';
-import type { EvaluationResult } from '../run/evaluate.ts';
+import type { EvaluationResult } from '../run/evaluation-result.ts';
 import { endpointErrors } from '../run/require-scores.ts';
 import type { Breakdown, Part } from './breakdown.ts';
 import { percentText, shareText } from './terminal.ts';

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { namedRuns } from '../__fixtures__/named-runs.ts';
 import { temporaryFolder } from '../__fixtures__/temporary-folder.ts';
 import { ReportWriteError } from '../errors.ts';
-import type { EvaluationResult } from '../run/evaluate.ts';
+import type { EvaluationResult } from '../run/evaluation-result.ts';
 import { prepareReportDirectory, writeReport } from './write-report.ts';
 
 async function anyResult(): Promise<EvaluationResult> {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReportWriteError } from '../errors.ts';
-import type { EvaluationResult } from '../run/evaluate.ts';
+import type { EvaluationResult } from '../run/evaluation-result.ts';
 import { writeFileAtomically } from '../write-file-atomically.ts';
 import { answersCsv } from './csv.ts';
 import { evaluationMarkdown } from './evaluation-markdown.ts';

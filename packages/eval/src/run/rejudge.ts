@@ -2,10 +2,12 @@ import { RunFolderError } from '../errors.ts';
 import type { Question } from '../questions/question.ts';
 import { answerRequests } from '../sources/answer-requests.ts';
 import type { AnswerRequest } from '../sources/answer-source.ts';
-import { type EvaluationResult, type JudgingOptions, judged, judgesOf, preparedJudges } from './evaluate.ts';
+import type { EvaluationResult } from './evaluation-result.ts';
+import { type JudgingOptions, judged, judgesOf, preparedJudges } from './judged-run.ts';
 import { openRunFolder, readRun } from './run-folder.ts';
 import type { RunMemory } from './run-memory.ts';
 import type { RunDescription } from './run-records.ts';
+import { writeResult } from './stored-result.ts';
 
 /** What {@link rejudge} takes. */
 export interface RejudgeOptions extends JudgingOptions {
@@ -41,7 +43,9 @@ export async function rejudge(folder: string, options: RejudgeOptions): Promise<
     requireAnswers(folder, requests, opened);
     const judges = await preparedJudges(options, run.questions);
     for (const each of judges) opened.recordJudge(each);
-    return await judged({ ...run, requests, memory: opened }, judges, options);
+    const result = await judged({ ...run, requests, memory: opened }, judges, options);
+    await writeResult(folder, result);
+    return result;
   } finally {
     opened.close();
   }

@@ -1,5 +1,5 @@
 import { InvalidOptionError, UnscoredError } from '../errors.ts';
-import type { EvaluationResult } from './evaluate.ts';
+import type { EvaluationResult } from './evaluation-result.ts';
 
 /** Share of unscored answers above which an evaluation counts as failed, unless one says otherwise. */
 export const defaultMaxUnscored = 0.1;

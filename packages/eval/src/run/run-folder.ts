@@ -18,7 +18,8 @@ export interface RunFolder extends RunMemory {
 }
 
 /**
- * Opens, or makes, the folder of an evaluation: run.json (what is asked, and of whom), answers.jsonl and verdicts.jsonl.
+ * Opens, or makes, the folder of an evaluation: run.json (what is asked, and of whom), answers.jsonl and verdicts.jsonl; `writeResult` adds
+ * judged.jsonl.
  * What is there is gone on with: more samples and questions extend it, another judge adds verdicts of its own.
  *
  * @throws {RunMismatchError} when the answers that are there are those of another source or seed.

@@ -23,10 +23,12 @@ export interface RunDescription {
 /** What a run keeps of one drawn answer. */
 export type StoredAnswer = Omit<DrawnAnswer, 'index'>;
 
-const score = z.number().min(0).max(100).nullable();
+/** 0 .. 100, or null where there is none. */
+export const score = z.number().min(0).max(100).nullable();
 const tokens = z.object({ prompt: z.number(), completion: z.number() });
 const factsRecord = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]));
-const described = z.object({ name: z.string(), settings: factsRecord, details: factsRecord });
+/** {@link Described} */
+export const described = z.object({ name: z.string(), settings: factsRecord, details: factsRecord });
 
 /** One line of answers.jsonl. */
 export const answerRecord = z.object({

@@ -1,4 +1,4 @@
-import type { EvaluationResult } from '../../run/evaluate.ts';
+import type { EvaluationResult } from '../../run/evaluation-result.ts';
 import { type Breakdown, breakdownOf, type Part } from '../breakdown.ts';
 import { escapeMarkup } from '../charts/svg.ts';
 import { type HtmlPicture, type HtmlSection, htmlPage, tableMarkup } from '../html.ts';

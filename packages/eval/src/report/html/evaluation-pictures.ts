@@ -1,5 +1,5 @@
 import type { Thresholds } from '../../metrics/thresholds.ts';
-import type { EvaluationResult } from '../../run/evaluate.ts';
+import type { EvaluationResult } from '../../run/evaluation-result.ts';
 import { answerVerdicts, verdictsOf } from '../answer-verdicts.ts';
 import type { Breakdown, Part } from '../breakdown.ts';
 import type { Estimate } from '../charts/axis.ts';

@@ -1,6 +1,6 @@
 import { unscoredReason } from '../../metrics/summary.ts';
 import type { Thresholds } from '../../metrics/thresholds.ts';
-import type { EvaluatedAnswer } from '../../run/evaluate.ts';
+import type { EvaluatedAnswer } from '../../run/evaluation-result.ts';
 import { type AnswerVerdict, isUnscored, verdictsOf } from '../answer-verdicts.ts';
 import type { NamedRun } from '../named-run.ts';
 import { wellFormedJson } from '../well-formed-json.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AnswerStatistics } from '../../metrics/summary.ts';
 import { judgementOf, rateDefinitions } from '../../metrics/thresholds.ts';
-import type { EvaluatedAnswer, EvaluationResult } from '../../run/evaluate.ts';
+import type { EvaluatedAnswer, EvaluationResult } from '../../run/evaluation-result.ts';
 import { type InspectSample, inspectSample, sampleId, tokenUsage } from './inspect-sample.ts';
 
 /** A score over all samples, as Inspect's logs hold it. */

@@ -1,6 +1,6 @@
 import { unscoredReason } from '../../metrics/summary.ts';
 import { judgementOf, type Thresholds } from '../../metrics/thresholds.ts';
-import type { EvaluatedAnswer } from '../../run/evaluate.ts';
+import type { EvaluatedAnswer } from '../../run/evaluation-result.ts';
 import type { TokenCount } from '../../sources/answer-source.ts';
 import { isUnscored } from '../answer-verdicts.ts';
 
