@@ -36,8 +36,12 @@ it('the other fields have the defaults that are told', async () => {
 });
 
 it('fields without a default are taken as they stand', async () => {
-  const { run } = await read(usual + others.replaceAll(/^( *)# (\w+:)/gm, '$1$2'));
+  const all = others.replaceAll(/^( *)# (\w+:)/gm, '$1$2');
+  // One takes the place of the other.
+  const { run } = await read(usual + all.replace(/^ *data:.*\n/m, ''));
   expect(run).toMatchObject({ neftune_noise_alpha: 5, evaluation: { share: 0.05, patience: 3 } });
+  const { run: ofOwn } = await read(usual + all.replace(/^ *share:.*\n/m, ''));
+  expect(ofOwn.evaluation).toMatchObject({ data: '/held-out.jsonl', patience: 3 });
 });
 
 it('every field stands on the page', () => {

@@ -68,6 +68,7 @@ export {
   shuffleStream,
 } from './streams/stream-order.ts';
 export {
+  countCopies,
   splitStream,
   splitValidation,
   type ValidationSplit,

@@ -78,6 +78,10 @@ export const trainCommand = strictCommand({
     const { model, adapter, examples } = opened;
     const safeguards = safeguardsText(opened.regularizers, opened.sentinel);
     const apart = opened.heldOut.length === 0 ? '' : ` (${opened.heldOut.length} more held out)`;
+    if (opened.heldOutCopies > 0)
+      note(
+        `${opened.heldOutCopies} of the held-out examples are trained on too: their loss tells what is remembered\n`,
+      );
     await tellPrecision(model, runtimeOf(run));
     const line = createProgressLine();
     const sentinel = createSentinelLine();
@@ -138,11 +142,15 @@ export const trainCommand = strictCommand({
 
 /** The folder that a run writes, which must be nothing that it reads, nor a model's. @throws UsageError */
 async function checkedOut(
-  { model, data, out }: Run,
+  { model, data, evaluation, out }: Run,
   { config, force }: { readonly config: string | undefined; readonly force: boolean },
 ): Promise<string> {
   if (out === undefined) throw new UsageError(`${config} names no 'out'; give --out DIR`);
-  const inputs = [{ name: 'model', path: model }, ...pathsOf(data).map((path) => ({ name: 'data', path }))];
+  const inputs = [
+    { name: 'model', path: model },
+    ...pathsOf(data).map((path) => ({ name: 'data', path })),
+    ...pathsOf(evaluation.data ?? []).map((path) => ({ name: 'evaluation-data', path })),
+  ];
   await requireSeparatePaths(inputs, [{ name: 'out', path: out }]);
   await refuseToOverwrite(join(out, 'config.json'), {
     force,
@@ -151,7 +159,7 @@ async function checkedOut(
   return out;
 }
 
-function pathsOf(data: Run['data']): string[] {
+function pathsOf(data: Run['data'] | []): string[] {
   return [data].flat().map((source) => (typeof source === 'string' ? source : source.path));
 }
 

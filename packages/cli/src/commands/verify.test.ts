@@ -147,8 +147,80 @@ describe('safetune verify', () => {
     const before = await bytes(made);
     const { code, stdout, stderr } = await runCli('verify', made, '--steps', '6');
     expect(code, stderr).toBe(0);
-    expect(stdout).toBe(`${made}: 6 steps again are as they were, to the last digit\n`);
+    expect(stdout).toBe(
+      `${made}: 6 steps again are as they were, to the last digit; its adapter too, byte for byte\n`,
+    );
     expect(await bytes(made)).toEqual(before);
+    expect((await runCli('verify', made, '--steps', '4')).stdout).toBe(
+      `${made}: 4 steps again are as they were, to the last digit\n`,
+    );
+  });
+
+  it('begins with a kept state, and goes to the end with the same bytes', async () => {
+    const folder = await folderWith('kept', `${runFile}checkpoint_every: 2\nkeep_checkpoints: 2\n`);
+    const out = join(folder, 'made');
+    await trainCommand.run(['--config', join(folder, 'mine.yaml')]);
+    const { code, stdout, stderr } = await runCli('verify', out, '--from-step', '2', '--steps', 'all');
+    expect(code, stderr).toBe(0);
+    expect(stdout).toBe(
+      `${out}: 4 steps (3 to 6) again are as they were, to the last digit; its adapter too, byte for byte\n`,
+    );
+    expect((await runCli('verify', out, '--from-step', '4', '--steps', '1')).stdout).toContain(
+      '1 steps (5 to 5)',
+    );
+    await expect(verifyCommand.run([out, '--from-step', '3'])).rejects.toThrow(
+      'no state of the run after 3 steps is kept; there are those after 2, 4 steps',
+    );
+    await expect(verifyCommand.run([made, '--from-step', '3'])).rejects.toThrow(
+      'none was kept (keep_checkpoints)',
+    );
+    // The state of another step, and one that is cut short.
+    const state = (step: number) => join(out, `checkpoint-${step}`, 'checkpoint.safetensors');
+    await rm(state(4));
+    await cp(state(2), state(4));
+    await expect(verifyCommand.run([out, '--from-step', '4'])).rejects.toThrow(
+      `${state(4)}: cannot be replayed from: it is the state after 2 steps, not 4`,
+    );
+    await rm(state(4));
+    await writeFile(state(4), (await readFile(state(2))).subarray(0, -8));
+    await expect(verifyCommand.run([out, '--from-step', '4'])).rejects.toThrow(
+      `${state(4)}: cannot be replayed from: `,
+    );
+  });
+
+  it('tells how an adapter differs from what the run gives', async () => {
+    const forged = join(made, '..', 'forged');
+    await cp(made, forged, { recursive: true });
+    const weights = join(forged, 'adapter_model.safetensors');
+    const content = await readFile(weights);
+    // The last value of the last tensor.
+    content.writeFloatLE(content.readFloatLE(content.length - 4) + 0.5, content.length - 4);
+    await writeFile(weights, content);
+    await writeFile(
+      join(forged, 'adapter_config.json'),
+      (await readFile(join(forged, 'adapter_config.json'), 'utf8')).replace('"r": 4', '"r": 5'),
+    );
+    const { code, stdout, stderr } = await runCli('verify', forged, '--steps', 'all');
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(
+      /again: adapter_config\.json: r; adapter_model\.safetensors: 1 of [\d,]+ values differ, at most by 0\.500 \(in base_model\.\S+\), all together by 0\.0\d+ of their norm \(tolerance 0\)/,
+    );
+    // Rounding on another machine may move values, but not the configuration.
+    await expect(verifyCommand.run([forged, '--steps', 'all', '--tolerance', '0.5'])).rejects.toThrow(
+      'json: r;',
+    );
+    await cp(join(made, 'adapter_config.json'), join(forged, 'adapter_config.json'));
+    const near = await runCli('verify', forged, '--steps', 'all', '--tolerance', '0.5');
+    expect(near.stdout).toMatch(
+      /within 0\.5 of each metric; its adapter is near: adapter_model\.safetensors: 1 of /,
+    );
+    await expect(verifyCommand.run([forged, '--steps', 'all', '--tolerance', '1e-3'])).rejects.toThrow(
+      '1 of ',
+    );
+    // Of the first steps alone nothing is known of it.
+    await expect(verifyCommand.run([forged, '--steps', '2'])).resolves.toBeUndefined();
+    await writeFile(weights, 'no adapter');
+    await expect(verifyCommand.run([forged, '--steps', 'all'])).rejects.toThrow('adapter_model.safetensors');
   });
 
   it('fails at a metric that is not what the run gives, naming step and values', async () => {

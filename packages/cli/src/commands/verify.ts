@@ -4,13 +4,14 @@ import { namedModel } from '../hub-names.ts';
 import { integerOption, numberOption } from '../option-values.ts';
 import { conversionLine } from '../terminal/conversion-line.ts';
 import { note, print } from '../terminal/output.ts';
+import { printableName } from '../terminal/printable.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 
 /** `safetune verify`: whether a run does again what its folder says it did. */
 export const verifyCommand = strictCommand({
   name: 'verify',
   description:
-    'Run the first steps of a finished or interrupted run again, and compare them with what it wrote down.',
+    'Run steps of a finished or interrupted run again, and compare them with what it wrote down, at its end also its adapter.',
   example: 'verify ./adapter',
   positional: 'run',
   options: {
@@ -21,7 +22,17 @@ export const verifyCommand = strictCommand({
       valueHint: 'DIR',
       description: 'the folder that train wrote, with its run.yaml and metrics.jsonl',
     },
-    steps: { type: 'string', valueHint: 'N', description: 'steps to run again (default 3)' },
+    steps: {
+      type: 'string',
+      valueHint: 'N',
+      description: 'steps to run again (default 3), or all, and then the adapter is compared too',
+    },
+    'from-step': {
+      type: 'string',
+      valueHint: 'N',
+      description:
+        'begin with the state that was kept after this step (--keep-checkpoints), not with the first step',
+    },
     tolerance: {
       type: 'string',
       valueHint: 'X',
@@ -31,8 +42,9 @@ export const verifyCommand = strictCommand({
     },
   },
   async run({ args }) {
-    const [steps, tolerance] = [
-      integerOption('steps', args.steps),
+    const steps = args.steps === 'all' ? 'all' : integerOption('steps', args.steps);
+    const [fromStep, tolerance] = [
+      integerOption('from-step', args['from-step']),
       numberOption('tolerance', args.tolerance),
     ];
     const line = createProgressLine();
@@ -40,9 +52,13 @@ export const verifyCommand = strictCommand({
       resolve: namedModel,
       onConversion: conversionLine('weights'),
       ...(steps === undefined ? {} : { steps }),
+      ...(fromStep === undefined ? {} : { fromStep }),
       ...(tolerance === undefined ? {} : { tolerance }),
       onEvent(event) {
-        if (event.type === 'step') line.update(`${bar(event.step, steps ?? 3)}step ${event.step} again`);
+        if (event.type !== 'step') return;
+        const before = fromStep ?? 0;
+        const all = steps === 'all' ? event.steps - before : (steps ?? 3);
+        line.update(`${bar(event.step - before, all)}step ${event.step} again`);
       },
     }).finally(() => line.end());
     if (found.surroundings.length > 0) note(`not as it was: ${found.surroundings.join('; ')}\n`);
@@ -50,16 +66,36 @@ export const verifyCommand = strictCommand({
       throw new Error(`${args.run} is not what its run gives again: ${differencesText(found)}`);
     const precisely =
       found.tolerance === 0 ? 'to the last digit' : `within ${found.tolerance} of each metric`;
-    print(`${args.run}: ${found.steps} steps again are as they were, ${precisely}\n`);
+    const which = fromStep === undefined ? '' : ` (${found.from} to ${found.to})`;
+    print(
+      `${args.run}: ${found.steps} steps${which} again are as they were, ${precisely}${adapterText(found)}\n`,
+    );
+    if (steps === 'all' && found.adapter === undefined)
+      note('the adapter was not compared: the run is not over, or it was cut short\n');
   },
 });
 
-function differencesText({ differences, tolerance }: Verification): string {
+function adapterText({ adapter }: Verification): string {
+  if (adapter === undefined) return '';
+  if (adapter.isSame) return '; its adapter too, byte for byte';
+  return `; its adapter is near: ${adapter.differences.join('; ')}`;
+}
+
+function differencesText({ differences, tolerance, adapter }: Verification): string {
   const told = differences
     .slice(0, 5)
     .map(
-      ({ step, metric, recorded, replayed }) => `step ${step} ${metric} ${recorded} then, ${replayed} now`,
+      ({ step, metric, recorded, replayed }) =>
+        `step ${step} ${printableName(metric)} ${valueText(recorded)} then, ${valueText(replayed)} now`,
     );
   const more = differences.length - told.length;
-  return `${told.join('; ')}${more > 0 ? `; and ${more} more` : ''} (tolerance ${tolerance})`;
+  const others = [
+    ...(more > 0 ? [`and ${more} more`] : []),
+    ...(adapter === undefined || adapter.isSame ? [] : [adapter.differences.join('; ')]),
+  ];
+  return `${[...told, ...others].join('; ')} (tolerance ${tolerance})`;
+}
+
+function valueText(value: unknown): string {
+  return value === undefined ? 'nothing' : printableName(String(value));
 }

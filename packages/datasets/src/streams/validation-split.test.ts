@@ -5,7 +5,7 @@ import type { ChatExample } from '../example/example.ts';
 import { epochOf } from './epochs.ts';
 import { repeatEpochs } from './order.ts';
 import { collect } from './stream.ts';
-import { splitStream, splitValidation } from './validation-split.ts';
+import { countCopies, splitStream, splitValidation } from './validation-split.ts';
 
 const chat = (text: string): ChatExample => ({
   messages: [
@@ -128,5 +128,15 @@ describe('splitStream', () => {
     expect(() => splitStream(chats(2), 'test' as 'training', { seed: 0 })).toThrow(
       "'training' or 'validation'",
     );
+  });
+});
+
+describe('countCopies', () => {
+  it('counts what is said again, wherever it stands and however it is tagged', () => {
+    const examples = chats(4);
+    const copy = { ...examples[1]!, tags: ['safe'], origin: { file: 'other.jsonl', line: 7 } };
+    const [other] = chats(9).slice(8);
+    expect(countCopies([copy, other!, copy], examples)).toBe(2);
+    expect(countCopies([], examples)).toBe(0);
   });
 });

@@ -81,6 +81,15 @@ export function splitStream<Example extends ChatExample>(
   return withEpochsOf(filter(source, isWanted), source);
 }
 
+/**
+ * How many of these examples are among others too, by what each says as {@link splitValidation} sees it: a model that is trained on the
+ * others knows their answers by heart.
+ */
+export function countCopies(examples: readonly ChatExample[], others: readonly ChatExample[]): number {
+  const known = new Set(others.map((example) => seededHash(example, 0)));
+  return examples.filter((example) => known.has(seededHash(example, 0))).length;
+}
+
 async function* filter<Item>(
   source: Source<Item>,
   isWanted: (item: Item) => boolean,

@@ -60,23 +60,40 @@ export async function runLayers(run: LayeredRun, inputs: Values, shape: readonly
 /**
  * The forward pass alone, of the model without edits.
  *
- * @returns the head's outputs: the cross-entropy
+ * @param withReference whether the head compares with the model without the trained values, as objectives over pairs do
+ * @returns the head's outputs: the loss
  */
 export async function evaluateLayers(
   { network, weights, buffers, tensors }: LayeredRun,
   inputs: Values,
   shape: readonly number[],
+  withReference: boolean,
 ): Promise<Values> {
-  const { embed, blocks } = network;
-  let [state, next] = [buffers.array('state 0', shape), buffers.array('state 1', shape)];
+  const { embed, blocks, referenceEmbed, referenceBlocks } = network;
+  const take = (name: string) => buffers.array(name, shape);
+  let [state, next] = [take('state 0'), take('state 1')];
   await embed.run({ ...inputs, ...tensors }, { into: { state } });
+  let reference = state;
+  if (withReference && referenceEmbed !== undefined) {
+    reference = take('reference 0');
+    await referenceEmbed.run(inputs, { into: { state: reference } });
+  }
   for (const [index, block] of blocks.entries()) {
     const loaded = await weights.load(index, index + 1 < blocks.length ? index + 1 : undefined);
     await block.run({ ...inputs, ...loaded, ...tensors, state }, { into: { next } });
+    if (withReference) {
+      const after = take(`reference ${index % 2 ? 'even' : 'odd'}`);
+      await referenceBlocks[index]!.run(
+        { ...inputs, ...loaded, state: reference },
+        { into: { next: after } },
+      );
+      reference = after;
+    }
     [state, next] = [next, state];
   }
   const head = await network.evaluationHead();
-  return head.run({ ...inputs, ...tensors, state });
+  const ofReference = withReference ? { [headNames.referenceHidden(blocks.length)]: reference } : {};
+  return head.run({ ...inputs, ...tensors, state, ...ofReference });
 }
 
 /** The residual stream by layer. */

@@ -1,7 +1,6 @@
 import type { Batch } from '@safetune/datasets';
 import type { WeightRegion } from '@safetune/tensor';
 import { type RowPieces, tokenCount } from '../data/batch-inputs.ts';
-import { TrainOptionError } from '../errors.ts';
 import { checkOptionNames, compileNames } from '../option-names.ts';
 import {
   cutsHead,
@@ -74,15 +73,11 @@ export async function compileLayeredStep(options: LayeredStepOptions): Promise<T
       return readLossTerms(settings, outputs, termWeights);
     },
     async evaluate(batch) {
-      if (settings.objective !== undefined)
-        throw new TrainOptionError(
-          'evaluation',
-          "of pairs needs the reference, which no layer-by-layer evaluation runs; take memory 'whole' or 'recompute'",
-        );
       const inputs = lossInputs(plain, batch, {}, 1);
       const tensors = trainableValues(plain, batch, undefined);
-      const outputs = await evaluateLayers({ ...run, tensors }, inputs, streamOf(batch));
-      return readLossTerms(plain, outputs, {}).crossEntropy;
+      const comparesPairs = settings.objective !== undefined;
+      const outputs = await evaluateLayers({ ...run, tensors }, inputs, streamOf(batch), comparesPairs);
+      return readLossTerms(plain, outputs, {}).loss;
     },
     async release() {
       await weights.close();

@@ -64,7 +64,7 @@ export interface LayeredParts {
   editGradient(layer: number): Part;
   /** The last `state`, the reference's, and those that penalties see to loss terms and gradients. */
   readonly head: Part;
-  /** The last `state` to the cross-entropy, without gradients. */
+  /** The last `state`, and the reference's for an objective over pairs, to the loss without penalties and gradients. */
   readonly evaluationHead: Part;
 }
 
@@ -183,11 +183,15 @@ function evaluationHeadPart(
   parameters: NamedTensors,
   trained: ForwardSettings['trained'],
 ): Part {
-  const { model, pieces, attentionBlocks, packed } = settings;
+  const { model, pieces, attentionBlocks, packed, objective } = settings;
+  const { layerCount, hiddenSize } = model.config;
+  const stateType = tensorType('float32', [...streamShape(settings), hiddenSize]);
+  const referenceState = headNames.referenceHidden(layerCount);
   return {
     signature: {
       ...batchSignature(pieces.count, [], packed),
-      state: tensorType('float32', [...streamShape(settings), model.config.hiddenSize]),
+      state: stateType,
+      ...(objective && { ...pairSignature, [referenceState]: stateType }),
       [shareInput]: tensorType('float32', []),
     },
     trace(inputs) {
@@ -196,14 +200,16 @@ function evaluationHeadPart(
         trained,
         parameters: Object.values(parameters),
         regularizers: [],
+        objective,
         pieces: pieces.count,
         recompute: 'none' as const,
         attentionBlocks,
         packed,
       };
       const output = model.finalNorm(inputs.state!, trained(0));
-      const traced = collectForward(forward, inputs, { output, states: {} }, undefined);
-      return { crossEntropy: traceLoss(forward, traced, inputs).crossEntropy };
+      const reference = objective && { output: model.finalNorm(inputs[referenceState]!), states: {} };
+      const traced = collectForward(forward, inputs, { output, states: {} }, reference);
+      return lossOutputs(traceLoss(forward, traced, inputs));
     },
   };
 }

@@ -1,4 +1,10 @@
-import { type ChatExample, type DatasetResolver, type DatasetSource, openDataset } from '@safetune/datasets';
+import {
+  type ChatExample,
+  countCopies,
+  type DatasetResolver,
+  type DatasetSource,
+  openDataset,
+} from '@safetune/datasets';
 import { resolveDataset } from '@safetune/hub';
 import { createLoraAdapterFor, type LoraAdapter, type LoraConfig } from '@safetune/lora';
 import {
@@ -37,7 +43,9 @@ export interface OpenedRun {
   readonly examples: readonly ChatExample[];
   /** Those on which only the loss is measured. */
   readonly heldOut: readonly ChatExample[];
-  /** The data files, in their order. */
+  /** How many of these are trained on all the same, since data of their own has examples of the training data. */
+  readonly heldOutCopies: number;
+  /** The data files in their order, those of the evaluation last. */
   readonly files: readonly string[];
   readonly regularizers: readonly Regularizer[];
   readonly sentinel: SentinelOptions | undefined;
@@ -51,11 +59,11 @@ export async function openRun(
   const { run } = source;
   const regularizers = run.regularizers.map(regularizerFromConfig);
   const sentinel = run.sentinel && (await sentinelFromConfig(run.sentinel));
-  const dataset = await openDataset([run.data].flat() as (string | DatasetSource)[], {
-    seed: run.seed,
-    resolve: resolveData,
-  });
-  const { examples, heldOut } = divided(run, await dataset.load());
+  const open = (data: Run['data']) =>
+    openDataset([data].flat() as (string | DatasetSource)[], { seed: run.seed, resolve: resolveData });
+  const dataset = await open(run.data);
+  const ofEvaluation = run.evaluation.data === undefined ? undefined : await open(run.evaluation.data);
+  const { examples, heldOut } = divided(run, await dataset.load(), await ofEvaluation?.load());
   const folder = await resolve(run.model);
   const tokenizer = await loadTokenizer(folder.path, { templateArguments: run.chat_template_kwargs });
   const model = await loadModel(folder.path, {
@@ -63,8 +71,10 @@ export async function openRun(
     ...(onConversion === undefined ? {} : { onConversion }),
   });
   const adapter = await createLoraAdapterFor(model, adapterConfig(run, folder), { seed: run.seed });
-  const files = dataset.files.map(({ path }) => path);
-  return { source, folder, model, tokenizer, adapter, examples, heldOut, files, regularizers, sentinel };
+  const files = [...dataset.files, ...(ofEvaluation?.files ?? [])].map(({ path }) => path);
+  const heldOutCopies = ofEvaluation === undefined ? 0 : countCopies(heldOut, examples);
+  const data = { examples, heldOut, heldOutCopies, files };
+  return { source, folder, model, tokenizer, adapter, ...data, regularizers, sentinel };
 }
 
 async function hubFiles(name: string): Promise<readonly string[] | undefined> {

@@ -53,10 +53,13 @@ export async function readRun({ file, given = [] }: ReadRunOptions): Promise<Run
       isAbsolute(path) ? path : join(relative('.', dirname(resolve(file ?? '.'))), path),
     ),
   };
-  const isGiven = (name: string) => given.some(({ path }) => path[0] === name);
+  const isGiven = (...names: string[]) =>
+    given.some(({ path }) => names.every((name, index) => path[index] === name));
   // One takes the place of the other.
   if (isGiven('steps')) delete values.epochs;
   if (isGiven('epochs')) delete values.steps;
+  if (isGiven('evaluation', 'data')) values.evaluation = without(values.evaluation, 'share');
+  if (isGiven('evaluation', 'share')) values.evaluation = without(values.evaluation, 'data');
   for (const { path, value } of given) set(values, path, value);
   const parsed = runSchema.safeParse(values);
   const refuse = (problems: readonly PlacedProblem[]) =>
@@ -74,6 +77,11 @@ export async function readRun({ file, given = [] }: ReadRunOptions): Promise<Run
     adapter: { base_model_name_or_path: String(asWritten), ...parsed.data.adapter },
   };
   return { run, input: values as RunInput, document, given };
+}
+
+function without(mapping: unknown, name: string): unknown {
+  if (typeof mapping !== 'object' || mapping === null || Array.isArray(mapping)) return mapping;
+  return Object.fromEntries(Object.entries(mapping).filter(([key]) => key !== name));
 }
 
 function set(values: Record<string, unknown>, path: readonly string[], value: unknown): void {

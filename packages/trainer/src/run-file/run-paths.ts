@@ -6,25 +6,31 @@ type Change = (path: string) => string;
 type Values = Readonly<Record<string, unknown>>;
 
 /**
- * A run whose paths were changed: model, data, out and the files of regularizers and of the sentinel. Names (on the hub, of Ollama) stay as they
- * are. What is not as it should be is left for the schema to refuse.
+ * A run whose paths were changed: model, data, out and the files of the evaluation, of regularizers and of the sentinel. Names (on the hub, of
+ * Ollama) stay as they are. What is not as it should be is left for the schema to refuse.
  */
 export function withPaths(run: Values, change: Change): Values {
-  const { model, data, out, regularizers, sentinel } = run;
-  const changed = (source: unknown) =>
-    typeof source === 'object' && source !== null && 'path' in source
-      ? { ...source, path: textChanged(source.path, change) }
-      : textChanged(source, change);
+  const { model, data, out, evaluation, regularizers, sentinel } = run;
   return {
     ...run,
     ...(typeof model === 'string' ? { model: changedUnlessName(model, change) } : {}),
-    ...(data === undefined ? {} : { data: Array.isArray(data) ? data.map(changed) : changed(data) }),
+    ...(data === undefined ? {} : { data: dataChanged(data, change) }),
+    ...(typeof evaluation === 'object' && evaluation !== null && 'data' in evaluation
+      ? { evaluation: { ...evaluation, data: dataChanged(evaluation.data, change) } }
+      : {}),
     ...(typeof out === 'string' ? { out: change(out) } : {}),
     ...(Array.isArray(regularizers)
       ? { regularizers: regularizers.map((config: unknown) => regularizerChanged(config, change)) }
       : {}),
     ...(sentinel === undefined ? {} : { sentinel: withSentinelPaths(sentinel, change) }),
   };
+}
+
+function dataChanged(data: unknown, change: Change): unknown {
+  if (Array.isArray(data)) return data.map((source) => dataChanged(source, change));
+  return typeof data === 'object' && data !== null && 'path' in data
+    ? { ...data, path: textChanged(data.path, change) }
+    : textChanged(data, change);
 }
 
 function regularizerChanged(config: unknown, change: Change): unknown {

@@ -1,13 +1,14 @@
 // A new option of training is one line of `runFields` (its type, its text, what the command line calls it: the option and its help
 // follow), and its place in `trainingOptions` (open-run.ts), where the library's option gets the value.
 import { availableParallelism, cpus } from 'node:os';
-import { formatNames, hiddenParts, shapeNames, supervisions } from '@safetune/datasets';
+import { hiddenParts, supervisions } from '@safetune/datasets';
 import { loraConfigSchema } from '@safetune/lora';
 import { regularizerConfigSchema } from '@safetune/regularizers';
 import { z } from 'zod';
 import { memoryModes } from '../memory/memory-mode.ts';
 import { objectiveConfigSchema } from '../objectives/config.ts';
 import { sentinelConfigSchema } from '../sentinel/config.ts';
+import { dataSchema } from './data-source.ts';
 import { field } from './run-field.ts';
 import { recordSchema } from './run-record.ts';
 import { rateFields, trainingFields } from './training-fields.ts';
@@ -101,16 +102,6 @@ const adapterFields = {
   ),
 };
 
-const dataSource = z.union([
-  z.string().min(1),
-  z.strictObject({
-    path: z.string().min(1).describe('a file, folder or pattern'),
-    weight: z.number().positive().optional().describe("its share, beside the others'"),
-    format: z.enum(formatNames).optional().describe('default: as its first bytes show'),
-    shape: z.enum(shapeNames).optional().describe('how rows are written; default: as the first row shows'),
-  }),
-]);
-
 const runFields = {
   model: field(
     z.string().min(1),
@@ -118,7 +109,7 @@ const runFields = {
     { option: 'model', hint: 'DIR', path: 'input' },
   ),
   data: field(
-    z.union([dataSource, z.array(dataSource).min(1)]),
+    dataSchema,
     'examples: a file, folder or glob (JSON Lines, JSON, CSV, Parquet, text), or owner/name[@revision][:split] on the hub; with ' +
       '=WEIGHT its share; or a list of them',
     { option: 'data', hint: 'DATA', path: 'input', form: 'repeated' },

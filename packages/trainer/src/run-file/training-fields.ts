@@ -4,6 +4,7 @@ import { type ChatExample, splitValidation } from '@safetune/datasets';
 import { z } from 'zod';
 import type { LearningRateOptions } from '../run/learning-rate.ts';
 import type { AdapterRunOptions } from '../run/run-directory.ts';
+import { dataSchema } from './data-source.ts';
 import { field } from './run-field.ts';
 
 const count = z.int().min(1);
@@ -11,9 +12,14 @@ const share = z.number().gt(0).lt(1);
 const beta = z.number().min(0).lt(1);
 
 const evaluationFields = {
+  data: field(
+    dataSchema.optional(),
+    'examples of their own to measure the loss on, as data is given (default: none)',
+    { option: 'evaluation-data', hint: 'DATA', path: 'input', form: 'repeated' },
+  ),
   share: field(
     share.optional(),
-    'share of the examples that are held out, drawn by the seed and what they say, to measure the loss on (default: none)',
+    'share of data that is held out in their place, drawn by the seed and what examples say (default: none)',
     { option: 'evaluation-share', hint: 'X' },
   ),
   every: field(count.default(50), 'steps between two evaluations; the last step has one too', {
@@ -88,13 +94,17 @@ export const trainingFields = {
   evaluation: field(
     z
       .strictObject(evaluationFields)
+      .refine(({ data, share }) => data === undefined || share === undefined, {
+        error: 'takes its examples from data of its own or from a share of the training data, not from both',
+      })
       .refine(
-        ({ share, patience, minimum_delta, restore_best }) =>
-          share !== undefined || (patience ?? minimum_delta ?? (restore_best || undefined)) === undefined,
-        { error: 'needs a share of the examples to be held out' },
+        ({ data, share, patience, minimum_delta, restore_best }) =>
+          (data ?? share) !== undefined ||
+          (patience ?? minimum_delta ?? (restore_best || undefined)) === undefined,
+        { error: 'needs examples: data of its own, or a share of the training data to be held out' },
       )
       .prefault({}),
-    'the loss on examples that are held out',
+    'the loss on examples that are not trained on',
   ),
   keep_checkpoints: field(
     z.int().min(0).default(0),
@@ -149,12 +159,18 @@ function learningRate({ learning_rate, schedule, warmup, decay_share }: Training
   };
 }
 
-/** The examples that are trained on, and those that are held out. @throws EmptyDatasetError where nothing can be held out */
+/**
+ * The examples that are trained on, and those that are held out.
+ *
+ * @param own those of the evaluation's own data
+ * @throws EmptyDatasetError where nothing can be held out
+ */
 export function divided(
   { evaluation: { share }, seed }: TrainingRun,
   examples: readonly ChatExample[],
+  own: readonly ChatExample[] = [],
 ): { readonly examples: readonly ChatExample[]; readonly heldOut: readonly ChatExample[] } {
-  if (share === undefined) return { examples, heldOut: [] };
+  if (share === undefined) return { examples, heldOut: own };
   const { training, validation } = splitValidation(examples, { share, seed });
   return { examples: training, heldOut: validation };
 }

@@ -24,9 +24,13 @@ export function checkTrainOptions(options: TrainOptions): void {
   if (maxGradientNorm !== undefined && !(maxGradientNorm > 0))
     throw new TrainOptionError('maxGradientNorm', `${maxGradientNorm} must be a number greater than 0`);
   checkPacking(options.packing);
+  if (options.objective !== undefined) objectiveFromConfig(options.objective);
   checkPairs(options.examples, options.objective);
   checkAdamW(optimizer ?? {});
-  if (evaluation !== undefined) checkEvaluation(evaluation);
+  if (evaluation !== undefined) {
+    checkEvaluation(evaluation);
+    checkPairs(evaluation.examples, options.objective, 'held-out examples');
+  }
   if (options.step === undefined) return;
   if (options.neftuneNoiseAlpha !== undefined)
     throw new TrainOptionError('neftuneNoiseAlpha', 'changes the step, but a compiled one is given');
@@ -35,8 +39,11 @@ export function checkTrainOptions(options: TrainOptions): void {
 }
 
 /** Of a stream of one's own, each batch is checked when it comes. */
-function checkPairs(examples: TrainingExamples, objective: ObjectiveConfig | undefined): void {
-  if (objective !== undefined) objectiveFromConfig(objective);
+function checkPairs(
+  examples: TrainingExamples,
+  objective: ObjectiveConfig | undefined,
+  called = 'examples',
+): void {
   if (typeof examples === 'function') return;
   const wantsPairs = objective !== undefined;
   const other = examples.find(({ rejected }) => (rejected !== undefined) !== wantsPairs);
@@ -45,8 +52,8 @@ function checkPairs(examples: TrainingExamples, objective: ObjectiveConfig | und
   throw new TrainOptionError(
     'objective',
     wantsPairs
-      ? `learns from pairs of answers, but there are examples with one${where}`
-      : `is not given, but the examples are pairs of answers${where}; give { type: 'dpo' }, or the better answers alone`,
+      ? `learns from pairs of answers, but there are ${called} with one${where}`
+      : `is not given, but the ${called} are pairs of answers${where}; give { type: 'dpo' }, or the better answers alone`,
   );
 }
 

@@ -93,6 +93,16 @@ export function appendEvaluation(file: string, { step, loss, targets, ended }: E
   writing(file, () => appendFileSync(file, `${JSON.stringify(line)}\n`));
 }
 
+/**
+ * Appends the end that a callback brought as a line of its own: `{"step": 20, "ended": {"by": "callback", ...}}`.
+ *
+ * @throws FileWriteError
+ */
+export function appendEnd(file: string, ended: RunEnd): void {
+  const line = { step: ended.step, ...endedMetrics(ended) };
+  writing(file, () => appendFileSync(file, `${JSON.stringify(line)}\n`));
+}
+
 function endedMetrics(ended: RunEnd | undefined): object {
   if (ended === undefined) return {};
   return { ended: { by: ended.by, result_of_step: ended.resultOfStep, reason: ended.reason } };

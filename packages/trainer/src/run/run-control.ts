@@ -11,6 +11,9 @@ export interface RunControl {
   stop(reason: string): void;
 }
 
+/** What ended a run that a callback ended: {@link RunEnd.by}. */
+export const callbackName = 'callback';
+
 /** A control for callbacks, and the observer that ends the run when it is used. */
 export function createRunControl(): { readonly control: RunControl; readonly observer: StepObserver } {
   let asked: string | undefined;
@@ -22,10 +25,10 @@ export function createRunControl(): { readonly control: RunControl; readonly obs
       },
     },
     observer: {
-      name: 'callback',
+      name: callbackName,
       isDue: (step, steps) => asked !== undefined && step < steps,
       async observe(step) {
-        end = { by: 'callback', step, resultOfStep: step, reason: asked! };
+        end = { by: callbackName, step, resultOfStep: step, reason: asked! };
         return end;
       },
       state: () => ({ facts: end, tensors: {} }),

@@ -15,6 +15,7 @@ import { trainAdapter } from '../step/trainable.ts';
 import type { Fingerprint } from './differences.ts';
 import { keepCheckpoint, keptCheckpoint, removeLaterCheckpoints } from './kept-checkpoints.ts';
 import {
+  appendEnd,
   appendEvaluation,
   appendMetrics,
   appendSentinelMetrics,
@@ -22,9 +23,11 @@ import {
   keepMetrics,
 } from './metrics-file.ts';
 import { firstNonFinite } from './non-finite.ts';
+import { callbackName } from './run-control.ts';
 import { lockRunDirectory } from './run-lock.ts';
 import { train } from './train.ts';
 import type { TrainOptions, TrainResult } from './train-options.ts';
+import { stateFileName } from './training-state.ts';
 
 export interface AdapterRunOptions extends Omit<TrainOptions, 'trainable' | 'checkpoint'> {
   readonly adapter: LoraAdapter;
@@ -34,7 +37,7 @@ export interface AdapterRunOptions extends Omit<TrainOptions, 'trainable' | 'che
   readonly checkpointEverySteps?: number;
   /**
    * How many of the adapters at the last checkpoints stay, as `checkpoint-<step>` in the directory, which load like the
-   * result. Default 0.
+   * result. The state of the run, three times as large, stays beside each, so that the run can be replayed from there. Default 0.
    */
   readonly keepCheckpoints?: number;
   /** Replace a finished adapter that the directory holds, once the new one is whole. Default false: refuse. */
@@ -109,7 +112,7 @@ export async function trainIntoTakenDirectory(options: AdapterRunOptions): Promi
   const metrics = join(directory, 'metrics.jsonl');
   const holdsAdapter = existsSync(join(directory, adapterWeightsFile));
   try {
-    return await train({
+    const result = await train({
       ...others,
       trainable: trainAdapter(adapter),
       checkpoint: {
@@ -132,6 +135,9 @@ export async function trainIntoTakenDirectory(options: AdapterRunOptions): Promi
         onEvent(event, run);
       },
     });
+    // What else ends a run says so in an event of its own.
+    if (result.ended?.by === callbackName) appendEnd(metrics, result.ended);
+    return result;
   } catch (error) {
     const whole = firstNonFinite(adapter.parameters) === undefined;
     if (NonFiniteLossError.isInstance(error) && whole && !holdsAdapter)
@@ -141,7 +147,7 @@ export async function trainIntoTakenDirectory(options: AdapterRunOptions): Promi
 }
 
 function checkpointOf(directory: string): string {
-  return join(directory, 'checkpoint.safetensors');
+  return join(directory, stateFileName);
 }
 
 async function saveAndReadBack(directory: string, adapter: LoraAdapter, model: CausalLm): Promise<void> {

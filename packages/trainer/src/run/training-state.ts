@@ -14,6 +14,9 @@ import { differences, type Fingerprint } from './differences.ts';
 import { firstNonFinite } from './non-finite.ts';
 import type { RunEnd, StepObserver } from './step-observer.ts';
 
+/** The name of a run's saved state: in its folder while it runs, and in those of kept checkpoints. */
+export const stateFileName = 'checkpoint.safetensors';
+
 /** Everything a run needs to go on where it was: parameters, optimizer state, steps done. */
 export interface TrainingState {
   readonly parameters: Float32Array;
