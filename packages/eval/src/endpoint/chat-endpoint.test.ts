@@ -197,6 +197,22 @@ describe('a failure that passes', () => {
     expect(requests).toHaveLength(3);
   });
 
+  test('an answer without end is cut off', async () => {
+    const endless: Reply = (response) => {
+      const part = Buffer.alloc(2 ** 20, ' ');
+      const more = () => {
+        while (!response.destroyed && response.write(part));
+      };
+      response.on('drain', more);
+      more();
+    };
+    const { answer } = await asked([endless], { patienceMs: 0 });
+    expect(answer).toMatchObject({
+      failure: 'outage',
+      message: expect.stringContaining('longer than 67108864 bytes'),
+    });
+  });
+
   test('a server that asks to wait is waited for up to the patience', async () => {
     const { answer, elapsed } = await asked([faults.tooManyRequests('86400')], { patienceMs: 120_000 });
     expect(answer).toMatchObject({ failure: 'outage', status: 429 });
