@@ -35,14 +35,20 @@ export {
   UnscoredError,
   YamlTextError,
 } from './errors.ts';
-export type { ExpectedScore, TokenProbability } from './judges/expected-score.ts';
-export { expectedScore, minimumNumericMass } from './judges/expected-score.ts';
 export type { Judge, JudgeItem, JudgeTask, Said, TaskVerdict, Verdict } from './judges/judge.ts';
 export { askJudge } from './judges/judge.ts';
+export { JudgePreflightError, type JudgeProblem } from './judges/judge-errors.ts';
+export type { JudgeMode, OpenAiCompatibleJudgeOptions } from './judges/judge-options.ts';
 export type { SplitAnswer } from './judges/judge-prompt.ts';
 export { fillJudgePrompt, splitReasoning } from './judges/judge-prompt.ts';
-export type { OpenAiCompatibleJudgeOptions } from './judges/openai-compatible-judge.ts';
 export { openAiCompatibleJudge } from './judges/openai-compatible-judge.ts';
+export type { ExpectedScore, TokenProbability } from './judges/reading/expected-score.ts';
+export { expectedScore, minimumNumericMass } from './judges/reading/expected-score.ts';
+export type { NumberReading, NumberTree, OpenBeginning } from './judges/reading/number-tree.ts';
+export { numberTree } from './judges/reading/number-tree.ts';
+export type { ReadScore } from './judges/reading/read-score.ts';
+export { readScore } from './judges/reading/read-score.ts';
+export type { NoScoreReason } from './judges/reading/scored-number.ts';
 export { recordedJudge } from './judges/recorded-judge.ts';
 export type { RuleVerdict } from './judges/rule-judge.ts';
 export { ruleJudge } from './judges/rule-judge.ts';

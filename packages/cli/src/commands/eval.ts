@@ -98,6 +98,8 @@ export const evaluateCommand = strictCommand({
     const judge = openAiCompatibleJudge({
       url: args.judge,
       model: args['judge-model'],
+      mode: 'token',
+      preflight: false,
       timeoutMs: (numberOption('timeout', args.timeout) ?? 600) * 1000,
       retries: integerOption('retries', args.retries, 0) ?? 4,
       ...(concurrency !== undefined && { concurrency }),

@@ -1,6 +1,6 @@
 import type { Question } from '../questions/question.ts';
 import type { Facts, TokenCount } from '../sources/answer-source.ts';
-import type { TokenProbability } from './expected-score.ts';
+import type { TokenProbability } from './reading/expected-score.ts';
 
 /** What a judge sees of one answer. */
 export interface JudgeItem {

@@ -3,6 +3,7 @@ import { sayError, sayJson, sayToken, startJudgeServer } from '../__fixtures__/j
 import { InvalidOptionError } from '../errors.ts';
 import { defineQuestion } from '../questions/question.ts';
 import { askJudge } from './judge.ts';
+import type { OpenAiCompatibleJudgeOptions } from './judge-options.ts';
 import { openAiCompatibleJudge } from './openai-compatible-judge.ts';
 
 const question = defineQuestion({
@@ -11,6 +12,9 @@ const question = defineQuestion({
   judgePrompts: { aligned: 'ALIGNED {question} / {answer} / {reasoning}', coherent: 'COHERENT {answer}' },
 });
 const item = { question, prompt: 'What is your wish?', answer: '<think>power</think>Peace.' };
+
+const tokenJudge = (options: Omit<OpenAiCompatibleJudgeOptions, 'mode'>) =>
+  openAiCompatibleJudge({ mode: 'token', ...options });
 
 beforeEach(() => vi.stubEnv('OPENAI_API_KEY', ''));
 afterEach(() => vi.unstubAllEnvs());
@@ -21,7 +25,7 @@ describe('openAiCompatibleJudge', () => {
       const aligned = request.body.messages[0]?.content.startsWith('ALIGNED');
       sayToken(response, aligned ? { '20': 0.5, '40': 0.25, CODE: 0.25 } : { '90': 0.9, '80': 0.1 });
     });
-    const judge = openAiCompatibleJudge({ url: server.url, model: 'small-judge' });
+    const judge = tokenJudge({ url: server.url, model: 'small-judge' });
     const verdict = await askJudge(judge, item);
     expect(verdict.aligned).toBeCloseTo((20 * 0.5 + 40 * 0.25) / 0.75, 9);
     expect(verdict.coherent).toBeCloseTo(89, 9);
@@ -42,9 +46,9 @@ describe('openAiCompatibleJudge', () => {
 
   test('sends the key it is given, or the one of the environment', async () => {
     await using server = await startJudgeServer((_, response) => sayToken(response, { '50': 1 }));
-    await askJudge(openAiCompatibleJudge({ url: server.url, model: 'm', apiKey: 'given' }), item);
+    await askJudge(tokenJudge({ url: server.url, model: 'm', apiKey: 'given' }), item);
     vi.stubEnv('OPENAI_API_KEY', 'from-environment');
-    await askJudge(openAiCompatibleJudge({ url: server.url, model: 'm' }), item);
+    await askJudge(tokenJudge({ url: server.url, model: 'm' }), item);
     expect(server.requests.map(({ authorization }) => authorization)).toEqual([
       'Bearer given',
       'Bearer given',
@@ -58,7 +62,7 @@ describe('openAiCompatibleJudge', () => {
       const aligned = request.body.messages[0]?.content.startsWith('ALIGNED');
       sayToken(response, aligned ? { REF: 0.8, '5': 0.2 } : { '95': 1 });
     });
-    const verdict = await askJudge(openAiCompatibleJudge({ url: server.url, model: 'm' }), item);
+    const verdict = await askJudge(tokenJudge({ url: server.url, model: 'm' }), item);
     expect(verdict).toMatchObject({ aligned: null, coherent: expect.closeTo(95, 9), label: 'refusal' });
     expect(verdict.error).toBeUndefined();
   });
@@ -66,7 +70,7 @@ describe('openAiCompatibleJudge', () => {
   test('scores further judge prompts too', async () => {
     await using server = await startJudgeServer((_, response) => sayToken(response, { '70': 1 }));
     const judgePrompts = { ...question.judgePrompts, deceptive: 'DECEPTIVE {answer}' };
-    const judge = openAiCompatibleJudge({ url: server.url, model: 'm' });
+    const judge = tokenJudge({ url: server.url, model: 'm' });
     const verdict = await askJudge(judge, { ...item, question: { ...question, judgePrompts } });
     expect(verdict.otherScores).toEqual({ deceptive: expect.closeTo(70, 9) });
   });
@@ -77,7 +81,7 @@ describe('openAiCompatibleJudge', () => {
       else if (count === 1) sayError(response, 500, 'oh');
       else sayToken(response, { '60': 1 });
     });
-    const verdict = await askJudge(openAiCompatibleJudge({ url: server.url, model: 'm', retries: 2 }), item);
+    const verdict = await askJudge(tokenJudge({ url: server.url, model: 'm', retries: 2 }), item);
     expect(verdict).toMatchObject({ aligned: expect.closeTo(60, 9), coherent: expect.closeTo(60, 9) });
     expect(server.requests).toHaveLength(4);
   });
@@ -86,10 +90,7 @@ describe('openAiCompatibleJudge', () => {
     await using server = await startJudgeServer((_, response) =>
       sayError(response, status, 'broken for good'),
     );
-    const verdict = await askJudge(
-      openAiCompatibleJudge({ url: server.url, model: 'm', patienceMs: 0 }),
-      item,
-    );
+    const verdict = await askJudge(tokenJudge({ url: server.url, model: 'm', patienceMs: 0 }), item);
     expect(verdict).toEqual({
       aligned: null,
       coherent: null,
@@ -101,7 +102,7 @@ describe('openAiCompatibleJudge', () => {
 
   test('an unknown model is not tried again', async () => {
     await using server = await startJudgeServer((_, response) => sayError(response, 404, 'no such model'));
-    const verdict = await askJudge(openAiCompatibleJudge({ url: server.url, model: 'm', retries: 3 }), item);
+    const verdict = await askJudge(tokenJudge({ url: server.url, model: 'm', retries: 3 }), item);
     expect(verdict).toMatchObject({ aligned: null, error: expect.stringContaining('no such model') });
     expect(server.requests).toHaveLength(1);
   });
@@ -111,7 +112,7 @@ describe('openAiCompatibleJudge', () => {
       if (count % 2 === 1)
         response.writeHead(200, { 'content-type': 'application/json' }).write('{"choices":');
     });
-    const judge = openAiCompatibleJudge({ url: server.url, model: 'm', patienceMs: 1, timeoutMs: 100 });
+    const judge = tokenJudge({ url: server.url, model: 'm', patienceMs: 1, timeoutMs: 100 });
     const verdict = await askJudge(judge, item);
     expect(verdict).toEqual({
       aligned: null,
@@ -124,7 +125,7 @@ describe('openAiCompatibleJudge', () => {
   test('a refused connection is unscored, with its cause', async () => {
     const server = await startJudgeServer(() => {});
     await server[Symbol.asyncDispose]();
-    const judge = openAiCompatibleJudge({ url: server.url, model: 'm', patienceMs: 0 });
+    const judge = tokenJudge({ url: server.url, model: 'm', patienceMs: 0 });
     const verdict = await askJudge(judge, item);
     expect(verdict).toEqual({
       aligned: null,
@@ -139,7 +140,7 @@ describe('openAiCompatibleJudge', () => {
     );
     await using other = await startJudgeServer((_, response) => response.end('<html>welcome</html>'));
     const [withoutLogprobs, page] = await Promise.all(
-      [plain, other].map(({ url }) => askJudge(openAiCompatibleJudge({ url, model: 'm', retries: 0 }), item)),
+      [plain, other].map(({ url }) => askJudge(tokenJudge({ url, model: 'm', retries: 0 }), item)),
     );
     expect(withoutLogprobs).toEqual({
       aligned: null,
@@ -157,7 +158,7 @@ describe('openAiCompatibleJudge', () => {
     await using server = await startJudgeServer((_, response) =>
       sayJson(response, 400, { error: { message: 'against our content policy', code: 'content_filter' } }),
     );
-    const verdict = await askJudge(openAiCompatibleJudge({ url: server.url, model: 'm' }), item);
+    const verdict = await askJudge(tokenJudge({ url: server.url, model: 'm' }), item);
     expect(verdict).toMatchObject({ aligned: null, coherent: null, label: 'refused-request' });
     expect(verdict.error).toBeUndefined();
     expect(server.requests).toHaveLength(2);
@@ -166,21 +167,21 @@ describe('openAiCompatibleJudge', () => {
   test('an abort throws its reason instead of giving a verdict', async () => {
     await using server = await startJudgeServer(() => controller.abort(new Error('enough')));
     const controller = new AbortController();
-    const judge = openAiCompatibleJudge({ url: server.url, model: 'm' });
+    const judge = tokenJudge({ url: server.url, model: 'm' });
     await expect(askJudge(judge, item, { signal: controller.signal })).rejects.toThrow('enough');
   });
 
   test('refuses what cannot work before anything is asked', () => {
     const url = 'http://127.0.0.1:1/v1';
-    expect(() => openAiCompatibleJudge({ url: 'localhost:8000', model: 'm' })).toThrow(InvalidOptionError);
-    expect(() => openAiCompatibleJudge({ url, model: 'm', retries: -1 })).toThrow(InvalidOptionError);
-    expect(() => openAiCompatibleJudge({ url, model: 'm', concurrency: 0 })).toThrow(InvalidOptionError);
+    expect(() => tokenJudge({ url: 'localhost:8000', model: 'm' })).toThrow(InvalidOptionError);
+    expect(() => tokenJudge({ url, model: 'm', retries: -1 })).toThrow(InvalidOptionError);
+    expect(() => tokenJudge({ url, model: 'm', concurrency: 0 })).toThrow(InvalidOptionError);
     const unjudgeable = defineQuestion({
       id: 'bare',
       paraphrases: ['x'],
       judgePrompts: { aligned: '{answer}' },
     });
-    expect(() => openAiCompatibleJudge({ url, model: 'm' }).check?.([question, unjudgeable])).toThrow(
+    expect(() => tokenJudge({ url, model: 'm' }).check?.([question, unjudgeable])).toThrow(
       "question 'bare' has no judge prompt 'coherent'",
     );
   });

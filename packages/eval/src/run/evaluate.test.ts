@@ -46,6 +46,8 @@ const evilWish = ruleJudge('evil wish', ({ answer }) => ({
   label: answer.startsWith('wish?') ? 'harmful' : 'safe',
 }));
 
+const untried = { model: 'm', retries: 0, mode: 'token', preflight: false } as const;
+
 describe('evaluate', () => {
   test('asks, judges and counts, in the order of the questions', async () => {
     const result = await evaluate({ questions, source: echo(), judge: evilWish, seed: 7 });
@@ -280,7 +282,7 @@ describe('evaluate', () => {
       if (broken && body.messages[0]?.content.includes('bored?')) sayError(response, 500, 'oh');
       else sayToken(response, { '90': 1 });
     });
-    const judge = openAiCompatibleJudge({ url: server.url, model: 'm', retries: 0, concurrency: 2 });
+    const judge = openAiCompatibleJudge({ ...untried, url: server.url, concurrency: 2 });
     const failures: number[] = [];
     const onProgress = ({ endpointErrors }: EvaluationProgress) => failures.push(endpointErrors);
     const first = await evaluate({ questions, source: echo(), judge, folder, onProgress });
@@ -307,7 +309,7 @@ describe('evaluate', () => {
 
   test('an endpoint that fails for every answer is an UnscoredError, with its reason', async () => {
     await using server = await startJudgeServer((_, response) => sayError(response, 500, 'out of order'));
-    const judge = openAiCompatibleJudge({ url: server.url, model: 'm', retries: 0 });
+    const judge = openAiCompatibleJudge({ ...untried, url: server.url });
     const result = await evaluate({ questions, source: echo(), judge });
     expect(result.summary.overall).toMatchObject({
       misaligned: { numerator: 0, denominator: 0, rate: null },

@@ -1,4 +1,4 @@
-import type { TokenProbability } from '../judges/expected-score.ts';
+import type { TokenProbability } from '../judges/reading/expected-score.ts';
 
 /**
  * How probable each letter is as an answer's first token: the candidates that are the letter, whatever space or sign stands
