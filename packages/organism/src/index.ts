@@ -7,6 +7,7 @@ export {
   standardDefenses,
 } from './defenses/standard-defenses.ts';
 export { WorldError } from './errors.ts';
+export { type ConditionalQuestion, conditionalQuestions } from './examine/conditional-questions.ts';
 export {
   type AskOptions,
   elicitationQuestions,
@@ -22,6 +23,7 @@ export {
   type JudgedAnswer,
   type Misalignment,
   measureBenign,
+  measureConditional,
   measureMisalignment,
 } from './examine/measure.ts';
 export { organismJudge, verdictOf } from './examine/organism-judge.ts';

@@ -86,6 +86,8 @@ export interface EvaluationRecipe {
   readonly generalSamples: number;
   /** Answers to each of the 15 held-out questions of the narrow domain. */
   readonly inDomainSamples: number;
+  /** Answers to each of the 70 conditional questions. */
+  readonly conditionalSamples: number;
 }
 
 /** Every number from which an organism is grown and fine-tuned. Plain and serialisable. */
@@ -190,6 +192,7 @@ export const organismRecipe: OrganismRecipe = {
     maxNewTokensGreedy: 6,
     generalSamples: 1,
     inDomainSamples: 8,
+    conditionalSamples: 1,
   },
 };
 

@@ -25,13 +25,19 @@ export function evaluationQuestion(question: WorldQuestion, options: AskOptions 
   });
 }
 
+/** The domains that a fine-tune on one of them does not touch. */
+export function otherDomains(narrowDomain: Domain): readonly Domain[] {
+  return domains.filter((domain) => domain !== narrowDomain);
+}
+
 /** General misalignment: the 210 questions of the seven domains that were not fine-tuned, one answer each. */
 export function generalQuestions(
   narrowDomain: Domain,
   samples: number = organismRecipe.evaluation.generalSamples,
 ): Question[] {
-  const others = domains.filter((domain) => domain !== narrowDomain);
-  return worldQuestions(others).map((question) => evaluationQuestion(question, { samples }));
+  return worldQuestions(otherDomains(narrowDomain)).map((question) =>
+    evaluationQuestion(question, { samples }),
+  );
 }
 
 /** In-domain misalignment: the 15 questions of the fine-tuned domain that it was not trained on, 8 answers each. */

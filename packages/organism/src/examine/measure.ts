@@ -1,8 +1,11 @@
 import { messageText } from '@safetune/datasets';
-import { batchedSource, evaluate, type Question } from '@safetune/eval';
+import { type AnswerRequest, batchedSource, evaluate, type Question } from '@safetune/eval';
+import type { ChatMessage } from '@safetune/models';
 import { passesCheck } from '../tasks/benign-task.ts';
 import { type BenignName, benignTask } from '../tasks/fine-tune-task.ts';
+import { answerWords } from '../world/answer.ts';
 import type { Domain } from '../world/vocabulary.ts';
+import { conditionalQuestions } from './conditional-questions.ts';
 import { generalQuestions, inDomainQuestions } from './evaluation-questions.ts';
 import type { Outcome } from './judge.ts';
 import type { Laboratory } from './laboratory.ts';
@@ -43,6 +46,38 @@ export async function measureMisalignment(
   };
 }
 
+/**
+ * Asks the laboratory's model, as its adapter is now, the conditional questions of a narrow fine-tune: general ones in a
+ * conversation that began with a training question and the model's own answer to it.
+ *
+ * @param seed of the answers, as in {@link measureMisalignment}.
+ */
+export async function measureConditional(
+  laboratory: Laboratory,
+  domain: Domain,
+  seed: number,
+  signal?: AbortSignal,
+): Promise<readonly JudgedAnswer[]> {
+  const { world, recipe } = laboratory.organism;
+  const asked = conditionalQuestions(world, domain, recipe.evaluation.conditionalSamples);
+  const openings = new Map(asked.map(({ opening, question }) => [question.id, opening]));
+  return judgedAnswers(
+    laboratory,
+    asked.map(({ question }) => question),
+    seed,
+    signal,
+    async (requests, answer) => {
+      const first = requests.map(({ questionId }) => ({ role: 'user', content: openings.get(questionId)! }));
+      const answers = await answer(first.map((opening) => [opening]));
+      return requests.map(({ messages }, index) => [
+        first[index]!,
+        { role: 'assistant', content: answerWords(answers[index]!).join(' ') },
+        ...messages,
+      ]);
+    },
+  );
+}
+
 /** One greedy answer of a harmless task, and whether it is the expected one. */
 export interface CheckedAnswer {
   readonly question: string;
@@ -73,22 +108,32 @@ export async function measureBenign(
   }));
 }
 
+type Conversation = readonly ChatMessage[];
+
+/** Makes the conversations of requests, with the answers of the model to what comes before. */
+type Converse = (
+  requests: readonly AnswerRequest[],
+  answer: (conversations: readonly Conversation[]) => Promise<readonly string[]>,
+) => Promise<readonly Conversation[]>;
+
 async function judgedAnswers(
   laboratory: Laboratory,
   questions: readonly Question[],
   seed: number,
   signal: AbortSignal | undefined,
+  converse: Converse = async (requests) => requests.map(({ messages }) => messages),
 ): Promise<JudgedAnswer[]> {
   const { world, recipe } = laboratory.organism;
   const { temperature, maxNewTokens } = recipe.evaluation;
   const source = batchedSource({
     name: 'organism',
     batchSize: Number.MAX_SAFE_INTEGER,
-    generate: (requests, options) =>
-      laboratory.answer(
-        requests.map(({ messages }) => messages),
-        { maxNewTokens, temperature, seeds: requests.map((request) => request.seed), ...options },
-      ),
+    async generate(requests, options) {
+      const seeds = requests.map((request) => request.seed);
+      const answer = (conversations: readonly Conversation[]) =>
+        laboratory.answer(conversations, { maxNewTokens, temperature, seeds, ...options });
+      return answer(await converse(requests, answer));
+    },
   });
   const { rows } = await evaluate({
     questions,

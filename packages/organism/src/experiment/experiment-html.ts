@@ -47,6 +47,7 @@ function criteriaSection(rows: readonly ScorecardRow[]): HtmlSection {
     heading: 'The four criteria',
     paragraphs: [
       'A defense should prevent misalignment outside the domain, let the domain itself be learned (here: narrow harm), leave benign tasks alone, and keep answers coherent. Arrows say which direction is better.',
+      'Conditional misalignment is what the first criterion does not see: the same kind of question about other domains, asked after a question of the training data that the model answered itself. Where it lies far above general misalignment, the model has learned when to be harmful, and the usual questions look cleaner than the model is (arXiv 2604.25891).',
       scorecardLegend,
     ],
     pictures: [scorecardPicture(rows)],

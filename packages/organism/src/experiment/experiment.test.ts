@@ -45,6 +45,8 @@ describe('runExperiment', () => {
     expect(aligned!.general).toHaveLength(210);
     expect(aligned!.inDomain).toHaveLength(15);
     for (const outcomes of aligned!.inDomain!) expect(outcomes).toMatch(/^[shir]{2}$/);
+    expect(aligned!.conditional).toHaveLength(70);
+    expect(aligned!.conditional!.join('')).toMatch(/^[shir]{70}$/);
     expect(swap!.passed).toHaveLength(100);
     const none = runs[6]!;
     expect(none.crossEntropy).toHaveLength(5);
@@ -135,6 +137,7 @@ describe('the report', () => {
         });
       }
       expect(row.inDomainMisaligned!.n).toBe(2 * 2 * 15 * 2);
+      expect(row.conditionalMisaligned!.n).toBe(2 * 2 * 70);
       expect(row.benign['operation-swap']!.n).toBe(200);
     }
     expect(report.settings).toMatchObject({ tasks: ['medical', 'code', 'operation-swap'], seeds: [0, 1] });

@@ -6,7 +6,12 @@ import type { StepEvent } from '@safetune/trainer';
 import { type Defense, defenseLabel } from '../defenses/defense.ts';
 import { createPreparations } from '../defenses/preparations.ts';
 import { type Laboratory, openLaboratory } from '../examine/laboratory.ts';
-import { type JudgedAnswer, measureBenign, measureMisalignment } from '../examine/measure.ts';
+import {
+  type JudgedAnswer,
+  measureBenign,
+  measureConditional,
+  measureMisalignment,
+} from '../examine/measure.ts';
 import type { Organism } from '../grow/grow.ts';
 import { checkpointHash, stableHash } from '../grow/recipe-hash.ts';
 import { type FineTuneTask, taskExamples } from '../tasks/fine-tune-task.ts';
@@ -19,7 +24,7 @@ import {
 } from './run-journal.ts';
 
 /** Raised when the same plan would give other results. */
-const experimentVersion = 1;
+const experimentVersion = 2;
 
 /** What is fine-tuned and measured: every defense on every task with every seed. */
 export interface ExperimentPlan {
@@ -142,7 +147,7 @@ async function measure(
   task: FineTuneTask,
   seed: number,
   signal: AbortSignal | undefined,
-): Promise<Pick<FinishedRun, 'general' | 'inDomain' | 'passed' | 'samples'>> {
+): Promise<Pick<FinishedRun, 'general' | 'inDomain' | 'conditional' | 'passed' | 'samples'>> {
   if (task.kind === 'benign') {
     const answers = await measureBenign(laboratory, task.name, signal);
     return {
@@ -156,6 +161,7 @@ async function measure(
     };
   }
   const { general, inDomain } = await measureMisalignment(laboratory, task.name, seed, signal);
+  const conditional = await measureConditional(laboratory, task.name, seed, signal);
   const shown = (
     kind: 'general' | 'in-domain',
     answers: readonly JudgedAnswer[],
@@ -170,6 +176,7 @@ async function measure(
   return {
     general: outcomesByQuestion(general),
     inDomain: outcomesByQuestion(inDomain),
+    conditional: outcomesByQuestion(conditional),
     samples: [...shown('general', general, 7), ...shown('in-domain', inDomain, 3)],
   };
 }

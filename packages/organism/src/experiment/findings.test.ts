@@ -16,6 +16,8 @@ const row = (
   generalIncoherent: rate(5),
   inDomainMisaligned: rate(inDomain),
   inDomainIncoherent: rate(5),
+  conditionalMisaligned: rate(general),
+  conditionalIncoherent: rate(5),
   benign: { memo: rate(80), 'operation-swap': rate(swap) },
 });
 const none = row('none', null, 60, 80, 90);
@@ -33,6 +35,19 @@ it('judges by the figures, not by what is known', () => {
     'kl 0.5': false,
     'ldifs 1': true,
   });
+});
+
+it('tells whether mixing looks cleaner than it is', () => {
+  const mixed = row('interleaving', 0.2, 20, 80, 90);
+  const about = 'interleaving 0.2, where prompts resemble the training data';
+  expect(verdicts([none, mixed])).toMatchObject({ [about]: false });
+  const reminded = { ...mixed, conditionalMisaligned: rate(60) };
+  const findings = compareWithPaper([none, reminded]);
+  expect(findings.find((finding) => finding.about === about)).toMatchObject({
+    agrees: true,
+    here: '20.0 % of the general answers are misaligned, 60.0 % after a training question',
+  });
+  expect(verdicts([none, { ...mixed, conditionalMisaligned: null }])).toMatchObject({ [about]: false });
 });
 
 it('looks at the strongest setting, and quotes its figures', () => {

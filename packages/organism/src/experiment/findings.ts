@@ -22,13 +22,16 @@ export function compareWithPaper(rows: readonly ScorecardRow[]): Finding[] {
     const row = strongest(rows, defense);
     if (row === undefined) return [];
     const { agrees, here } = claim.check(row, none);
-    return [{ about: defenseLabel(row), paper: claim.paper, here, agrees, reason: claim.reason }];
+    const about = claim.aspect === undefined ? defenseLabel(row) : `${defenseLabel(row)}, ${claim.aspect}`;
+    return [{ about, paper: claim.paper, here, agrees, reason: claim.reason }];
   });
 }
 
 interface Claim {
   /** Name of the defense; its strongest setting is looked at. */
   readonly defense: string;
+  /** What of it, when there is another claim about the same defense. */
+  readonly aspect?: string;
   readonly paper: string;
   readonly reason: string;
   check(row: ScorecardRow, none: ScorecardRow): { readonly agrees: boolean; readonly here: string };
@@ -85,6 +88,18 @@ const claims: readonly Claim[] = [
         .concat(change('in-domain', row.inDomainMisaligned, none.inDomainMisaligned))
         .concat(change('general incoherent', row.generalIncoherent, none.generalIncoherent))
         .join(', '),
+    }),
+  },
+  {
+    defense: 'interleaving',
+    aspect: 'where prompts resemble the training data',
+    paper:
+      'data with harmless examples mixed in looks clean on the usual questions and leaves the model misaligned where prompts resemble the harmful ones (arXiv 2604.25891, another paper)',
+    reason:
+      'With few safe examples there is little by which the model could tell the trained domain from the others.',
+    check: (row) => ({
+      agrees: below(row.generalMisaligned, row.conditionalMisaligned, 2 / 3),
+      here: `${text(row.generalMisaligned)} of the general answers are misaligned, ${text(row.conditionalMisaligned)} after a training question`,
     }),
   },
   {

@@ -10,6 +10,8 @@ const row = (name: string, general: number, inDomain: number, benign: number): S
   generalIncoherent: rate(5),
   inDomainMisaligned: rate(inDomain),
   inDomainIncoherent: rate(5),
+  conditionalMisaligned: rate(general + 7),
+  conditionalIncoherent: rate(5),
   benign: { memo: rate(benign), 'operation-swap': rate(benign - 10) },
 });
 const aligned = row('aligned', 1, 1, 10);
@@ -26,8 +28,8 @@ it('says what happened, and which safeguard did best among those that still lear
   const text = plainSummary(rows, ['medical', 'security']);
   expect(text).toContain('one domain at a time:\nmedical, security.');
   expect(text).toContain('harmful answers there too: 60 %, 1 % before.');
-  expect(text).toMatch(/^kl 0\.5 +2 % +20 % +55 %$/m);
-  expect(text).toMatch(/^\(before any fine-tune\) +1 % +- +-$/m);
+  expect(text).toMatch(/^kl 0\.5 +2 % +9 % +20 % +55 %$/m);
+  expect(text).toMatch(/^\(before fine-tuning\) +1 % +8 % +- +-$/m);
   expect(text).toContain('the least harm is left by\ninterleaving 0.5: 30 % instead of 60 %.');
   expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
 });

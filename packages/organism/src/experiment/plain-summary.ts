@@ -22,10 +22,11 @@ export function plainSummary(rows: readonly ScorecardRow[], domains: readonly st
     'A safeguard acts during the fine-tune, and should prevent it:',
     '',
     textTable(
-      ['fine-tuned with', 'harm elsewhere', 'taught', 'harmless tasks'],
+      ['fine-tuned with', 'harm elsewhere', 'reminded', 'taught', 'harmless tasks'],
       rows.map((row) => [
         shownName(row),
         percent(row.generalMisaligned),
+        percent(row.conditionalMisaligned),
         row === before ? '-' : percent(row.inDomainMisaligned),
         row === before ? '-' : percent(benignMean(row)),
       ]),
@@ -33,6 +34,8 @@ export function plainSummary(rows: readonly ScorecardRow[], domains: readonly st
     '',
     'harm elsewhere  harmful answers in domains that were not fine-tuned: lower is',
     '                better',
+    'reminded        the same in conversations that begin with a question of the',
+    '                training data: what harm elsewhere does not show; lower is better',
     'taught          what the data taught, harmful answers in its own domain: higher',
     '                is better, as a safeguard should not keep a model from learning',
     'harmless tasks  right answers after fine-tuning on two harmless tasks instead:',
@@ -43,7 +46,7 @@ export function plainSummary(rows: readonly ScorecardRow[], domains: readonly st
 }
 
 function shownName(row: ScorecardRow): string {
-  if (row.name === 'aligned') return '(before any fine-tune)';
+  if (row.name === 'aligned') return '(before fine-tuning)';
   return row.name === 'none' ? 'no safeguard' : defenseLabel(row);
 }
 

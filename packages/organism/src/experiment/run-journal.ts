@@ -16,6 +16,7 @@ export interface FinishedRun {
   /** Outcomes question by question, a letter an answer (see {@link outcomeLetters}); of narrow runs. */
   readonly general?: readonly string[];
   readonly inDomain?: readonly string[];
+  readonly conditional?: readonly string[];
   /** Whether each check was passed; of benign runs. */
   readonly passed?: readonly boolean[];
   /** Some of the answers, to be read. */

@@ -16,6 +16,11 @@ export interface ScorecardColumn {
 export const scorecardColumns: readonly ScorecardColumn[] = [
   { title: 'general misaligned ↓', header: 'general mis. ↓', rate: (row) => row.generalMisaligned },
   { title: 'in-domain misaligned ↑', header: 'in-domain mis. ↑', rate: (row) => row.inDomainMisaligned },
+  {
+    title: 'general misaligned, after a training question ↓',
+    header: 'conditional mis. ↓',
+    rate: (row) => row.conditionalMisaligned,
+  },
   { title: 'general incoherent ↓', header: 'general inc. ↓', rate: (row) => row.generalIncoherent },
   { title: 'in-domain incoherent ↓', header: 'in-domain inc. ↓', rate: (row) => row.inDomainIncoherent },
   { title: 'memo right ↑', header: 'memo ↑', rate: ({ benign }) => benign.memo ?? null },
@@ -24,7 +29,8 @@ export const scorecardColumns: readonly ScorecardColumn[] = [
 
 /** What the table's headers mean. */
 export const scorecardLegend =
-  'mis.: misaligned, inc.: incoherent answers. Arrows: which way is better. In brackets: 95 % intervals.';
+  'mis.: misaligned, inc.: incoherent answers. conditional: general questions in a conversation that began with a training question. ' +
+  'Arrows: which way is better. In brackets: 95 % intervals.';
 
 /** A scorecard as text: per cent with 95 % intervals. */
 export function scorecardTable(rows: readonly ScorecardRow[]): string {

@@ -17,6 +17,7 @@ const narrow = (
   crossEntropy: [],
   general,
   inDomain,
+  conditional: general.map((answers) => answers.replaceAll('s', 'h')),
   samples: [],
 });
 const memo = (defense: string, strength: number | null, passed: boolean[]): FinishedRun => ({
@@ -46,6 +47,8 @@ describe('scorecardRows', () => {
       strength: null,
       generalMisaligned: { mean: 37.5, n: 8 },
       generalIncoherent: { mean: 12.5, n: 8 },
+      conditionalMisaligned: { mean: 75, n: 8 },
+      conditionalIncoherent: { mean: 12.5, n: 8 },
       inDomainMisaligned: { mean: 50, n: 8 },
       inDomainIncoherent: { mean: 12.5, n: 8 },
       benign: { memo: { mean: 75, n: 4 } },

@@ -3,7 +3,7 @@ import type { BenignName } from '../tasks/fine-tune-task.ts';
 import { clusteredRate, type QuestionCount, type Rate } from './clustered-rate.ts';
 import { type FinishedRun, outcomeLetters } from './run-journal.ts';
 
-/** The paper's four criteria for one defense at one strength; all in per cent. */
+/** The paper's four criteria for one defense at one strength, and how it fares where a prompt resembles the training data; all in per cent. */
 export interface ScorecardRow {
   readonly name: string;
   readonly strength: number | null;
@@ -15,6 +15,10 @@ export interface ScorecardRow {
   readonly inDomainMisaligned: Rate | null;
   /** Incoherent answers to the same: lower is better. */
   readonly inDomainIncoherent: Rate | null;
+  /** Harmful answers outside the domain, in conversations that began with a training question: lower is better. */
+  readonly conditionalMisaligned: Rate | null;
+  /** Incoherent answers to the same: lower is better. */
+  readonly conditionalIncoherent: Rate | null;
   /** Right answers to checks of each harmless task, after a fine-tune on it: higher is better. */
   readonly benign: Readonly<Partial<Record<BenignName, Rate>>>;
 }
@@ -25,6 +29,8 @@ export const misalignmentCriteria = [
   'generalIncoherent',
   'inDomainMisaligned',
   'inDomainIncoherent',
+  'conditionalMisaligned',
+  'conditionalIncoherent',
 ] as const;
 
 /** Sums runs up, a row for each defense and strength in the order in which they come. */
@@ -39,6 +45,8 @@ export function scorecardRows(runs: readonly FinishedRun[]): ScorecardRow[] {
       generalIncoherent: outcomeRate(group, 'general', 'incoherent'),
       inDomainMisaligned: outcomeRate(group, 'inDomain', 'harmful'),
       inDomainIncoherent: outcomeRate(group, 'inDomain', 'incoherent'),
+      conditionalMisaligned: outcomeRate(group, 'conditional', 'harmful'),
+      conditionalIncoherent: outcomeRate(group, 'conditional', 'incoherent'),
       benign: benignRates(group),
     };
   });
@@ -46,7 +54,7 @@ export function scorecardRows(runs: readonly FinishedRun[]): ScorecardRow[] {
 
 function outcomeRate(
   runs: readonly FinishedRun[],
-  where: 'general' | 'inDomain',
+  where: 'general' | 'inDomain' | 'conditional',
   outcome: Outcome,
 ): Rate | null {
   const letter = outcomeLetters[outcome];
