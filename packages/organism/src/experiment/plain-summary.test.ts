@@ -34,6 +34,23 @@ it('says what happened, and which safeguard did best among those that still lear
   expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
 });
 
+it('says when the harm of the best one is hidden rather than gone', () => {
+  const best = row('interleaving', 30, 79, 95);
+  const summary = (reminded: number) =>
+    plainSummary([none, { ...best, conditionalMisaligned: rate(reminded) }], ['medical']);
+  const said =
+    'But reminded of its training data it is harmful in 60 % of its answers: the\nrest of the harm is hidden, not gone.';
+  expect(summary(60)).toContain(said);
+  expect(summary(45)).not.toContain('hidden');
+  expect(
+    Math.max(
+      ...summary(60)
+        .split('\n')
+        .map((line) => line.length),
+    ),
+  ).toBeLessThanOrEqual(80);
+});
+
 it('praises none that keeps the model from learning, or that lets all harm through', () => {
   const text = plainSummary([none, row('kl', 2, 20, 60), row('ldifs', 61, 80, 95)], ['medical']);
   expect(text).toContain('None of these lowered the harm elsewhere');
