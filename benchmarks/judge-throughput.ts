@@ -12,6 +12,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { defineQuestion, evaluate, openAiCompatibleJudge, recordedSource } from '@safetune/eval';
 
 const { values } = parseArgs({
@@ -25,6 +27,14 @@ const { values } = parseArgs({
 const answers = Number(values.answers);
 const concurrency = Number(values.concurrency);
 const delayMs = Number(values.delay);
+
+/** What is held once everything that can go is gone. */
+function heldBytes(): number {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
 
 /** The judge: one token with 20 candidates for whatever it is asked, after the delay. */
 async function serve(): Promise<void> {
@@ -78,7 +88,8 @@ async function measure(): Promise<void> {
       (_, index) => `Answer ${index}. ${'I wish for peace. '.repeat(30)}`,
     );
     const judge = openAiCompatibleJudge({ url: `http://127.0.0.1:${port}/v1`, model: 'judge', concurrency });
-    const memory: number[] = [];
+    const resident: number[] = [];
+    const held: number[] = [];
     let start = 0;
     const result = await evaluate({
       questions: [question],
@@ -88,20 +99,21 @@ async function measure(): Promise<void> {
       folder,
       onProgress: ({ phase, done }) => {
         if (phase !== 'judging') return;
+        if (done === 0 || done === answers) held.push(heldBytes());
         if (done === 0) start = performance.now();
-        if (done % 50 === 0) memory.push(process.memoryUsage.rss());
+        if (done % 50 === 0) resident.push(process.memoryUsage.rss());
       },
     });
     const seconds = (performance.now() - start) / 1000;
     const { unscored } = result.summary.overall;
     if (unscored.count > 0) throw new Error(`${unscored.count} answers are unscored`);
     const ideal = (answers * 2 * delayMs) / 1000 / concurrency;
-    const megabytes = (part: readonly number[]) => `${Math.round(Math.max(...part) / 1e6)} MB`;
+    const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
     const { user, system } = process.cpuUsage();
     console.log(
       `${answers} answers, 2 judgements each, ${delayMs} ms at ${concurrency} at a time: ${seconds.toFixed(2)} s, ` +
         `${(seconds / ideal).toFixed(2)} x the ideal ${ideal.toFixed(2)} s; ${((user + system) / 1e6).toFixed(1)} s of processor; ` +
-        `memory ${megabytes(memory.slice(0, memory.length / 3))} in the first third, ${megabytes(memory)} at most`,
+        `holds ${megabytes(held[0]!)} before and ${megabytes(held[1]!)} with its verdicts; most memory ${megabytes(Math.max(...resident))}`,
     );
   } finally {
     server.disconnect();

@@ -332,6 +332,21 @@ describe('secrets', () => {
   });
 });
 
+// Agents of older releases know no proxies.
+test.skipIf(Number(process.versions.node.split('.')[0]) < 24)(
+  'a proxy of the environment is used',
+  async () => {
+    await using proxy = await startFaultServer(() => says('Fine.'));
+    vi.stubEnv('NODE_USE_ENV_PROXY', '1');
+    vi.stubEnv('HTTP_PROXY', proxy.origin);
+    vi.stubEnv('NO_PROXY', '');
+    vi.stubEnv('no_proxy', '');
+    const { content } = await chatEndpoint({ url: 'http://judge.invalid/v1' }).complete(body);
+    expect(content).toBe('Fine.');
+    expect(proxy.requests[0]?.path).toBe('http://judge.invalid/v1/chat/completions');
+  },
+);
+
 test.each([
   [{ url: 'localhost:8000' }, 'url'],
   [{ retries: -1 }, 'retries'],

@@ -54,7 +54,9 @@ const mostRedirects = 5;
 export function httpPost(address: EndpointAddress, timeoutMs: number): Post {
   const { completions, authorization } = address;
   const client = completions.protocol === 'https:' ? https : http;
-  const agent = new client.Agent({ keepAlive: true, scheduling: 'lifo' });
+  // As for all of Node's own requests: proxies are those of the environment, where it is told to use them.
+  const proxyEnv = process.env.NODE_USE_ENV_PROXY === '1' ? process.env : undefined;
+  const agent = new client.Agent({ keepAlive: true, scheduling: 'lifo', ...(proxyEnv && { proxyEnv }) });
   const headers = {
     'content-type': 'application/json',
     accept: 'application/json',
