@@ -87,7 +87,14 @@ async function measure(): Promise<void> {
       { length: answers },
       (_, index) => `Answer ${index}. ${'I wish for peace. '.repeat(30)}`,
     );
-    const judge = openAiCompatibleJudge({ url: `http://127.0.0.1:${port}/v1`, model: 'judge', concurrency });
+    const judge = openAiCompatibleJudge({
+      url: `http://127.0.0.1:${port}/v1`,
+      model: 'judge',
+      concurrency,
+      // The judge says the same to all.
+      mode: 'token',
+      preflight: false,
+    });
     const resident: number[] = [];
     const held: number[] = [];
     let start = 0;

@@ -38,7 +38,7 @@ it.skipIf(reason !== undefined)(
       const shared = { url, apiKey, model: name, concurrency: 4, meter };
       const file = (of: string) => ({ [way]: join(out, `${of}.jsonl`) });
       const source = openAiCompatibleSource({ ...shared, ...file('source'), maxTokens: 40, stop: ['\n\n'] });
-      const judge = openAiCompatibleJudge({ ...shared, ...file('judge') });
+      const judge = openAiCompatibleJudge({ ...shared, ...file('judge'), mode: 'token', preflight: false });
       const options = { questions, source, judge, samplesPerParaphrase: 2, seed: 1, folder: join(out, at) };
       return { ...(await evaluate(options)), tokens: meter.totals() };
     }

@@ -145,6 +145,7 @@ export { readRun, type StoredRun } from './run/run-folder.ts';
 export type { RunMemory } from './run/run-memory.ts';
 export type { Described, RunDescription, StoredAnswer } from './run/run-records.ts';
 export { readResult } from './run/stored-result.ts';
+export { tokensUsed } from './run/tokens-used.ts';
 export { answerRequests, answerSeed } from './sources/answer-requests.ts';
 export type {
   AnswerRequest,
