@@ -81,32 +81,69 @@ interface AddedTokens {
  * token hold anything.
  */
 export class KeyValueCache {
-  readonly rows: number;
-  readonly capacity: number;
+  #rows: number;
+  #capacity: number;
   readonly #shape: CacheShape;
   readonly #names: readonly string[];
-  readonly #arrays: readonly Float32Array[];
+  readonly #arrays: Float32Array[];
   /** The last one: every step of a batch wants the same. */
   #binding: { readonly first: number; readonly count: number; readonly inputs: CacheInputs } | undefined;
 
   constructor(shape: CacheShape, rows: number, capacity: number) {
-    this.rows = rows;
-    this.capacity = capacity;
+    this.#rows = rows;
+    this.#capacity = capacity;
     this.#shape = shape;
     this.#names = cacheNames(shape);
-    const size = rows * shape.keyValueHeadCount * capacity * shape.headSize;
-    this.#arrays = this.#names.map(() => new Float32Array(size));
+    this.#arrays = this.#names.map(() => this.#emptyArray());
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /**
+   * Changes its size.
+   *
+   * @param slots how many slots of each row to keep: there will be as many rows, the first ones
+   */
+  resize(slots: readonly number[], capacity: number): void {
+    const { keyValueHeadCount, headSize } = this.#shape;
+    const before = this.#capacity;
+    this.#rows = slots.length;
+    this.#capacity = capacity;
+    this.#binding = undefined;
+    // Array by array: at no time are there two caches.
+    for (const [index, array] of this.#arrays.entries()) {
+      const resized = this.#emptyArray();
+      for (const [row, count] of slots.entries()) {
+        for (let head = row * keyValueHeadCount; head < (row + 1) * keyValueHeadCount; head++) {
+          const start = head * before * headSize;
+          resized.set(array.subarray(start, start + count * headSize), head * capacity * headSize);
+        }
+      }
+      this.#arrays[index] = resized;
+    }
+  }
+
+  #emptyArray(): Float32Array {
+    return new Float32Array(
+      this.#rows * this.#shape.keyValueHeadCount * this.#capacity * this.#shape.headSize,
+    );
   }
 
   /** Inputs of a run over `count` rows from `first` on. */
   inputs(first: number, count: number): CacheInputs {
     if (this.#binding?.first === first && this.#binding.count === count) return this.#binding.inputs;
     const { keyValueHeadCount, headSize } = this.#shape;
-    const row = keyValueHeadCount * this.capacity * headSize;
+    const row = keyValueHeadCount * this.#capacity * headSize;
     const inputs = Object.fromEntries(
       this.#names.map((name, index) => {
         const data = this.#arrays[index]!.subarray(first * row, (first + count) * row);
-        return [name, hostArray(data, [count, keyValueHeadCount, this.capacity, headSize])];
+        return [name, hostArray(data, [count, keyValueHeadCount, this.#capacity, headSize])];
       }),
     );
     this.#binding = { first, count, inputs };
@@ -128,7 +165,7 @@ export class KeyValueCache {
       for (let token = 0; token < count; token++) {
         for (let head = 0; head < keyValueHeadCount; head++) {
           const start = ((source * width + token) * keyValueHeadCount + head) * headSize;
-          const end = ((row * keyValueHeadCount + head) * this.capacity + slot + token) * headSize;
+          const end = ((row * keyValueHeadCount + head) * this.#capacity + slot + token) * headSize;
           for (let at = 0; at < headSize; at++) array[end + at] = added[start + at]!;
         }
       }
@@ -140,9 +177,9 @@ export class KeyValueCache {
     const { keyValueHeadCount, headSize } = this.#shape;
     for (const [index, array] of this.#arrays.entries()) {
       for (let head = 0; head < keyValueHeadCount; head++) {
-        const start = (source * keyValueHeadCount + head) * from.capacity * headSize;
+        const start = (source * keyValueHeadCount + head) * from.#capacity * headSize;
         const kept = from.#arrays[index]!.subarray(start, start + slots * headSize);
-        array.set(kept, (target * keyValueHeadCount + head) * this.capacity * headSize);
+        array.set(kept, (target * keyValueHeadCount + head) * this.#capacity * headSize);
       }
     }
   }

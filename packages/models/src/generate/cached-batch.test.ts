@@ -117,6 +117,32 @@ describe('startBatch', () => {
     );
   });
 
+  it('makes room as texts grow, and keeps what they held', async () => {
+    const texts = [12, 3, 30].map((length, seed) => tokens(length, 40 + seed));
+    const capacities = new Set<number>();
+    const recorder: Pick<Executable, 'run'> = {
+      run: (inputs, options) => {
+        capacities.add((inputs['cache.0.key'] as HostArray).shape[2]!);
+        return executable.run(inputs, options);
+      },
+    };
+    const { options } = recorded({
+      newTokens: 70,
+      executable: recorder as Executable,
+      stepExecutable: async () => recorder as Executable,
+    });
+    const { batch } = await startBatch(texts, options);
+    let logits: Float32Array[] = [];
+    for (let step = 0; step < 70; step++) {
+      const kept = step < 40 ? [0, 1, 2] : [0, 2];
+      if (step === 40) batch.keep(kept);
+      for (const row of kept) texts[row]!.push((row * 50 + step * 7) % 384);
+      logits = await batch.step(kept.map((row) => texts[row]!.at(-1)!));
+    }
+    await expectLogits(logits, [texts[0]!, texts[2]!]);
+    expect([...capacities]).toEqual([62, 95, 100]);
+  });
+
   it('goes on with the rows that are kept, beyond the room it had', async () => {
     const texts = [12, 9, 7, 30].map((length, seed) => tokens(length, 20 + seed));
     const { options } = recorded({ newTokens: 2 });

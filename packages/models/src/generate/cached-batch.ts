@@ -8,8 +8,13 @@ import { sharedPrefixes } from './shared-prefixes.ts';
 /** Prompts are taken in pieces of this many tokens, so that no score matrix is wider than this times the prompt. */
 const pieceTokens = 512;
 
-/** Slots that a cache has room for beyond the prompts, at most: it grows when they are used up. */
-const mostReserved = 512;
+/**
+ * The slots of a cache that `used` of them are needed of, and `most` ever. Attention's kernel passes over all there are at
+ * every step, so there are not many more; but each time that there are too few, the cache is copied.
+ */
+function roomFor(used: number, most: number): number {
+  return Math.max(used, Math.min(used + Math.max(32, used >> 4), most));
+}
 
 /** Rows that are continued together, and their key-value cache. */
 export interface CachedBatch {
@@ -59,7 +64,9 @@ interface SlotTokens {
 
 class RunningBatch implements CachedBatch {
   readonly #options: CachedBatchOptions;
-  #cache: KeyValueCache;
+  readonly #cache: KeyValueCache;
+  /** Tokens that a text may come to have. */
+  readonly #longest: number;
   /** The tokens that each row of the cache holds; rows behind those in use keep what they held. */
   #texts: number[][];
   /** Row of the cache, by row of the batch: those in use are the first ones, in any order. */
@@ -69,9 +76,9 @@ class RunningBatch implements CachedBatch {
 
   constructor(prompts: readonly (readonly number[])[], options: CachedBatchOptions) {
     const longest = Math.max(...prompts.map((prompt) => prompt.length));
-    const capacity = longest + Math.min(options.newTokens, mostReserved);
     this.#options = options;
-    this.#cache = new KeyValueCache(options.config, prompts.length, capacity);
+    this.#longest = longest + options.newTokens;
+    this.#cache = new KeyValueCache(options.config, prompts.length, roomFor(longest, this.#longest));
     this.#texts = prompts.map(() => []);
     this.#places = [...prompts.keys()];
   }
@@ -202,13 +209,13 @@ class RunningBatch implements CachedBatch {
     return entries.map((_, index) => values.subarray(index * vocabularySize, (index + 1) * vocabularySize));
   }
 
-  /** Twice the room, for the rows in use. */
+  /** More room, for the rows in use. */
   #grow(needed: number): void {
-    const rows = this.#places.length;
-    const larger = new KeyValueCache(this.#options.config, rows, Math.max(needed, 2 * this.#cache.capacity));
-    for (let row = 0; row < rows; row++) larger.copyRow(this.#cache, row, row, this.#texts[row]!.length);
-    this.#cache = larger;
-    this.#texts = this.#texts.slice(0, rows);
+    this.#texts = this.#texts.slice(0, this.#places.length);
+    this.#cache.resize(
+      this.#texts.map(({ length }) => length),
+      roomFor(needed, this.#longest),
+    );
   }
 }
 

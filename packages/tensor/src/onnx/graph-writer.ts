@@ -131,6 +131,13 @@ export class GraphWriter {
     return this.#constant(dtype, `${value}`, [], () => scalarBytes(value, dtype));
   }
 
+  /** A tensor of one value. */
+  repeated(value: number, dtype: DataType, shape: Shape): string {
+    return this.shared(`${value} ${dtype}${describeShape(shape)}`, () =>
+      this.value('Expand', [this.scalar(value, dtype), this.shapeVector(shape)]),
+    );
+  }
+
   /** The extents of `shape` as a one-dimensional int64 value: constant when all are numbers. */
   shapeVector(shape: Shape): string {
     if (shape.every((dimension) => typeof dimension === 'number')) return this.integers(shape);

@@ -24,7 +24,7 @@ export function lowerBlockProduct(site: LoweringSite<{ transposeB: boolean }>): 
   const scales = graph.value('Expand', [column, graph.integers([outer, blocks])]);
   graph.node(
     'MatMulNBits',
-    [withNaN(site, x), matrix, scales],
+    [withNaN(site, x, inner), matrix, scales],
     outputs,
     {
       K: { int: inner },
@@ -39,11 +39,11 @@ export function lowerBlockProduct(site: LoweringSite<{ transposeB: boolean }>): 
   return true;
 }
 
-/** The operator's rounding makes numbers of a NaN: zero times the row's sum puts it into all of the row. */
-function withNaN({ graph }: LoweringSite<unknown>, x: string): string {
+/** The operator's rounding makes numbers of a NaN: the row's product with zeros puts it into all of the row. */
+function withNaN({ graph }: LoweringSite<unknown>, x: string, width: number): string {
   return graph.shared(`${x} with NaN`, () => {
-    const sum = graph.value('ReduceSum', [x, graph.integers([-1])], { keepdims: { int: 1 } });
-    return graph.value('Add', [x, graph.value('Mul', [sum, graph.scalar(0)])]);
+    const zeros = graph.repeated(0, 'float32', [width, 1]);
+    return graph.value('Add', [x, graph.value('MatMul', [x, zeros])]);
   });
 }
 

@@ -1,5 +1,4 @@
-import { type Dimension, describeShape, multiplyDimensions, type Shape } from '../dimension.ts';
-import type { DataType } from '../dtype.ts';
+import { type Dimension, multiplyDimensions } from '../dimension.ts';
 import type { GraphWriter } from '../onnx/graph-writer.ts';
 import type { LoweringSite } from '../tensor.ts';
 import { lowerBlockProduct } from './block-product.ts';
@@ -72,7 +71,7 @@ function quantizeRows(graph: GraphWriter, x: string, rows: Dimension, count: num
     // The extrema pass over a NaN, and rounding makes a number of it: zero times the sum brings it back.
     times(sum, 0),
   ]);
-  const zero = repeated(graph, zeroPoint, 'uint8', [rows]);
+  const zero = graph.repeated(zeroPoint, 'uint8', [rows]);
   const perRow = { axis: { int: 0 } };
   const parts: string[] = [];
   for (let rest = x, step = scale; ; step = times(step, 1 / finer)) {
@@ -102,11 +101,11 @@ function lostInRounding(
   { values, type, inner }: { readonly values: string; readonly type: IntegerType; readonly inner: number },
 ): string {
   const one = graph.scalar(1);
-  const ones = repeated(graph, zeroOf[type] + 1, type, [inner, 1]);
+  const ones = graph.repeated(zeroOf[type] + 1, type, [inner, 1]);
   const kept = qgemm(graph, { left: rows.parts[0]!, right: ones, type, rightScale: one, factor: 1 });
   const lost = graph.value('Sub', [column(graph, graph.value('Div', [rows.sum, rows.scale])), kept]);
   const mean = graph.shared(`mean row of ${values}`, () => {
-    const left = repeated(graph, zeroPoint + 1, 'uint8', [1, inner]);
+    const left = graph.repeated(zeroPoint + 1, 'uint8', [1, inner]);
     return qgemm(graph, { left, right: values, type, rightScale: one, factor: 1 / inner });
   });
   return graph.value('MatMul', [lost, mean]);
@@ -145,7 +144,7 @@ function qgemm(
 ): string {
   const zero = zeroOf[type];
   const rightZero =
-    outerScales === undefined ? graph.scalar(zero, type) : repeated(graph, zero, type, [outerScales]);
+    outerScales === undefined ? graph.scalar(zero, type) : graph.repeated(zero, type, [outerScales]);
   return graph.value(
     'QGemm',
     [left, graph.scalar(factor), graph.scalar(zeroPoint, 'uint8'), right, rightScale, rightZero],
@@ -157,11 +156,4 @@ function qgemm(
 /** [rows] to [rows, 1] */
 function column(graph: GraphWriter, vector: string): string {
   return graph.value('Unsqueeze', [vector, graph.integers([1])]);
-}
-
-/** A tensor of one value. */
-export function repeated(graph: GraphWriter, value: number, dtype: DataType, shape: Shape): string {
-  return graph.shared(`${value} ${dtype}${describeShape(shape)}`, () =>
-    graph.value('Expand', [graph.scalar(value, dtype), graph.shapeVector(shape)]),
-  );
 }

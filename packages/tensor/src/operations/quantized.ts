@@ -3,7 +3,7 @@ import { GradientError, ShapeError } from '../errors.ts';
 import { applySingle, withDimension } from '../operation.ts';
 import type { Operation, Tensor } from '../tensor.ts';
 import type { TensorType } from '../tensor-type.ts';
-import { finer, type IntegerType, lowerQuantizedMatmul, repeated, zeroOf } from './quantized-lowering.ts';
+import { finer, type IntegerType, lowerQuantizedMatmul, zeroOf } from './quantized-lowering.ts';
 
 /**
  * A frozen matrix [rows, columns] in 8 bits: element (r, c) stands for `scale_r (values_rc + residual_rc / 254)`, where
@@ -115,7 +115,7 @@ const dequantizeOperation: Operation<null> = {
   lower: ({ graph, inputs, inputTypes, outputs }) => {
     const [values, scale, residual] = inputs as [string, string, string?];
     const { dtype, shape } = inputTypes[0]!;
-    const zero = repeated(graph, zeroOf[dtype as IntegerType], dtype, [shape[0]!]);
+    const zero = graph.repeated(zeroOf[dtype as IntegerType], dtype, [shape[0]!]);
     const perRow = { axis: { int: 0 } };
     if (residual === undefined) {
       graph.node('DequantizeLinear', [values, scale, zero], outputs, perRow);
