@@ -41,6 +41,9 @@ export { JudgePreflightError, type JudgeProblem } from './judges/judge-errors.ts
 export type { JudgeMode, OpenAiCompatibleJudgeOptions } from './judges/judge-options.ts';
 export type { SplitAnswer } from './judges/judge-prompt.ts';
 export { fillJudgePrompt, splitReasoning } from './judges/judge-prompt.ts';
+export type { LocalJudgeOptions } from './judges/local-judge.ts';
+export { localJudge } from './judges/local-judge.ts';
+export type { TokenScorer } from './judges/model/token-scorer.ts';
 export { openAiCompatibleJudge } from './judges/openai-compatible-judge.ts';
 export type { ExpectedScore, TokenProbability } from './judges/reading/expected-score.ts';
 export { expectedScore, minimumNumericMass } from './judges/reading/expected-score.ts';

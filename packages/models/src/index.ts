@@ -11,6 +11,11 @@ export * from './errors.ts';
 export { type AnswerOptions, type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';
 export { createGenerator, type TokenGenerator } from './generate/generate.ts';
 export { type GenerationDefaults, readGenerationDefaults } from './generate/generation-defaults.ts';
+export {
+  createNextTokenScorer,
+  type NextTokenOptions,
+  type NextTokenScorer,
+} from './generate/next-tokens.ts';
 export type {
   FinishReason,
   GeneratedToken,
