@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   generate: async () => (await import('./commands/generate.ts')).generateCommand,
   chat: async () => (await import('./commands/chat.ts')).chatCommand,
   eval: async () => (await import('./commands/eval.ts')).evaluateCommand,
+  judge: async () => (await import('./commands/judge.ts')).judgeCommand,
   select: async () => (await import('./commands/select.ts')).selectCommand,
   project: async () => (await import('./commands/project.ts')).projectCommand,
   inspect: async () => (await import('./commands/inspect.ts')).inspectCommand,

@@ -18,6 +18,7 @@ test('writes answers, each in its place with how it ended, and says how probable
     maxNewTokens: 3,
     temperature: 1,
     topP: 1,
+    minP: 0,
     batchSize: 8,
   });
   const choices = [

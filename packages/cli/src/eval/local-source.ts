@@ -34,6 +34,7 @@ export interface LocalSourceOptions {
   readonly maxNewTokens: number;
   readonly temperature: number;
   readonly topP: number;
+  readonly minP: number;
   readonly batchSize: number;
 }
 
@@ -45,7 +46,7 @@ export interface OpenedSource {
 
 /** Answers of a model on this machine, with or without an adapter. */
 export async function openLocalSource(options: LocalSourceOptions): Promise<OpenedSource> {
-  const { runtime, template, temperature, maxNewTokens, topP, batchSize } = options;
+  const { runtime, template, temperature, maxNewTokens, topP, minP, batchSize } = options;
   const modelDirectory = await modelFolder(options.model);
   const adapterDirectory = options.adapter === undefined ? undefined : await adapterFolder(options.adapter);
   const model = await loadModel(modelDirectory, modelOptions(options.precision));
@@ -63,6 +64,7 @@ export async function openLocalSource(options: LocalSourceOptions): Promise<Open
       precision: model.precision,
       temperature,
       topP,
+      minP,
       maxNewTokens,
       templateArguments: JSON.stringify(template.templateArguments ?? {}),
     },
@@ -74,7 +76,7 @@ export async function openLocalSource(options: LocalSourceOptions): Promise<Open
     },
     batchSize,
     async generate(requests, { signal }) {
-      const sampling = { maxNewTokens, temperature, topP, batchSize, ...(signal && { signal }) };
+      const sampling = { maxNewTokens, temperature, topP, minP, batchSize, ...(signal && { signal }) };
       const [chosen = [], written = []] = [true, false].map((isChosen) =>
         requests.filter(({ letters }) => (letters !== undefined) === isChosen),
       );
@@ -118,6 +120,7 @@ interface Sampling {
   readonly maxNewTokens: number;
   readonly temperature: number;
   readonly topP: number;
+  readonly minP: number;
   readonly batchSize: number;
   readonly signal?: AbortSignal;
 }

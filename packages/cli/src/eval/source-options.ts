@@ -5,6 +5,7 @@ import { precisionOption } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { templateOptionDefinitions, templateOptions } from '../template-options.ts';
 import { UsageError } from '../usage-error.ts';
+import type { ServerOptions } from './judge-options.ts';
 import { type OpenedSource, openLocalSource } from './local-source.ts';
 
 /** Where answers come from, and how they are sampled. */
@@ -34,6 +35,16 @@ export const sourceOptionDefinitions = {
     valueHint: 'X',
     description: 'sample from the likeliest tokens that together reach this probability (default 1: all)',
   },
+  'min-p': {
+    type: 'string',
+    valueHint: 'X',
+    description: 'sample from tokens at least this many times as likely as the likeliest (default: all)',
+  },
+  'extra-body': {
+    type: 'string',
+    valueHint: 'JSON',
+    description: "further fields of each request to --endpoint, in the server's own words; null takes one out",
+  },
   'batch-size': {
     type: 'string',
     valueHint: 'N',
@@ -49,7 +60,7 @@ type SourceArguments = { readonly [Name in keyof typeof sourceOptionDefinitions]
 /** Options that mean nothing without the one that says where answers come from. */
 const only = {
   model: ['adapter', 'batch-size', 'precision', 'execution-provider', 'threads', 'template-kwarg'],
-  endpoint: ['model-name'],
+  endpoint: ['model-name', 'extra-body'],
 } as const;
 
 /**
@@ -60,7 +71,7 @@ const only = {
 export function answerSource(
   args: { readonly [Name in keyof SourceArguments]?: SourceArguments[Name] | undefined },
   rawArgs: readonly string[],
-  { concurrency }: { readonly concurrency: number | undefined },
+  servers: ServerOptions,
 ): () => Promise<OpenedSource> {
   const text = (name: keyof SourceArguments) => args[name] as string | undefined;
   const kinds = Object.keys(only) as (keyof typeof only)[];
@@ -72,33 +83,50 @@ export function answerSource(
     const idle = only[other].find((name) => args[name] !== undefined);
     if (idle !== undefined) throw new UsageError(`--${idle} belongs to --${other}, not to --${kind}`);
   }
-  const temperature = numberOption('temperature', text('temperature')) ?? 1;
-  const topP = numberOption('top-p', text('top-p')) ?? 1;
+  const sampling = {
+    temperature: numberOption('temperature', text('temperature')) ?? 1,
+    topP: numberOption('top-p', text('top-p')) ?? 1,
+  };
+  const minP = numberOption('min-p', text('min-p'), 0, 1);
   const maxTokens = integerOption('max-tokens', text('max-tokens')) ?? 600;
   if (kind === 'endpoint') {
     const model = text('model-name');
     if (model === undefined)
       throw new UsageError('--endpoint also needs --model-name NAME: what the server calls the model');
     const source = openAiCompatibleSource({
+      ...servers,
+      ...sampling,
       url: text('endpoint')!,
       model,
-      temperature,
-      topP,
       maxTokens,
-      ...(concurrency !== undefined && { concurrency }),
+      ...(minP !== undefined && { minP }),
+      extraBody: extraBody(text('extra-body')),
     });
     return async () => ({ source, release: async () => {} });
   }
   const options = {
+    ...sampling,
+    minP: minP ?? 0,
     model: text('model')!,
     adapter: text('adapter'),
     precision: text('precision'),
     runtime: runtimeOptions({ 'execution-provider': text('execution-provider'), threads: text('threads') }),
     template: templateOptions(rawArgs),
     maxNewTokens: maxTokens,
-    temperature,
-    topP,
     batchSize: integerOption('batch-size', text('batch-size')) ?? 16,
   };
   return () => openLocalSource(options);
+}
+
+function extraBody(text: string | undefined): Readonly<Record<string, unknown>> {
+  if (text === undefined) return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new UsageError(`--extra-body '${text}' must be a JSON object, such as {"top_k": 20}`);
+  return value as Record<string, unknown>;
 }

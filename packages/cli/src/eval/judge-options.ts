@@ -1,0 +1,122 @@
+import { type EndpointOptions, type Judge, type JudgeMode, openAiCompatibleJudge } from '@safetune/eval';
+import { choiceOption, givenValues, integerOption, numberOption } from '../option-values.ts';
+import { UsageError } from '../usage-error.ts';
+
+/** Who judges, and how servers are asked. */
+export const judgeOptionDefinitions = {
+  judge: {
+    type: 'string',
+    required: true,
+    repeatable: true,
+    valueHint: 'URL',
+    description:
+      'who judges: an OpenAI-compatible server, such as http://127.0.0.1:8000/v1 (OPENAI_API_KEY is sent when set); given ' +
+      'several times, the first one makes the rates and the others stand beside it',
+  },
+  'judge-model': {
+    type: 'string',
+    repeatable: true,
+    valueHint: 'NAME',
+    description: 'what the server of --judge calls the model; one for each, in their order',
+  },
+  'judge-mode': {
+    type: 'string',
+    valueHint: 'NAME',
+    description:
+      'how scores are read: auto (default; tried out first), token (0 to 100 as one token), digits (numbers of several ' +
+      'tokens), text (for servers without log-probabilities)',
+  },
+  concurrency: {
+    type: 'string',
+    valueHint: 'N',
+    description: 'requests that a server gets at a time (default 16)',
+  },
+  timeout: {
+    type: 'string',
+    valueHint: 'SECONDS',
+    description: 'longest wait for one answer once the server has the request (default 600)',
+  },
+  patience: {
+    type: 'string',
+    valueHint: 'SECONDS',
+    description: 'how long a server that does not answer is waited for (default 600)',
+  },
+  retries: {
+    type: 'string',
+    valueHint: 'N',
+    description: 'further tries of a request that fails while others are answered (default 4)',
+  },
+  'record-judge': {
+    type: 'string',
+    path: 'output',
+    valueHint: 'FILE.jsonl',
+    description: 'append every request to the judge and its answer, without secrets, for audits',
+  },
+  'replay-judge': {
+    type: 'string',
+    path: 'input',
+    valueHint: 'FILE.jsonl',
+    description: 'answer requests to the judge from such a file; nothing is sent',
+  },
+} as const;
+
+type JudgeArguments = {
+  readonly [Name in keyof typeof judgeOptionDefinitions]?: string | string[] | undefined;
+};
+
+/** How servers are asked, of the source as well as of the judge. */
+export type ServerOptions = Omit<EndpointOptions, 'url' | 'record' | 'replay'>;
+
+/** What was given of how servers are asked. @throws UsageError */
+export function serverOptions(args: JudgeArguments): ServerOptions {
+  const text = (name: keyof JudgeArguments) => args[name] as string | undefined;
+  const concurrency = integerOption('concurrency', text('concurrency'));
+  const timeout = numberOption('timeout', text('timeout'));
+  const patience = numberOption('patience', text('patience'));
+  const retries = integerOption('retries', text('retries'), 0);
+  return {
+    ...(concurrency !== undefined && { concurrency }),
+    ...(timeout !== undefined && { timeoutMs: timeout * 1000 }),
+    ...(patience !== undefined && { patienceMs: patience * 1000 }),
+    ...(retries !== undefined && { retries }),
+  };
+}
+
+/** The first judge, whose scores make the rates, and those beside it. */
+export interface GivenJudges {
+  readonly judge: Judge;
+  readonly furtherJudges: readonly Judge[];
+}
+
+/** The judges that were given. @throws UsageError for one without a model, or a model without a judge. */
+export function givenJudges(
+  args: JudgeArguments,
+  rawArgs: readonly string[],
+  servers: ServerOptions,
+): GivenJudges {
+  const text = (name: keyof JudgeArguments) => args[name] as string | undefined;
+  const urls = givenValues('judge', rawArgs);
+  const models = givenValues('judge-model', rawArgs);
+  if (models.length !== urls.length) {
+    throw new UsageError(
+      `--judge-model NAME must be given once for each server that judges: there are ${urls.length}, and ${models.length} of them`,
+    );
+  }
+  const mode = choiceOption<JudgeMode>('judge-mode', text('judge-mode'), ['auto', 'token', 'digits', 'text']);
+  const [record, replay] = [text('record-judge'), text('replay-judge')];
+  if (urls.length > 1 && (record ?? replay) !== undefined) {
+    throw new UsageError('--record-judge and --replay-judge are for one judge');
+  }
+  const judges = urls.map((url, index) =>
+    openAiCompatibleJudge({
+      ...servers,
+      url,
+      model: models[index]!,
+      ...(mode !== undefined && { mode }),
+      ...(record !== undefined && { record }),
+      ...(replay !== undefined && { replay }),
+    }),
+  );
+  const [judge, ...furtherJudges] = judges;
+  return { judge: judge!, furtherJudges };
+}
