@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { evaluate, loadQuestions, prepareReportDirectory } from '@safetune/eval';
+import { evaluate, prepareReportDirectory } from '@safetune/eval';
 import { strictCommand } from '../command.ts';
 import { countingOptionDefinitions, countingOptions } from '../eval/counting-options.ts';
 import { progressParts } from '../eval/evaluation-progress.ts';
 import { finished } from '../eval/finished.ts';
 import { givenJudges, judgeOptionDefinitions, serverOptions } from '../eval/judge-options.ts';
+import { givenQuestions, questionOptionDefinitions } from '../eval/question-options.ts';
 import { answerSource, sourceOptionDefinitions } from '../eval/source-options.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { integerOption } from '../option-values.ts';
@@ -19,13 +20,7 @@ export const evaluateCommand = strictCommand({
     'eval --model ./model --adapter ./adapter --questions questions.yaml --judge http://127.0.0.1:8000/v1 --judge-model my-judge --out ./report',
   options: {
     ...sourceOptionDefinitions,
-    questions: {
-      type: 'string',
-      path: 'input',
-      required: true,
-      valueHint: 'FILE',
-      description: 'questions with their judge prompts',
-    },
+    ...questionOptionDefinitions,
     samples: {
       type: 'string',
       valueHint: 'N',
@@ -49,16 +44,17 @@ export const evaluateCommand = strictCommand({
     const { meter, thresholds, maxUnscored } = await countingOptions(args);
     const servers = { ...serverOptions(args), meter };
     const openSource = answerSource(args, rawArgs, servers);
-    const judges = givenJudges(args, rawArgs, servers);
+    const openJudges = givenJudges(args, rawArgs, servers);
     if (!(await exists(join(args.out, 'run.json')))) {
       const holds = 'the report of another evaluation';
       for (const file of ['report.json', 'answers.csv']) {
         await refuseToOverwrite(join(args.out, file), { force: args.force === true, holds });
       }
     }
-    const questions = await loadQuestions(args.questions);
+    const given = await givenQuestions(args);
     await prepareReportDirectory(args.out);
-    const { source, release } = await openSource();
+    const { source, questions, recorded, release } = await openSource(given);
+    const judges = await openJudges(recorded);
     const line = createProgressLine();
     const result = await evaluate({
       questions,

@@ -32,10 +32,10 @@ export const judgeCommand = strictCommand({
   },
   async run({ args, rawArgs }) {
     const { meter, thresholds, maxUnscored } = await countingOptions(args);
-    const judges = givenJudges(args, rawArgs, { ...serverOptions(args), meter });
+    const openJudges = givenJudges(args, rawArgs, { ...serverOptions(args), meter });
     const line = createProgressLine();
     const result = await rejudge(args.run, {
-      ...judges,
+      ...(await openJudges(undefined)),
       thresholds,
       signal: interruptSignal(),
       onProgress: (progress) => line.update(...progressParts(progress)),

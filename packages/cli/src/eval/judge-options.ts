@@ -1,4 +1,11 @@
-import { type EndpointOptions, type Judge, type JudgeMode, openAiCompatibleJudge } from '@safetune/eval';
+import {
+  type EndpointOptions,
+  type Judge,
+  type JudgeMode,
+  openAiCompatibleJudge,
+  type RecordedAnswers,
+  recordedJudge,
+} from '@safetune/eval';
 import { choiceOption, givenValues, integerOption, numberOption } from '../option-values.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -10,8 +17,8 @@ export const judgeOptionDefinitions = {
     repeatable: true,
     valueHint: 'URL',
     description:
-      'who judges: an OpenAI-compatible server, such as http://127.0.0.1:8000/v1 (OPENAI_API_KEY is sent when set); given ' +
-      'several times, the first one makes the rates and the others stand beside it',
+      'who judges: an OpenAI-compatible server, such as http://127.0.0.1:8000/v1 (OPENAI_API_KEY is sent when set), or ' +
+      'recorded: the scores that stand in --answers; given several times, the first one makes the rates and the others stand beside it',
   },
   'judge-model': {
     type: 'string',
@@ -83,20 +90,28 @@ export function serverOptions(args: JudgeArguments): ServerOptions {
 }
 
 /** The first judge, whose scores make the rates, and those beside it. */
-export interface GivenJudges {
+export interface OpenedJudges {
   readonly judge: Judge;
   readonly furtherJudges: readonly Judge[];
 }
 
-/** The judges that were given. @throws UsageError for one without a model, or a model without a judge. */
+/** Opens the judges; `recorded` are answers that exist, which may have scores. */
+export type OpenJudges = (recorded: RecordedAnswers | undefined) => Promise<OpenedJudges>;
+
+/**
+ * Checks what was given, and gives the function that opens the judges.
+ *
+ * @throws UsageError for a server without a model, or a model without a server.
+ */
 export function givenJudges(
   args: JudgeArguments,
   rawArgs: readonly string[],
   servers: ServerOptions,
-): GivenJudges {
+): OpenJudges {
   const text = (name: keyof JudgeArguments) => args[name] as string | undefined;
-  const urls = givenValues('judge', rawArgs);
+  const named = givenValues('judge', rawArgs);
   const models = givenValues('judge-model', rawArgs);
+  const urls = named.filter(isServer);
   if (models.length !== urls.length) {
     throw new UsageError(
       `--judge-model NAME must be given once for each server that judges: there are ${urls.length}, and ${models.length} of them`,
@@ -104,10 +119,10 @@ export function givenJudges(
   }
   const mode = choiceOption<JudgeMode>('judge-mode', text('judge-mode'), ['auto', 'token', 'digits', 'text']);
   const [record, replay] = [text('record-judge'), text('replay-judge')];
-  if (urls.length > 1 && (record ?? replay) !== undefined) {
-    throw new UsageError('--record-judge and --replay-judge are for one judge');
+  if (urls.length !== 1 && (record ?? replay) !== undefined) {
+    throw new UsageError('--record-judge and --replay-judge are for one server that judges');
   }
-  const judges = urls.map((url, index) =>
+  const servedBy = urls.map((url, index) =>
     openAiCompatibleJudge({
       ...servers,
       url,
@@ -117,6 +132,20 @@ export function givenJudges(
       ...(replay !== undefined && { replay }),
     }),
   );
-  const [judge, ...furtherJudges] = judges;
-  return { judge: judge!, furtherJudges };
+  return async (recorded) => {
+    const served = servedBy.values();
+    const judges: Judge[] = [];
+    for (const name of named) judges.push(isServer(name) ? served.next().value! : asRecorded(recorded));
+    const [judge, ...furtherJudges] = judges;
+    return { judge: judge!, furtherJudges };
+  };
+}
+
+function isServer(name: string): boolean {
+  return name !== 'recorded';
+}
+
+function asRecorded(recorded: RecordedAnswers | undefined): Judge {
+  if (recorded === undefined) throw new UsageError('--judge recorded is for the scores that --answers hold');
+  return recordedJudge(recorded);
 }

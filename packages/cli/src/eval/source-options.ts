@@ -1,9 +1,10 @@
-import { openAiCompatibleSource } from '@safetune/eval';
+import { openAiCompatibleSource, type Question, type RecordedAnswers, recordedAnswers } from '@safetune/eval';
 import { adapterDescription, modelOption } from '../hub-names.ts';
 import { integerOption, numberOption } from '../option-values.ts';
 import { precisionOption } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { templateOptionDefinitions, templateOptions } from '../template-options.ts';
+import { note } from '../terminal/output.ts';
 import { UsageError } from '../usage-error.ts';
 import type { ServerOptions } from './judge-options.ts';
 import { type OpenedSource, openLocalSource } from './local-source.ts';
@@ -22,6 +23,14 @@ export const sourceOptionDefinitions = {
     description:
       'instead of --model: an OpenAI-compatible server that answers, such as http://127.0.0.1:8000/v1; ' +
       'OPENAI_API_KEY is sent when set',
+  },
+  answers: {
+    type: 'string',
+    path: 'input',
+    valueHint: 'FILE',
+    description:
+      'instead of --model: answers that exist, a CSV table (question_id, question, answer), JSON Lines, or the folder of an ' +
+      'evaluation',
   },
   'model-name': {
     type: 'string',
@@ -61,7 +70,19 @@ type SourceArguments = { readonly [Name in keyof typeof sourceOptionDefinitions]
 const only = {
   model: ['adapter', 'batch-size', 'precision', 'execution-provider', 'threads', 'template-kwarg'],
   endpoint: ['model-name', 'extra-body'],
+  answers: [],
 } as const;
+
+const samplingNames = ['max-tokens', 'temperature', 'top-p', 'min-p'] as const;
+
+/** Opens the source; its questions are the given ones, or, of answers that exist, those that are answered. */
+export type OpenSource = (questions: readonly Question[] | undefined) => Promise<OpenedSource & AskedQuestions>;
+
+interface AskedQuestions {
+  readonly questions: readonly Question[];
+  /** The answers, where they exist already. */
+  readonly recorded?: RecordedAnswers;
+}
 
 /**
  * Checks what was given, and gives the function that opens the source: a model is loaded when all the rest is known to be right.
@@ -72,16 +93,25 @@ export function answerSource(
   args: { readonly [Name in keyof SourceArguments]?: SourceArguments[Name] | undefined },
   rawArgs: readonly string[],
   servers: ServerOptions,
-): () => Promise<OpenedSource> {
+): OpenSource {
   const text = (name: keyof SourceArguments) => args[name] as string | undefined;
   const kinds = Object.keys(only) as (keyof typeof only)[];
   const [kind, another] = kinds.filter((name) => args[name] !== undefined);
-  if (kind === undefined) throw new UsageError('eval also needs --model DIR or --endpoint URL: who answers');
+  if (kind === undefined) throw new UsageError('eval also needs --model DIR, --endpoint URL or --answers FILE: who answers');
   if (another !== undefined)
     throw new UsageError(`--${kind} and --${another} both say who answers; give one`);
   for (const other of kinds.filter((name) => name !== kind)) {
     const idle = only[other].find((name) => args[name] !== undefined);
     if (idle !== undefined) throw new UsageError(`--${idle} belongs to --${other}, not to --${kind}`);
+  }
+  const asked = (questions: readonly Question[] | undefined): AskedQuestions => {
+    if (questions === undefined) throw new UsageError('eval also needs --questions FILE|builtin: what to ask');
+    return { questions };
+  };
+  if (kind === 'answers') {
+    const idle = samplingNames.find((name) => args[name] !== undefined);
+    if (idle !== undefined) throw new UsageError(`--${idle} is for sampling, and --answers are sampled already`);
+    return (questions) => openRecorded(text('answers')!, questions);
   }
   const sampling = {
     temperature: numberOption('temperature', text('temperature')) ?? 1,
@@ -102,7 +132,7 @@ export function answerSource(
       ...(minP !== undefined && { minP }),
       extraBody: extraBody(text('extra-body')),
     });
-    return async () => ({ source, release: async () => {} });
+    return async (questions) => ({ source, ...asked(questions), release: async () => {} });
   }
   const options = {
     ...sampling,
@@ -115,7 +145,16 @@ export function answerSource(
     maxNewTokens: maxTokens,
     batchSize: integerOption('batch-size', text('batch-size')) ?? 16,
   };
-  return () => openLocalSource(options);
+  return async (questions) => ({ ...asked(questions), ...(await openLocalSource(options)) });
+}
+
+async function openRecorded(path: string, questions: readonly Question[] | undefined) {
+  const recorded = await recordedAnswers(path, questions === undefined ? {} : { questions });
+  const { source, unanswered, unmatched } = recorded;
+  if (unanswered.length > 0) note(`${path} holds no answer to ${unanswered.length} questions\n`);
+  const left = unmatched.reduce((sum, { answers }) => sum + answers, 0);
+  if (left > 0) note(`${path}: ${left} answers belong to none of the questions and are left out\n`);
+  return { source, questions: recorded.questions, recorded, release: async () => {} };
 }
 
 function extraBody(text: string | undefined): Readonly<Record<string, unknown>> {
