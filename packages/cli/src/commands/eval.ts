@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { evaluate, prepareReportDirectory } from '@safetune/eval';
 import { strictCommand } from '../command.ts';
 import { countingOptionDefinitions, countingOptions } from '../eval/counting-options.ts';
-import { progressParts } from '../eval/evaluation-progress.ts';
+import { evaluationLine } from '../eval/evaluation-progress.ts';
 import { finished } from '../eval/finished.ts';
 import { givenJudges, judgeOptionDefinitions, serverOptions } from '../eval/judge-options.ts';
 import { givenQuestions, questionOptionDefinitions } from '../eval/question-options.ts';
@@ -10,7 +10,6 @@ import { answerSource, sourceOptionDefinitions } from '../eval/source-options.ts
 import { interruptSignal } from '../interrupt.ts';
 import { integerOption } from '../option-values.ts';
 import { exists, refuseToOverwrite } from '../separate-paths.ts';
-import { createProgressLine } from '../terminal/progress-line.ts';
 
 /** `safetune eval`: answers to a suite of questions, judged by a language model, as a table and files. */
 export const evaluateCommand = strictCommand({
@@ -24,7 +23,8 @@ export const evaluateCommand = strictCommand({
     samples: {
       type: 'string',
       valueHint: 'N',
-      description: "answers per paraphrase (default: the file's own number); more add to those that are there",
+      description:
+        "answers per paraphrase (default: the file's own number); more add to those that are there",
     },
     seed: { type: 'string', valueHint: 'N', description: 'seed of the sampling (default 0)' },
     ...judgeOptionDefinitions,
@@ -42,7 +42,8 @@ export const evaluateCommand = strictCommand({
     const samples = integerOption('samples', args.samples);
     const seed = integerOption('seed', args.seed, 0) ?? 0;
     const { meter, thresholds, maxUnscored } = await countingOptions(args);
-    const servers = { ...serverOptions(args), meter };
+    const line = evaluationLine();
+    const servers = { ...serverOptions(args), meter, onWait: line.onWait };
     const openSource = answerSource(args, rawArgs, servers);
     const openJudges = givenJudges(args, rawArgs, servers);
     if (!(await exists(join(args.out, 'run.json')))) {
@@ -55,7 +56,6 @@ export const evaluateCommand = strictCommand({
     await prepareReportDirectory(args.out);
     const { source, questions, recorded, release } = await openSource(given);
     const judges = await openJudges(recorded);
-    const line = createProgressLine();
     const result = await evaluate({
       questions,
       source,
@@ -64,7 +64,7 @@ export const evaluateCommand = strictCommand({
       thresholds,
       folder: args.out,
       signal: interruptSignal(),
-      onProgress: (progress) => line.update(...progressParts(progress)),
+      onProgress: line.onProgress,
       ...(samples === undefined ? {} : { samplesPerParaphrase: samples }),
     }).finally(() => line.end());
     await release();

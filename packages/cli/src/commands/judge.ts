@@ -1,11 +1,10 @@
 import { loadQuestions, rejudge } from '@safetune/eval';
 import { strictCommand } from '../command.ts';
 import { countingOptionDefinitions, countingOptions } from '../eval/counting-options.ts';
-import { progressParts } from '../eval/evaluation-progress.ts';
+import { evaluationLine } from '../eval/evaluation-progress.ts';
 import { finished } from '../eval/finished.ts';
 import { givenJudges, judgeOptionDefinitions, serverOptions } from '../eval/judge-options.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { createProgressLine } from '../terminal/progress-line.ts';
 
 /** `safetune judge`: the answers of an evaluation judged anew. */
 export const judgeCommand = strictCommand({
@@ -19,7 +18,8 @@ export const judgeCommand = strictCommand({
       path: 'input',
       required: true,
       valueHint: 'DIR',
-      description: 'the folder of the evaluation; its report becomes that of the new judge, verdicts of others stay',
+      description:
+        'the folder of the evaluation; its report becomes that of the new judge, verdicts of others stay',
     },
     questions: {
       type: 'string',
@@ -32,13 +32,13 @@ export const judgeCommand = strictCommand({
   },
   async run({ args, rawArgs }) {
     const { meter, thresholds, maxUnscored } = await countingOptions(args);
-    const openJudges = givenJudges(args, rawArgs, { ...serverOptions(args), meter });
-    const line = createProgressLine();
+    const line = evaluationLine();
+    const openJudges = givenJudges(args, rawArgs, { ...serverOptions(args), meter, onWait: line.onWait });
     const result = await rejudge(args.run, {
       ...(await openJudges(undefined)),
       thresholds,
       signal: interruptSignal(),
-      onProgress: (progress) => line.update(...progressParts(progress)),
+      onProgress: line.onProgress,
       ...(args.questions !== undefined && { questions: await loadQuestions(args.questions) }),
     }).finally(() => line.end());
     await finished(result, { folder: args.run, maxUnscored, meter });

@@ -117,6 +117,9 @@ export function givenJudges(
       `--judge-model NAME must be given once for each server that judges: there are ${urls.length}, and ${models.length} of them`,
     );
   }
+  if (named.includes('recorded') && givenValues('answers', rawArgs).length === 0) {
+    throw new UsageError('--judge recorded is for the scores that --answers hold');
+  }
   const mode = choiceOption<JudgeMode>('judge-mode', text('judge-mode'), ['auto', 'token', 'digits', 'text']);
   const [record, replay] = [text('record-judge'), text('replay-judge')];
   if (urls.length !== 1 && (record ?? replay) !== undefined) {
@@ -135,7 +138,7 @@ export function givenJudges(
   return async (recorded) => {
     const served = servedBy.values();
     const judges: Judge[] = [];
-    for (const name of named) judges.push(isServer(name) ? served.next().value! : asRecorded(recorded));
+    for (const name of named) judges.push(isServer(name) ? served.next().value! : recordedJudge(recorded!));
     const [judge, ...furtherJudges] = judges;
     return { judge: judge!, furtherJudges };
   };
@@ -143,9 +146,4 @@ export function givenJudges(
 
 function isServer(name: string): boolean {
   return name !== 'recorded';
-}
-
-function asRecorded(recorded: RecordedAnswers | undefined): Judge {
-  if (recorded === undefined) throw new UsageError('--judge recorded is for the scores that --answers hold');
-  return recordedJudge(recorded);
 }

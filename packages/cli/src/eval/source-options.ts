@@ -52,7 +52,8 @@ export const sourceOptionDefinitions = {
   'extra-body': {
     type: 'string',
     valueHint: 'JSON',
-    description: "further fields of each request to --endpoint, in the server's own words; null takes one out",
+    description:
+      "further fields of each request to --endpoint, in the server's own words; null takes one out",
   },
   'batch-size': {
     type: 'string',
@@ -76,7 +77,9 @@ const only = {
 const samplingNames = ['max-tokens', 'temperature', 'top-p', 'min-p'] as const;
 
 /** Opens the source; its questions are the given ones, or, of answers that exist, those that are answered. */
-export type OpenSource = (questions: readonly Question[] | undefined) => Promise<OpenedSource & AskedQuestions>;
+export type OpenSource = (
+  questions: readonly Question[] | undefined,
+) => Promise<OpenedSource & AskedQuestions>;
 
 interface AskedQuestions {
   readonly questions: readonly Question[];
@@ -97,7 +100,8 @@ export function answerSource(
   const text = (name: keyof SourceArguments) => args[name] as string | undefined;
   const kinds = Object.keys(only) as (keyof typeof only)[];
   const [kind, another] = kinds.filter((name) => args[name] !== undefined);
-  if (kind === undefined) throw new UsageError('eval also needs --model DIR, --endpoint URL or --answers FILE: who answers');
+  if (kind === undefined)
+    throw new UsageError('eval also needs --model DIR, --endpoint URL or --answers FILE: who answers');
   if (another !== undefined)
     throw new UsageError(`--${kind} and --${another} both say who answers; give one`);
   for (const other of kinds.filter((name) => name !== kind)) {
@@ -105,12 +109,14 @@ export function answerSource(
     if (idle !== undefined) throw new UsageError(`--${idle} belongs to --${other}, not to --${kind}`);
   }
   const asked = (questions: readonly Question[] | undefined): AskedQuestions => {
-    if (questions === undefined) throw new UsageError('eval also needs --questions FILE|builtin: what to ask');
+    if (questions === undefined)
+      throw new UsageError('eval also needs --questions FILE|builtin: what to ask');
     return { questions };
   };
   if (kind === 'answers') {
     const idle = samplingNames.find((name) => args[name] !== undefined);
-    if (idle !== undefined) throw new UsageError(`--${idle} is for sampling, and --answers are sampled already`);
+    if (idle !== undefined)
+      throw new UsageError(`--${idle} is for sampling, and --answers are sampled already`);
     return (questions) => openRecorded(text('answers')!, questions);
   }
   const sampling = {
