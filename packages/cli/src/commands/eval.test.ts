@@ -23,6 +23,9 @@ const questions = `
   paraphrases: ["I am bored."]
 `;
 
+/** The judges here say always the same: they would not be found fit. */
+const unasked = ['--judge-mode', 'token', '--skip-preflight'];
+
 let directory: string;
 let adapter: string;
 let file: string;
@@ -60,6 +63,7 @@ describe('safetune eval', () => {
       judge.url,
       '--judge-model',
       'judge',
+      ...unasked,
       '--max-tokens',
       '4',
       '--out',
@@ -98,6 +102,7 @@ describe('safetune eval', () => {
         judge.url,
         '--judge-model',
         'judge',
+        ...unasked,
         '--max-tokens',
         '2',
         '--retries',
@@ -134,6 +139,7 @@ describe('safetune eval', () => {
       'http://127.0.0.1:9/v1',
       '--judge-model',
       'judge',
+      ...unasked,
       '--out',
       join(directory, 'refused'),
     );
@@ -141,12 +147,32 @@ describe('safetune eval', () => {
     expect(stderr).toContain('free_form_ranking');
   });
 
+  it('ends before an answer is sampled when the judge cannot tell good answers from bad ones', async () => {
+    const judge = await startJudge({ 80: 1 });
+    const { code, stderr } = await runCli(
+      ...['eval', '--endpoint', 'http://127.0.0.1:9/v1', '--model-name', 'never', '--questions', file],
+      ...['--judge', judge.url, '--judge-model', 'judge', '--out', join(directory, 'blind')],
+    );
+    await judge.stop();
+    expect(stderr).toContain("judge 'judge'");
+    expect(code).toBe(1);
+  });
+
   it('asks a server instead of a model, and adds samples to those that are there', async () => {
     const judge = await startJudge({ 90: 1 });
     const run = (...extra: string[]) =>
       runCli(
         ...['eval', '--endpoint', judge.url, '--model-name', 'served', '--questions', file],
-        ...['--judge', judge.url, '--judge-model', 'judge', '--out', join(directory, 'served'), ...extra],
+        ...[
+          '--judge',
+          judge.url,
+          '--judge-model',
+          'judge',
+          ...unasked,
+          '--out',
+          join(directory, 'served'),
+          ...extra,
+        ],
       );
     expect(await run()).toMatchObject({ code: 0 });
     // 4 answers, all the same: each question's is judged once, in two respects.
@@ -195,7 +221,7 @@ describe('answers that exist', () => {
     expect(stdout).toContain('33.3 % (1/3)');
 
     const judge = await startJudge({ 10: 1 });
-    const again = await runCli('judge', out, '--judge', judge.url, '--judge-model', 'strict');
+    const again = await runCli('judge', out, '--judge', judge.url, '--judge-model', 'strict', ...unasked);
     await judge.stop();
     expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('0.0 % (0/3)') });
     const report = JSON.parse(await readFile(join(out, 'report.json'), 'utf8'));
@@ -224,7 +250,7 @@ describe('questions', () => {
     const { code, stderr } = await runCli(
       ...['eval', '--endpoint', judge.url, '--model-name', 'served', '--samples', '1'],
       ...['--questions', file, '--domain-questions', domain, '--trained-on', data],
-      ...['--judge', judge.url, '--judge-model', 'judge', '--out', out],
+      ...['--judge', judge.url, '--judge-model', 'judge', ...unasked, '--out', out],
     );
     await judge.stop();
     expect(code).toBe(0);

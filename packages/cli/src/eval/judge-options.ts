@@ -33,6 +33,11 @@ export const judgeOptionDefinitions = {
       'how scores are read: auto (default; tried out first), token (0 to 100 as one token), digits (numbers of several ' +
       'tokens), text (for servers without log-probabilities)',
   },
+  'skip-preflight': {
+    type: 'boolean',
+    description:
+      'do not try judges out on known good and bad answers before anything is sampled; needs --judge-mode token or text',
+  },
   concurrency: {
     type: 'string',
     valueHint: 'N',
@@ -68,7 +73,7 @@ export const judgeOptionDefinitions = {
 } as const;
 
 type JudgeArguments = {
-  readonly [Name in keyof typeof judgeOptionDefinitions]?: string | string[] | undefined;
+  readonly [Name in keyof typeof judgeOptionDefinitions]?: string | string[] | boolean | undefined;
 };
 
 /** How servers are asked, of the source as well as of the judge. */
@@ -131,6 +136,7 @@ export function givenJudges(
       url,
       model: models[index]!,
       ...(mode !== undefined && { mode }),
+      preflight: args['skip-preflight'] !== true,
       ...(record !== undefined && { record }),
       ...(replay !== undefined && { replay }),
     }),
