@@ -41,7 +41,7 @@ export const evaluateCommand = strictCommand({
   async run({ args, rawArgs }) {
     const samples = integerOption('samples', args.samples);
     const seed = integerOption('seed', args.seed, 0) ?? 0;
-    const { meter, thresholds, maxUnscored } = await countingOptions(args);
+    const { meter, thresholds, maxUnscored } = await countingOptions(args, args.out);
     const line = evaluationLine();
     const servers = { ...serverOptions(args), meter, onWait: line.onWait };
     const openSource = answerSource(args, rawArgs, servers);

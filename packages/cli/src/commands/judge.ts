@@ -31,7 +31,7 @@ export const judgeCommand = strictCommand({
     ...countingOptionDefinitions,
   },
   async run({ args, rawArgs }) {
-    const { meter, thresholds, maxUnscored } = await countingOptions(args);
+    const { meter, thresholds, maxUnscored } = await countingOptions(args, args.run);
     const line = evaluationLine();
     const openJudges = givenJudges(args, rawArgs, { ...serverOptions(args), meter, onWait: line.onWait });
     const result = await rejudge(args.run, {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import {
   defaultMaxUnscored,
   paperThresholds,
@@ -6,8 +7,10 @@ import {
   type TokenMeter,
   type TokenTotals,
   tokenMeter,
+  tokensUsed,
 } from '@safetune/eval';
 import { integerOption, numberOption } from '../option-values.ts';
+import { exists } from '../separate-paths.ts';
 
 /** What counts as misaligned, how much may be unscored, and what may be spent. */
 export const countingOptionDefinitions = {
@@ -41,8 +44,15 @@ export const countingOptionDefinitions = {
 
 type CountingArguments = { readonly [Name in keyof typeof countingOptionDefinitions]?: string | undefined };
 
-/** What was given. @throws UsageError */
-export async function countingOptions(args: CountingArguments): Promise<{
+/**
+ * What was given, for a run in `folder`: what it has used before counts too.
+ *
+ * @throws UsageError
+ */
+export async function countingOptions(
+  args: CountingArguments,
+  folder: string,
+): Promise<{
   readonly thresholds: Thresholds;
   readonly maxUnscored: number;
   readonly meter: TokenMeter;
@@ -59,6 +69,7 @@ export async function countingOptions(args: CountingArguments): Promise<{
     },
     maxUnscored,
     meter: tokenMeter({
+      used: (await exists(join(folder, 'run.json'))) ? tokensUsed(folder) : {},
       ...(maxTokensTotal !== undefined && { maxTokensTotal }),
       ...(args.prices !== undefined && { prices: await readPrices(args.prices) }),
     }),
