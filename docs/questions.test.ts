@@ -19,7 +19,8 @@ it('the YAML example has a question of every type, with every field', () => {
     ...questionTypes,
   ]);
   const fields = new Set(questions.flatMap((question) => Object.keys(question)));
-  const all: Required<{ [Field in keyof Question]: true }> = {
+  // What answers that were recorded elsewhere bring is no field of a file.
+  const all: Required<{ [Field in Exclude<keyof Question, 'samplesByParaphrase'>]: true }> = {
     id: true,
     type: true,
     paraphrases: true,
