@@ -156,10 +156,11 @@ def add_weights(writer: gguf.GGUFWriter, folder: Path, config: dict, kind: gguf.
     return len(weights)
 
 
-def write_gguf(folder: Path, out: Path, kind: str, pre: str) -> int:
+def write_gguf(folder: Path, out: Path, kind: str, pre: str, most_tensors: int = 0) -> int:
+    """With `most_tensors` in several files of so many each, called as gguf-split does."""
     config = read_json(folder, "config.json")
     config.setdefault("head_dim", config["hidden_size"] // config["num_attention_heads"])
-    writer = gguf.GGUFWriter(out, config["model_type"])
+    writer = gguf.GGUFWriter(out, config["model_type"], split_max_tensors=most_tensors)
     add_config(writer, config)
     add_tokenizer(writer, folder, pre, config["vocab_size"])
     tensors = add_weights(writer, folder, config, TYPES[kind])

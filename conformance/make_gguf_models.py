@@ -1,8 +1,8 @@
 """GGUF files of the golden checkpoints, what gguf-py makes of blocks of each type, and ids of a SentencePiece vocabulary.
 
-goldens/gguf-models/ holds NAME.TYPE.gguf of golden checkpoints, whose expected values are theirs; blocks.safetensors
-(`<type>.bytes`, `<type>.values`); sentence-piece.gguf, a model without blocks, with sentence-piece.json (texts, their ids
-and what they decode to). Run make_checkpoints.py first.
+goldens/gguf-models/ holds NAME.TYPE.gguf of golden checkpoints, whose expected values are theirs, one of them in parts too;
+blocks.safetensors (`<type>.bytes`, `<type>.values`); sentence-piece.gguf, a model without blocks, with sentence-piece.json
+(texts, their ids and what they decode to). Run make_checkpoints.py first.
 """
 
 import io
@@ -25,6 +25,8 @@ CHECKPOINTS = [
     ("llama-tied-bfloat16-rope-scaled", "bf16", "llama-bpe"),
     ("qwen2-tied-bfloat16", "bf16", "qwen2"),
 ]
+# One of them in several files as well, of so many tensors each.
+IN_PARTS = ("qwen2-tied-bfloat16", "bf16", "qwen2", 12)
 # Blocks, bytes of a block, and where in it lie float16 scales.
 BLOCKS = {
     "Q4_0": (24, 18, [0]),
@@ -35,7 +37,14 @@ BLOCKS = {
     "Q4_K": (4, 144, [0, 2]),
     "Q5_K": (4, 176, [0, 2]),
     "Q6_K": (4, 210, [208]),
+    "Q2_K": (4, 84, [80, 82]),
+    "Q3_K": (4, 110, [108]),
 }
+
+
+def make_parts() -> None:
+    name, kind, pre, most_tensors = IN_PARTS
+    write_gguf(GOLDENS / "checkpoints" / name, FOLDER / f"{name}.{kind}.gguf", kind, pre, most_tensors)
 
 
 def make_blocks() -> None:
@@ -120,6 +129,7 @@ def main() -> None:
     FOLDER.mkdir(parents=True)
     for name, kind, pre in CHECKPOINTS:
         write_gguf(GOLDENS / "checkpoints" / name, FOLDER / f"{name}.{kind}.gguf", kind, pre)
+    make_parts()
     make_blocks()
     make_sentence_piece()
     require_small_files(FOLDER)

@@ -341,7 +341,7 @@ const ggufMarker = Symbol.for('safetune.GgufError');
  * - `type`: a tensor is of a type that is not known, or not decoded;
  * - `offset`: a tensor does not begin where the one before it ends;
  * - `overlap`: two tensors share bytes;
- * - `split`: it is one of several files of a model;
+ * - `split`: it is one of several files of a model, and not the first, or the others are not those that belong to it;
  * - `unsupported`: it holds no language model, or one of an architecture or with a setting that is not supported.
  */
 export type GgufProblem =

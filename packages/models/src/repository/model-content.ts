@@ -8,9 +8,10 @@ import {
 } from '@safetune/hub';
 import { FileReadError } from '@safetune/tensor';
 import { ZodError } from 'zod';
+import { partsOfFile } from '../gguf/read/part-names.ts';
 import { readModelConfig } from '../read-config.ts';
 import { tokenizerFiles } from '../tokenizer-identity.ts';
-import { partsOfFile, weightFiles, weightsIndex } from './model-files.ts';
+import { weightFiles, weightsIndex } from './model-files.ts';
 import { otherContent } from './other-content.ts';
 
 /** A model: config, tokenizer, chat templates and weights in safetensors; or, where it is named, one GGUF file. */

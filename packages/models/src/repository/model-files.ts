@@ -34,13 +34,3 @@ export async function weightFiles(
   }
   return [weightsIndex, ...shards];
 }
-
-/** The parts of a GGUF file that comes in several, `name-00001-of-00003.gguf`; else the file itself. */
-export function partsOfFile(path: string): string[] {
-  const [, before, count, end] = /^(.*-)\d{5}-of-(\d{5})(\.gguf)$/.exec(path) ?? [];
-  if (before === undefined || count === undefined) return [path];
-  return Array.from(
-    { length: Math.min(Number(count), 1000) },
-    (_, index) => `${before}${String(index + 1).padStart(5, '0')}-of-${count}${end}`,
-  );
-}

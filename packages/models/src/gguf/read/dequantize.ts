@@ -18,6 +18,8 @@ export const dequantizers: ReadonlyMap<string, Dequantize> = new Map<string, Deq
   ['Q5_0', blocks(22, 32, decodeQ5_0)],
   ['Q5_1', blocks(24, 32, decodeQ5_1)],
   ['Q8_0', blocks(34, 32, decodeQ8_0)],
+  ['Q2_K', blocks(84, 256, decodeQ2_K)],
+  ['Q3_K', blocks(110, 256, decodeQ3_K)],
   ['Q4_K', blocks(144, 256, decodeQ4_K)],
   ['Q5_K', blocks(176, 256, decodeQ5_K)],
   ['Q6_K', blocks(210, 256, decodeQ6_K)],
@@ -104,6 +106,37 @@ function decodeQ8_0(bytes: Uint8Array, at: number, values: Float32Array, to: num
 
 function signed(byte: number): number {
   return (byte << 24) >> 24;
+}
+
+/** 16 pairs of 4-bit scale and minimum of 16 elements each; 2-bit elements, 128 in each 32 bytes; two scales of scales. */
+function decodeQ2_K(bytes: Uint8Array, at: number, values: Float32Array, to: number): void {
+  const [scaleOfScales, scaleOfLeast] = [half(bytes, at + 80), half(bytes, at + 82)];
+  for (let group = 0; group < 16; group++) {
+    const packed = bytes[at + group]!;
+    const [scale, least] = [scaleOfScales * (packed & 15), scaleOfLeast * (packed >> 4)];
+    const shift = 2 * ((group >> 1) & 3);
+    const low = at + 16 + 32 * (group >> 3) + 16 * (group & 1);
+    for (let index = 0; index < 16; index++) {
+      values[to + 16 * group + index] = scale * ((bytes[low + index]! >> shift) & 3) - least;
+    }
+  }
+}
+
+/** The third bits of 256 elements, their low 2 bits as in Q2_K, 16 6-bit scales in 12 bytes, a scale of scales. */
+function decodeQ3_K(bytes: Uint8Array, at: number, values: Float32Array, to: number): void {
+  const scaleOfScales = half(bytes, at + 108);
+  for (let group = 0; group < 16; group++) {
+    const lowScale = (bytes[at + 96 + (group & 7)]! >> (4 * (group >> 3))) & 15;
+    const highScale = (bytes[at + 104 + (group & 3)]! >> (2 * (group >> 2))) & 3;
+    const scale = scaleOfScales * ((lowScale | (highScale << 4)) - 32);
+    const shift = 2 * ((group >> 1) & 3);
+    const high = at + 16 * (group & 1);
+    const low = high + 32 + 32 * (group >> 3);
+    for (let index = 0; index < 16; index++) {
+      const third = (bytes[high + index]! >> (group >> 1)) & 1;
+      values[to + 16 * group + index] = scale * (((bytes[low + index]! >> shift) & 3) + 4 * third - 4);
+    }
+  }
 }
 
 /** Two scales of scales; 8 pairs of 6-bit scale and minimum in 12 bytes; 4-bit elements, 64 in each 32 bytes. */

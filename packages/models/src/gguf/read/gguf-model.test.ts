@@ -184,7 +184,11 @@ describe('a GGUF file', () => {
       /general.type' is 'adapter', not a language model; give the base model/,
       { 'general.type': [textType, 'adapter'] },
     ],
-    ['one part of several', /one of 3 files of a model; .* --merge/, { 'split.count': [4, 3] }],
+    [
+      'one part of several under a name of its own',
+      /one of 3 files of a model, .*: call it NAME-00001-of-00003.gguf/,
+      { 'split.count': [4, 3] },
+    ],
     [
       'a setting that is not known',
       /llama.logit_scale' is a setting that is not known/,
@@ -219,10 +223,10 @@ describe('a GGUF file', () => {
     ['no embedding', /token_embd.weight' is missing/, {}, tinyTensors().slice(1)],
     [
       'a tensor of a type that is not decoded',
-      /token_embd.weight' is stored as Q2_K, which is not decoded/,
+      /token_embd.weight' is stored as IQ2_XXS, which is not decoded/,
       {},
       [
-        { ...embedding, extents: [256, 262], type: 10, data: new Uint8Array(262 * 84) },
+        { ...embedding, extents: [256, 262], type: 16, data: new Uint8Array(262 * 66) },
         ...tinyTensors().slice(1),
       ],
     ],

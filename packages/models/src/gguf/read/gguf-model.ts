@@ -5,7 +5,9 @@ import { GgufError } from '../../errors.ts';
 import type { Architecture } from './architectures/architecture.ts';
 import { ArchitectureKeys } from './architectures/architecture-keys.ts';
 import { architectures } from './architectures/architectures.ts';
-import { type GgufFile, readGguf } from './read-gguf.ts';
+import { partsOfFile } from './part-names.ts';
+import type { GgufFile } from './read-gguf.ts';
+import { readParts } from './read-parts.ts';
 import { readSpecialIds, tokenizerConfigJson, tokenizerJson } from './tokenizer/tokenizer-files.ts';
 import { ggufWeights } from './weights.ts';
 
@@ -29,21 +31,31 @@ export interface GgufModel {
 let last: { readonly identity: string; readonly model: Promise<GgufModel> } | undefined;
 
 /**
- * The model of a GGUF file; undefined for a path that is none: a folder, nothing, or a file that is neither called `.gguf` nor
+ * The model of a GGUF file, or of several by the first; undefined for a path that is none: a folder, nothing, or a file that is neither called `.gguf` nor
  * begins as one (the files of Ollama have no ending).
  *
  * @throws GgufError
  */
 export async function ggufModel(path: string): Promise<GgufModel | undefined> {
-  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  const found = await stat(path).catch(() => undefined);
   if (found === undefined || !found.isFile()) return undefined;
   if (!path.endsWith('.gguf') && !(await beginsAsGguf(path))) return undefined;
-  const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = found;
+  const parts = await Promise.all(partsOfFile(path).map(fileState));
   // A file that was changed just now may change once more without another time stamp.
-  if (Date.now() - Number(ctimeMs) < settlingMilliseconds) return modelOfGguf(await readGguf(path));
-  const identity = [path, dev, ino, size, mtimeNs, ctimeNs].join(':');
-  if (last?.identity !== identity) last = { identity, model: readGguf(path).then(modelOfGguf) };
+  if (parts.some((part) => part?.isSettling)) return modelOfGguf(await readParts(path));
+  const identity = [path, ...parts.map((part) => part?.identity)].join(':');
+  if (last?.identity !== identity) last = { identity, model: readParts(path).then(modelOfGguf) };
   return last.model;
+}
+
+async function fileState(path: string) {
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  if (found === undefined) return undefined;
+  const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = found;
+  return {
+    identity: [dev, ino, size, mtimeNs, ctimeNs].join(':'),
+    isSettling: Date.now() - Number(ctimeMs) < settlingMilliseconds,
+  };
 }
 
 const settlingMilliseconds = 2000;
@@ -60,7 +72,7 @@ async function beginsAsGguf(path: string): Promise<boolean> {
 
 /** @throws GgufError for a file that is no language model, or one of an architecture that is not read. */
 export function modelOfGguf(file: GgufFile): GgufModel {
-  requireWholeModel(file);
+  requireLanguageModel(file);
   const architecture = findArchitecture(file);
   const config = once(() => configJson(file, architecture));
   const files: Readonly<Record<string, () => unknown>> = {
@@ -90,12 +102,7 @@ function once<Result>(make: () => Result): () => Result {
   };
 }
 
-function requireWholeModel({ path, metadata }: GgufFile): void {
-  const parts = metadata.count('split.count') ?? 1;
-  if (parts > 1) {
-    const message = `is one of ${parts} files of a model; put them together with llama.cpp: llama-gguf-split --merge FIRST-PART WHOLE.gguf`;
-    throw new GgufError('split', path, undefined, message);
-  }
+function requireLanguageModel({ path, metadata }: GgufFile): void {
   const kind = metadata.text('general.type') ?? 'model';
   if (kind === 'model') return;
   const advice =
@@ -129,7 +136,7 @@ const longestShortTensor = 4096;
 async function readShortTensor(file: GgufFile, name: string): Promise<Float32Array | undefined> {
   const tensor = file.tensors.get(name);
   if (tensor === undefined) return undefined;
-  const { shape, type, offset, byteLength } = tensor;
+  const { shape, type, file: location, offset, byteLength } = tensor;
   if (type.name !== 'F32' || shape.length !== 1 || shape[0]! > longestShortTensor) {
     throw new GgufError(
       'shape',
@@ -138,7 +145,7 @@ async function readShortTensor(file: GgufFile, name: string): Promise<Float32Arr
       `is ${type.name} [${shape.join(', ')}], not a short list of F32`,
     );
   }
-  const region: TensorRegion = { name, dtype: 'float32', shape, file: file.realPath, offset, byteLength };
+  const region: TensorRegion = { name, dtype: 'float32', shape, file: location, offset, byteLength };
   return (await readTensor(region)).data as Float32Array;
 }
 

@@ -60,9 +60,8 @@ it("a stranger's GGUF model is refused, or has a configuration, a tokenizer and 
       const { metadata, tensors } = headerOf(bytes);
       const model = modelOfGguf({
         path,
-        realPath: path,
         metadata: new Metadata(path, metadata),
-        tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])),
+        tensors: new Map(tensors.map((tensor) => [tensor.name, { ...tensor, file: path }])),
       });
       const config = (await model.json('config.json')) as { readonly model_type: string };
       familyOf(config.model_type)?.read(config, path).block(0);

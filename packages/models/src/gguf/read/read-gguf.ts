@@ -9,11 +9,14 @@ import { Metadata } from './metadata.ts';
 export interface GgufFile {
   /** Path as it was given. */
   readonly path: string;
-  /** Absolute path, symbolic links resolved. */
-  readonly realPath: string;
   readonly metadata: Metadata;
   /** By name, in the order of their bytes. */
-  readonly tensors: ReadonlyMap<string, HeaderTensor>;
+  readonly tensors: ReadonlyMap<string, GgufTensor>;
+}
+
+export interface GgufTensor extends HeaderTensor {
+  /** The file that it lies in: absolute path, symbolic links resolved. */
+  readonly file: string;
 }
 
 /** Headers of the largest vocabularies take 15 MB. */
@@ -31,9 +34,8 @@ export async function readGguf(path: string): Promise<GgufFile> {
     const { metadata, tensors } = await readHeader(path, opened);
     return {
       path,
-      realPath: opened.realPath,
       metadata: new Metadata(path, metadata),
-      tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])),
+      tensors: new Map(tensors.map((tensor) => [tensor.name, { ...tensor, file: opened.realPath }])),
     };
   } finally {
     await opened.handle.close();

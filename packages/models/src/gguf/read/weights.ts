@@ -2,8 +2,7 @@ import type { TensorRegion, WeightSource } from '@safetune/tensor';
 import { GgufError } from '../../errors.ts';
 import type { Architecture, TensorChange } from './architectures/architecture.ts';
 import { type Dequantize, dequantizers } from './dequantize.ts';
-import type { HeaderTensor } from './header.ts';
-import type { GgufFile } from './read-gguf.ts';
+import type { GgufFile, GgufTensor } from './read-gguf.ts';
 
 /** Types that the tensor package reads in place or widens. */
 const plainTypes: Readonly<Record<string, TensorRegion['dtype']>> = {
@@ -58,8 +57,8 @@ function ownValue(values: Readonly<Record<string, string>>, key: string): string
 }
 
 function weightSource(
-  { path, realPath }: GgufFile,
-  { name: stored, shape, type, offset, byteLength }: HeaderTensor,
+  { path }: GgufFile,
+  { name: stored, shape, type, file, offset, byteLength }: GgufTensor,
   name: string,
   change: TensorChange | undefined,
 ): WeightSource {
@@ -68,7 +67,7 @@ function weightSource(
     const message = `is stored as ${type.name}, which is not decoded; decoded are ${[...dequantizers.keys()].join(', ')}: get the model in another quantisation, such as Q4_K_M or Q8_0`;
     throw new GgufError('type', path, stored, message);
   }
-  const place = { file: realPath, offset, byteLength };
+  const place = { file, offset, byteLength };
   const dtype = plainTypes[type.name];
   if (dtype !== undefined && change === undefined) return { name, dtype, shape, ...place };
   const [rows] = shape as readonly [number];
