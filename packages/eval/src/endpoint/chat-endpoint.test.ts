@@ -16,6 +16,7 @@ import { chatEndpoint } from './chat-endpoint.ts';
 import type { EndpointWait } from './circuit-breaker.ts';
 import { EndpointError, LogProbabilityError } from './endpoint-errors.ts';
 import type { EndpointOptions } from './endpoint-options.ts';
+import { tokenMeter } from './token-meter.ts';
 
 beforeEach(() => vi.stubEnv('OPENAI_API_KEY', ''));
 afterEach(() => vi.unstubAllEnvs());
@@ -217,6 +218,24 @@ describe('a failure that passes', () => {
     const { answer, elapsed } = await asked([faults.tooManyRequests('86400')], { patienceMs: 120_000 });
     expect(answer).toMatchObject({ failure: 'outage', status: 429 });
     expect(elapsed).toBe(120_000);
+  });
+
+  test('tokens held back for a request are let go once, and counted when it may have been worked on', async () => {
+    const meter = tokenMeter({ maxTokensTotal: 150 });
+    await asked([faults.unavailable], { patienceMs: 0, meter });
+    expect(meter.totals()).toMatchObject({ prompt: 0, completion: 0, uncounted: 0 });
+    const first = await meter.reserve('m', { prompt: 100, completion: 0 });
+    let isThrough = false;
+    const second = meter.reserve('m', { prompt: 100, completion: 0 }).then((reservation) => {
+      isThrough = true;
+      reservation.unused();
+    });
+    await new Promise(setImmediate);
+    expect(isThrough).toBe(false);
+    first.unused();
+    await second;
+    await asked([faults.cutOff], { patienceMs: 0, meter });
+    expect(meter.totals().uncounted).toBe(12 + 16 + 64 + 8);
   });
 
   test('a kept connection that the server closed just then is no failure', async () => {

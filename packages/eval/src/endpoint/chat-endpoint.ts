@@ -1,14 +1,7 @@
 import { type EndpointAddress, endpointAddress } from './address.ts';
 import type { ChatAnswer } from './chat-answer.ts';
 import type { ChatBody } from './chat-body.ts';
-import {
-  backoffMs,
-  type CircuitBreaker,
-  circuitBreaker,
-  OutOfPatience,
-  type Pass,
-  type PassingFailure,
-} from './circuit-breaker.ts';
+import { backoffMs, type CircuitBreaker, circuitBreaker, OutOfPatience } from './circuit-breaker.ts';
 import { type Clock, machineClock } from './clock.ts';
 import { EndpointError } from './endpoint-errors.ts';
 import { type EndpointOptions, endpointSettings } from './endpoint-options.ts';
@@ -107,41 +100,41 @@ async function attempt(
   signal: AbortSignal | undefined,
 ): Promise<Outcome> {
   const { shown: url, authorization } = address;
-  const json = jsonOf(body);
   const reservation = await meter?.reserve(body.model, mostTokens(body));
-  let pass: Pass | undefined;
+  const pass = await breaker.enter(signal).catch((error) => {
+    reservation?.unused();
+    throw error;
+  });
+  let outcome: Outcome;
   try {
-    pass = await breaker.enter(signal);
-    const answer = await post(json, signal);
+    const answer = await post(jsonOf(body), signal);
     const about = { url, body, redact, now: clock.now(), hasKey: authorization !== undefined };
-    const outcome = readOutcome(answer, about);
+    outcome = readOutcome(answer, about);
     if (answer.status > 299) reservation?.unused();
     else reservation?.used(outcome.kind === 'answer' ? outcome.answer.usage : undefined);
-    if (outcome.kind === 'passing') return afterFailure(pass, outcome.failure);
-    pass.answered();
-    return outcome;
   } catch (error) {
     // What the server may have worked on, it may have counted.
     if (error instanceof NoAnswer && error.sent) reservation?.used(undefined);
     else reservation?.unused();
-    if (error instanceof NoAnswer && pass !== undefined)
-      return afterFailure(pass, { reason: redact.message(error.message), isComingBack: false });
-    if (error instanceof RefusedRedirect) {
-      pass?.answered();
-      return {
-        kind: 'final',
-        error: new EndpointError(url, 'redirect', error.status, redact.message(error.message)),
-      };
+    const failed = outcomeOf(error, url, redact);
+    if (failed === undefined) {
+      pass.withdrawn();
+      throw error;
     }
-    pass?.withdrawn();
-    throw error;
+    outcome = failed;
   }
+  const over = outcome.kind === 'passing' ? pass.failed(outcome.failure) : pass.answered();
+  if (over !== undefined) throw over;
+  return outcome;
 }
 
-function afterFailure(pass: Pass, failure: PassingFailure): Outcome {
-  const over = pass.failed(failure);
-  if (over !== undefined) throw over;
-  return { kind: 'passing', failure };
+/** What it comes to that no answer came, or one that leads elsewhere; undefined for any other error. */
+function outcomeOf(error: unknown, url: string, redact: Redactor): Outcome | undefined {
+  if (error instanceof NoAnswer)
+    return { kind: 'passing', failure: { reason: redact.message(error.message), isComingBack: false } };
+  if (!(error instanceof RefusedRedirect)) return undefined;
+  const refusal = new EndpointError(url, 'redirect', error.status, redact.message(error.message));
+  return { kind: 'final', error: refusal };
 }
 
 function jsonOf({ model, messages, ...others }: ChatBody): string {
