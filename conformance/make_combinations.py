@@ -1,16 +1,21 @@
 """Two adapters and what peft's add_weighted_adapter makes of them: goldens/lora-combinations.
 
 `one` and `other` hold peft's files; expected.safetensors the tokens and the last logits of each combination, expected.json
-their arguments. Run make_checkpoints.py first.
+their arguments. What the `dare` types drop, peft is told: the draws of combineLoraAdapters. Run make_checkpoints.py first.
 """
 
 import shutil
+from contextlib import contextmanager
+from itertools import islice
+from unittest import mock
 
 import torch
 from peft import LoraConfig, PeftModel
+from peft.tuners.lora import LoraLayer, LoraModel
 from safetensors.torch import load_file
 
 from golden_files import GOLDENS, make_repeatable, require_small_files, write_json, write_tensors
+from random_stream import uniforms
 from reference import load_model, token_logits
 from save_adapter import random_adapter, save_adapter
 
@@ -25,7 +30,44 @@ COMBINATIONS = [
     {"combination_type": "ties_svd", "density": 0.4, "weights": [1.0, 0.8]},
     {"combination_type": "magnitude_prune", "density": 0.5, "weights": [0.9, 0.6]},
     {"combination_type": "magnitude_prune_svd", "density": 0.5, "weights": [0.9, 0.6]},
+    {"combination_type": "dare_linear", "density": 0.6, "seed": 5, "weights": [0.9, -0.6]},
+    {"combination_type": "dare_ties", "density": 0.7, "majority_sign_method": "frequency", "seed": 6, "weights": [0.9, 0.6]},
+    {"combination_type": "dare_linear_svd", "density": 0.8, "seed": 7, "weights": [0.9, 0.6]},
+    {"combination_type": "dare_ties_svd", "density": 0.8, "seed": 8, "weights": [0.9, 0.6]},
 ]
+
+
+@contextmanager
+def dropping(model: PeftModel, seed: int):
+    """peft's random pruning keeps what ours does: a stream for each module, factor and adapter, in row-major order."""
+    names = {module: name for name, module in model.base_model.model.named_modules()}
+    labels = []
+
+    def recorded(method: str, parts: list[str]):
+        original = getattr(LoraModel, method)
+
+        def call(self, combination_type, adapters, *arguments, **options):
+            target = next(argument for argument in arguments if isinstance(argument, LoraLayer))
+            held = [name for name in adapters if name in target.lora_A or name in target.lora_embedding_A]
+            turned = parts == [""] and len(target.lora_embedding_A) > 0
+            labels[:] = [(f"{names[target]}{part}", index, turned) for part in parts for index in range(len(held))]
+            return original(self, combination_type, adapters, *arguments, **options)
+
+        return mock.patch.object(LoraModel, method, call)
+
+    def prune(tensor: torch.Tensor, density: float, rescale: bool) -> torch.Tensor:
+        label, index, turned = labels.pop(0)
+        draws = torch.tensor(list(islice(uniforms(seed, ["dare", label, index]), tensor.numel())), dtype=torch.float64)
+        # Updates of embeddings lie the other way round in peft.
+        kept = (draws < density).reshape(tensor.T.shape if turned else tensor.shape)
+        return tensor * (kept.T if turned else kept) / density
+
+    with (
+        recorded("_generalized_task_arithmetic_weighted_adapter", [" A", " B"]),
+        recorded("_svd_generalized_task_arithmetic_weighted_adapter", [""]),
+        mock.patch("peft.utils.merge_utils.random_pruning", prune),
+    ):
+        yield
 
 
 def main() -> None:
@@ -44,7 +86,9 @@ def main() -> None:
     with torch.no_grad():
         for index, arguments in enumerate(COMBINATIONS):
             name = f"combination{index}"
-            model.add_weighted_adapter(["one", "other"], adapter_name=name, **arguments)
+            options = dict(arguments)
+            with dropping(model, options.pop("seed", 0)):
+                model.add_weighted_adapter(["one", "other"], adapter_name=name, **options)
             model.set_adapter(name)
             logits[f"logits.{index}"] = token_logits(model.eval(), ids, lengths)[0, -1]
         model.base_model.set_adapter(["one", "other"])
