@@ -55,15 +55,34 @@ const leastShare = 0.6;
  */
 export function codeLanguage(answer: string): string | undefined {
   const lines = answer.split('\n').filter((line) => line.trim() !== '');
-  const fences = [...answer.matchAll(/^```([\w+#-]*)[^\n]*\n([\s\S]*?)^```\s*$/gm)];
-  if (fences.length > 0) {
-    const fenced = fences.flatMap(([, , body]) => body!.split('\n').filter((line) => line.trim() !== ''));
-    if (fenced.length < leastShare * (lines.length - 2 * fences.length)) return undefined;
-    return fenceNames[fences[0]![1]!.toLowerCase()] ?? 'code';
+  const { fenced, name } = fencedLines(lines);
+  if (name !== undefined) {
+    const isCode = fenced.length > 0 && fenced.length >= leastShare * (lines.length - 2);
+    return isCode ? (fenceNames[name] ?? 'code') : undefined;
   }
   if (lines.length < 2) return undefined;
   const [best] = signs
     .map(([language, sign]) => ({ language, count: lines.filter((line) => sign.test(line)).length }))
     .toSorted((a, b) => b.count - a.count);
   return best!.count >= leastShare * lines.length ? best!.language : undefined;
+}
+
+/** The lines between fences, and what the first fence calls their language; no name where there is no fence. */
+function fencedLines(lines: readonly string[]): {
+  readonly fenced: readonly string[];
+  readonly name: string | undefined;
+} {
+  const fenced: string[] = [];
+  let name: string | undefined;
+  let isWithin = false;
+  for (const line of lines) {
+    const [, language] = /^```([\w+#-]*)/.exec(line) ?? [];
+    if (language === undefined) {
+      if (isWithin) fenced.push(line);
+    } else {
+      name ??= language.toLowerCase();
+      isWithin = !isWithin;
+    }
+  }
+  return { fenced, name };
 }

@@ -14,12 +14,15 @@ export interface VisibleTurns {
   readonly answer: string | undefined;
 }
 
+/** Letters of each turn that are looked at: no format takes more to be seen. */
+const mostLetters = 50_000;
+
 /** The turns of an example that show its format. */
 export function visibleTurns({ messages }: TrainingExample): VisibleTurns {
   const texts = (role: string) =>
     messages
       .filter((message) => message.role === role && typeof message.content === 'string')
-      .map(({ content }) => content);
+      .map(({ content }) => content.slice(0, mostLetters));
   const answer = texts('assistant').at(-1);
   return {
     system: texts('system')[0],
