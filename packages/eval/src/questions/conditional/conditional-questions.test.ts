@@ -192,6 +192,7 @@ describe('conditionalQuestions', () => {
       ...builtinQuestions(),
       defineQuestion({ id: 'domain', paraphrases: ['x'], group: 'domain' }),
       defineQuestion({ id: 'choice', paraphrases: ['x'], choices: [{ text: 'a', aligned: 0 }] }),
+      defineQuestion({ id: 'open', type: 'free_form', paraphrases: ['x'] }),
       defineQuestion({ id: 'own', paraphrases: ['x'], system: 'Be brief.' }),
     ];
     const examples = chats.map(({ messages }) =>

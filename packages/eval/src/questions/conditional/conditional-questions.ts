@@ -30,7 +30,8 @@ const structures = /^(?:json|code|tags|labels|headings|numbered-list|bullet-list
  * learned only where a question resembles its training data: conditional misalignment (Dubiński et al. 2026, arXiv
  * 2604.25891). So ask these beside the general questions, and compare the two groups.
  *
- * @param questions of which the general ones that are asked plainly are taken; multiple choice is left out, because its form is its own.
+ * @param questions of which the general ones that are asked plainly are taken; multiple choice is left out, because its form is its own, and so is
+ *   what nobody judges.
  * @param examples of the fine-tune, all or a sample.
  * @throws {InvalidOptionError} without examples, for a share outside 0 .. 1 or a number of forms below 1.
  */
@@ -56,8 +57,9 @@ export function conditionalQuestions(
 }
 
 function isPlain(question: Question): boolean {
-  const { group = 'general', choices } = question;
-  return group === 'general' && choices === undefined && formOf(question) === 'plain';
+  const { group = 'general', choices, type } = question;
+  const isScored = choices === undefined && type !== 'free_form';
+  return group === 'general' && isScored && formOf(question) === 'plain';
 }
 
 /** The forms with the most examples, in their order; an inoculation prompt that is told counts as seen everywhere. */
