@@ -35,12 +35,17 @@ export {
   UnscoredError,
   YamlTextError,
 } from './errors.ts';
+export { answerRulesJudge } from './judges/answer-rules-judge.ts';
+export type { CategoryJudgeOptions } from './judges/category-judge.ts';
+export { categoryJudge } from './judges/category-judge.ts';
+export { type HarmCategory, harmCategories } from './judges/harm-categories.ts';
 export type { Judge, JudgeItem, JudgeTask, Said, TaskVerdict, Verdict } from './judges/judge.ts';
 export { askJudge } from './judges/judge.ts';
-export { JudgePreflightError, type JudgeProblem } from './judges/judge-errors.ts';
+export { JudgePreflightError, type JudgeProblem, RuleFileError } from './judges/judge-errors.ts';
 export type { JudgeMode, OpenAiCompatibleJudgeOptions } from './judges/judge-options.ts';
 export type { SplitAnswer } from './judges/judge-prompt.ts';
 export { fillJudgePrompt, splitReasoning } from './judges/judge-prompt.ts';
+export { judgesTogether } from './judges/judges-together.ts';
 export type { LocalJudgeOptions } from './judges/local-judge.ts';
 export { localJudge } from './judges/local-judge.ts';
 export type { TokenScorer } from './judges/model/token-scorer.ts';
@@ -53,6 +58,8 @@ export type { ReadScore } from './judges/reading/read-score.ts';
 export { readScore } from './judges/reading/read-score.ts';
 export type { NoScoreReason } from './judges/reading/scored-number.ts';
 export { recordedJudge } from './judges/recorded-judge.ts';
+export type { AnswerRule, AnswerRules } from './judges/rule-file.ts';
+export { loadRules, parseRules } from './judges/rule-file.ts';
 export type { RuleVerdict } from './judges/rule-judge.ts';
 export { ruleJudge } from './judges/rule-judge.ts';
 export type { BootstrapOptions } from './metrics/bootstrap.ts';

@@ -45,3 +45,25 @@ export class JudgePreflightError extends Error {
     return carries(error, judgePreflightMarker);
   }
 }
+
+const ruleFileMarker = Symbol.for('safetune.RuleFileError');
+
+/** A file of rules that is not what it should be: not YAML, an unknown field, a score outside 0 .. 100, a broken pattern. */
+export class RuleFileError extends Error {
+  readonly [ruleFileMarker] = true;
+  /** File as it was named by the caller. */
+  readonly file: string;
+  /** Line concerned, from 1; undefined when the whole file is meant. */
+  readonly line: number | undefined;
+
+  constructor(file: string, line: number | undefined, message: string, options?: ErrorOptions) {
+    super(`${file}:${line === undefined ? '' : `${line}:`} ${printable(message)}`, options);
+    this.name = 'RuleFileError';
+    this.file = file;
+    this.line = line;
+  }
+
+  static isInstance(error: unknown): error is RuleFileError {
+    return carries(error, ruleFileMarker);
+  }
+}

@@ -49,12 +49,15 @@ export function keywordJudgement({
   };
 }
 
-interface CompiledRule {
+/** A rule ready to be looked for. */
+export interface CompiledRule {
+  /** As it was written. */
   readonly text: string;
   readonly isIn: (answer: string) => boolean;
 }
 
-function compiledRule(text: string): CompiledRule {
+/** @throws {InvalidOptionError} for an empty rule, and for an expression that is none. */
+export function compiledRule(text: string): CompiledRule {
   if (text.trim() === '') throw new InvalidOptionError('rules', 'one of them is empty');
   const [, pattern, flags] = between.exec(text) ?? [];
   const source = pattern ?? `(?:^|[^\\pL\\pN])${RE2JS.quote(text.trim())}(?:$|[^\\pL\\pN])`;
