@@ -28,6 +28,7 @@ beforeAll(async () => {
   await writeFile(at('wrong.yaml'), '- {type: kl, wieght: 0.1}\n');
   await writeFile(at('text.yaml'), '- {type: kl, weight: lots}\n');
   await writeFile(at('untyped.yaml'), '- {weight: 0.1}\n');
+  await writeFile(at('camel.yaml'), '- {type: kl, onlyTagged: safe}\n');
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
@@ -52,7 +53,11 @@ describe('safeguards', () => {
     [['--regularizers', 'empty.yaml'], 'empty.yaml lists no safeguard'],
     [['--regularizers', 'none.yaml'], 'none.yaml lists no safeguard'],
     [['--regularizers', 'wrong.yaml'], "there is no option 'wieght'. Did you mean 'weight'?"],
-    [['--regularizers', 'text.yaml'], 'weight: must be a number'],
+    [['--regularizers', 'text.yaml'], "--regularizer 0.weight 'lots' must be a number"],
+    [
+      ['--regularizers', 'camel.yaml'],
+      "--regularizer 0: there is no option 'onlyTagged'. Did you mean 'only_tagged'?",
+    ],
     [['--regularizers', 'untyped.yaml'], 'entry 1 has no type'],
   ])('%j is not taken for none', async (options, message) => {
     const placed = options.map((option) => (option.endsWith('.yaml') ? at(option) : option));
@@ -75,11 +80,42 @@ describe('safeguards', () => {
     await writeFile(at('four.json'), JSON.stringify(chats));
     const probe = '{ type: kl, data: chats.jsonl, bounds: { warn: 1, stop: 2 } }';
     const fields = 'data: four.json\nsteps: 1\nevaluation: { share: 0.25 }\n';
-    await writeFile(at('watched.yaml'), `${fields}sentinel: { everySteps: 5, probes: [${probe}] }\n`);
+    await writeFile(at('watched.yaml'), `${fields}sentinel: { every_steps: 5, probes: [${probe}] }\n`);
     const options = ['--config', at('watched.yaml'), '--model', model, '--out', at('watched')];
     expect((await runCli('train', ...options)).stderr).toMatch(
       /^training .* on 3 examples \(1 more held out\), .*; sentinel every 5 steps: kl-safe \(warn 1, stop 2\)$/m,
     );
+  });
+
+  it('of a run file in camelCase are told their names there, line by line', async () => {
+    const old = `data: chats.jsonl
+regularizers:
+  - { type: ldifs, perLength: true }
+sentinel:
+  everySteps: 5
+  probes:
+    - { type: rules, rules: [a], maxNewTokens: 9, bounds: { warn: 1, rollBack: 2 } }
+`;
+    await writeFile(at('old.yaml'), old);
+    const { code, stderr } = await runCli(
+      'train',
+      '--config',
+      at('old.yaml'),
+      '--model',
+      model,
+      '--out',
+      at('old'),
+    );
+    expect(code).toBe(1);
+    for (const [line, name, meant] of [
+      [3, 'perLength', 'per_length'],
+      [5, 'everySteps', 'every_steps'],
+      [7, 'maxNewTokens', 'max_new_tokens'],
+      [7, 'rollBack', 'roll_back'],
+    ])
+      expect(stderr).toMatch(
+        new RegExp(`old\\.yaml:${line}: .*there is no option '${name}'\\. Did you mean '${meant}'\\?`),
+      );
   });
 });
 

@@ -54,7 +54,7 @@ describe('safetune train under safeguards', () => {
   it('takes all of them at once from a file, logs each term by its name and moves weights by schedule', async () => {
     const safeguards = [
       { type: 'kl', weight: { from: 0, to: 1 } },
-      { type: 'kl', name: 'kl-safe', weight: 0.5, direction: 'reverse', onlyTagged: 'interleaved' },
+      { type: 'kl', name: 'kl-safe', weight: 0.5, direction: 'reverse', only_tagged: 'interleaved' },
       { type: 'ldifs', weight: 2, layers: [1, 3] },
       { type: 'interleaving', pool: await writeChats('safe.jsonl', ['Gladly.', 'Of course.']), share: 0.5 },
       { type: 'inoculation', prompt: 'Be evil.' },

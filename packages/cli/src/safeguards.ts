@@ -3,9 +3,8 @@ import {
   parseRegularizer,
   type Regularizer,
   type RegularizerConfig,
-  regularizerFromConfig,
 } from '@safetune/regularizers';
-import type { SentinelOptions } from '@safetune/trainer';
+import { type SentinelOptions, snakeCase } from '@safetune/trainer';
 import { givenValues, repeatedOption } from './option-values.ts';
 import { readRegularizerFile } from './regularizer-file.ts';
 import { section, twoColumns } from './terminal/layout.ts';
@@ -14,13 +13,12 @@ import { wrap } from './terminal/wrap.ts';
 /**
  * The safeguards that the options `--regularizer` and `--regularizers` ask for; undefined when neither is given.
  *
- * @throws UsageError when an option is given and asks for nothing, or its file is no list of safeguards; RegularizerOptionError.
+ * @throws UsageError when an option is given and asks for nothing, or its file is no list of safeguards; RegularizerOptionError for a short form that is none.
  */
 export async function givenSafeguards(rawArgs: readonly string[]): Promise<RegularizerConfig[] | undefined> {
   const short = repeatedOption('regularizer', rawArgs).map(parseRegularizer);
   const [file] = givenValues('regularizers', rawArgs);
   const configs = [...short, ...(file === undefined ? [] : await readRegularizerFile(file))];
-  for (const config of configs) regularizerFromConfig(config);
   return configs.length === 0 ? undefined : configs;
 }
 
@@ -33,7 +31,7 @@ export function safeguardsText(safeguards: readonly Regularizer[], sentinel?: Se
 
 function sentinelText({ everySteps, probes }: SentinelOptions): string {
   const watched = probes.map(({ name, bounds = {} }) => {
-    const told = Object.entries(bounds).map(([action, bound]) => `${action} ${bound}`);
+    const told = Object.entries(bounds).map(([action, bound]) => `${snakeCase(action)} ${bound}`);
     return told.length === 0 ? name : `${name} (${told.join(', ')})`;
   });
   return `sentinel every ${everySteps} steps: ${watched.join(', ')}`;
@@ -56,7 +54,7 @@ function schedule({ from, to }: { readonly from: number; readonly to: number }):
 export function safeguardsHelp(width: number): string {
   const rows = listRegularizers().map(({ type, summary, strength, options, needsFile }): [string, string] => [
     type,
-    `${summary}. ${needsFile ? 'Only from a file' : `${type}=X gives its ${strength}`}; options: ${options.join(', ')}`,
+    `${summary}. ${needsFile ? 'Only from a file' : `${type}=X gives its ${strength}`}; options: ${options.map(snakeCase).join(', ')}`,
   ]);
   const about = wrap(
     '--regularizer NAME=X gives one in short; the file of --regularizers any number, with all their options: "- {type: kl, weight: 0.1}".',

@@ -26,6 +26,7 @@ import { printableName } from '../terminal/printable.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 import { createSentinelLine } from '../terminal/sentinel-line.ts';
 import { UsageError } from '../usage-error.ts';
+import { commandVersions } from '../version.ts';
 import { listenerOptionDefinitions, runListeners } from '../watch/run-listeners.ts';
 
 /** `safetune train`: a LoRA fine-tune under regularizers, into a directory that Python peft loads. */
@@ -92,6 +93,7 @@ export const trainCommand = strictCommand({
       directory: out,
       overwrite: args.force === true,
       allowChanged: args['allow-changed'] === true,
+      versions: commandVersions(),
       onSkipped: (example) => leftOut.add(example.origin?.line ?? 0),
       onDifferences: (differences) =>
         note(`this run is not the one that ${args.config} records: ${differences.join('; ')}\n`),

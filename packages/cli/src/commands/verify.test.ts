@@ -73,6 +73,8 @@ describe('the run file beside an adapter', () => {
     expect(text).toContain('\nschedule: linear\n');
     expect(text.indexOf('# What follows was not given')).toBeGreaterThan(text.indexOf('learning_rate'));
     expect(text.indexOf('record:')).toBeGreaterThan(text.indexOf('schedule'));
+    for (const name of ['safetune', '"@safetune/eval"', '"@safetune/hub"', '"@safetune/trainer"'])
+      expect(text).toMatch(new RegExp(`^ {4}${name}: \\d+\\.\\d+\\.\\d+`, 'm'));
   });
 
   it('repeats the run into another folder to the bit, and itself', async () => {

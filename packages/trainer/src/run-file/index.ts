@@ -1,5 +1,6 @@
 export { type RunOption, runOptions } from './command-line.ts';
 export { RunChangedError, RunFileError, type RunProblem } from './errors.ts';
+export { type FileForm, snakeCase } from './file-form.ts';
 export { runJsonSchema } from './json-schema.ts';
 export { type OpenedRun, type OpenRunOptions, openRun, runtimeOf, trainingOptions } from './open-run.ts';
 export { type GivenValue, type ReadRunOptions, type RunSource, readRun } from './read-run.ts';

@@ -16,10 +16,11 @@ import {
   resolveModel,
   type Tokenizer,
 } from '@safetune/models';
-import { type Regularizer, regularizerFromConfig } from '@safetune/regularizers';
+import { type Regularizer, regularizerConfigSchema, regularizerFromConfig } from '@safetune/regularizers';
 import type { AdapterRunOptions } from '../run/run-directory.ts';
-import { sentinelFromConfig } from '../sentinel/config.ts';
+import { sentinelConfigSchema, sentinelFromConfig } from '../sentinel/config.ts';
 import type { SentinelOptions } from '../sentinel/sentinel-options.ts';
+import { libraryForm } from './file-form.ts';
 import type { RunSource } from './read-run.ts';
 import type { Run } from './run-schema.ts';
 import { divided, trainingSettings } from './training-fields.ts';
@@ -57,8 +58,11 @@ export async function openRun(
   { resolve = resolveModel, resolveData = hubFiles, onConversion }: OpenRunOptions = {},
 ): Promise<OpenedRun> {
   const { run } = source;
-  const regularizers = run.regularizers.map(regularizerFromConfig);
-  const sentinel = run.sentinel && (await sentinelFromConfig(run.sentinel));
+  const regularizers = run.regularizers.map((config) =>
+    regularizerFromConfig(libraryForm(regularizerConfigSchema, config)),
+  );
+  const sentinel =
+    run.sentinel && (await sentinelFromConfig(libraryForm(sentinelConfigSchema, run.sentinel)));
   const open = (data: Run['data']) =>
     openDataset([data].flat() as (string | DatasetSource)[], { seed: run.seed, resolve: resolveData });
   const dataset = await open(run.data);

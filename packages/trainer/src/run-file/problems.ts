@@ -1,5 +1,6 @@
 import { nearestName, printable } from '@safetune/tensor';
 import type { z } from 'zod';
+import { snakeCase } from './file-form.ts';
 import { expectation, schemasAt } from './json-schema.ts';
 
 /** What is wrong at a place of a run. */
@@ -34,7 +35,8 @@ export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown):
 }
 
 function unknownKey(key: string, known: readonly string[]): string {
-  const nearest = nearestName(key, known);
+  // As the library, or an older run file, writes it.
+  const nearest = known.find((name) => name === snakeCase(key)) ?? nearestName(key, known);
   const hint = nearest === undefined ? `There are ${known.join(', ')}.` : `Did you mean '${nearest}'?`;
   return `there is no option '${printable(key)}'. ${hint}`;
 }

@@ -1,6 +1,12 @@
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { RegularizerOptionError, regularizerFromConfig } from '@safetune/regularizers';
+import {
+  listRegularizers,
+  RegularizerOptionError,
+  regularizerConfigSchema,
+  regularizerFromConfig,
+} from '@safetune/regularizers';
 import { RunFileError, type RunProblem } from './errors.ts';
+import { libraryForm, snakeCase } from './file-form.ts';
 import { type PlacedProblem, problemsOf } from './problems.ts';
 import { type RunDocument, readRunDocument } from './run-document.ts';
 import { withPaths } from './run-paths.ts';
@@ -103,12 +109,18 @@ function requireRegularizers(
 ): void {
   for (const [index, config] of regularizers.entries()) {
     try {
-      regularizerFromConfig(config);
+      regularizerFromConfig(libraryForm(regularizerConfigSchema, config));
     } catch (error) {
       if (!RegularizerOptionError.isInstance(error)) throw error;
-      throw refuse([{ path: ['regularizers', index], message: error.message }]);
+      throw refuse([{ path: ['regularizers', index], message: inFileNames(error.message, config.type) }]);
     }
   }
+}
+
+/** A message of the library with its options as the file writes them. */
+function inFileNames(message: string, type: string): string {
+  const { options = [] } = listRegularizers().find((kind) => kind.type === type) ?? {};
+  return options.reduce((text, name) => text.replaceAll(name, snakeCase(name)), message);
 }
 
 function placed(
@@ -117,7 +129,11 @@ function placed(
   given: readonly GivenValue[],
 ): RunProblem {
   const source = given.find((value) => value.path.every((name, index) => path[index] === name));
-  const name = source?.name ?? path.map(String).join('.');
+  const within = path
+    .slice(source?.path.length ?? 0)
+    .map(String)
+    .join('.');
+  const name = source === undefined ? within : `${source.name} ${within}`.trimEnd();
   const text = name === '' ? message : key === undefined ? `${name} ${message}` : `${name}: ${message}`;
   const line = source === undefined ? document?.lineOf(path, key) : undefined;
   return line === undefined ? { message: text } : { line, message: text };

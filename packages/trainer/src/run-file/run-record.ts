@@ -23,8 +23,13 @@ export async function dataDigests(files: readonly string[]): Promise<Record<stri
   return digests;
 }
 
-export function recordOf(data: RunRecord['data'], facts: Fingerprint): RunRecord {
-  return { data, facts: { ...facts }, versions: versions(), machine: machine() };
+/** @param others versions of what took part besides the packages of training */
+export function recordOf(
+  data: RunRecord['data'],
+  facts: Fingerprint,
+  others: RunRecord['versions'] = {},
+): RunRecord {
+  return { data, facts: { ...facts }, versions: { ...versions(), ...others }, machine: machine() };
 }
 
 /** What has changed that decides the result, by name. Data files are compared in their order, wherever they lie. */
@@ -37,12 +42,14 @@ export function changesOf(saved: RunRecord, present: Pick<RunRecord, 'data' | 'f
   return [...files, ...gone, ...differences(saved.facts, present.facts)];
 }
 
-/** What differs that may move last digits: versions of packages, and the machine. */
+/** What differs that may move last digits: versions of what trains, and the machine. */
 export function surroundingsOf({
   versions: saved,
   machine: of,
 }: Pick<RunRecord, 'versions' | 'machine'>): string[] {
-  return [...differences(saved, versions()), ...differences(of, machine())];
+  const present = versions();
+  const ofTraining = Object.fromEntries(Object.entries(saved).filter(([name]) => name in present));
+  return [...differences(ofTraining, present), ...differences(of, machine())];
 }
 
 function machine(): RunRecord['machine'] {
@@ -54,7 +61,7 @@ function machine(): RunRecord['machine'] {
   };
 }
 
-const packages = ['trainer', 'tensor', 'lora', 'models', 'datasets', 'regularizers'];
+const packages = ['trainer', 'tensor', 'lora', 'models', 'datasets', 'hub', 'regularizers'];
 
 let known: RunRecord['versions'] | undefined;
 

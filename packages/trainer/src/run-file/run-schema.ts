@@ -9,6 +9,7 @@ import { memoryModes } from '../memory/memory-mode.ts';
 import { objectiveConfigSchema } from '../objectives/config.ts';
 import { sentinelConfigSchema } from '../sentinel/config.ts';
 import { dataSchema } from './data-source.ts';
+import { fileForm } from './file-form.ts';
 import { field } from './run-field.ts';
 import { recordSchema } from './run-record.ts';
 import { rateFields, trainingFields } from './training-fields.ts';
@@ -120,11 +121,11 @@ const runFields = {
     { option: 'out', hint: 'DIR', path: 'output' },
   ),
   regularizers: field(
-    z.array(regularizerConfigSchema).default([]),
+    z.array(fileForm(regularizerConfigSchema)).default([]),
     'the safeguards, each a type and its options',
   ),
   sentinel: field(
-    sentinelConfigSchema.optional(),
+    fileForm(sentinelConfigSchema).optional(),
     'probes of alignment at chosen steps, with bounds that warn, stop or roll back',
   ),
   adapter: field(z.strictObject(adapterFields).prefault({}), "the LoRA adapter, under PEFT's field names"),

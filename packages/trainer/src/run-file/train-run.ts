@@ -17,6 +17,8 @@ export interface TrainRunOptions extends Pick<TrainOptions, 'onEvent' | 'signal'
   readonly allowChanged?: boolean;
   /** Hears what differs from the file's record and is no reason to refuse: what was asked for, other versions, another machine. */
   readonly onDifferences?: (differences: readonly string[]) => void;
+  /** Versions of what takes part besides the packages of training, by name, for the record. */
+  readonly versions?: Readonly<Record<string, string>>;
   /** Hears of examples that are left out, as all their responses lie behind `max_length`. */
   readonly onSkipped?: (example: ChatExample) => void;
 }
@@ -34,7 +36,14 @@ export interface TrainRunOptions extends Pick<TrainOptions, 'onEvent' | 'signal'
  */
 export async function trainRun(opened: OpenedRun, options: TrainRunOptions = {}): Promise<TrainResult> {
   const { source, files } = opened;
-  const { directory = source.run.out, overwrite = false, onEvent = () => {}, onSkipped, signal } = options;
+  const {
+    directory = source.run.out,
+    overwrite = false,
+    versions,
+    onEvent = () => {},
+    onSkipped,
+    signal,
+  } = options;
   if (directory === undefined) {
     throw new RunFileError(source.document?.file, [
       { message: "'out' is missing: the folder for the adapter" },
@@ -56,7 +65,10 @@ export async function trainRun(opened: OpenedRun, options: TrainRunOptions = {})
     },
     onEvent(event, control) {
       if (event.type === 'start')
-        writeResolvedRun(directory, opened, { memory: event.memory, record: recordOf(data, facts) });
+        writeResolvedRun(directory, opened, {
+          memory: event.memory,
+          record: recordOf(data, facts, versions),
+        });
       onEvent(event, control);
     },
   });

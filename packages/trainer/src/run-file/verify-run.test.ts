@@ -62,8 +62,8 @@ describe('a run is verified to its end', () => {
   });
 
   it('when the sentinel sent it back', async () => {
-    const probe = { type: 'kl', bounds: { rollBack: 1e-4 } };
-    const { directory, result } = await runOf('sentinel', { sentinel: { everySteps: 2, probes: [probe] } });
+    const probe = { type: 'kl', bounds: { roll_back: 1e-4 } };
+    const { directory, result } = await runOf('sentinel', { sentinel: { every_steps: 2, probes: [probe] } });
     expect(result?.ended?.by).toBe('sentinel');
     const { adapter, isSame } = await all(directory);
     expect([isSame, adapter?.isSame]).toEqual([true, true]);

@@ -17,7 +17,8 @@ export type Request =
       readonly method: keyof WorkerMethods;
       readonly argument: unknown;
     }
-  | { readonly type: 'abort'; readonly id: number };
+  | { readonly type: 'abort'; readonly id: number }
+  | { readonly type: 'stop'; readonly id: number; readonly reason: string };
 
 /** What the worker answers. A call ends with `result`, `failure` or `aborted`. */
 export type Reply =
@@ -31,6 +32,8 @@ export interface CallContext<Event> {
   emit(event: Event): void;
   /** Aborted when the caller's signal is, between two steps. */
   readonly signal: AbortSignal;
+  /** Calls when the caller asks the run to end well, with the reason. */
+  onStop(stop: (reason: string) => void): void;
 }
 
 type Method<Argument, Event, Result> = (argument: Argument, context: CallContext<Event>) => Promise<Result>;

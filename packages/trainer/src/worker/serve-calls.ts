@@ -7,11 +7,16 @@ export function serveCalls(methods: WorkerMethods): void {
   if (parentPort === null) throw new Error('this file is run by startWorkerThread, as a worker thread');
   const port = parentPort;
   const running = new Map<number, AbortController>();
+  const stops = new Map<number, (reason: string) => void>();
   const reply = (message: Reply) => port.postMessage(message);
   port.on('message', async (request: Request) => {
     const { id } = request;
     if (request.type === 'abort') {
       running.get(id)?.abort();
+      return;
+    }
+    if (request.type === 'stop') {
+      stops.get(id)?.(request.reason);
       return;
     }
     const controller = new AbortController();
@@ -25,6 +30,7 @@ export function serveCalls(methods: WorkerMethods): void {
       const value = await method(request.argument, {
         signal,
         emit: (event) => reply({ type: 'event', id, event }),
+        onStop: (stop) => stops.set(id, stop),
       });
       reply({ type: 'result', id, value });
     } catch (error) {
@@ -32,6 +38,7 @@ export function serveCalls(methods: WorkerMethods): void {
       reply(aborted ? { type: 'aborted', id } : { type: 'failure', id, error: transferError(error) });
     } finally {
       running.delete(id);
+      stops.delete(id);
     }
   });
 }

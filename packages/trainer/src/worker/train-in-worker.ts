@@ -1,5 +1,6 @@
 import { checkRunOptionNames, workerRunNames } from '../option-names.ts';
 import type { TrainEvent } from '../run/progress.ts';
+import type { RunControl } from '../run/run-control.ts';
 import { takeRunDirectory } from '../run/run-directory.ts';
 import type { TrainResult } from '../run/train-options.ts';
 import { cloneableAdapter } from './adapter-description.ts';
@@ -12,7 +13,11 @@ import { defaultGraceMilliseconds, startWorkerThread } from './worker-thread.ts'
  * adapter may be a `LoraAdapter`, a description, or a folder of PEFT's.
  */
 export interface WorkerRunOptions extends Omit<TrainCall, 'tellSkipped'> {
-  readonly onEvent?: (event: TrainEvent) => void;
+  /**
+   * Hears what the run does. What it throws ends the run; `run.stop` ends it well, after the step that the thread is in when it hears of it:
+   * often the one behind the event's.
+   */
+  readonly onEvent?: (event: TrainEvent, run: RunControl) => void;
   /** Stops between two steps, after saving the state. */
   readonly signal?: AbortSignal;
   /**
@@ -54,10 +59,10 @@ export async function trainIntoDirectoryInWorker(options: WorkerRunOptions): Pro
       {
         signal,
         graceMilliseconds: () => Math.max(graceMilliseconds, 3 * pace.longest()),
-        onEvent(event) {
+        onEvent(event, run) {
           if (event.type === 'progress') {
             pace.tick();
-            onEvent?.(event.event);
+            onEvent?.(event.event, run);
           }
           if (event.type === 'skipped') onSkipped?.(event.example);
           if (event.type === 'parameters' && typeof options.adapter !== 'string')

@@ -1,4 +1,5 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads';
+import type { RunControl } from '../run/run-control.ts';
 import { restoreError } from './error-transfer.ts';
 import { WorkerThreadError } from './errors.ts';
 import type { Reply, Request, WorkerMethods } from './protocol.ts';
@@ -8,7 +9,8 @@ type Result<Method extends keyof WorkerMethods> = Awaited<ReturnType<WorkerMetho
 type Event<Method extends keyof WorkerMethods> = Parameters<Parameters<WorkerMethods[Method]>[1]['emit']>[0];
 
 export interface CallOptions<Method extends keyof WorkerMethods> {
-  readonly onEvent?: (event: Event<Method>) => void;
+  /** `run.stop` reaches the method as soon as its thread has time to hear of it. */
+  readonly onEvent?: (event: Event<Method>, run: RunControl) => void;
   readonly signal?: AbortSignal | undefined;
   /**
    * How long a call that was aborted may go on before the thread is ended. What runs there without a pause cannot hear of
@@ -88,6 +90,11 @@ export function startWorkerThread(script: URL = entry): WorkerThread {
       signal?.throwIfAborted();
       if (death !== undefined) throw new WorkerThreadError(method, 'the thread has ended', { cause: death });
       const id = calls++;
+      const control: RunControl = {
+        stop(reason) {
+          if (pending.has(id)) send({ type: 'stop', id, reason });
+        },
+      };
       let deadline: NodeJS.Timeout | undefined;
       const abort = () => {
         send({ type: 'abort', id });
@@ -107,7 +114,7 @@ export function startWorkerThread(script: URL = entry): WorkerThread {
           event(event) {
             if (thrown !== undefined) return;
             try {
-              onEvent?.(event as never);
+              onEvent?.(event as never, control);
             } catch (error) {
               thrown = { error };
               abort();

@@ -131,6 +131,23 @@ describe('training in a worker', () => {
     await expect(inWorker({ signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow('before');
   });
 
+  it('ends well when onEvent asks for it, after the step that it is in, and saves the adapter', async () => {
+    const steps: number[] = [];
+    const result = await inWorker({
+      steps: 1000,
+      onEvent(event, run) {
+        if (event.type !== 'step') return;
+        steps.push(event.step);
+        if (event.step === 2) run.stop('enough');
+        if (event.step > 2) run.stop('said again');
+      },
+    });
+    expect(result.ended).toMatchObject({ by: 'callback', reason: 'enough', step: steps.at(-1) });
+    expect(steps.length).toBeLessThan(1000);
+    const { linearLayers } = await loadModel(model);
+    await expect(loadLoraAdapter(directory, { layers: linearLayers })).resolves.toBeDefined();
+  });
+
   it('throws what onEvent throws, after stopping', async () => {
     const steps: number[] = [];
     const running = inWorker({

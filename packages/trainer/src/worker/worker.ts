@@ -22,7 +22,7 @@ let generatorTokenizer: () => Promise<Tokenizer>;
 serveCalls({
   async train(
     { model: directory, modelOptions, tokenizer, regularizers = [], sentinel, tellSkipped, ...options },
-    { emit, signal },
+    { emit, signal, onStop },
   ) {
     const skipping: TokenizeStreamOptions = { onSkipped: (example) => emit({ type: 'skipped', example }) };
     const model = await loadModel(directory, modelOptions);
@@ -36,7 +36,10 @@ serveCalls({
         regularizers: regularizers.map(regularizerFromConfig),
         ...(sentinel === undefined ? {} : { sentinel: await sentinelFromConfig(sentinel) }),
         tokenize: { ...options.tokenize, ...(tellSkipped ? skipping : {}) },
-        onEvent: (event) => emit({ type: 'progress', event }),
+        onEvent(event, run) {
+          if (event.type === 'start') onStop((reason) => run.stop(reason));
+          emit({ type: 'progress', event });
+        },
         signal,
       });
     } finally {
