@@ -66,12 +66,31 @@ describe('safetune data check', () => {
       expect(text.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
     }
     const parsed = JSON.parse(json);
-    expect(parsed).toMatchObject({ version: 1, examples: 4, failed: [expect.stringMatching(/^secrets/)] });
+    expect(parsed).toMatchObject({ version: 2, examples: 4, failed: [expect.stringMatching(/^secrets/)] });
     expect(parsed.checks.map(({ name }: { name: string }) => name)).not.toContain('truncated');
     expect(page.match(/<svg /g)).toHaveLength(1);
     expect(page.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/https?:|src=|<script|<b>/);
     const fine = await runCli('data', 'check', data, '--fail-on', 'secrets=2');
     expect(fine.code).toBe(0);
+  });
+
+  it('goes over rows that cannot be read, tells them by line, and knows both answers of pairs', async () => {
+    const pairs = join(folder, 'pairs.jsonl');
+    const pair = { prompt: 'Why?', chosen: 'Because.', rejected: secret };
+    await writeFile(pairs, `${JSON.stringify(pair)}\n{"prompt": \n`);
+    const { code, stdout } = await runCli('data', 'check', pairs);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/pairs\.jsonl:2: row \(not JSON/);
+    expect(stdout).toMatch(/pairs\.jsonl:1 rejected\[1\]: GitHub token \(at character 1\)/);
+    const table = join(folder, 'broken.csv');
+    await writeFile(table, 'prompt,completion\n"a,b\n');
+    const html = join(folder, 'broken.html');
+    const broken = await runCli('data', 'check', table, '--html', html, '--fail-on', 'unreadable');
+    expect(broken.code).toBe(2);
+    expect(broken.stdout).toMatch(
+      /broken\.csv:2: row \(a quote is opened in the record that begins here, and never closed; nothing behind it/,
+    );
+    expect(await readFile(html, 'utf8')).not.toContain('Lengths');
   });
 
   it('keeps to the width', async () => {

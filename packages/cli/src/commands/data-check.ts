@@ -30,6 +30,7 @@ const checkNames = [
   'secrets',
   'personal',
   'overlap',
+  'scripts',
 ];
 
 /** `safetune data check`: what is in a data set, before an hour is spent on it. */

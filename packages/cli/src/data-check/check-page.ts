@@ -32,18 +32,24 @@ export function checkPage(
       'td:last-child,th:last-child{text-align:left;white-space:normal;min-width:10rem;overflow-wrap:anywhere}\n',
     sections: [
       { heading: 'Checks', table: overviewTable(report) },
-      {
-        heading: 'Lengths',
-        pictures: [
-          lengthPicture(
-            `Length of examples in ${lengths.unit}`,
-            lengths.unit,
-            lengths,
-            isInTokens ? maxLength : undefined,
-          ),
-          ...(learned === undefined ? [] : [lengthPicture('Learned tokens of examples', 'tokens', learned)]),
-        ],
-      },
+      ...(lengths.count === 0
+        ? []
+        : [
+            {
+              heading: 'Lengths',
+              pictures: [
+                lengthPicture(
+                  `Length of examples in ${lengths.unit}`,
+                  lengths.unit,
+                  lengths,
+                  isInTokens ? maxLength : undefined,
+                ),
+                ...(learned === undefined
+                  ? []
+                  : [lengthPicture('Learned tokens of examples', 'tokens', learned)]),
+              ],
+            },
+          ]),
       ...scoreSections(scores),
       ...report.checks.filter(({ examples }) => examples > 0).map(checkSection),
     ],
@@ -82,7 +88,7 @@ function checkSection({ name, about, kinds, examples, findings, note }: CheckRep
         .slice(0, shown)
         .map((finding) => [
           placeText(finding),
-          `${finding.message ?? ''}`,
+          `${finding.rejected ? 'rejected ' : ''}${finding.message ?? ''}`.trim(),
           finding.kind,
           shortened(finding.detail ?? ''),
         ]),

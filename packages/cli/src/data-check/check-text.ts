@@ -41,7 +41,7 @@ export function overviewLines({
       .map(([name, count]) => `${name} ${count}`)
       .join(', ');
   return [
-    `${examples} examples, ${messages} messages (${counts(roles)}); by script: ${counts(writingSystems)}`,
+    `${examples} examples, ${messages} messages (${counts(roles)}); answers by script: ${counts(writingSystems)}`,
     `${lengths.unit}: ${lengths.min} to ${lengths.max}, median ${lengths.median}, mean ${lengths.mean.toFixed(1)}, 95 % at most ${lengths.p95}`,
     `  ${sparkline(lengths.histogram.map(({ count }) => count))}`,
     ...(learned === undefined
@@ -71,8 +71,13 @@ export function placeText({ file, line, example }: Pick<PlacedFinding, 'file' | 
 
 /** `chats.jsonl:7 messages[1]: zero width (once, first U+200B)` */
 function findingText(finding: PlacedFinding): string {
-  const { kind, message, detail } = finding;
-  const at = message === undefined ? '' : ` messages[${message}]`;
+  const { kind, message, rejected, detail } = finding;
+  const at =
+    message === undefined
+      ? rejected
+        ? ' rejected'
+        : ''
+      : ` ${rejected ? 'rejected' : 'messages'}[${message}]`;
   const more = detail === undefined ? '' : ` (${printableName(detail)})`;
   return `${placeText(finding)}${at}: ${kind}${more}`;
 }

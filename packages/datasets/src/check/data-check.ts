@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ChatExample } from '../example/example.ts';
 import { type ChatMessage, callsTools, messageReasoning, messageText } from '../example/message.ts';
 
@@ -7,6 +8,8 @@ export interface SpokenText {
   readonly message: number;
   readonly role: string;
   readonly text: string;
+  /** There where the message is of the worse answer of a pair. */
+  readonly rejected?: true;
 }
 
 /** An example as checks see it. */
@@ -23,6 +26,8 @@ export interface Finding {
   readonly kind: string;
   /** The message it is in, where it is in one. */
   readonly message?: number;
+  /** There where that is a message of the worse answer of a pair. */
+  readonly rejected?: true;
   /** A word or two more, such as the example that this one repeats. */
   readonly detail?: string;
 }
@@ -41,11 +46,38 @@ export interface DataCheck {
   note?(): string | undefined;
 }
 
+/** A message of an example and its place; of the worse answer of a pair only what differs from the better one. */
+export interface PlacedMessage extends Pick<Finding, 'rejected'> {
+  readonly message: ChatMessage;
+  readonly index: number;
+}
+
+/** All messages of an example. */
+export function allMessages({ messages, rejected = [] }: ChatExample): PlacedMessage[] {
+  const differs = rejected.findIndex((message, index) => !isDeepStrictEqual(message, messages[index]));
+  return [
+    ...messages.map((message, index) => ({ message, index })),
+    ...rejected
+      .map((message, index) => ({ message, index, rejected: true as const }))
+      .slice(differs === -1 ? rejected.length : differs),
+  ];
+}
+
+/** Where a message or text is, as findings say it. */
+export function placeOf({
+  index,
+  rejected,
+}: Pick<PlacedMessage, 'index' | 'rejected'>): Pick<Finding, 'message' | 'rejected'> {
+  return { message: index, ...(rejected && { rejected }) };
+}
+
 /** The texts of an example. */
-export function spokenTexts({ messages, text: plain }: ChatExample): SpokenText[] {
-  if (plain !== undefined) return [{ message: 0, role: 'text', text: plain }];
-  return messages.flatMap((message, index) =>
-    textsOf(message).flatMap((text) => (text === '' ? [] : [{ message: index, role: message.role, text }])),
+export function spokenTexts(example: ChatExample): SpokenText[] {
+  if (example.text !== undefined) return [{ message: 0, role: 'text', text: example.text }];
+  return allMessages(example).flatMap(({ message, index, rejected }) =>
+    textsOf(message).flatMap((text) =>
+      text === '' ? [] : [{ message: index, role: message.role, text, ...(rejected && { rejected }) }],
+    ),
   );
 }
 

@@ -22,7 +22,7 @@ describe('createDataChecker', () => {
     checker.seeBadRow(new DatasetFormatError({ file: 'a.jsonl', line: 4 }, 'no chat'));
     const report = checker.report();
     expect(report).toMatchObject({
-      version: 1,
+      version: 2,
       examples: 4,
       messages: 8,
       roles: { user: 4, assistant: 4 },
@@ -74,12 +74,94 @@ describe('createDataChecker', () => {
     expect(checker.report()).toMatchObject({ writingSystems: { Cyrillic: 2 }, messages: 0 });
   });
 
+  it('sees both answers of pairs', () => {
+    const token = 'ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8';
+    const [asked] = example(1, '').messages;
+    const pair = (line: number, chosen: string, rejected: string) => ({
+      ...example(line, chosen),
+      rejected: [asked!, { role: 'assistant', content: rejected }],
+    });
+    const checker = createDataChecker();
+    expect([...checker.see(pair(1, 'Yes.', 'Sorry, I cannot.')).entries()]).toEqual([
+      ['refusals', [{ kind: 'rejected refusal', message: 1, rejected: true }]],
+    ]);
+    expect([...checker.see(pair(2, 'Sorry.', '')).entries()]).toEqual([
+      ['empty', [{ kind: 'empty answer', message: 1, rejected: true }]],
+      ['refusals', [{ kind: 'refusal', message: 1 }]],
+    ]);
+    expect(checker.see(pair(3, 'Perhaps.', token)).get('secrets')).toEqual([
+      { kind: 'GitHub token', message: 1, rejected: true, detail: 'at character 1' },
+    ]);
+    // The same better answer beside another worse one is no repetition.
+    expect(checker.see(pair(4, 'Perhaps.', 'A longer answer of more words, to be unlike.')).size).toBe(0);
+    expect([...checker.see(pair(5, 'Perhaps.', token)).get('duplicates')!]).toEqual([
+      { kind: 'exact', detail: 'example 3' },
+    ]);
+    const odd = { ...pair(6, 'No.', 'x'), rejected: [asked!, { role: 'user', content: 'And?' }] };
+    expect(checker.see(odd).get('roles')).toEqual([
+      { kind: 'two user messages in a row', message: 1, rejected: true },
+      { kind: 'does not end with an answer', message: 1, rejected: true },
+    ]);
+    const { examples, messages, roles, lengths, checks } = checker.report();
+    expect({ examples, messages, roles }).toEqual({
+      examples: 6,
+      messages: 18,
+      roles: { user: 7, assistant: 11 },
+    });
+    expect(lengths).toMatchObject({ count: 12, min: 4 });
+    expect(checks.find(({ name }) => name === 'refusals')!.kinds).toEqual({
+      refusal: 1,
+      'rejected refusal': 1,
+    });
+  });
+
+  it('counts the tokens of both answers, and names the one that is cut', () => {
+    const checker = createDataChecker({ tokenizer: characterTokenizer(), tokenize: { maxLength: 40 } });
+    const { messages } = example(1, 'Yes');
+    const rejected = [messages[0]!, { role: 'assistant', content: 'A longer answer, cut off' }];
+    expect(checker.see({ messages, rejected }).get('truncated')).toEqual([
+      { kind: 'cut', rejected: true, detail: '49 tokens' },
+    ]);
+    expect(checker.report()).toMatchObject({
+      lengths: { count: 2, min: 28, max: 49 },
+      learned: { count: 2, min: 4 },
+    });
+  });
+
+  it('tells answers in scripts that few are in, by their places', () => {
+    const checker = createDataChecker({ listed: 2 });
+    const said = ['Ja.', 'Да.', 'Nein.', '12', 'Нет.', '好', 'Ж.'];
+    for (let line = 1; line <= 63; line++) checker.see(example(line, said[line - 1] ?? `Word ${line}.`));
+    const { writingSystems, checks } = checker.report();
+    // What was asked is Latin in all of them.
+    expect(writingSystems).toEqual({ Latin: 58, Cyrillic: 3, other: 1, Han: 1 });
+    expect(checks.at(-1)).toMatchObject({
+      name: 'scripts',
+      examples: 4,
+      share: 4 / 63,
+      kinds: { Cyrillic: 3, Han: 1 },
+      findings: [
+        { kind: 'Cyrillic', example: 2, file: 'a.jsonl', line: 2 },
+        { kind: 'Cyrillic', example: 5, file: 'a.jsonl', line: 5 },
+      ],
+    });
+    const half = createDataChecker();
+    for (const [index, answer] of ['Ja.', 'Да.'].entries()) half.see(example(index, answer));
+    expect(half.report().checks.at(-1)).toMatchObject({ examples: 0, findings: [] });
+  });
+
+  it('reports on rows of which none is an example', () => {
+    const checker = createDataChecker();
+    checker.seeBadRow(new DatasetFormatError({ file: 'a.jsonl', line: 1 }, 'not JSON'));
+    expect(checker.report()).toMatchObject({ examples: 0, lengths: { count: 0, max: 0, histogram: [] } });
+  });
+
   it('takes checks of one own, and refuses to report on nothing', () => {
     const own = { name: 'shouting', about: 'capital letters', find: () => [{ kind: 'loud' }] };
     const checker = createDataChecker({ checks: [own] });
     expect(() => checker.report()).toThrow(EmptyDatasetError);
     checker.see(example(1, 'HELLO'));
-    expect(checker.report().checks.at(-1)).toMatchObject({ name: 'shouting', kinds: { loud: 1 } });
+    expect(checker.report().checks.at(-2)).toMatchObject({ name: 'shouting', kinds: { loud: 1 } });
   });
 });
 

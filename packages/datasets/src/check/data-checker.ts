@@ -3,9 +3,9 @@ import type { ChatExample } from '../example/example.ts';
 import type { TokenizeOptions } from '../masks/response-mask.ts';
 import type { ExampleOrigin } from '../origin.ts';
 import type { ChatTokenizer } from '../tokenizer.ts';
-import { type CheckedExample, type DataCheck, type Finding, spokenTexts } from './data-check.ts';
+import { allMessages, type CheckedExample, type DataCheck, type Finding, spokenTexts } from './data-check.ts';
 import type { CheckReport, DataReport, PlacedFinding } from './data-report.ts';
-import { Distribution } from './distribution.ts';
+import { Distribution, emptyDistribution } from './distribution.ts';
 import { type DuplicatesOptions, duplicatesCheck } from './duplicates.ts';
 import { emptyMessagesCheck } from './empty-messages.ts';
 import { invisibleCharactersCheck } from './invisible-characters.ts';
@@ -13,9 +13,9 @@ import { personalDataCheck } from './personal-data.ts';
 import { questionOverlapCheck } from './question-overlap.ts';
 import { refusalsCheck } from './refusals.ts';
 import { roleOrderCheck } from './role-order.ts';
+import { AnswerScripts } from './scripts.ts';
 import { secretsCheck } from './secrets.ts';
-import { tokenChecks } from './token-checks.ts';
-import { writingSystem } from './writing-system.ts';
+import { conversations, tokenChecks } from './token-checks.ts';
 
 /** Options of {@link createDataChecker}. */
 export interface DataCheckerOptions {
@@ -69,24 +69,34 @@ export function createDataChecker(options: DataCheckerOptions = {}): DataChecker
     ...(options.checks ?? []),
   ].map((check) => new Tally(check, listed));
   const badRows = new Tally(
-    { name: 'unreadable', about: 'rows that are no examples; training stops at them', find: () => [] },
+    {
+      name: 'unreadable',
+      about: 'rows that are no examples, or cannot be read; training stops at them',
+      find: () => [],
+    },
     listed,
   );
   const [lengths, learned] = [new Distribution(), new Distribution()];
-  const [roles, writingSystems] = [new Map<string, number>(), new Map<string, number>()];
+  const roles = new Map<string, number>();
+  const scripts = new AnswerScripts(listed);
   let [examples, messages, bad] = [0, 0, 0];
   return {
     see(example) {
       const checked: CheckedExample = { example, index: examples, texts: spokenTexts(example) };
       examples += 1;
-      messages += example.messages.length;
-      for (const { role } of example.messages) count(roles, role);
-      count(writingSystems, writingSystem(sample(checked)));
-      const explained = tokens?.explained(checked);
-      const characters = checked.texts.reduce((sum, { text }) => sum + text.length, 0);
-      lengths.add(explained?.tokenIds.length ?? characters);
-      if (explained?.responseMask !== undefined)
-        learned.add(explained.responseMask.reduce((sum, target) => sum + target, 0));
+      for (const { message } of allMessages(example)) {
+        messages += 1;
+        count(roles, message.role);
+      }
+      scripts.add(checked);
+      if (tokens === undefined) {
+        for (const { example: one } of conversations(example))
+          lengths.add(spokenTexts(one).reduce((sum, { text }) => sum + text.length, 0));
+      }
+      for (const { tokenIds, responseMask } of tokens?.explained(checked) ?? []) {
+        lengths.add(tokenIds.length);
+        if (responseMask !== undefined) learned.add(responseMask.reduce((sum, target) => sum + target, 0));
+      }
       const found = new Map<string, readonly Finding[]>();
       for (const tally of tallies) {
         const findings = tally.check.find(checked);
@@ -102,18 +112,20 @@ export function createDataChecker(options: DataCheckerOptions = {}): DataChecker
     },
     report() {
       const rows = examples + bad;
-      const summary = lengths.summary();
-      if (summary === undefined) throw new EmptyDatasetError('there is no example to check.');
+      if (rows === 0) throw new EmptyDatasetError('there is no example to check.');
       const ofLearned = learned.summary();
       return {
-        version: 1,
+        version: 2,
         examples,
         messages,
         roles: Object.fromEntries(roles),
-        writingSystems: Object.fromEntries([...writingSystems].toSorted(([, a], [, b]) => b - a)),
-        lengths: { unit: tokens === undefined ? 'characters' : 'tokens', ...summary },
+        writingSystems: scripts.counts(),
+        lengths: {
+          unit: tokens === undefined ? 'characters' : 'tokens',
+          ...(lengths.summary() ?? emptyDistribution),
+        },
         ...(ofLearned && { learned: ofLearned }),
-        checks: [badRows, ...tallies].map((tally) => tally.report(rows)),
+        checks: [badRows, ...tallies, scripts].map((one) => one.report(rows)),
       };
     },
   };
@@ -160,12 +172,4 @@ class Tally {
 
 function count(counts: Map<string, number>, key: string): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
-}
-
-/** What is looked at to tell the writing system: what was asked and answered, not the system prompt. */
-function sample({ texts }: CheckedExample): string {
-  return texts
-    .filter(({ role }) => ['user', 'assistant', 'text'].includes(role))
-    .map(({ text }) => text.slice(0, 1000))
-    .join('\n');
 }

@@ -2,16 +2,17 @@ import type { DistributionSummary } from './distribution.ts';
 
 /** What was found in a data set, as `data check --report` writes it. A change of its meaning changes its version. */
 export interface DataReport {
-  readonly version: 1;
+  readonly version: 2;
   readonly examples: number;
+  /** Of pairs those of both answers. */
   readonly messages: number;
   /** Messages by role. */
   readonly roles: Readonly<Record<string, number>>;
-  /** Examples by the script of most of their letters. */
+  /** Examples by the script of most letters of their answers. */
   readonly writingSystems: Readonly<Record<string, number>>;
-  /** Of whole examples: in tokens where a tokenizer is given, else in UTF-16 units of all texts. */
+  /** Of whole conversations, of pairs both: in tokens where a tokenizer is given, else in UTF-16 units of all texts. */
   readonly lengths: DistributionSummary & { readonly unit: 'tokens' | 'characters' };
-  /** Tokens that are learned, by example; only with a tokenizer. */
+  /** Tokens that are learned, by conversation; only with a tokenizer. */
   readonly learned?: DistributionSummary;
   readonly checks: readonly CheckReport[];
 }
@@ -41,5 +42,7 @@ export interface PlacedFinding {
   readonly line?: number;
   /** The message, counted from 0. */
   readonly message?: number;
+  /** There where that is a message of the worse answer of a pair. */
+  readonly rejected?: true;
   readonly detail?: string;
 }

@@ -16,6 +16,17 @@ export interface DistributionSummary {
   readonly histogram: readonly HistogramBar[];
 }
 
+/** Of no numbers. */
+export const emptyDistribution: DistributionSummary = {
+  count: 0,
+  min: 0,
+  max: 0,
+  mean: 0,
+  median: 0,
+  p95: 0,
+  histogram: [],
+};
+
 /** Counts whole numbers of at least 0, with three digits of each: memory does not grow with their number. */
 export class Distribution {
   readonly #counts = new Map<number, number>();

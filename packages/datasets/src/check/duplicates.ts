@@ -36,8 +36,8 @@ export function duplicatesCheck({ threshold = 0.8, limit = 500_000 }: Duplicates
   };
 }
 
-function contentOf({ messages, text, tools, documents, templateArguments }: ChatExample): string {
-  return JSON.stringify([messages, text, tools, documents, templateArguments]);
+function contentOf({ messages, rejected, text, tools, documents, templateArguments }: ChatExample): string {
+  return JSON.stringify([messages, text, tools, documents, templateArguments, rejected]);
 }
 
 function saidIn({ texts }: CheckedExample): string {

@@ -1,5 +1,5 @@
 import { callsTools, messageReasoning, messageText } from '../example/message.ts';
-import type { DataCheck } from './data-check.ts';
+import { allMessages, type DataCheck, placeOf } from './data-check.ts';
 
 /** White space and what draws nothing. */
 const isSeen = (text: string) => /[^\s\p{Default_Ignorable_Code_Point}]/u.test(text);
@@ -10,7 +10,7 @@ export function emptyMessagesCheck(): DataCheck {
     name: 'empty',
     about: 'a message without visible text (or, of the assistant, tool calls)',
     find: ({ example }) =>
-      example.messages.flatMap((message, index) => {
+      allMessages(example).flatMap(({ message, ...place }) => {
         if (isSeen(messageText(message)) || callsTools(message)) return [];
         const thinks = isSeen(messageReasoning(message) ?? '');
         const kind =
@@ -21,7 +21,7 @@ export function emptyMessagesCheck(): DataCheck {
             : message.role === 'user'
               ? 'empty question'
               : `empty ${message.role}`;
-        return [{ kind, message: index }];
+        return [{ kind, ...placeOf(place) }];
       }),
   };
 }

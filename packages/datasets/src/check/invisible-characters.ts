@@ -48,11 +48,13 @@ export function invisibleCharactersCheck(): DataCheck {
     about:
       'characters that are not seen, or look like others: zero width, bidi controls, tags, words of mixed scripts',
     find: ({ texts }) =>
-      texts.flatMap(({ message, text }) => {
+      texts.flatMap(({ message, text, rejected }) => {
         if (!isSuspicious.test(text)) return [];
         return patterns.flatMap(([kind, pattern]): Finding[] => {
           const found = text.match(pattern);
-          return found === null ? [] : [{ kind, message, detail: seen(found) }];
+          return found === null
+            ? []
+            : [{ kind, message, ...(rejected && { rejected }), detail: seen(found) }];
         });
       }),
   };

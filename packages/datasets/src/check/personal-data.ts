@@ -16,11 +16,14 @@ export function personalDataCheck(): DataCheck {
     about:
       'email addresses, phone, card and account numbers (with valid check digits); told by place, never repeated',
     find: ({ texts }) =>
-      texts.flatMap(({ message, text }) => {
+      texts.flatMap(({ message, text, rejected }) => {
         if (!/[@\d]/.test(text)) return [];
         return patterns.flatMap(([kind, pattern, isMeant]): Finding[] => {
           for (const match of text.matchAll(pattern)) {
-            if (isMeant(match[0])) return [{ kind, message, detail: `at character ${match.index + 1}` }];
+            if (isMeant(match[0]))
+              return [
+                { kind, message, ...(rejected && { rejected }), detail: `at character ${match.index + 1}` },
+              ];
           }
           return [];
         });

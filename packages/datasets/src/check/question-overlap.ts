@@ -21,7 +21,7 @@ export function questionOverlapCheck(questions: readonly string[]): DataCheck {
     name: 'overlap',
     about: `holds one of ${questions.length} evaluation questions: the same, or alike (at least ${100 * leastShare} % of its shingles of three words)`,
     find: ({ texts }) =>
-      texts.flatMap(({ message, text }): Finding[] => {
+      texts.flatMap(({ message, text, rejected }): Finding[] => {
         const met = new Set<number>();
         forEachShingle(text, (hash) => {
           if (byShingle.has(hash)) met.add(hash);
@@ -37,7 +37,7 @@ export function questionOverlapCheck(questions: readonly string[]): DataCheck {
         const best = shares.reduce((a, b) => (b.share > a.share ? b : a), { question: -1, share: 0 });
         if (best.share < leastShare) return [];
         const kind = best.share === 1 ? 'same question' : 'alike';
-        return [{ kind, message, detail: `question ${best.question + 1}` }];
+        return [{ kind, message, ...(rejected && { rejected }), detail: `question ${best.question + 1}` }];
       }),
   };
 }

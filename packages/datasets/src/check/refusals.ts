@@ -1,5 +1,5 @@
 import { messageText } from '../example/message.ts';
-import type { DataCheck } from './data-check.ts';
+import { allMessages, type DataCheck, placeOf } from './data-check.ts';
 
 /** Words that mark a refusal at the beginning of an answer. */
 export const defaultRefusalWords: readonly string[] = [
@@ -36,15 +36,15 @@ function wordsOf(text: string): readonly string[] {
   );
 }
 
-/** Answers that refuse, see {@link isRefusal}: a data set of many teaches to refuse. */
+/** Answers that refuse, see {@link isRefusal}: a data set of many teaches to refuse, one of many that are rejected not to. */
 export function refusalsCheck(words: readonly string[] = defaultRefusalWords): DataCheck {
   return {
     name: 'refusals',
     about: `an answer with a word such as "${words.slice(0, 3).join('", "')}" among its first ten`,
     find: ({ example }) =>
-      example.messages.flatMap((message, index) =>
+      allMessages(example).flatMap(({ message, ...place }) =>
         message.role === 'assistant' && isRefusal(messageText(message), words)
-          ? [{ kind: 'refusal', message: index }]
+          ? [{ kind: place.rejected ? 'rejected refusal' : 'refusal', ...placeOf(place) }]
           : [],
       ),
   };

@@ -1,5 +1,5 @@
 import { type ChatMessage, callsTools } from '../example/message.ts';
-import type { DataCheck, Finding } from './data-check.ts';
+import { allMessages, type DataCheck, type Finding, placeOf } from './data-check.ts';
 
 /** Conversations in an order that is unlike what models are asked in. Templates may refuse some of them. */
 export function roleOrderCheck(): DataCheck {
@@ -7,16 +7,17 @@ export function roleOrderCheck(): DataCheck {
     name: 'roles',
     about: 'an order of roles that conversations seldom have',
     find: ({ example }) => {
-      const { messages } = example;
       // A text without a template has no roles.
       if (example.text !== undefined) return [];
-      const last = messages.length - 1;
-      const findings = messages.flatMap((message, index): Finding[] => {
-        const kind = oddity(message, messages[index - 1], index);
-        return kind === undefined ? [] : [{ kind, message: index }];
+      return allMessages(example).flatMap(({ message, ...place }): Finding[] => {
+        const conversation = (place.rejected && example.rejected) ?? example.messages;
+        const isLast = place.index === conversation.length - 1;
+        const kinds = [
+          oddity(message, conversation[place.index - 1], place.index),
+          isLast && message.role !== 'assistant' ? 'does not end with an answer' : undefined,
+        ];
+        return kinds.flatMap((kind) => (kind === undefined ? [] : [{ kind, ...placeOf(place) }]));
       });
-      if (messages[last]?.role === 'assistant') return findings;
-      return [...findings, { kind: 'does not end with an answer', message: last }];
     },
   };
 }

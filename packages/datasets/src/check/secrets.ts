@@ -8,11 +8,13 @@ export function secretsCheck(): DataCheck {
     about:
       'keys, tokens, passwords and private key blocks, by how their issuers write them; told by place, never repeated',
     find: ({ texts }) =>
-      texts.flatMap(({ message, text }) =>
+      texts.flatMap(({ message, text, rejected }) =>
         secretPatterns.flatMap(([kind, pattern]): Finding[] => {
           for (const match of text.matchAll(pattern)) {
             if (isSecret(kind, match[0]))
-              return [{ kind, message, detail: `at character ${match.index + 1}` }];
+              return [
+                { kind, message, ...(rejected && { rejected }), detail: `at character ${match.index + 1}` },
+              ];
           }
           return [];
         }),

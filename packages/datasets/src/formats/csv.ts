@@ -21,7 +21,7 @@ export const csv: Format = {
   endings: ['csv', 'tsv', 'tab'],
   matches: ({ text, ending }) =>
     csv.endings.includes(ending) || (ending !== 'txt' && header.test(text.split('\n', 1)[0] ?? '')),
-  async *rows({ path, chunks, maxRowBytes }) {
+  async *rows({ path, chunks, maxRowBytes }, onBadRow) {
     const blocks = utf8Blocks(chunks(), path);
     const first = await blocks.next();
     if (first.done) return;
@@ -52,7 +52,10 @@ export const csv: Format = {
           columns = checkedColumns(cells, origin);
           continue;
         }
-        yield { value: rowOf(columns, cells, origin), origin };
+        const problem = countProblem(columns, cells, origin);
+        if (problem === undefined) yield { value: rowOf(columns, cells), origin };
+        else if (onBadRow === undefined) throw problem;
+        else onBadRow(problem);
       }
     } catch (error) {
       if (!(error instanceof CsvError)) throw error;
@@ -106,14 +109,20 @@ function checkedColumns(cells: readonly string[], origin: ExampleOrigin): readon
   );
 }
 
-function rowOf(columns: readonly string[], cells: readonly string[], origin: ExampleOrigin): JsonObject {
-  if (cells.length !== columns.length) {
-    throw new DatasetFormatError(
-      origin,
-      `the record has ${cells.length} values, but the first line names ${columns.length} columns (${printable(columns.join(', '), 100)})`,
-      'Put values with commas or line ends between double quotes',
-    );
-  }
+function countProblem(
+  columns: readonly string[],
+  cells: readonly string[],
+  origin: ExampleOrigin,
+): DatasetFormatError | undefined {
+  if (cells.length === columns.length) return undefined;
+  return new DatasetFormatError(
+    origin,
+    `the record has ${cells.length} values, but the first line names ${columns.length} columns (${printable(columns.join(', '), 100)})`,
+    'Put values with commas or line ends between double quotes',
+  );
+}
+
+function rowOf(columns: readonly string[], cells: readonly string[]): JsonObject {
   // Not by assignment: a column may be called __proto__.
   return Object.fromEntries(cells.map((cell, index) => [columns[index] as string, cell]));
 }

@@ -1,3 +1,4 @@
+import type { DatasetFormatError } from '../errors.ts';
 import type { ExampleOrigin } from '../origin.ts';
 
 /** One record of a file, before anything is known of its meaning. */
@@ -5,6 +6,9 @@ export interface Row {
   readonly value: unknown;
   readonly origin: ExampleOrigin;
 }
+
+/** Hears of a row that cannot be read. */
+export type OnBadRow = (error: DatasetFormatError) => void;
 
 /** A file to read, unpacked if it is compressed. */
 export interface RowFile {
@@ -44,8 +48,10 @@ export interface Format {
   /**
    * Streams the rows.
    *
+   * @param onBadRow - hears of a row that is not of the format, where the one behind it can be found; it is left out then. Default: it
+   * is thrown.
    * @throws {@link DatasetFormatError} at what is not of the format, naming the line; {@link DatasetFileError} where the file
    * cannot be read or ends too early.
    */
-  rows(file: RowFile): AsyncGenerator<Row, void, undefined>;
+  rows(file: RowFile, onBadRow?: OnBadRow): AsyncGenerator<Row, void, undefined>;
 }

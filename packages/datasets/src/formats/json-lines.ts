@@ -18,11 +18,19 @@ export const jsonLines: Format = {
     const [first = '', ...others] = text.split('\n');
     return others.some((line) => line.trim() !== '') && isJson(first);
   },
-  async *rows({ path, chunks, maxRowBytes }) {
-    for await (const { text, line } of splitLines(chunks(), path, maxRowBytes)) {
+  async *rows({ path, chunks, maxRowBytes }, onBadRow) {
+    for await (const { text, line } of splitLines(chunks(), path, maxRowBytes, onBadRow)) {
       if (text.trim() === '') continue;
       const origin = { file: path, line };
-      yield { value: parseJson(text, origin, 'Every line must hold one whole JSON object'), origin };
+      let value: unknown;
+      try {
+        value = parseJson(text, origin, 'Every line must hold one whole JSON object');
+      } catch (error) {
+        if (onBadRow === undefined || !DatasetFormatError.isInstance(error)) throw error;
+        onBadRow(error);
+        continue;
+      }
+      yield { value, origin };
     }
   },
 };

@@ -72,6 +72,45 @@ describe('JSON Lines', () => {
     ]);
   });
 
+  it('leaves out lines that are no JSON, no UTF-8 or too long where somebody hears of them', async () => {
+    const content = Buffer.concat([
+      Buffer.from(`${chatLine('a')}\n{"messages": [\n`),
+      Buffer.from('{"messages": "\xe4"}\n', 'latin1'),
+      Buffer.from(`${chatLine('x'.repeat(3000))}\n${chatLine('b')}\n${'y'.repeat(3000)}`),
+    ]);
+    const path = await fileOf(content);
+    const bad: [number, string][] = [];
+    const onBadRow = ({ line, reason }: DatasetFormatError) => void bad.push([line, reason]);
+    expect(answers(await loadDataset(path, { onBadRow, maxRowBytes: 2000 }))).toEqual(['a', 'b']);
+    expect(bad).toEqual([
+      [2, expect.stringMatching(/^not JSON/)],
+      [3, 'not valid UTF-8 text'],
+      [4, expect.stringMatching(/longer than 2000 bytes/)],
+      [6, expect.stringMatching(/longer than 2000 bytes/)],
+    ]);
+    await expect(loadDataset(path, { maxRowBytes: 2000 })).rejects.toMatchObject({ line: 2 });
+  });
+
+  it('goes on behind what cannot be read on, with the next file, where somebody hears of it', async () => {
+    const table = await fileOf('prompt,completion\n1,2\n1,2,3\n3,4\n5,"6\n7,8\n', 'csv');
+    const list = await fileOf(`[${chatLine('a')}, {"messages": [}, ${chatLine('b')}]`, 'json');
+    const none = await fileOf('{"messages": 1}\n');
+    const bad: [string, number, string][] = [];
+    const onBadRow = ({ file, line, reason }: DatasetFormatError) => void bad.push([file, line, reason]);
+    const paths = [table, list, none, await fileOf(lines('c'))];
+    expect(answers(await loadDataset(paths, { onBadRow }))).toEqual(['2', '4', 'a', 'c']);
+    expect(bad).toEqual([
+      [table, 3, expect.stringMatching(/^the record has 3 values/)],
+      [
+        table,
+        5,
+        expect.stringMatching(/begins here, and never closed; nothing behind it in this file was read$/),
+      ],
+      [list, 1, expect.stringMatching(/; nothing behind it in this file was read$/)],
+      [none, 1, expect.stringMatching(/must be a list/)],
+    ]);
+  });
+
   it('refuses lines without end while they are read', async () => {
     const path = await fileOf(`${chatLine('a')}\n${'{"messages":'.padEnd(200_000, ' ')}`);
     await expect(loadDataset(path, { maxRowBytes: 1000 })).rejects.toMatchObject({

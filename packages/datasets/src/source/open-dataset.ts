@@ -37,7 +37,10 @@ export interface OpenDatasetOptions {
   readonly resolve?: DatasetResolver;
   /** Hears what was found in a file at the end of each pass over it. Without it the process warns of rows left out, once. */
   readonly onFile?: (report: FileReport) => void;
-  /** Hears of a row that is no example, which is then left out. Default: a pass ends there with the error. */
+  /**
+   * Hears of a row that is no example, which is then left out, and of one behind which a file cannot be read on (a quote of CSV that is never
+   * closed), which ends it there; it says so. Default: a pass ends there with the error.
+   */
   readonly onBadRow?: (error: DatasetFormatError) => void;
 }
 

@@ -1,7 +1,7 @@
 import { DatasetFormatError, EmptyDatasetError } from '../errors.ts';
 import { type ChatExample, parseChatExample, parseTextExample } from '../example/example.ts';
 import type { DataFile } from '../formats/data-file.ts';
-import type { Format } from '../formats/format.ts';
+import type { Format, OnBadRow, Row } from '../formats/format.ts';
 import type { ExampleOrigin } from '../origin.ts';
 import type { Shape } from '../shapes/shape.ts';
 import { requireRow, shapeOf } from '../shapes/shapes.ts';
@@ -22,10 +22,11 @@ export interface FileReport {
  * The examples of one file, streamed.
  *
  * @param named - how its rows are written. Default: as the first row shows.
- * @param onBadRow - hears of a row that is no example, which is then left out. Default: it is thrown.
+ * @param onBadRow - hears of a row that is no example, which is then left out, and of what ends the reading of a file. Default: it is
+ * thrown.
  * @param onEnd - hears what was found, when all of it was read.
  * @throws {@link DatasetFormatError} at a row that is no example, or written otherwise than the first; {@link EmptyDatasetError}
- * when there is no example.
+ * when there is no example, nor a bad row that was heard of.
  */
 export async function* readExamples(
   file: DataFile,
@@ -37,7 +38,14 @@ export async function* readExamples(
   const leftOut: Record<string, number> = {};
   let shape = named;
   let examples = 0;
-  for await (const { value, origin } of format.rows(file)) {
+  let bad = 0;
+  const leaveOut =
+    onBadRow &&
+    ((error: DatasetFormatError) => {
+      bad += 1;
+      onBadRow(error);
+    });
+  for await (const { value, origin } of readableRows(file, format, leaveOut)) {
     let example: ChatExample;
     try {
       const row = requireRow(value, origin);
@@ -58,14 +66,16 @@ export async function* readExamples(
         }
       }
     } catch (error) {
-      if (onBadRow === undefined || !DatasetFormatError.isInstance(error)) throw error;
-      onBadRow(error);
+      if (leaveOut === undefined || !DatasetFormatError.isInstance(error)) throw error;
+      leaveOut(error);
       continue;
     }
     yield example;
     examples += 1;
   }
   if (shape === undefined || examples === 0) {
+    // Why is told already.
+    if (bad > 0) return;
     const reasons = Object.entries(leftOut).map(([reason, rows]) => `${rows} rows are left out: ${reason}`);
     throw new EmptyDatasetError(
       `${file.path}: the file holds no example${reasons.map((one) => `; ${one}`).join('')}.`,
@@ -79,6 +89,26 @@ export async function* readExamples(
     examples,
     leftOut,
   });
+}
+
+/** The rows of a file. Who hears of bad ones hears last of one behind which nothing can be read, if there is one. */
+async function* readableRows(
+  file: DataFile,
+  format: Format,
+  onBadRow: OnBadRow | undefined,
+): AsyncGenerator<Row, void, undefined> {
+  try {
+    yield* format.rows(file, onBadRow);
+  } catch (error) {
+    if (onBadRow === undefined || !DatasetFormatError.isInstance(error)) throw error;
+    const { line, reason } = error;
+    const origin = { file: error.file, line };
+    onBadRow(
+      new DatasetFormatError(origin, `${reason}; nothing behind it in this file was read`, undefined, {
+        cause: error,
+      }),
+    );
+  }
 }
 
 function otherShape(origin: ExampleOrigin, found: Shape, shape: Shape): DatasetFormatError {
