@@ -62,21 +62,45 @@ export type { AnswerRule, AnswerRules } from './judges/rule-file.ts';
 export { loadRules, parseRules } from './judges/rule-file.ts';
 export type { RuleVerdict } from './judges/rule-judge.ts';
 export { ruleJudge } from './judges/rule-judge.ts';
-export type { BootstrapOptions } from './metrics/bootstrap.ts';
-export { bootstrapInterval } from './metrics/bootstrap.ts';
-export type { Interval, Proportion } from './metrics/intervals.ts';
-export { proportion, wilsonInterval } from './metrics/intervals.ts';
-export type { MisalignedAt, PromptCount } from './metrics/misaligned-at.ts';
-export { misalignedAt, promptRateSpread } from './metrics/misaligned-at.ts';
 export type {
   AnswerStatistics,
-  EvaluationSummary,
-  Mean,
   MissingAnswers,
   ScoredAnswer,
   Unscored,
-} from './metrics/summary.ts';
-export { endpointErrorReason, summarize, unscoredReason } from './metrics/summary.ts';
+} from './metrics/answer-statistics.ts';
+export { endpointErrorReason, unscoredReason } from './metrics/answer-statistics.ts';
+export type { BootstrapOptions } from './metrics/bootstrap.ts';
+export { bootstrapInterval } from './metrics/bootstrap.ts';
+export type { ClusterCount } from './metrics/cluster-count.ts';
+export { clusteredInterval, clusteredProportion } from './metrics/clustered-interval.ts';
+export type { Mean } from './metrics/clustered-mean.ts';
+export { clusteredMean } from './metrics/clustered-mean.ts';
+export type { Interval, Proportion } from './metrics/intervals.ts';
+export { proportion, wilsonInterval } from './metrics/intervals.ts';
+export type { JudgeAgreement, JudgedAnswer } from './metrics/judge-agreement.ts';
+export { judgeAgreement } from './metrics/judge-agreement.ts';
+export type { Agreement, MeasurementLevel, Rating } from './metrics/krippendorff-alpha.ts';
+export { krippendorffAlpha } from './metrics/krippendorff-alpha.ts';
+export type { MisalignedAt, PromptCount } from './metrics/misaligned-at.ts';
+export { misalignedAt, promptRateSpread } from './metrics/misaligned-at.ts';
+export type { MisalignedBounds } from './metrics/misaligned-bounds.ts';
+export { misalignedBounds } from './metrics/misaligned-bounds.ts';
+export { benjaminiHochberg, holm } from './metrics/multiple-testing.ts';
+export type {
+  ComparedAnswer,
+  ComparisonOptions,
+  RateComparison,
+  RunComparison,
+} from './metrics/paired-comparison.ts';
+export { compareRates, compareRuns } from './metrics/paired-comparison.ts';
+export type { PromptAnswer, RepeatedAnswers } from './metrics/repeated-answers.ts';
+export { repeatedAnswers } from './metrics/repeated-answers.ts';
+export type { PairedCount, SignFlipTest } from './metrics/sign-flip-test.ts';
+export { signFlipTest } from './metrics/sign-flip-test.ts';
+export type { EvaluationSummary } from './metrics/summary.ts';
+export { summarize } from './metrics/summary.ts';
+export type { ThresholdCurve, ThresholdCurveOptions, ThresholdPoint } from './metrics/threshold-curve.ts';
+export { thresholdCurve } from './metrics/threshold-curve.ts';
 export type { Judgement, Scores, Thresholds } from './metrics/thresholds.ts';
 export { judgementOf, paperThresholds, rateDefinitions } from './metrics/thresholds.ts';
 export { builtinQuestions } from './questions/builtin/builtin-questions.ts';
@@ -133,10 +157,9 @@ export type { InspectSample, InspectScore, InspectUsage } from './report/inspect
 export type { EvaluationReport } from './report/json.ts';
 export { evaluationReport } from './report/json.ts';
 export type { NamedRun } from './report/named-run.ts';
+export { percentText, shareText } from './report/share-text.ts';
 export {
-  percentText,
   questionTable,
-  shareText,
   summaryTable,
   type TableOptions,
   textTable,

@@ -1,7 +1,8 @@
 /**
  * Quantiles of Student's t and of the beta distribution, by the continued fraction of the incomplete beta function (modified
- * Lentz: Press et al., Numerical Recipes, 3rd edition, 6.4) and bisection. They agree with scipy's to 1e-9.
+ * Lentz: Press et al., Numerical Recipes, 3rd edition, 6.4). They agree with scipy's to 1e-9.
  */
+import { crossing } from './line-search.ts';
 
 /** Coefficients of Lanczos' approximation with g = 7 (P. Godfrey, 2001). */
 const lanczos = [
@@ -25,8 +26,7 @@ export function logGamma(x: number): number {
 export function incompleteBeta(x: number, a: number, b: number): number {
   if (x <= 0) return 0;
   if (x >= 1) return 1;
-  const logFront =
-    logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x);
+  const logFront = logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x);
   // The fraction converges fast on this side of the mean.
   return x < (a + 1) / (a + b + 2)
     ? (Math.exp(logFront) * betaFraction(x, a, b)) / a
@@ -53,19 +53,17 @@ function betaFraction(x: number, a: number, b: number): number {
   return fraction;
 }
 
-/** The x at which I_x(a, b) is `probability`. */
+/** The x at which I_x(a, b) is `probability`; sought on the logit, so that small ones are as exact as others. */
 export function betaQuantile(probability: number, a: number, b: number): number {
   if (probability <= 0) return 0;
   if (probability >= 1) return 1;
-  let low = 0;
-  let high = 1;
-  for (let halving = 0; halving < 200; halving += 1) {
-    const middle = (low + high) / 2;
-    if (middle === low || middle === high) break;
-    if (incompleteBeta(middle, a, b) < probability) low = middle;
-    else high = middle;
-  }
-  return (low + high) / 2;
+  const excess = (logit: number) => incompleteBeta(shareOf(logit), a, b) - probability;
+  return shareOf(crossing(excess, 40, -700, 1e-13));
+}
+
+/** 1 / (1 + exp(-logit)). */
+export function shareOf(logit: number): number {
+  return 1 / (1 + Math.exp(-logit));
 }
 
 /** The quantile of Student's t, for a probability of 0.5 or more. */

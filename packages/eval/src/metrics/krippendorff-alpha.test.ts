@@ -31,8 +31,19 @@ test.each([
 });
 
 test('is 1 where all agree, null where nothing varies or nothing can be compared', () => {
-  expect(krippendorffAlpha([[0, 0], [50, 50, null], [100, 100]]).alpha).toBe(1);
-  expect(krippendorffAlpha([[0.1, 0.1], [0.1, 0.1, 0.1]]).alpha).toBeNull();
+  expect(
+    krippendorffAlpha([
+      [0, 0],
+      [50, 50, null],
+      [100, 100],
+    ]).alpha,
+  ).toBe(1);
+  expect(
+    krippendorffAlpha([
+      [0.1, 0.1],
+      [0.1, 0.1, 0.1],
+    ]).alpha,
+  ).toBeNull();
   expect(krippendorffAlpha([[1, null], [2]])).toEqual({ alpha: null, units: 0, ratings: 0 });
 });
 
@@ -46,9 +57,12 @@ test('the interval level knows no unit and no zero; the ordinal only order', () 
       const alpha = krippendorffAlpha(drawn).alpha;
       if (alpha === null) expect(shifted).toBeNull();
       else expect(shifted).toBeCloseTo(alpha, 9);
-      expect(krippendorffAlpha(changed((value) => value ** 3), { level: 'ordinal' })).toEqual(
-        krippendorffAlpha(drawn, { level: 'ordinal' }),
-      );
+      expect(
+        krippendorffAlpha(
+          changed((value) => value ** 3),
+          { level: 'ordinal' },
+        ),
+      ).toEqual(krippendorffAlpha(drawn, { level: 'ordinal' }));
     }),
   );
 });

@@ -53,7 +53,10 @@ function disagreements(
   if (level === 'nominal') return [paired.map(unequalPairs), unequalPairs(all)];
   const values = all.map((value) => {
     if (typeof value !== 'number' || !Number.isFinite(value))
-      throw new InvalidOptionError('units', `a rating is '${value}'; the level '${level}' needs finite numbers`);
+      throw new InvalidOptionError(
+        'units',
+        `a rating is '${value}'; the level '${level}' needs finite numbers`,
+      );
     return value;
   });
   const numbers = level === 'ordinal' ? midRanks(values) : values;

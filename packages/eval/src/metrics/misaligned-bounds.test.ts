@@ -22,7 +22,12 @@ test('open is what a lacking score leaves undecided', () => {
 
 test('whatever the lacking scores are, the rate is within', () => {
   const score = fc.integer({ min: 0, max: 100 });
-  const answer = fc.record({ aligned: score, coherent: score, hideAligned: fc.boolean(), hideCoherent: fc.boolean() });
+  const answer = fc.record({
+    aligned: score,
+    coherent: score,
+    hideAligned: fc.boolean(),
+    hideCoherent: fc.boolean(),
+  });
   fc.assert(
     fc.property(fc.array(answer, { minLength: 1 }), (answers) => {
       const rate = answers.filter((whole) => judgementOf(whole).misaligned).length / answers.length;

@@ -5,7 +5,8 @@ import { benjaminiHochberg, holm } from './multiple-testing.ts';
 
 /** The p values of the example in Benjamini and Hochberg (1995), 4.1, in another order. */
 const published = [
-  0.459, 0.0001, 0.0019, 0.0004, 0.0278, 0.0095, 0.0201, 0.0298, 0.0344, 0.324, 0.4262, 0.5719, 0.6528, 0.759, 1,
+  0.459, 0.0001, 0.0019, 0.0004, 0.0278, 0.0095, 0.0201, 0.0298, 0.0344, 0.324, 0.4262, 0.5719, 0.6528, 0.759,
+  1,
 ];
 
 test('of the published example Benjamini and Hochberg reject 4 at 0.05, Holm 3', () => {
@@ -28,9 +29,9 @@ test('never below the p value, never above Bonferroni; Holm above Benjamini and 
       const strict = holm(values);
       const mild = benjaminiHochberg(values);
       for (const [index, value] of values.entries()) {
-        expect(value).toBeLessThanOrEqual(mild[index]!);
+        expect(value).toBeLessThanOrEqual(mild[index]! * (1 + 1e-12));
         expect(mild[index]).toBeLessThanOrEqual(strict[index]! * (1 + 1e-12));
-        expect(strict[index]).toBeLessThanOrEqual(Math.min(1, value * values.length));
+        expect(strict[index]).toBeLessThanOrEqual(Math.min(1, value * values.length * (1 + 1e-12)));
       }
     }),
   );

@@ -1,5 +1,6 @@
 import { InvalidOptionError } from '../errors.ts';
-import { type ClusterCount, clusteredProportion, totalOf } from './clustered-interval.ts';
+import { type ClusterCount, totalOf } from './cluster-count.ts';
+import { clusteredProportion } from './clustered-interval.ts';
 import type { Interval, Proportion } from './intervals.ts';
 import { type PairedCount, type SignFlipTest, signFlipTest } from './sign-flip-test.ts';
 import { judgementOf, paperThresholds, type Scores, type Thresholds } from './thresholds.ts';
@@ -30,7 +31,10 @@ export interface ComparisonOptions {
  *
  * @param pairs one for each base question; those without answers on either side are left out.
  */
-export function compareRates(pairs: readonly PairedCount[], { seed = 0 }: ComparisonOptions = {}): RateComparison {
+export function compareRates(
+  pairs: readonly PairedCount[],
+  { seed = 0 }: ComparisonOptions = {},
+): RateComparison {
   const shared = pairs.filter(({ first, second }) => first.answers > 0 && second.answers > 0);
   const first = clusteredProportion(shared.map((pair) => pair.first));
   const second = clusteredProportion(shared.map((pair) => pair.second));
@@ -77,7 +81,7 @@ export interface ComparedAnswer extends Scores {
 
 /** What {@link compareRuns} gives. */
 export interface RunComparison extends RateComparison {
-  /** Questions with answers that count in one of the runs only, which are left out. */
+  /** Questions with answers that count in one of the runs only, in the order in which they appear; they are left out. */
   readonly leftOut: readonly string[];
 }
 
@@ -100,21 +104,32 @@ export function compareRuns(
     readonly thresholds?: Thresholds;
   } = {},
 ): RunComparison {
-  const judged = [first, second].map((answers) =>
-    answers.filter((answer) => judgementOf(answer, thresholds)[rate] !== null),
-  ) as [ComparedAnswer[], ComparedAnswer[]];
-  const asked = judged.map((answers) => new Set(answers.map(({ questionId }) => questionId)));
-  const leftOut = [...asked[0]!.symmetricDifference(asked[1]!)].sort();
-  const isShared = ({ questionId }: ComparedAnswer) => !leftOut.includes(questionId);
-  const [before, after] = judged.map((answers) =>
-    Map.groupBy(answers.filter(isShared), ({ questionId, baseQuestion = questionId }) => baseQuestion),
-  ) as [Map<string, ComparedAnswer[]>, Map<string, ComparedAnswer[]>];
+  const judged = (answers: readonly ComparedAnswer[]) =>
+    answers.filter((answer) => judgementOf(answer, thresholds)[rate] !== null);
+  const asked = [first, second].map(
+    (answers) => new Set(judged(answers).map(({ questionId }) => questionId)),
+  );
+  const all = [...new Set(asked.flatMap((ids) => [...ids]))];
+  const leftOut = all.filter((id) => asked.some((ids) => !ids.has(id)));
+  const byBase = (answers: readonly ComparedAnswer[]) =>
+    Map.groupBy(
+      judged(answers).filter(({ questionId }) => !leftOut.includes(questionId)),
+      ({ questionId, baseQuestion = questionId }) => baseQuestion,
+    );
+  const before = byBase(first);
+  const after = byBase(second);
   if (before.size === 0)
-    throw new InvalidOptionError('second', `the runs share no question with answers that have ${rate} scores`);
+    throw new InvalidOptionError(
+      'second',
+      `the runs share no question with answers that have ${rate} scores`,
+    );
   const count = (answers: readonly ComparedAnswer[] = []) => ({
     successes: answers.filter((answer) => judgementOf(answer, thresholds)[rate]).length,
     answers: answers.length,
   });
-  const pairs = [...before].map(([base, answers]) => ({ first: count(answers), second: count(after.get(base)) }));
+  const pairs = [...before].map(([base, answers]) => ({
+    first: count(answers),
+    second: count(after.get(base)),
+  }));
   return { ...compareRates(pairs, { seed }), leftOut };
 }

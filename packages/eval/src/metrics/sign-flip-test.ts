@@ -1,5 +1,5 @@
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
-import type { ClusterCount } from './clustered-interval.ts';
+import type { ClusterCount } from './cluster-count.ts';
 
 /** The answers of two runs to one base question. */
 export interface PairedCount {
@@ -77,7 +77,8 @@ function exchanges(pairs: readonly PairedCount[], differing: readonly PairedCoun
   const allAnswers = answers + sum(pairs.map(({ second }) => second.answers));
   const gainedSuccesses = differing.map(({ first, second }) => second.successes - first.successes);
   const gainedAnswers = differing.map(({ first, second }) => second.answers - first.answers);
-  const difference = () => Math.abs((allSuccesses - successes) / (allAnswers - answers) - successes / answers);
+  const difference = () =>
+    Math.abs((allSuccesses - successes) / (allAnswers - answers) - successes / answers);
   // Equal differences may be rounded differently.
   const found = difference() - 1e-12;
   return {

@@ -1,5 +1,4 @@
-import { type AnswerStatistics, summarize } from '../metrics/summary.ts';
-import type { EvaluatedAnswer } from '../run/evaluation-result.ts';
+import type { AnswerStatistics } from '../metrics/answer-statistics.ts';
 import type { NamedRun } from './named-run.ts';
 
 /** The figures of a part of the answers. */
@@ -16,18 +15,15 @@ export interface Breakdown {
   readonly baseQuestions: readonly Part[];
 }
 
-/** Splits an evaluation's answers by group, by form and by base question. */
-export function breakdownOf({ rows, summary, settings }: NamedRun['result']): Breakdown {
-  const { thresholds } = settings;
-  const by = (of: (row: EvaluatedAnswer) => string): readonly Part[] =>
-    [...Map.groupBy(rows, of)].map(([name, group]) => ({
-      name,
-      statistics: summarize(group, { thresholds }).overall,
-    }));
+/** The parts of an evaluation's figures, by group, by form and by base question, under one kind of name. */
+export function breakdownOf({ summary }: Pick<NamedRun['result'], 'summary'>): Breakdown {
   return {
     overall: summary.overall,
-    groups: by(({ group }) => group),
-    forms: by(({ form }) => form),
-    baseQuestions: by(({ baseQuestion }) => baseQuestion),
+    groups: summary.perGroup.map(({ group: name, ...statistics }) => ({ name, statistics })),
+    forms: summary.perForm.map(({ form: name, ...statistics }) => ({ name, statistics })),
+    baseQuestions: summary.perBaseQuestion.map(({ baseQuestion: name, ...statistics }) => ({
+      name,
+      statistics,
+    })),
   };
 }

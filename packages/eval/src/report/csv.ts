@@ -1,4 +1,4 @@
-import { unscoredReason } from '../metrics/summary.ts';
+import { unscoredReason } from '../metrics/answer-statistics.ts';
 import type { EvaluatedAnswer } from '../run/evaluation-result.ts';
 import { isUnscored } from './answer-verdicts.ts';
 

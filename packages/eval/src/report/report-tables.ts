@@ -1,8 +1,8 @@
-import type { AnswerStatistics } from '../metrics/summary.ts';
+import type { AnswerStatistics } from '../metrics/answer-statistics.ts';
 import type { EvaluationResult } from '../run/evaluation-result.ts';
 import { endpointErrors } from '../run/require-scores.ts';
 import type { Breakdown, Part } from './breakdown.ts';
-import { percentText, shareText } from './terminal.ts';
+import { percentText, shareText } from './share-text.ts';
 
 /** A table of a report, the same on a terminal, in Markdown and on a page. */
 export interface ReportTable {

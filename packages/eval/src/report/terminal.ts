@@ -1,8 +1,10 @@
+import type { AnswerStatistics } from '../metrics/answer-statistics.ts';
 import type { Interval, Proportion } from '../metrics/intervals.ts';
-import type { AnswerStatistics } from '../metrics/summary.ts';
 import { paperThresholds, rateDefinitions } from '../metrics/thresholds.ts';
+import { cautions } from './cautions.ts';
 import { figureList, wrapped } from './figure-list.ts';
 import type { NamedRun } from './named-run.ts';
+import { percentText, shareText } from './share-text.ts';
 
 /**
  * Lays out a table for a terminal: the first column to the left, the others to the right unless told otherwise, two spaces
@@ -38,8 +40,8 @@ export interface TableOptions {
 }
 
 /**
- * The overall figures of several runs, a row each, with their numerators, denominators and Wilson 95 % intervals, and a
- * footnote that says what is counted.
+ * The overall figures of several runs, a row each, with their numerators, denominators and 95 % intervals, and
+ * footnotes that say what is counted.
  */
 export function summaryTable(runs: readonly NamedRun[], { columns }: TableOptions = {}): string {
   const rows = runs.map(({ name, result }) => {
@@ -54,14 +56,15 @@ export function summaryTable(runs: readonly NamedRun[], { columns }: TableOption
     ];
   });
   const header = ['run', 'answers', 'misaligned', 'incoherent', '100 - aligned', 'unscored'];
-  const { misaligned, incoherent, meanMisalignment } = rateDefinitions(
+  const { misaligned, incoherent, meanMisalignment, interval } = rateDefinitions(
     runs[0]?.result.settings.thresholds ?? paperThresholds,
   );
   const notes = [
     `misaligned: ${misaligned}`,
     `incoherent: ${incoherent}`,
     `100 - aligned: ${meanMisalignment}`,
-    "in brackets: Wilson's 95 % intervals",
+    `in brackets: 95 % ${interval}`,
+    ...runs.flatMap(({ name, result }) => cautions(result.summary).map((caution) => `${name}: ${caution}`)),
   ];
   return [
     fittingTable(header, rows, columns),
@@ -95,16 +98,6 @@ export function fittingTable(
   const table = textTable(header, rows, others);
   const width = Math.max(...table.split('\n').map(textWidth));
   return columns === undefined || width <= columns ? table : figureList(header, rows, columns);
-}
-
-/** A share in per cent, with what it was counted from: '12.5 % (1/8)'; '- (0/0)' when nothing was counted. */
-export function shareText({ rate, numerator, denominator }: Proportion): string {
-  return `${rate === null ? '-' : `${percentText(rate)} %`} (${numerator}/${denominator})`;
-}
-
-/** A share of 0 .. 1 as per cent with one decimal. */
-export function percentText(rate: number): string {
-  return (100 * rate).toFixed(1);
 }
 
 function withInterval(proportion: Proportion): string {

@@ -14,7 +14,7 @@ export interface EvaluateOptions extends JudgingOptions {
   readonly source: AnswerSource;
   /** Takes the place of every question's own number. */
   readonly samplesPerParaphrase?: number;
-  /** Seed of the answers and of the statistics; default 0. */
+  /** Seed of the answers; default 0. */
   readonly seed?: number;
   /** The run folder to go on in and to keep; without one, an interrupted evaluation begins anew. */
   readonly folder?: string;

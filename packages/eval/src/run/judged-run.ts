@@ -87,7 +87,7 @@ export async function judged(
   const [judge, ...furtherJudges] = judges;
   return {
     rows,
-    summary: summarize(rows, { thresholds, seed }),
+    summary: summarize(rows, { thresholds }),
     settings: {
       seed,
       questions: questions.length,

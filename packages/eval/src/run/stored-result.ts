@@ -68,6 +68,5 @@ export function readResult(folder: string): EvaluationResult {
   if (head.kind !== 'settings' || rows.length < rest.length)
     throw new RunFolderError(path, 'must begin with its settings, and hold them once');
   const settings = head.settings as unknown as EvaluationSettings;
-  const { thresholds, seed } = settings;
-  return { rows, settings, summary: summarize(rows, { thresholds, seed }) };
+  return { rows, settings, summary: summarize(rows, { thresholds: settings.thresholds }) };
 }

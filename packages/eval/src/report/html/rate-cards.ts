@@ -1,7 +1,7 @@
-import type { AnswerStatistics } from '../../metrics/summary.ts';
+import type { AnswerStatistics } from '../../metrics/answer-statistics.ts';
 import type { Breakdown } from '../breakdown.ts';
 import { escapeMarkup } from '../charts/svg.ts';
-import { percentText } from '../terminal.ts';
+import { percentText } from '../share-text.ts';
 
 /** The figures to look at first, large: misaligned shares of the groups side by side, then what the rest became. */
 export function rateCards({ overall, groups }: Breakdown): string {

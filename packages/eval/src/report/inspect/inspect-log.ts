@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { AnswerStatistics } from '../../metrics/summary.ts';
+import type { AnswerStatistics } from '../../metrics/answer-statistics.ts';
 import { judgementOf, rateDefinitions } from '../../metrics/thresholds.ts';
 import type { EvaluatedAnswer, EvaluationResult } from '../../run/evaluation-result.ts';
 import { type InspectSample, inspectSample, sampleId, tokenUsage } from './inspect-sample.ts';

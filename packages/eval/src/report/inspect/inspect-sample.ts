@@ -1,4 +1,4 @@
-import { unscoredReason } from '../../metrics/summary.ts';
+import { unscoredReason } from '../../metrics/answer-statistics.ts';
 import { judgementOf, type Thresholds } from '../../metrics/thresholds.ts';
 import type { EvaluatedAnswer } from '../../run/evaluation-result.ts';
 import type { TokenCount } from '../../sources/answer-source.ts';
