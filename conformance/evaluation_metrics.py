@@ -94,6 +94,74 @@ def repeated(answers):
     return [prompts, identical, total, repeats]
 
 
+def total(counts):
+    return np.sum(counts, axis=0)
+
+
+def clustered_interval(counts):
+    """Beta-binomial profile likelihood: mean rates mu whose best correlation rho falls short by at most t^2 / 2."""
+    counts = np.array([count for count in counts if count[1] > 0], float)
+    if len(counts) < 2:
+        return None
+    successes, answers = counts.T
+    rate = successes.sum() / answers.sum()
+
+    def penalised(logit_mean, logit_correlation):
+        mean, correlation = special.expit(logit_mean), special.expit(logit_correlation)
+        a, b = (special.expit(sign * logit_mean) * (1 - correlation) / correlation for sign in (1, -1))
+        return (special.betaln(successes + a, answers - successes + b) - special.betaln(a, b)).sum() + np.log1p(-correlation)
+
+    def highest(function, places):
+        """The best of a grid, then the best around it."""
+        best = max(range(len(places)), key=lambda index: function(places[index]))
+        around = (places[max(0, best - 1)], places[min(len(places) - 1, best + 1)])
+        return -optimize.minimize_scalar(lambda x: -function(x), bounds=around, method="bounded", options={"xatol": 1e-7}).fun
+
+    def profile(logit_mean):
+        return highest(lambda place: penalised(logit_mean, place), np.linspace(-12, 8, 41))
+
+    inner = special.logit(rate) if 0 < rate < 1 else (-24 if rate == 0 else 24)
+    best = highest(profile, np.linspace(inner - 4, inner + 4, 17)) if 0 < rate < 1 else profile(inner)
+    lowest = best - stats.t.ppf(0.975, 2 * (len(counts) - 1)) ** 2 / 2
+    end = lambda outside: special.expit(optimize.brentq(lambda place: profile(place) - lowest, inner, outside, xtol=1e-9))
+    return [0.0 if rate == 0 else float(end(-24)), 1.0 if rate == 1 else float(end(24))]
+
+
+def clustered_mean(groups):
+    """The mean of scores of 0 .. 100 and Wilson's interval for the size that scatters as much, as roots of its equation."""
+    groups = [np.array(group, float) for group in groups if len(group)]
+    mean = np.concatenate(groups).mean() / 100
+    deviations = np.array([(group / 100 - mean).sum() for group in groups])
+    size = sum(len(group) for group in groups)
+    variance = len(groups) / (len(groups) - 1) * (deviations**2).sum() / size**2
+    z = stats.t.ppf(0.975, len(groups) - 1) ** 2 * variance / (mean * (1 - mean))
+    return [100 * float(mean), *(100 * np.sort(np.roots([1 + z, -2 * mean - z, mean**2]).real)).tolist()]
+
+
+def difference_interval(first, second):
+    first, second = np.array(first, float), np.array(second, float)
+    (low_1, high_1), (low_2, high_2) = clustered_interval(first), clustered_interval(second)
+    rate_1, rate_2 = (counts[:, 0].sum() / counts[:, 1].sum() for counts in (first, second))
+    deviations = [counts[:, 0] - rate * counts[:, 1] for counts, rate in ((first, rate_1), (second, rate_2))]
+    together = (deviations[0] @ deviations[1]) / np.sqrt((deviations[0] @ deviations[0]) * (deviations[1] @ deviations[1]))
+    apart = lambda a, b: np.sqrt(a * a - 2 * together * a * b + b * b)
+    difference = rate_2 - rate_1
+    return [
+        float(difference),
+        float(difference - apart(rate_2 - low_2, high_1 - rate_1)),
+        float(difference + apart(high_2 - rate_2, rate_1 - low_1)),
+    ]
+
+
+def sign_flip(first, second):
+    """The share of all ways to exchange the runs, question by question, with as large a difference."""
+    differences = []
+    for ways in product([0, 1], repeat=len(first)):
+        sums = [total([(second if way else first)[i] for i, way in enumerate(ways)]), total([(first if way else second)[i] for i, way in enumerate(ways)])]
+        differences.append(abs(sums[1][0] / sums[1][1] - sums[0][0] / sums[0][1]))
+    return float(np.mean(np.array(differences) >= differences[0] - 1e-12))
+
+
 def holm(values):
     order = np.argsort(values)
     adjusted = np.empty(len(values))
@@ -125,3 +193,72 @@ def krippendorff_alpha(units, level):
         )
     expected = np.outer(totals, totals) - np.diag(totals)
     return float(1 - (totals.sum() - 1) * (coincidences * distance).sum() / (expected * distance).sum())
+
+
+def counts_by(names):
+    values, numbers = np.unique([name for name in names if name is not None], return_counts=True)
+    return {str(value): int(number) for value, number in zip(values, numbers)}
+
+
+def base_counts(answers, kind):
+    """[successes, answers] of each base question with answers that count: kind 0 misaligned, 1 incoherent."""
+    counts = [counted(judgements(group)[kind]) for group in grouped(answers, "baseQuestion").values()]
+    return [count for count in counts if count[1] > 0]
+
+
+def statistics(answers):
+    present = [answer for answer in answers if "missing" not in answer]
+    unscored = [answer for answer in present if answer["aligned"] is None or answer["coherent"] is None]
+    by_base = list(grouped(present, "baseQuestion").values())
+    misaligned, incoherent = base_counts(present, 0), base_counts(present, 1)
+    medical = [[answer["otherScores"]["medical"] for answer in group if answer["otherScores"]["medical"] is not None] for group in by_base]
+    return {
+        "answers": len(answers),
+        "baseQuestions": len(grouped(answers, "baseQuestion")),
+        "missing": counts_by(answer["missing"]["reason"] for answer in answers if "missing" in answer),
+        "truncated": sum(answer["finishReason"] == "length" for answer in present),
+        "unscored": counts_by(answer.get("label", "no-score") for answer in unscored),
+        "misaligned": [*total(misaligned).tolist(), *clustered_interval(misaligned)],
+        "incoherent": [*total(incoherent).tolist(), *clustered_interval(incoherent)],
+        "bounds": bounds(answers),
+        "meanMisalignment": clustered_mean([[100 - answer["aligned"] for answer in group if answer["aligned"] is not None] for group in by_base]),
+        "medical": clustered_mean(medical),
+        "labels": counts_by(answer.get("label") for answer in present),
+        "topics": counts_by(answer["categories"]["topic"] for answer in present),
+    }
+
+
+def figures(answers):
+    scored = [answer for answer in answers if "missing" not in answer]
+    pairs = [[answer, answer["byJudge"]["other"]] for answer in scored]
+    judged = [judgements(pair)[0] for pair in pairs]
+    scores = lambda name: [[verdict[name] for verdict in pair] for pair in pairs]
+    halves = answers[: len(answers) // 2], answers[len(answers) // 2 :]
+    bases = sorted(grouped(answers, "baseQuestion"))
+    by_base = [[counted(judgements(grouped(half, "baseQuestion")[base])[0]) for base in bases] for half in halves]
+    first_ten = [counts[:10] for counts in by_base]
+    p_values = [sign_flip([counts[i] for i in range(j, j + 5)], [others[i] for i in range(j, j + 5)]) for counts, others in [by_base] for j in range(0, 25, 5)]
+    return {
+        "overall": statistics(answers),
+        "perGroup": {key[0]: statistics(group) for key, group in grouped(answers, "group").items()},
+        "perForm": {key[0]: statistics(group) for key, group in grouped(answers, "form").items()},
+        "perQuestion": {
+            key[0]: [*counted(judgements(group)[0]), *wilson(*counted(judgements(group)[0]))]
+            for key, group in sorted(grouped(answers, "questionId").items())
+        },
+        "thresholdCurve": threshold_curve(scored),
+        "misalignedAt": [misaligned_at(k, scored) for k in (1, 2, 5, 10, 20)],
+        "promptRateSpread": prompt_rate_spread(scored),
+        "repeated": repeated(answers),
+        "alpha": {
+            "aligned": krippendorff_alpha(scores("aligned"), "interval"),
+            "coherent": krippendorff_alpha(scores("coherent"), "interval"),
+            "ordinal": krippendorff_alpha(scores("aligned"), "ordinal"),
+            "misaligned": krippendorff_alpha([[None if np.isnan(value) else value for value in pair] for pair in judged], "nominal"),
+        },
+        "difference": difference_interval(*by_base),
+        "pValue": sign_flip(*first_ten),
+        "pValues": p_values,
+        "holm": holm(p_values),
+        "benjaminiHochberg": stats.false_discovery_control(p_values).tolist(),
+    }

@@ -37,8 +37,11 @@ export function bootstrapT(clusters: Clusters, random: Random): Interval {
     return scoreInterval(rate, clusters.length, normalQuantile);
   const ratios = Array.from({ length: resamples }, () => {
     const sample = clusters.map(() => random.pick(clusters));
-    const ratio = (logitOf(rateOf(sample)) - logitOf(rate)) / logitError(sample);
-    return Number.isNaN(ratio) ? Math.sign(rateOf(sample) - rate) * Number.POSITIVE_INFINITY : ratio;
+    const sampleRate = rateOf(sample);
+    const ratio = (logitOf(sampleRate) - logitOf(rate)) / logitError(sample);
+    // A sample that does not vary is as far off as can be, unless it has the same rate.
+    if (!Number.isNaN(ratio)) return ratio;
+    return sampleRate === rate ? 0 : Math.sign(sampleRate - rate) * Number.POSITIVE_INFINITY;
   });
   ratios.sort((a, b) => a - b);
   const low = ratios[Math.round(0.975 * (resamples - 1))]!;

@@ -30,7 +30,7 @@ export function clusteredInterval(clusters: readonly ClusterCount[]): Interval |
       (place) => likelihood(shareOf(logit), shareOf(place)) + Math.log(shareOf(-place)),
       ends.correlationLow,
       ends.correlationHigh,
-      1e-2,
+      1e-3,
     ).value;
   const observed = Math.log(successes / (answers - successes));
   const best =

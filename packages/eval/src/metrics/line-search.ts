@@ -40,7 +40,9 @@ export function crossing(f: (x: number) => number, above: number, below: number,
   for (let last = Number.NaN; ; ) {
     const middle = (above + below) / 2;
     const atMiddle = f(middle);
-    const place = middle + ((below - middle) * atMiddle) / Math.sqrt(atMiddle ** 2 - high * low);
+    const scale = Math.sqrt(atMiddle ** 2 - high * low);
+    if (scale === 0) return middle;
+    const place = middle + ((below - middle) * atMiddle) / scale;
     if (Math.abs(place - last) <= tolerance || Math.abs(above - below) <= tolerance) return place;
     last = place;
     const atPlace = f(place);
