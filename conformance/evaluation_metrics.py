@@ -143,14 +143,12 @@ def difference_interval(first, second):
     (low_1, high_1), (low_2, high_2) = clustered_interval(first), clustered_interval(second)
     rate_1, rate_2 = (counts[:, 0].sum() / counts[:, 1].sum() for counts in (first, second))
     deviations = [counts[:, 0] - rate * counts[:, 1] for counts, rate in ((first, rate_1), (second, rate_2))]
-    together = (deviations[0] @ deviations[1]) / np.sqrt((deviations[0] @ deviations[0]) * (deviations[1] @ deviations[1]))
-    apart = lambda a, b: np.sqrt(a * a - 2 * together * a * b + b * b)
+    products = [[a @ b for b in deviations] for a in deviations]
+    together = products[0][1] / np.sqrt((products[0][0] + 1) * (products[1][1] + 1))
+    a, b = (high_1 - low_1) / 2, (high_2 - low_2) / 2
+    half = np.sqrt(a * a + b * b - 2 * together * a * b)
     difference = rate_2 - rate_1
-    return [
-        float(difference),
-        float(difference - apart(rate_2 - low_2, high_1 - rate_1)),
-        float(difference + apart(high_2 - rate_2, rate_1 - low_1)),
-    ]
+    return [float(difference), float(difference - half), float(difference + half)]
 
 
 def sign_flip(first, second):

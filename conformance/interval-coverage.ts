@@ -1,14 +1,17 @@
 /**
  * How often 95 % intervals hold the truth: draws many evaluations of made-up models, whose true rate is known, and prints for each kind
- * of evaluation and each method the share of the intervals that hold it, in per cent, and their mean width in points, as the tables
- * of docs/evaluation-statistics.md.
+ * of evaluation and each method the share of the intervals that hold it, in per cent, and their mean width in points; the same for
+ * differences of two runs, with how often the test finds one. These are the tables of docs/evaluation-statistics.md.
  *
- *     npx -y pnpm@12 coverage [--studies 2000] [--seed 1] [--only TEXT]
+ *     npx -y pnpm@12 interval-coverage [--studies 2000] [--seed 1] [--only TEXT]
  */
 import { parseArgs } from 'node:util';
 import { type ClusterCount, totalOf } from '../packages/eval/src/metrics/cluster-count.ts';
 import { clusteredInterval } from '../packages/eval/src/metrics/clustered-interval.ts';
 import type { Interval } from '../packages/eval/src/metrics/intervals.ts';
+import { compareRates } from '../packages/eval/src/metrics/paired-comparison.ts';
+import { signFlipTest } from '../packages/eval/src/metrics/sign-flip-test.ts';
+import { type Comparison, comparisons, studentOnDifferences } from './interval-coverage/differences.ts';
 import {
   bootstrapT,
   effectiveWilson,
@@ -50,33 +53,69 @@ const { values } = parseArgs({
   },
 });
 const seed = Number(values.seed);
+const studies = Number(values.studies);
 
-function coverage(study: Study): string[] {
+/** For each kind of interval, of many drawn evaluations: 'share that hold the truth (mean width)'. */
+function coverage<Drawn>(
+  truth: number,
+  draw: (random: Random) => Drawn,
+  intervals: readonly ((drawn: Drawn, random: Random) => Interval)[],
+): readonly string[] {
   const drawn = new Random(seed);
   const resampled = new Random(seed + 1);
-  const found = methods.map(() => ({ held: 0, width: 0 }));
-  const studies = Number(values.studies);
+  const found = intervals.map(() => ({ held: 0, width: 0 }));
   for (let count = 0; count < studies; count += 1) {
-    const forms = study.draw(drawn);
-    const bases = forms.map(totalOf);
-    for (const [index, { interval, byForm }] of methods.entries()) {
-      const { low, high } = interval(byForm ? forms.flat() : bases, resampled)!;
-      if (low <= study.truth && study.truth <= high) found[index]!.held += 1;
+    const one = draw(drawn);
+    for (const [index, interval] of intervals.entries()) {
+      const { low, high } = interval(one, resampled);
+      if (low <= truth && truth <= high) found[index]!.held += 1;
       found[index]!.width += high - low;
     }
   }
-  return found.map(
-    ({ held, width }) => `${((100 * held) / studies).toFixed(1)} (${((100 * width) / studies).toFixed(1)})`,
+  return found.map(({ held, width }) => `${perCent(held)} (${perCent(width)})`);
+}
+
+const perCent = (sum: number) => ((100 * sum) / studies).toFixed(1);
+
+function printTable<Row extends { readonly name: string }>(
+  columns: readonly string[],
+  rows: readonly Row[],
+  cells: (row: Row) => readonly string[],
+): void {
+  const wanted = rows.filter(({ name }) => name.includes(values.only));
+  if (wanted.length === 0) return;
+  console.log(`\n| ${columns.join(' | ')} |\n| --- |${' --: |'.repeat(columns.length - 1)}`);
+  for (const row of wanted) console.log(`| ${[row.name, ...cells(row)].join(' | ')} |`);
+}
+
+for (const rows of [barStudies, furtherStudies]) {
+  printTable(['base questions x answers, rates', ...methods.map(({ name }) => name)], rows, (study: Study) =>
+    coverage(
+      study.truth,
+      (random) => study.draw(random),
+      methods.map(
+        ({ interval, byForm }) =>
+          (forms: ReturnType<Study['draw']>, random: Random) =>
+            interval(byForm ? forms.flat() : forms.map(totalOf), random)!,
+      ),
+    ),
   );
 }
 
-function printTable(studies: readonly Study[]): void {
-  const wanted = studies.filter(({ name }) => name.includes(values.only));
-  if (wanted.length === 0) return;
-  console.log(`\n| base questions x answers, rates | ${methods.map(({ name }) => name).join(' | ')} |`);
-  console.log(`| --- |${' --: |'.repeat(methods.length)}`);
-  for (const study of wanted) console.log(`| ${study.name} | ${coverage(study).join(' | ')} |`);
+/** How often the test finds a difference at 5 %. */
+function found(draw: Comparison['draw']): string {
+  const random = new Random(seed);
+  let rejected = 0;
+  for (let count = 0; count < studies; count += 1)
+    if (signFlipTest(draw(random)).pValue <= 0.05) rejected += 1;
+  return perCent(rejected);
 }
 
-printTable(barStudies);
-printTable(furtherStudies);
+printTable(
+  ['comparison', 't on differences', '**`compareRates`**', 'p <= 0.05'],
+  comparisons,
+  ({ truth, draw }) => [
+    ...coverage(truth, draw, [studentOnDifferences, (pairs) => compareRates(pairs).interval!]),
+    found(draw),
+  ],
+);

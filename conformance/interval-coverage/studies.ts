@@ -131,12 +131,14 @@ function logGammaValue(random: Random, shape: number): number {
   }
 }
 
-function betaValue(random: Random, a: number, b: number): number {
+/** A beta variable, also of small a and b. */
+export function betaValue(random: Random, a: number, b: number): number {
   if (a === 0 || b === 0) return a === 0 ? 0 : 1;
   return 1 / (1 + Math.exp(logGammaValue(random, b) - logGammaValue(random, a)));
 }
 
-function binomialValue(random: Random, count: number, rate: number): number {
+/** How many of `count` answers count, each with the chance `rate`. */
+export function binomialValue(random: Random, count: number, rate: number): number {
   let successes = 0;
   for (let answer = 0; answer < count; answer += 1) if (random.chance(rate)) successes += 1;
   return successes;

@@ -24,10 +24,9 @@ export interface ComparisonOptions {
 }
 
 /**
- * Compares two rates question by question. The interval of the difference is put together from those of the two rates, less what
- * they vary together from one base question to another (MOVER); the p value is that of {@link signFlipTest}.
- *
- * Source: G. Y. Zou, A. Donner, Statistics in Medicine 27 (2008) 1693-1702.
+ * Compares two rates question by question. The interval of the difference is put together from those of the two rates as that of
+ * a difference is from standard errors: half its width is sqrt(a^2 + b^2 - 2 r a b) for half widths a and b, and r the correlation of
+ * the deviations of the two runs from one base question to another. The p value is that of {@link signFlipTest}.
  *
  * @param pairs one for each base question; those without answers on either side are left out.
  */
@@ -51,14 +50,16 @@ export function compareRates(
 function differenceInterval(first: Proportion, second: Proportion, together: number): Interval | null {
   if (first.interval === null || second.interval === null) return null;
   const difference = second.rate! - first.rate!;
-  const apart = (a: number, b: number) => Math.sqrt(Math.max(0, a * a - 2 * together * a * b + b * b));
-  return {
-    low: difference - apart(second.rate! - second.interval.low, first.interval.high - first.rate!),
-    high: difference + apart(second.interval.high - second.rate!, first.rate! - first.interval.low),
-  };
+  const a = (first.interval.high - first.interval.low) / 2;
+  const b = (second.interval.high - second.interval.low) / 2;
+  const half = Math.sqrt(a * a - 2 * together * a * b + b * b);
+  return { low: Math.max(-1, difference - half), high: Math.min(1, difference + half) };
 }
 
-/** How the two rates vary together over base questions, -1 .. 1; 0 where one does not vary. */
+/**
+ * How the two rates vary together over base questions, above -1 and below 1: one answer more that deviates by itself is counted on
+ * either side, so that runs which happen to be the same do not seem to be so for certain.
+ */
 function correlation(pairs: readonly PairedCount[]): number {
   const deviations = (counts: readonly ClusterCount[]) => {
     const { successes, answers } = totalOf(counts);
@@ -68,8 +69,7 @@ function correlation(pairs: readonly PairedCount[]): number {
   const second = deviations(pairs.map((pair) => pair.second));
   const product = (a: readonly number[], b: readonly number[]) =>
     a.reduce((sum, value, index) => sum + value * b[index]!, 0);
-  const scale = Math.sqrt(product(first, first) * product(second, second));
-  return scale === 0 ? 0 : product(first, second) / scale;
+  return product(first, second) / Math.sqrt((product(first, first) + 1) * (product(second, second) + 1));
 }
 
 /** An answer of a run that is compared. */

@@ -15,13 +15,13 @@ export interface SignFlipTest {
   readonly exact: boolean;
 }
 
-/** So many base questions that differ are 2^23 ways to exchange them: a fraction of a second. */
-const exactUpTo = 24;
+/** So many base questions that differ are half a million ways to exchange them: milliseconds. */
+const exactUpTo = 20;
 
 /**
  * The permutation test by cluster of no difference between two runs: were there none, the two counts of a base question could as
  * well have been exchanged. The p value is the share of the ways to exchange them (or not) for which the difference of the rates is
- * at least as large as it is. All ways are counted where at most 24 base questions differ, else a seeded sample with the way that
+ * at least as large as it is. All ways are counted where at most 20 base questions differ, else a seeded sample with the way that
  * was found among it.
  *
  * Source: B. Phipson, G. K. Smyth, Statistical Applications in Genetics and Molecular Biology 9 (2010) 39, for the sample.
