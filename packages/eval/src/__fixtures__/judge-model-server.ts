@@ -21,13 +21,15 @@ export interface JudgeModelOptions {
   readonly continuation?: 'plain' | 'flagged' | 'none' | 'refused';
   /** Candidates it lists at most; default 20. 0: it gives no log-probabilities. */
   readonly tops?: number;
+  /** Whether the end of the turn is listed, as llama.cpp and vLLM do; default true. */
+  readonly listsEnd?: boolean;
   /** Most candidates that may be asked for; more are refused with 400. */
   readonly mostTops?: number;
 }
 
 /** Plays an endpoint with a judge model whose probabilities are all known, and which says what is likeliest. */
 export function startJudgeModel(options: JudgeModelOptions): Promise<JudgeServer> {
-  const { outcomes, tokenizer, continuation = 'plain', tops = 20, mostTops = 20 } = options;
+  const { outcomes, tokenizer, continuation = 'plain', tops = 20, mostTops = 20, listsEnd = true } = options;
   return startJudgeServer(({ body }, response) => {
     const [asked, last] = [body.messages[0]!, body.messages.at(-1)!];
     const isFlagged = body.continue_final_message === true;
@@ -41,11 +43,9 @@ export function startJudgeModel(options: JudgeModelOptions): Promise<JudgeServer
     const spelled = Object.entries(outcomes(asked.content)).map(
       ([answer, probability]) => [tokenizer(answer), probability] as const,
     );
-    sayTokens(
-      response,
-      generated(spelled, beginning, Number(body.max_tokens), tops),
-      body.logprobs === true && tops > 0,
-    );
+    const said = generated(spelled, beginning, Number(body.max_tokens), tops);
+    const listed = listsEnd ? said : said.filter(({ token }) => token !== '');
+    sayTokens(response, listed, body.logprobs === true && tops > 0);
   });
 }
 

@@ -7,6 +7,7 @@ import {
   startJudgeModel,
   wholeNumbers,
 } from '../../__fixtures__/judge-model-server.ts';
+import { sayToken, startJudgeServer } from '../../__fixtures__/judge-server.ts';
 import { type Continuation, judgeEndpoint } from './judge-endpoint.ts';
 import { askNumber, type NumberMode } from './number-modes.ts';
 
@@ -85,6 +86,28 @@ describe('the mode digits', () => {
     });
     expect(score).toBeCloseTo((95 * 0.5 + 90 * 0.2) / 0.7, 9);
     expect(requests).toHaveLength(1);
+  });
+
+  test('an end that is not listed ends a number', async () => {
+    const outcomes = { '0': 0.6, '9': 0.1, '95': 0.3 };
+    const { score, requests } = await ask(outcomes, digits(), { listsEnd: false });
+    expect(score).toBeCloseTo(expected(outcomes), 9);
+    expect(requests).toHaveLength(2);
+    // The end is likelier than 5 here, and nothing is listed after 9: that it goes on sometimes is not seen.
+    const ended = await ask({ '0': 0.6, '9': 0.3, '95': 0.1 }, digits(), { listsEnd: false });
+    expect(ended.score).toBeCloseTo(0.4 * 9, 9);
+  });
+
+  test('no score takes more than sixteen requests', async () => {
+    let asked = 0;
+    const white = Array.from({ length: 19 }, (_, length) => ' '.repeat(length));
+    await using server = await startJudgeServer((_, response) => {
+      asked += 1;
+      sayToken(response, Object.fromEntries(white.map((before) => [`${before}${asked % 10}`, 0.05])));
+    });
+    const endpoint = judgeEndpoint({ url: server.url, model: 'm', retries: 0 });
+    await askNumber(endpoint, digits(), 0)('How good?');
+    expect(asked).toBe(16);
   });
 
   test('words are none, and are not followed', async () => {

@@ -70,6 +70,9 @@ const numberTokens = 4;
 /** Share of the numbers' probability that may lie on beginnings not followed: it moves a score by at most 2 points. */
 const mostOpen = 0.02;
 
+/** Far more than any judge needs: all first digits, and those that 1 and 10 may begin. */
+const mostRequests = 16;
+
 interface DigitsAsking extends AskingOptions {
   readonly tops: number;
   readonly continuation: Continuation | null;
@@ -94,14 +97,15 @@ async function digitsScore(
   const tree = numberTree();
   addPath(tree, '', first.tokens);
   let tokens = first.usage;
-  for (;;) {
+  for (let requests = 1; ; requests += 1) {
     const reading = tree.read(leastMass);
     // White space at the beginning of a turn is taken away by many chat templates: it cannot be gone on with.
     const open = continuation === null ? [] : tree.open().filter(({ text }) => text.trim() !== '');
     const openMass = open.reduce((sum, { probability }) => sum + probability, 0);
     const possible = reading.numericMass + openMass;
     const [likeliest] = open;
-    if (likeliest === undefined || possible < leastMass || openMass <= mostOpen * possible)
+    const isEnough = likeliest === undefined || possible < leastMass || openMass <= mostOpen * possible;
+    if (isEnough || requests === mostRequests)
       return { ...scoredNumber(reading, first.text, leastMass), ...(tokens && { tokens }) };
     const beginning = { text: likeliest.text, continuation: continuation! };
     const after = await askAfter(endpoint, prompt, { ...pathOptions(asking), beginning });

@@ -12,6 +12,13 @@ describe('expectedScore', () => {
     expect(score).toBeCloseTo((80 * 0.4 + 90 * 0.1 + 30 * 0.25) / 0.75, 10);
   });
 
+  test('signs and digits of other scripts are no numbers', () => {
+    expect(expectedScore(of({ '+5': 0.3, '-5': 0.3, '１００': 0.2, '٨٥': 0.2 }))).toEqual({
+      score: null,
+      numericMass: 0,
+    });
+  });
+
   test('0 and 100 count, 101, -5, 7.5 and words do not', () => {
     expect(
       expectedScore(of({ '0': 0.3, '100': 0.3, '101': 0.2, '-5': 0.1, '7.5': 0.05, CODE: 0.05 })).score,
