@@ -47,7 +47,7 @@ export function categoryJudge({ domain, model }: CategoryJudgeOptions): Judge {
   const toJudge = endpointToJudge({ ...model, mode: 'auto', preflight: true });
   const { endpoint } = toJudge;
   return {
-    name: endpoint.model,
+    name: endpoint.name,
     settings: { model: endpoint.model, domain },
     details: { url: endpoint.url },
     concurrency: endpoint.concurrency,

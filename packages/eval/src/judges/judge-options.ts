@@ -10,6 +10,8 @@ export type JudgeMode = 'auto' | 'token' | 'digits' | 'text';
 export interface OpenAiCompatibleJudgeOptions extends EndpointOptions {
   /** Name of the judge model at the endpoint. */
   readonly model: string;
+  /** Shown in reports, and what tells judges of one evaluation apart; default the model's name. */
+  readonly name?: string;
   /**
    * How scores are read; default 'auto': `prepare` tries the judge out and chooses.
    *

@@ -164,6 +164,16 @@ describe('openAiCompatibleJudge', () => {
     expect(server.requests).toHaveLength(2);
   });
 
+  test('has the name of its model, or one of its own', () => {
+    const options = { url: 'http://127.0.0.1:1/v1', model: 'm' };
+    expect(openAiCompatibleJudge(options).name).toBe('m');
+    const named = [{}, { mode: 'text' as const }].map((mode) =>
+      openAiCompatibleJudge({ ...options, ...mode, name: 'second' }),
+    );
+    expect(named.map(({ name }) => name)).toEqual(['second', 'second']);
+    expect(named.map(({ settings }) => settings?.model)).toEqual(['m', 'm']);
+  });
+
   test('an abort throws its reason instead of giving a verdict', async () => {
     await using server = await startJudgeServer(() => controller.abort(new Error('enough')));
     const controller = new AbortController();

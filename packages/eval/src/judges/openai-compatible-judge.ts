@@ -46,7 +46,7 @@ function judgeBefore(toJudge: EndpointToJudge): Judge {
     return languageModelJudge(endpointModel(endpoint, settled, toJudge.leastMass));
   }
   return {
-    name: endpoint.model,
+    name: endpoint.name,
     settings: { model: endpoint.model, mode, minimumNumericMass: toJudge.leastMass },
     details: { url: endpoint.url },
     concurrency: endpoint.concurrency,

@@ -275,6 +275,11 @@ describe('evaluate', () => {
     expect(settings.furtherJudges.map(({ name }) => name)).toEqual(['strict']);
   });
 
+  test('judges of the same name are refused', async () => {
+    const failure = evaluate({ questions, source: echo(), judge: evilWish, furtherJudges: [evilWish] });
+    await expect(failure).rejects.toThrow(`two judges are called '${evilWish.name}'`);
+  });
+
   test('an endpoint that fails for some answers leaves them unscored; the next run judges only these', async () => {
     const folder = join(await temporaryFolder(), 'run');
     let broken = true;

@@ -1,7 +1,9 @@
+import { InvalidOptionError } from '../errors.ts';
 import type { Judge, JudgeItem, Verdict } from '../judges/judge.ts';
 import { judgeByType } from '../judges/judge-by-type.ts';
 import { summarize } from '../metrics/summary.ts';
 import { paperThresholds, type Thresholds } from '../metrics/thresholds.ts';
+import { printable } from '../printable.ts';
 import { baseQuestionOf, formOf, isRated, type Question } from '../questions/question.ts';
 import type { AnswerRequest, Facts } from '../sources/answer-source.ts';
 import type { EvaluatedAnswer, EvaluationResult } from './evaluation-result.ts';
@@ -118,8 +120,18 @@ function placed(request: AnswerRequest, question: Question) {
   };
 }
 
-/** The first judge and the further ones, of whom questions that score themselves ask nothing. */
+/**
+ * The first judge and the further ones, of whom questions that score themselves ask nothing.
+ *
+ * @throws {InvalidOptionError} when two have the same name, by which their verdicts are told apart.
+ */
 export function judgesOf({ judge, furtherJudges = [] }: JudgingOptions): readonly Judge[] {
+  const names = [judge, ...furtherJudges].map(({ name }) => name);
+  const twice = names.find((name, place) => names.indexOf(name) !== place);
+  if (twice !== undefined) {
+    const message = `two judges are called '${printable(twice, 200)}'; give one of them another name`;
+    throw new InvalidOptionError('furtherJudges', message);
+  }
   return [judge, ...furtherJudges].map(judgeByType);
 }
 

@@ -12,7 +12,7 @@ export function endpointModel(endpoint: JudgeEndpoint, mode: NumberMode, leastMa
     ...(mode.mode === 'digits' && { followsBeginnings: mode.continuation !== null }),
   };
   return {
-    name: endpoint.model,
+    name: endpoint.name,
     settings,
     details: { url: endpoint.url },
     concurrency: endpoint.concurrency,

@@ -33,6 +33,8 @@ export interface WordsOptions extends AskingOptions {
 
 /** One judge model at an OpenAI-compatible endpoint, asked at temperature 0. */
 export interface JudgeEndpoint {
+  /** Of the judge, in reports. */
+  readonly name: string;
   readonly url: string;
   readonly model: string;
   readonly concurrency: number;
@@ -44,10 +46,13 @@ export interface JudgeEndpoint {
 }
 
 /** @throws {InvalidOptionError} for an option outside its range. */
-export function judgeEndpoint(options: EndpointOptions & { readonly model: string }): JudgeEndpoint {
-  const { model } = options;
+export function judgeEndpoint(
+  options: EndpointOptions & { readonly model: string; readonly name?: string },
+): JudgeEndpoint {
+  const { model, name = model } = options;
   const { url, concurrency, complete } = chatEndpoint(options);
   return {
+    name,
     url,
     model,
     concurrency,

@@ -24,7 +24,7 @@ const almostAll = 0.99;
 export async function settleMode(toJudge: EndpointToJudge, options: AskingOptions): Promise<SettledMode> {
   const { endpoint, mode, tops, maxTokens } = toJudge;
   if (mode === 'text') return { numberMode: { mode, maxTokens }, facts: {} };
-  const abilities = await reaching(endpoint.model, () => endpointAbilities(endpoint, { tops, ...options }));
+  const abilities = await reaching(endpoint.name, () => endpointAbilities(endpoint, { tops, ...options }));
   const facts = factsOf(abilities);
   const problem = candidatesProblem(abilities);
   if (problem !== undefined) {
@@ -32,13 +32,13 @@ export async function settleMode(toJudge: EndpointToJudge, options: AskingOption
     if (mode === 'auto' && problem.kind !== 'bad-log-probabilities')
       return { numberMode: { mode: 'text', maxTokens }, facts };
     const advice = `ask it in the mode 'text', which reads the number that it writes, or take another endpoint`;
-    throw new JudgePreflightError(endpoint.model, problem.kind, facts, `${problem.message}; ${advice}`);
+    throw new JudgePreflightError(endpoint.name, problem.kind, facts, `${problem.message}; ${advice}`);
   }
   const { numbers, continuation } = abilities;
   if (mode === 'token' && numbers === 'several tokens') {
     const message =
       "it spells numbers in several tokens, of which the mode 'token' would read the first digit: ask it in the mode 'digits' or 'auto'";
-    throw new JudgePreflightError(endpoint.model, 'several-tokens', facts, message);
+    throw new JudgePreflightError(endpoint.name, 'several-tokens', facts, message);
   }
   // The tree of digits reads numbers of one token rightly too.
   const inOneToken = mode === 'token' || (mode === 'auto' && numbers === 'one token');
