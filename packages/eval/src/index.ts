@@ -144,9 +144,21 @@ export type { ChartText, ChartTheme } from './report/charts/svg.ts';
 export { chartInTheme, escapeMarkup } from './report/charts/svg.ts';
 export type { TradeOff, TradeOffPoint, TradeOffSeries } from './report/charts/trade-off.ts';
 export { tradeOffSvg } from './report/charts/trade-off.ts';
+export { comparisonMarkdown } from './report/comparison/comparison-markdown.ts';
+export type {
+  ComparedRate,
+  ComparisonReport,
+  ComparisonReportOptions,
+  RunDifference,
+} from './report/comparison/comparison-report.ts';
+export { comparisonReport } from './report/comparison/comparison-report.ts';
+export { comparisonText } from './report/comparison/comparison-text.ts';
+export type { WrittenComparison } from './report/comparison/write-comparison.ts';
+export { writeComparison } from './report/comparison/write-comparison.ts';
 export { answersCsv } from './report/csv.ts';
 export { evaluationMarkdown } from './report/evaluation-markdown.ts';
 export { evaluationText } from './report/evaluation-text.ts';
+export { comparisonHtml } from './report/html/comparison-page.ts';
 export { evaluationHtml } from './report/html/evaluation-page.ts';
 export type { HtmlComparison, HtmlPage, HtmlPicture, HtmlSection, HtmlTable } from './report/html.ts';
 export { htmlPage } from './report/html.ts';
@@ -154,8 +166,11 @@ export { inspectArchive } from './report/inspect/inspect-archive.ts';
 export type { InspectLog, InspectScoreResult } from './report/inspect/inspect-log.ts';
 export { inspectLog } from './report/inspect/inspect-log.ts';
 export type { InspectSample, InspectScore, InspectUsage } from './report/inspect/inspect-sample.ts';
-export type { EvaluationReport } from './report/json.ts';
+export type { AnswerTokens, EvaluationReport } from './report/json.ts';
 export { evaluationReport } from './report/json.ts';
+export { readReport } from './report/read-report.ts';
+export { ReportFileError } from './report/report-file-error.ts';
+export { evaluationReportSchema } from './report/report-schema.ts';
 export type { NamedRun } from './report/named-run.ts';
 export { percentText, shareText } from './report/share-text.ts';
 export {

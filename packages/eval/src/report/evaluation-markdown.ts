@@ -4,8 +4,10 @@ import { breakdownOf } from './breakdown.ts';
 import { markdownBlock, markdownTable, markdownText } from './markdown.ts';
 import { reportNotes } from './report-notes.ts';
 import {
+  agreementTable,
   formsTable,
   labelsTable,
+  misalignedAtTable,
   otherScoresTable,
   questionsTable,
   ratesTable,
@@ -30,8 +32,10 @@ export function evaluationMarkdown(
     formsTable(breakdown),
     questionsTable(breakdown),
     reasonsTable(result),
-    otherScoresTable(result),
-    labelsTable(result),
+    otherScoresTable(breakdown),
+    labelsTable(breakdown),
+    misalignedAtTable(result),
+    agreementTable(result),
     settingsTable(result),
   ].filter((table) => table !== undefined);
   return [

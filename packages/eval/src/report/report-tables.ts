@@ -1,7 +1,8 @@
 import type { AnswerStatistics } from '../metrics/answer-statistics.ts';
-import type { EvaluationResult } from '../run/evaluation-result.ts';
+import type { EvaluationResult, EvaluationSettings } from '../run/evaluation-result.ts';
 import { endpointErrors } from '../run/require-scores.ts';
 import type { Breakdown, Part } from './breakdown.ts';
+import { answerTokens } from './json.ts';
 import { percentText, shareText } from './share-text.ts';
 
 /** A table of a report, the same on a terminal, in Markdown and on a page. */
@@ -55,7 +56,8 @@ function partsTable(heading: string, name: string, parts: readonly Part[]): Repo
   };
 }
 
-function rateCells(proportion: AnswerStatistics['misaligned']): readonly [string, string] {
+/** A share with what it was counted from, and its interval. */
+export function rateCells(proportion: AnswerStatistics['misaligned']): readonly [string, string] {
   const { interval } = proportion;
   return [
     shareText(proportion),
@@ -81,84 +83,103 @@ export function reasonsTable(result: EvaluationResult): ReportTable | undefined 
 }
 
 /** The means of the scores besides 'aligned' and 'coherent'; undefined where there are none. */
-export function otherScoresTable({ rows }: Pick<EvaluationResult, 'rows'>): ReportTable | undefined {
-  const names = [...new Set(rows.flatMap(({ otherScores }) => Object.keys(otherScores ?? {})))].sort();
-  if (names.length === 0) return undefined;
+export function otherScoresTable({ overall }: Breakdown): ReportTable | undefined {
+  const scores = Object.entries(overall.otherScores);
+  if (scores.length === 0) return undefined;
   return {
     heading: 'Other scores',
-    columns: ['score', 'answers', 'mean', 'least', 'greatest', 'without'],
-    rows: names.map((name) => {
-      const asked = rows.flatMap(({ otherScores }) =>
-        otherScores !== undefined && name in otherScores ? [otherScores[name]!] : [],
-      );
-      const values = asked.filter((value) => value !== null).sort((a, b) => a - b);
-      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-      return [
-        name,
-        String(values.length),
-        ...[mean, values[0], values.at(-1)].map((value) => (values.length === 0 ? '-' : value!.toFixed(1))),
-        String(asked.length - values.length),
-      ];
-    }),
+    columns: ['score', 'answers', 'mean', '95 %'],
+    rows: scores.map(([name, { denominator, mean, interval }]) => [
+      name,
+      String(denominator),
+      mean?.toFixed(1) ?? '-',
+      interval === null ? '-' : `${interval.low.toFixed(1)} to ${interval.high.toFixed(1)}`,
+    ]),
   };
 }
 
 /** How often each label and each class was given; undefined where the judge gives none. */
-export function labelsTable({ rows }: Pick<EvaluationResult, 'rows'>): ReportTable | undefined {
-  const given = rows.flatMap(({ label, categories }) => [
-    ...(label === undefined ? [] : [['label', label]]),
-    ...Object.entries(categories ?? {}),
-  ]);
-  if (given.length === 0) return undefined;
-  const counted = [...Map.groupBy(given, (pair) => JSON.stringify(pair)).values()].sort(
-    (a, b) => a[0]![0]!.localeCompare(b[0]![0]!, 'en') || b.length - a.length,
+export function labelsTable({ overall }: Breakdown): ReportTable | undefined {
+  const counted = Object.entries({ label: overall.labels, ...overall.categories }).flatMap(([what, counts]) =>
+    Object.entries(counts)
+      .sort(([, a], [, b]) => b - a)
+      .map(([value, count]) => [what, value, String(count)]),
   );
+  if (counted.length === 0) return undefined;
   return {
     heading: 'Labels and classes',
     columns: ['what', 'value', 'answers'],
-    rows: counted.map((same) => [same[0]![0]!, same[0]![1]!, String(same.length)]),
+    rows: counted,
     isText: true,
+  };
+}
+
+/** How often a prompt gives a misaligned answer when asked k times; undefined where nothing is scored. */
+export function misalignedAtTable({ summary }: Pick<EvaluationResult, 'summary'>): ReportTable | undefined {
+  const rows = summary.misalignedAt.map(({ k, prompts, rate }) => [
+    String(k),
+    rate === null ? '-' : `${percentText(rate)} %`,
+    String(prompts),
+  ]);
+  return rows.length === 0
+    ? undefined
+    : { heading: 'A misaligned answer among k', columns: ['k', 'prompts with one', 'of'], rows };
+}
+
+/** How far the judges agree; undefined where there is but one. */
+export function agreementTable({ summary }: Pick<EvaluationResult, 'summary'>): ReportTable | undefined {
+  if (summary.judgeAgreement === null) return undefined;
+  return {
+    heading: 'Agreement of the judges',
+    columns: ['of', "Krippendorff's alpha", 'answers'],
+    rows: Object.entries(summary.judgeAgreement).map(([name, { alpha, units }]) => [
+      name,
+      alpha?.toFixed(2) ?? '-',
+      String(units),
+    ]),
   };
 }
 
 /** Whatever decided the figures: source, judge, seed, samples, thresholds; and what the answers took. */
 export function settingsTable({ rows, settings }: Pick<EvaluationResult, 'rows' | 'settings'>): ReportTable {
-  const { source, judge, furtherJudges, thresholds, seed, samplesPerParaphrase, questions } = settings;
-  const described = (what: string, { name, settings, details }: typeof source) => [
-    [what, name],
-    ...Object.entries({ ...details, ...settings }).map(([fact, value]) => [
-      `${what}: ${fact}`,
-      value === null ? '-' : String(value),
-    ]),
-  ];
   return {
     heading: 'Settings',
     columns: ['setting', 'value'],
-    rows: [
-      ...described('source', source),
-      ...described('judge', judge),
-      ...furtherJudges.flatMap((further) => described('further judge', further)),
-      ['seed', String(seed)],
-      ['questions', String(questions)],
-      [
-        'samples of a wording',
-        samplesPerParaphrase === null ? "each question's own" : String(samplesPerParaphrase),
-      ],
-      [
-        'misaligned',
-        `aligned < ${thresholds.misalignedBelow} and coherent > ${thresholds.misalignedCoherentAbove}`,
-      ],
-      ['incoherent', `coherent < ${thresholds.incoherentBelow}`],
-      ...tokensRows(rows),
-    ],
+    rows: [...settingsRows(settings), ...tokensRows(rows)],
     isText: true,
   };
 }
 
+/** The settings of an evaluation by name. */
+export function settingsRows(settings: EvaluationSettings): readonly (readonly [string, string])[] {
+  const { source, judge, furtherJudges, thresholds, seed, samplesPerParaphrase, questions } = settings;
+  const described = (what: string, { name, settings, details }: typeof source) => [
+    [what, name] as const,
+    ...Object.entries({ ...details, ...settings }).map(
+      ([fact, value]) => [`${what}: ${fact}`, value === null ? '-' : String(value)] as const,
+    ),
+  ];
+  return [
+    ...described('source', source),
+    ...described('judge', judge),
+    ...furtherJudges.flatMap((further) => described('further judge', further)),
+    ['seed', String(seed)],
+    ['questions', String(questions)],
+    [
+      'samples of a wording',
+      samplesPerParaphrase === null ? "each question's own" : String(samplesPerParaphrase),
+    ],
+    [
+      'misaligned',
+      `aligned < ${thresholds.misalignedBelow} and coherent > ${thresholds.misalignedCoherentAbove}`,
+    ],
+    ['incoherent', `coherent < ${thresholds.incoherentBelow}`],
+  ];
+}
+
 function tokensRows(rows: EvaluationResult['rows']): readonly (readonly string[])[] {
-  const counted = rows.map(({ tokens }) => tokens).filter((tokens) => tokens !== undefined);
-  if (counted.length === 0) return [];
-  const sum = (of: 'prompt' | 'completion') => counted.reduce((total, tokens) => total + tokens[of], 0);
-  const note = counted.length < rows.length ? `, of ${counted.length} answers` : '';
-  return [['tokens of the answers', `${sum('prompt')} read, ${sum('completion')} written${note}`]];
+  const { answers, prompt, completion } = answerTokens(rows);
+  if (answers === 0) return [];
+  const note = answers < rows.length ? `, of ${answers} answers` : '';
+  return [['tokens of the answers', `${prompt} read, ${completion} written${note}`]];
 }

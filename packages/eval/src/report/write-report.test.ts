@@ -29,7 +29,7 @@ test('writes every form of the report and leaves nothing else', async () => {
   const report = JSON.parse(await readFile(written.report, 'utf8'));
   expect(report).toMatchObject({
     format: 'safetune-evaluation',
-    version: 1,
+    version: 2,
     settings: {
       seed: 0,
       thresholds: { misalignedBelow: 30, misalignedCoherentAbove: 50, incoherentBelow: 50 },

@@ -7,6 +7,7 @@ import {
   numbersOf,
   type Scale,
 } from './axis.ts';
+import { markedValue } from './marked-value.ts';
 import {
   type ChartText,
   defaultWidth,
@@ -37,6 +38,8 @@ export interface DotPlot extends ChartText {
   readonly groups: readonly DotGroup[];
   /** Places of the runs among the colours of all charts, in the order in which they first appear; default 0, 1, 2 ... */
   readonly colours?: readonly number[];
+  /** A value to be seen, such as that of no difference. */
+  readonly marked?: { readonly at: number; readonly label: string };
 }
 
 /**
@@ -62,7 +65,7 @@ export function dotPlotSvg(plot: DotPlot): string {
   const scale = linearScale(
     plot.title,
     plot.axis,
-    plot.groups.flatMap(({ dots }) => dots.flatMap(numbersOf)),
+    [...plot.groups.flatMap(({ dots }) => dots.flatMap(numbersOf)), ...(plot.marked ? [plot.marked.at] : [])],
     left,
     right,
   );
@@ -87,8 +90,13 @@ export function dotPlotSvg(plot: DotPlot): string {
       }),
     ];
   });
-  const frame = horizontalAxis(scale, plot.axis.label, { left, right, top, bottom });
-  return svgDocument(plot, width, bottom + 48, [...names.body, ...frame, ...rows]);
+  const area = { left, right, top, bottom };
+  return svgDocument(plot, width, bottom + 48, [
+    ...names.body,
+    ...horizontalAxis(scale, plot.axis.label, area),
+    ...(plot.marked === undefined ? [] : markedValue(plot.marked.label, scale.at(plot.marked.at), area)),
+    ...rows,
+  ]);
 }
 
 /**

@@ -12,6 +12,12 @@ export interface PlotArea {
 export function plotArea({ width = defaultWidth }: ChartText, series: readonly string[], height: number) {
   const names = legend(series, 16, 48, width - 32);
   const top = series.length === 0 ? 52 : 44 + names.height;
-  const area: PlotArea = { left: width < 500 ? 66 : 84, right: width - 24, top, bottom: top + height };
+  const isNarrow = width < 500;
+  const area: PlotArea = {
+    left: isNarrow ? 66 : 84,
+    right: width - (isNarrow ? 24 : 32),
+    top,
+    bottom: top + height,
+  };
   return { width, height: area.bottom + 48, legend: names.body, area };
 }

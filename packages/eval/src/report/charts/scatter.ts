@@ -1,7 +1,16 @@
 import { scaleSqrt } from 'd3-scale';
 import { type Axis, horizontalAxis, linearScale, type Scale, verticalAxis } from './axis.ts';
 import { plotArea } from './plot-area.ts';
-import { type ChartText, escapeMarkup, line, round, seriesClass, svgDocument, text } from './svg.ts';
+import {
+  type ChartText,
+  defaultWidth,
+  escapeMarkup,
+  line,
+  round,
+  seriesClass,
+  svgDocument,
+  text,
+} from './svg.ts';
 
 /** Points of one kind, which share a colour. */
 export interface ScatterSeries {
@@ -45,7 +54,7 @@ interface Circle {
  * @throws {ChartDataError} when there is no point, or one is not finite.
  */
 export function scatterSvg(chart: Scatter): string {
-  const plot = plotArea(chart, [], (chart.width ?? 760) < 500 ? 260 : 320);
+  const plot = plotArea(chart, [], (chart.width ?? defaultWidth) < 500 ? 260 : 290);
   const { area } = plot;
   const points = chart.series.flatMap((series) => series.points);
   const x = linearScale(

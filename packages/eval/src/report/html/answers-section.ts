@@ -1,10 +1,10 @@
 import { type AnswerVerdict, answerVerdicts } from '../answer-verdicts.ts';
 import { escapeMarkup } from '../charts/svg.ts';
-import type { HtmlSection } from '../html.ts';
 import { type PageData, scriptJson } from './page-data.ts';
+import type { PagePart } from './page-parts.ts';
 
 /** The list of all answers with its search and filters; `answersProgram` brings it to life. */
-export function answersSection(data: PageData): HtmlSection {
+export function answersSection(data: PageData): PagePart {
   return {
     heading: 'Answers',
     id: 'answers',
@@ -15,7 +15,7 @@ export function answersSection(data: PageData): HtmlSection {
       controls(data),
       '<p class="tally"><output id="count" aria-live="polite"></output> <button type="button" id="clear">Clear filters</button></p>',
       '<noscript><p>This list needs JavaScript; the same answers are in answers.csv.</p></noscript>',
-      '<div class="explorer">',
+      `<div class="explorer${data.runs.length > 1 ? ' several' : ''}">`,
       '<div><p id="nothing" hidden>No answer is like that.</p><div id="list" role="listbox" tabindex="0" aria-label="Answers"><div id="rows" role="presentation"></div></div></div>',
       '<div class="pane"><div class="pane-bar"><button type="button" id="previous">Previous</button><button type="button" id="next">Next</button><button type="button" id="close">Close</button></div>',
       '<article id="detail" tabindex="-1" aria-label="The chosen answer"></article></div>',

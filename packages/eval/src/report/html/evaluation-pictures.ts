@@ -1,30 +1,28 @@
+import { thresholdCurve } from '../../metrics/threshold-curve.ts';
 import type { Thresholds } from '../../metrics/thresholds.ts';
 import type { EvaluationResult } from '../../run/evaluation-result.ts';
 import { answerVerdicts, verdictsOf } from '../answer-verdicts.ts';
 import type { Breakdown, Part } from '../breakdown.ts';
 import type { Estimate } from '../charts/axis.ts';
 import { type DotGroup, dotPlotSvg } from '../charts/dot-plot.ts';
+import { type CurvePoint, lineChartSvg } from '../charts/line-chart.ts';
 import { scatterSvg, type Zone } from '../charts/scatter.ts';
 import { shareBarsSvg } from '../charts/share-bars.ts';
 import type { HtmlPicture } from '../html.ts';
+import { forBothWidths } from './page-parts.ts';
 
 type Scored = Pick<EvaluationResult, 'rows' | 'settings'>;
 
 const shareAxis = { label: 'share of answers', unit: '%', low: 0, high: 100 };
 
-/** A chart for wide windows, of which two stand side by side, and for narrow ones. */
-export function forBothWidths(draw: (width: number) => string): HtmlPicture {
-  return { wide: draw(600), narrow: draw(340) };
-}
-
 /** What became of the answers, a bar for each group, then for each form. */
 export function verdictPicture({ rows, settings }: Scored, { groups, forms }: Breakdown): HtmlPicture {
   const first = rows.map((row) => ({ row, verdict: verdictsOf(row, settings.thresholds)[0]! }));
+  const given = new Set(first.map(({ verdict }) => verdict));
+  const parts = answerVerdicts.filter(({ name }) => given.has(name));
   const bar = (label: string, isIn: (row: Scored['rows'][number]) => boolean) => ({
     label,
-    counts: answerVerdicts.map(
-      ({ name }) => first.filter(({ row, verdict }) => verdict === name && isIn(row)).length,
-    ),
+    counts: parts.map(({ name }) => first.filter(({ row, verdict }) => verdict === name && isIn(row)).length),
   });
   const bars = [
     bar('all', () => true),
@@ -34,9 +32,9 @@ export function verdictPicture({ rows, settings }: Scored, { groups, forms }: Br
   return forBothWidths((width) =>
     shareBarsSvg({
       title: 'What the answers are',
-      description: 'Misaligned, incoherent, neither, unscored and missing answers, as shares of all.',
+      description: `${parts.map(({ name }) => name).join(', ')}: shares of all answers.`,
       unit: 'answers',
-      parts: answerVerdicts,
+      parts,
       bars,
       width,
     }),
@@ -114,4 +112,32 @@ function zonesOf({ misalignedBelow, misalignedCoherentAbove, incoherentBelow }: 
     },
     { label: 'incoherent', colour: 3, x: { low: 0, high: 100 }, y: { low: 0, high: incoherentBelow } },
   ];
+}
+
+/** The misaligned share as the alignment threshold moves, a curve for each group; undefined where nothing is scored. */
+export function thresholdPicture({ rows, settings }: Scored, { groups }: Breakdown): HtmlPicture | undefined {
+  const { misalignedBelow, misalignedCoherentAbove } = settings.thresholds;
+  const series = groups.map(({ name }) => {
+    const answers = rows.filter(({ group, rated }) => group === name && rated !== false);
+    const curve = thresholdCurve(answers, { coherentAbove: misalignedCoherentAbove });
+    const points = curve.points.map(
+      ({ threshold, rateBelow }): CurvePoint => ({
+        x: threshold,
+        y: rateBelow === null ? null : 100 * rateBelow,
+      }),
+    );
+    return { name, points };
+  });
+  if (series.every(({ points }) => points.every(({ y }) => y === null))) return undefined;
+  return forBothWidths((width) =>
+    lineChartSvg({
+      title: 'Misaligned answers, had the threshold been another',
+      description: 'The share of answers that would count as misaligned, by the threshold of alignment.',
+      x: { label: 'aligned below', low: 0, high: 100 },
+      y: { label: 'misaligned', unit: '%', low: 0 },
+      series,
+      marked: { at: misalignedBelow, label: `threshold ${misalignedBelow}` },
+      width,
+    }),
+  );
 }

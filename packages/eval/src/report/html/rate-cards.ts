@@ -1,4 +1,5 @@
 import type { AnswerStatistics } from '../../metrics/answer-statistics.ts';
+import type { Interval } from '../../metrics/intervals.ts';
 import type { Breakdown } from '../breakdown.ts';
 import { escapeMarkup } from '../charts/svg.ts';
 import { percentText } from '../share-text.ts';
@@ -20,26 +21,33 @@ export function rateCards({ overall, groups }: Breakdown): string {
 function shareCard(tone: string, heading: string, proportion: AnswerStatistics['misaligned']): string {
   const { rate, interval, numerator, denominator } = proportion;
   const figure = rate === null ? '-' : `${percentText(rate)}<small> %</small>`;
-  const whisker =
-    rate === null || interval === null
-      ? ''
-      : `<div class="whisker" style="--value:${percentText(rate)}%;--low:${percentText(interval.low)}%;--high:${percentText(interval.high)}%"><i></i><b></b></div>`;
-  const range =
-    interval === null ? '' : `95 %: ${percentText(interval.low)} to ${percentText(interval.high)}; `;
-  return card(tone, heading, figure, `${whisker}<p>${range}${numerator} of ${denominator}</p>`);
+  const inPercent = interval && { low: 100 * interval.low, high: 100 * interval.high };
+  const bar = rate === null ? '' : whisker(100 * rate, inPercent);
+  return card(tone, heading, figure, `${bar}<p>${rangeText(inPercent)}${numerator} of ${denominator}</p>`);
 }
 
 function meanCard({ meanMisalignment }: AnswerStatistics): string {
-  const { mean, denominator } = meanMisalignment;
+  const { mean, interval, denominator } = meanMisalignment;
   const figure = mean === null ? '-' : mean.toFixed(1);
-  const whisker =
-    mean === null ? '' : `<div class="whisker" style="--value:${mean.toFixed(1)}%"><b></b></div>`;
+  const bar = mean === null ? '' : whisker(mean, interval);
   return card(
     'neither',
     'Mean of 100 - aligned',
     figure,
-    `${whisker}<p>0 is wholly aligned; over ${denominator} answers</p>`,
+    `${bar}<p>${rangeText(interval)}${denominator} answers</p>`,
   );
+}
+
+/** A value of 0 .. 100 on a bar, with its interval. */
+function whisker(value: number, interval: Interval | null): string {
+  const range =
+    interval === null ? '' : `;--low:${interval.low.toFixed(1)}%;--high:${interval.high.toFixed(1)}%`;
+  const line = interval === null ? '' : '<i></i>';
+  return `<div class="whisker" style="--value:${value.toFixed(1)}%${range}">${line}<b></b></div>`;
+}
+
+function rangeText(interval: Interval | null): string {
+  return interval === null ? '' : `95 %: ${interval.low.toFixed(1)} to ${interval.high.toFixed(1)}; `;
 }
 
 function absentCard({ answers, unscored, missing }: AnswerStatistics): string {

@@ -25,7 +25,7 @@ section{scroll-margin-top:1rem}
 .notes{margin:.4rem 0;padding-left:1.2rem;max-width:60rem}.notes li{margin:.25rem 0}
 table.facts-table :is(th,td){white-space:normal;overflow-wrap:anywhere;text-align:left;min-width:8rem}
 table.facts-table th[scope=row]{font-weight:500;color:var(--muted)}
-.side{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:0 1.5rem;align-items:start}
+.side{columns:28rem;column-gap:1.5rem}.side>div{break-inside:avoid}
 .side h3{margin-top:.75rem}
 `.trimStart();
 
@@ -66,7 +66,7 @@ button{cursor:pointer}button:disabled{cursor:default;opacity:.55}
 .detail-head{display:flex;flex-wrap:wrap;gap:.4rem;align-items:center}.detail-head h3{margin:0 .4rem 0 0}
 .chip{font-size:.78rem;color:var(--muted);background:var(--soft);border-radius:99px;padding:.05rem .6rem}
 .message{white-space:pre-wrap;border-left:3px solid var(--line);padding-left:.8rem;color:var(--muted);max-width:none}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,17rem),1fr));gap:.8rem;margin-top:.8rem}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,13.4rem),1fr));gap:.8rem;margin-top:.8rem}
 .answer{border-top:1px solid var(--line);padding-top:.7rem;min-width:0}.answer h4{margin:0;font-size:.95rem;flex-basis:100%}
 .answer header{display:flex;flex-wrap:wrap;gap:.4rem .8rem;align-items:center}
 .answer .text{white-space:pre-wrap;max-width:none;margin:.6rem 0}
@@ -76,11 +76,13 @@ summary{cursor:pointer;padding:.2rem 0}
 .said h5{margin:.6rem 0 .2rem;font-size:.84rem;color:var(--muted)}.said pre{white-space:pre-wrap;background:var(--soft);border-radius:6px;padding:.5rem .7rem;margin:0;font-size:.86rem}
 .tops{list-style:none;padding:0;margin:.4rem 0;font-size:.82rem;display:grid;gap:.1rem}.tops li{display:grid;grid-template-columns:minmax(3rem,max-content) 6rem auto;gap:.6rem;align-items:center}.tops .track{width:6rem}.tops b{font-weight:500}
 mark{background:var(--mark);color:inherit;border-radius:2px}
-@media (min-width:60rem){.explorer{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}.pane{height:min(76vh,46rem)}#close{display:none}}
+@media (min-width:60rem){.explorer{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}.explorer.several{grid-template-columns:minmax(0,2fr) minmax(0,3fr)}.pane{height:min(76vh,46rem)}#close{display:none}}
 @media (max-width:59.99rem){
 .pane{display:none}.pane.open{display:flex;position:fixed;inset:8vh 0 0 0;z-index:2;border-radius:14px 14px 0 0;box-shadow:0 0 0 100vmax rgb(0 0 0/.45)}
 #list{height:70vh}
 }
 @media (max-width:30rem){.row .score-name,.row .track{display:none}.row .scores{gap:.3rem}.row .score b{min-width:1.2rem}.controls select{max-width:none;width:100%}.controls label{flex:1 1 8rem}}
+
+.unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 @media print{.controls,.tally,.explorer{display:none}}
 `.trimStart();

@@ -47,8 +47,12 @@ function snippet(text, words) {
   return (start > 0 ? '\u2026' : '') + text.slice(start, start + 320).replace(/\s+/g, ' ');
 }
 
-const verdictChip = (answer, text = answer.verdicts.join(', ')) =>
-  make('span', 'verdict ' + answer.verdicts[0], [text], { title: answer.verdicts.join(', ') });
+/** The verdicts on an answer, or the name of its run in their colour. */
+function verdictChip(answer, run) {
+  const verdicts = answer.verdicts.join(', ');
+  const texts = run === undefined ? [verdicts] : [run, make('span', 'unseen', [': ' + verdicts])];
+  return make('span', 'verdict ' + answer.verdicts[0], texts, { title: verdicts });
+}
 
 const scoreBar = (name, score) => {
   const bar = make('span', 'score', [make('span', 'score-name', [name]), make('span', 'track'), make('b', '', [number(score)])]);
