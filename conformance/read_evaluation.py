@@ -1,6 +1,6 @@
 """What Inspect and pandas read from the folder of an evaluation's report.
 
-python3 read_evaluation.py FOLDER    prints {inspect: {...}, csv: {...}} as one line of JSON
+python3 read_evaluation.py FOLDER LOG.json    prints {golden, inspect: {...}, csv: {...}} as one line of JSON; golden: samples of LOG.json
 """
 
 import json
@@ -36,6 +36,7 @@ missing = table["answer"].isna()
 print(
     json.dumps(
         {
+            "golden": len(read_eval_log(sys.argv[2]).samples),
             "inspect": {
                 "status": log.status,
                 "model": log.eval.model,

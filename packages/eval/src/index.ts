@@ -168,10 +168,10 @@ export { inspectLog } from './report/inspect/inspect-log.ts';
 export type { InspectSample, InspectScore, InspectUsage } from './report/inspect/inspect-sample.ts';
 export type { AnswerTokens, EvaluationReport } from './report/json.ts';
 export { evaluationReport } from './report/json.ts';
+export type { NamedRun } from './report/named-run.ts';
 export { readReport } from './report/read-report.ts';
 export { ReportFileError } from './report/report-file-error.ts';
 export { evaluationReportSchema } from './report/report-schema.ts';
-export type { NamedRun } from './report/named-run.ts';
 export { percentText, shareText } from './report/share-text.ts';
 export {
   questionTable,

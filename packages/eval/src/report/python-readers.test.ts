@@ -18,6 +18,8 @@ interface ReadSample extends Pick<InspectSample, 'id' | 'epoch' | 'metadata'> {
 }
 
 interface Read {
+  /** Samples of the committed log. */
+  readonly golden: number;
   readonly inspect: {
     readonly status: string;
     readonly model: string;
@@ -79,13 +81,15 @@ test.skipIf(python === undefined)(
   async () => {
     const folder = await temporaryFolder();
     await writeReport(folder, result);
+    const golden = join(import.meta.dirname, '../__fixtures__/inspect-log.json');
     const script = join(import.meta.dirname, '../../../../conformance/read_evaluation.py');
-    const said = execFileSync(python!, [script, folder], {
+    const said = execFileSync(python!, [script, folder, golden], {
       encoding: 'utf8',
       env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1' },
       maxBuffer: 2 ** 28,
     });
     const read = JSON.parse(said.trimEnd().split('\n').at(-1)!) as Read;
+    expect(read.golden).toBe(12);
     expectInspectToHoldAll(read.inspect);
     expectPandasToHoldAll(read.csv);
   },

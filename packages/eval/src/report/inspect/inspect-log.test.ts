@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { strFromU8, unzipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
 import { hostileText, largeResult } from '../../__fixtures__/large-result.ts';
+import { wellFormedJson } from '../well-formed-json.ts';
 import { inspectArchive } from './inspect-archive.ts';
 import { inspectLog } from './inspect-log.ts';
 
@@ -58,6 +61,15 @@ describe('inspectLog', () => {
     const rows = [{ ...result.rows[0]!, questionId: '../a\\b%', paraphraseIndex: 1 }];
     expect(inspectLog({ ...result, rows }).samples[0]!.id).toBe('..%2Fa%5Cb%25#2');
   });
+});
+
+test('a log is, to the last field, one that Inspect has read (python-readers.test.ts has it read again)', async () => {
+  const file = join(import.meta.dirname, '../../__fixtures__/inspect-log.json');
+  // Logarithms may differ in their last digits from one engine to the next.
+  const rounded = (json: string) =>
+    JSON.parse(json, (_, part) => (typeof part === 'number' ? Number(part.toPrecision(9)) : part));
+  const log = inspectLog(largeResult('tiny', 12), { created });
+  expect(rounded(wellFormedJson(log))).toEqual(rounded(await readFile(file, 'utf8')));
 });
 
 test('the archive holds the header, the summaries and every sample, and no half of a surrogate pair', () => {
