@@ -162,7 +162,7 @@ export { comparisonHtml } from './report/html/comparison-page.ts';
 export { evaluationHtml } from './report/html/evaluation-page.ts';
 export type { HtmlComparison, HtmlPage, HtmlPicture, HtmlSection, HtmlTable } from './report/html.ts';
 export { htmlPage } from './report/html.ts';
-export { inspectArchive } from './report/inspect/inspect-archive.ts';
+export { inspectArchive, mostInspectSamples } from './report/inspect/inspect-archive.ts';
 export type { InspectLog, InspectScoreResult } from './report/inspect/inspect-log.ts';
 export { inspectLog } from './report/inspect/inspect-log.ts';
 export type { InspectSample, InspectScore, InspectUsage } from './report/inspect/inspect-sample.ts';

@@ -25,7 +25,7 @@ test('writes every form of the report and leaves nothing else', async () => {
   expect((await readFile(written.answers, 'utf8')).split('\r\n')).toHaveLength(1 + 8 + 1);
   expect(await readFile(written.page, 'utf8')).toContain('<h1>My &#60;model&#62;</h1>');
   expect(await readFile(written.markdown, 'utf8')).toContain('# My \\<model\\>');
-  expect((await readFile(written.inspect)).subarray(0, 4).toString('latin1')).toBe('PK\u0003\u0004');
+  expect((await readFile(written.inspect!)).subarray(0, 4).toString('latin1')).toBe('PK\u0003\u0004');
   const report = JSON.parse(await readFile(written.report, 'utf8'));
   expect(report).toMatchObject({
     format: 'safetune-evaluation',

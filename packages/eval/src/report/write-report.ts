@@ -7,7 +7,7 @@ import { writeFileAtomically } from '../write-file-atomically.ts';
 import { answersCsv } from './csv.ts';
 import { evaluationMarkdown } from './evaluation-markdown.ts';
 import { evaluationHtml } from './html/evaluation-page.ts';
-import { inspectArchive } from './inspect/inspect-archive.ts';
+import { inspectArchive, mostInspectSamples } from './inspect/inspect-archive.ts';
 import { inspectLog } from './inspect/inspect-log.ts';
 import { evaluationReport } from './json.ts';
 import { wellFormedJson } from './well-formed-json.ts';
@@ -22,8 +22,8 @@ export interface WrittenReport {
   readonly markdown: string;
   /** report.html: the page, see {@link evaluationHtml}. */
   readonly page: string;
-  /** inspect.eval: the log of Inspect, see {@link inspectLog}. */
-  readonly inspect: string;
+  /** inspect.eval: the log of Inspect, see {@link inspectLog}; null for more than {@link mostInspectSamples} answers. */
+  readonly inspect: string | null;
 }
 
 /** What {@link writeReport} may be told. */
@@ -51,12 +51,13 @@ export async function writeReport(
     answers: join(directory, 'answers.csv'),
     markdown: join(directory, 'report.md'),
     page: join(directory, 'report.html'),
-    inspect: join(directory, 'inspect.eval'),
+    inspect: result.rows.length > mostInspectSamples ? null : join(directory, 'inspect.eval'),
   };
   await writeFileAtomically(written.answers, answersCsv(result.rows));
   await writeFileAtomically(written.markdown, evaluationMarkdown(result, { title }));
   await writeFileAtomically(written.page, evaluationHtml(result, { title }));
-  await writeFileAtomically(written.inspect, inspectArchive(inspectLog(result, { created })));
+  if (written.inspect !== null)
+    await writeFileAtomically(written.inspect, inspectArchive(inspectLog(result, { created })));
   // The last, for whoever waits for it finds the others.
   await writeFileAtomically(written.report, `${wellFormedJson(evaluationReport(result), 2)}\n`);
   return written;

@@ -1,12 +1,23 @@
 import { strToU8, zipSync } from 'fflate';
+import { InvalidOptionError } from '../../errors.ts';
 import { wellFormedJson } from '../well-formed-json.ts';
 import type { InspectLog } from './inspect-log.ts';
+
+/** Samples that fit into an archive: it counts files in 16 bits, and some are not samples. */
+export const mostInspectSamples = 65_000;
 
 /**
  * A log in Inspect's `.eval` format, which its viewer lists under any name: a zip archive of the header, a summary of the samples
  * and each sample on its own.
+ *
+ * @throws {InvalidOptionError} for more than {@link mostInspectSamples}.
  */
 export function inspectArchive({ samples, ...header }: InspectLog): Uint8Array {
+  if (samples.length > mostInspectSamples)
+    throw new InvalidOptionError(
+      'samples',
+      `${samples.length} are more than the ${mostInspectSamples} of an archive`,
+    );
   const { version, eval: specification, plan } = header;
   const files = {
     '_journal/start.json': { version, eval: specification, plan },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { strFromU8, unzipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
 import { hostileText, largeResult } from '../../__fixtures__/large-result.ts';
+import { InvalidOptionError } from '../../errors.ts';
 import { wellFormedJson } from '../well-formed-json.ts';
 import { inspectArchive } from './inspect-archive.ts';
 import { inspectLog } from './inspect-log.ts';
@@ -87,4 +88,6 @@ test('the archive holds the header, the summaries and every sample, and no half 
   expect(first).not.toMatch(/\\ud8/);
   expect(Object.keys(files).filter((name) => name.startsWith('samples/'))).toHaveLength(360);
   expect(inspectArchive(log)).toEqual(inspectArchive(log));
+  const many = { ...log, samples: Array.from({ length: 65_001 }, () => log.samples[0]!) };
+  expect(() => inspectArchive(many)).toThrow(InvalidOptionError);
 });
