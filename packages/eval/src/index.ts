@@ -160,7 +160,7 @@ export { evaluationMarkdown } from './report/evaluation-markdown.ts';
 export { evaluationText } from './report/evaluation-text.ts';
 export { comparisonHtml } from './report/html/comparison-page.ts';
 export { evaluationHtml } from './report/html/evaluation-page.ts';
-export type { HtmlComparison, HtmlPage, HtmlPicture, HtmlSection, HtmlTable } from './report/html.ts';
+export type { HtmlPage, HtmlPicture, HtmlSection, HtmlTable } from './report/html.ts';
 export { htmlPage } from './report/html.ts';
 export { inspectArchive, mostInspectSamples } from './report/inspect/inspect-archive.ts';
 export type { InspectLog, InspectScoreResult } from './report/inspect/inspect-log.ts';

@@ -6,8 +6,8 @@ const sections = [
     heading: '"quoted"',
     id: 'part',
     pictures: ['<svg></svg>', { wide: '<svg id="w"></svg>', narrow: '<svg id="n"></svg>' }],
+    paragraphs: ['<img src=x>'],
     table: { columns: ['<a>'], rows: [['<b>']] },
-    comparisons: [{ heading: 'h', texts: [{ label: 'l', text: '<img src=x>' }] }],
   },
 ];
 

@@ -7,12 +7,6 @@ export interface HtmlTable {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** Texts side by side, for instance the answers of several runs to one question. */
-export interface HtmlComparison {
-  readonly heading: string;
-  readonly texts: readonly { readonly label: string; readonly text: string }[];
-}
-
 /** A picture twice: for wide windows, and for narrow ones. */
 export interface HtmlPicture {
   readonly wide: string;
@@ -31,7 +25,6 @@ export interface HtmlSection {
    */
   readonly pictures?: readonly (string | HtmlPicture)[];
   readonly table?: HtmlTable;
-  readonly comparisons?: readonly HtmlComparison[];
   /** HTML of one's own; it is not escaped. */
   readonly markup?: string;
 }
@@ -61,9 +54,6 @@ p{max-width:46rem;margin:.4rem 0}h1,h2,h3,p{overflow-wrap:anywhere}
 table{border-collapse:collapse;background:var(--surface);font-size:.92rem;font-variant-numeric:tabular-nums}
 th,td{padding:.4rem .8rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}thead th{color:var(--muted);font-weight:600}
-.texts{display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:.75rem}
-figure{margin:0;padding:.7rem .9rem;background:var(--surface);border:1px solid var(--line);border-radius:6px}
-figcaption{color:var(--muted);font-size:.85rem}figure p{white-space:pre-wrap;overflow-wrap:anywhere}
 `.trim();
 
 /** A self-contained page: no script, no font, no picture from elsewhere. All text is escaped; pictures and `markup` are not. */
@@ -114,7 +104,6 @@ function sectionMarkup({
   paragraphs = [],
   pictures = [],
   table,
-  comparisons = [],
   markup = '',
 }: HtmlSection): readonly string[] {
   return [
@@ -123,7 +112,6 @@ function sectionMarkup({
     ...paragraphs.map(paragraph),
     ...(pictures.length === 0 ? [] : ['<div class="pictures">', ...pictures.map(pictureMarkup), '</div>']),
     ...(table ? [tableMarkup(table)] : []),
-    ...comparisons.flatMap(comparisonMarkup),
     ...(markup === '' ? [] : [markup]),
     '</section>',
   ];
@@ -144,18 +132,6 @@ export function tableMarkup({ columns, rows }: HtmlTable, name?: string): string
     `<tbody>${rows.map((row) => cells(row, 'td')).join('\n')}</tbody>`,
     '</table></div>',
   ].join('\n');
-}
-
-function comparisonMarkup({ heading, texts }: HtmlComparison): readonly string[] {
-  return [
-    `<h3>${escapeMarkup(heading)}</h3>`,
-    '<div class="texts">',
-    ...texts.map(
-      ({ label, text }) =>
-        `<figure><figcaption>${escapeMarkup(label)}</figcaption>${paragraph(text)}</figure>`,
-    ),
-    '</div>',
-  ];
 }
 
 function paragraph(text: string): string {
