@@ -25,7 +25,7 @@ import {
 import { describeRegularizerContract } from '../testing/index.ts';
 import { klDivergence } from './kl.ts';
 
-describeRegularizerContract('kl', () => kl(), { describe, it });
+describeRegularizerContract('kl', () => kl(), { describe, it }, { tolerance: 0 });
 describeRegularizerContract('kl, reverse, softened', () => kl({ direction: 'reverse', temperature: 2 }), {
   describe,
   it,

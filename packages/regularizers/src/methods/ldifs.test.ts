@@ -23,7 +23,7 @@ import {
 } from '../index.ts';
 import { describeRegularizerContract } from '../testing/index.ts';
 
-describeRegularizerContract('ldifs', () => ldifs(), { describe, it });
+describeRegularizerContract('ldifs', () => ldifs(), { describe, it }, { tolerance: 0 });
 describeRegularizerContract('ldifs of every second layer', () => ldifs({ layers: { every: 2 } }), {
   describe,
   it,

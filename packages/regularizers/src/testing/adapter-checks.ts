@@ -87,9 +87,22 @@ function checkOn(subject: Subject, promise: string, body: AdapterCheck): Contrac
 
 /** A whole training's calls, without the training. */
 async function act(regularizer: Regularizer, adapter: LoraAdapter, steps: number): Promise<void> {
+  const keeps = { ...adapter };
+  const requireSame = (hook: string) => {
+    const assigned = Object.keys(keeps).find(
+      (field) => Reflect.get(adapter, field) !== Reflect.get(keeps, field),
+    );
+    if (assigned !== undefined)
+      throw new TypeError(
+        `${hook} assigns adapter.${assigned}, which training does not see: write into the arrays that are there, ` +
+          'as in adapter.parameters.set(values)',
+      );
+  };
   await regularizer.beforeTraining?.(adapter);
   for (let step = 1; step <= steps; step++) await regularizer.afterStep?.(adapter, step);
+  requireSame('afterStep');
   await regularizer.afterTraining?.(adapter);
+  requireSame('afterTraining');
 }
 
 /** The same adapter with its modules in the opposite order, in a buffer of its own. */

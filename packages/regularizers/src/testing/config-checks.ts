@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import { nearestName } from '@safetune/datasets';
 import type { Regularizer } from '../interface/regularizer.ts';
+import { shown } from '../interface/traced.ts';
 import { withPenalty } from './penalty-runs.ts';
 import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
 
@@ -24,22 +26,37 @@ export function configChecks(subject: Subject): ContractCheck[] {
       'has a name and at least one hook, and no member that no trainer calls',
       (made, assert) => {
         assert(typeof made.name === 'string' && made.name !== '', 'has no name');
+        requireHooks(made, assert);
         assert(
           acting.some((hook) => typeof made[hook] === 'function'),
           `has none of the hooks ${acting.join(', ')}`,
         );
         const stray = Object.keys(made).find((member) => !members.includes(member));
-        assert(
-          stray === undefined,
-          `has a member '${stray}', which is not of a Regularizer: a misspelt hook?`,
-        );
+        const nearest = stray === undefined ? undefined : nearestName(stray, members);
+        const hint = nearest === undefined ? 'a misspelt hook?' : `did you mean '${nearest}'?`;
+        assert(stray === undefined, `has a member '${stray}', which is not of a Regularizer: ${hint}`);
       },
     ),
     check(subject, 'comes back the same from its config', (made, assert) => roundTrip(made, subject, assert)),
   ];
 }
 
+/** Not a function, a hook fails only where it is called. */
+function requireHooks(made: Regularizer, assert: Assert): void {
+  for (const hook of hooks) {
+    const value: unknown = made[hook];
+    assert(
+      value === undefined || typeof value === 'function',
+      `its ${hook} is ${shown(value)}, must be a function`,
+    );
+  }
+}
+
 async function roundTrip(made: Regularizer, subject: Subject, assert: Assert): Promise<void> {
+  assert(
+    typeof made.config === 'object' && made.config !== null,
+    `its config is ${shown(made.config)}, must be an object with its type and options`,
+  );
   const written = JSON.parse(JSON.stringify(made.config)) as Regularizer['config'];
   assert(typeof written.type === 'string' && written.type !== '', 'its config has no type');
   assert(

@@ -29,17 +29,17 @@ export async function regularizerContract(
   const subject = subjectOf(make, options);
   const regularizer = await subject.make();
   const group = (hook: string): Subject => ({ ...subject, prefix: `${hook}: ` });
-  const acts = regularizer.afterStep !== undefined || regularizer.afterTraining !== undefined;
+  const has = (hook: keyof Regularizer) => typeof regularizer[hook] === 'function';
   return [
     ...configChecks(subject),
     ...needsChecks(subject),
-    ...(regularizer.penalty || regularizer.penaltyPerRow ? penaltyChecks(group('penalty'), regularizer) : []),
-    ...(regularizer.penaltyPerRow ? rowChecks(group('penaltyPerRow')) : []),
-    ...(regularizer.examples ? examplesChecks(group('examples')) : []),
-    ...(regularizer.hidden ? hiddenChecks(group('hidden')) : []),
-    ...(regularizer.contents ? contentsChecks(group('contents')) : []),
-    ...(regularizer.beforeTraining ? beforeTrainingChecks(group('beforeTraining')) : []),
-    ...(acts ? adapterChecks(group('adapter')) : []),
+    ...(has('penalty') || has('penaltyPerRow') ? penaltyChecks(group('penalty'), regularizer) : []),
+    ...(has('penaltyPerRow') ? rowChecks(group('penaltyPerRow')) : []),
+    ...(has('examples') ? examplesChecks(group('examples')) : []),
+    ...(has('hidden') ? hiddenChecks(group('hidden')) : []),
+    ...(has('contents') ? contentsChecks(group('contents')) : []),
+    ...(has('beforeTraining') ? beforeTrainingChecks(group('beforeTraining')) : []),
+    ...(has('afterStep') || has('afterTraining') ? adapterChecks(group('adapter')) : []),
   ];
 }
 

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type ChatExample, collect } from '@safetune/datasets';
 import type { Regularizer } from '../interface/regularizer.ts';
+import { shown } from '../interface/traced.ts';
 import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
 
 const sourceSize = 60;
@@ -26,7 +27,7 @@ export function examplesChecks(subject: Subject): ContractCheck[] {
     ),
     check(subject, 'does not change the examples it is given', async (made) => {
       const frozen = source().map(deepFreeze);
-      for await (const _ of made.examples!(streamOf(frozen)));
+      for await (const _ of changedStream(made, streamOf(frozen)));
     }),
     check(subject, 'streams: works on a source without end', async (made, assert) => {
       let given = 0;
@@ -37,7 +38,7 @@ export function examplesChecks(subject: Subject): ContractCheck[] {
           yield exampleAt(read++);
         }
       }
-      for await (const _ of made.examples!(endless())) if (++given === sourceSize) break;
+      for await (const _ of changedStream(made, endless())) if (++given === sourceSize) break;
       assert(given === sourceSize, `ended after ${given} examples of a source without end`);
     }),
   ];
@@ -69,7 +70,19 @@ async function* streamOf(examples: readonly ChatExample[]): AsyncGenerator<ChatE
 }
 
 async function changed(regularizer: Regularizer): Promise<ChatExample[]> {
-  return collect(regularizer.examples!(streamOf(source())));
+  return collect(changedStream(regularizer, streamOf(source())));
+}
+
+function changedStream(
+  regularizer: Regularizer,
+  examples: AsyncIterable<ChatExample>,
+): AsyncIterable<ChatExample> {
+  const stream: unknown = regularizer.examples!(examples);
+  if (typeof stream === 'object' && stream !== null && Symbol.asyncIterator in stream)
+    return stream as AsyncIterable<ChatExample>;
+  throw new TypeError(
+    `gives ${shown(stream)}, must give an async iterable: write it as async *examples(source)`,
+  );
 }
 
 function requireAll(examples: readonly ChatExample[], assert: Assert): void {

@@ -26,13 +26,17 @@ export function penaltyChecks(subject: Subject, regularizer: Regularizer): Contr
     check(subject, name, (made, assert) =>
       withPenalty(made, subject.model, (penalty, outputs) => body(penalty, outputs, assert)),
     );
-  const isDistance = needs.referenceLogits === true || needs.referenceHiddenStates !== undefined;
+  const usesReference = needs.referenceLogits === true || needs.referenceHiddenStates !== undefined;
+  const { isDistance = usesReference, tolerance } = subject;
   return [
     on('its gradient equals finite differences and is not zero', (penalty, outputs, assert) =>
       requireGradient(penalty, outputs, assert),
     ),
     ...(isDistance
-      ? [on('is zero at the reference', zeroAtReference), on('is never negative', neverNegative)]
+      ? [
+          on('is zero at the reference', (...run) => zeroAtReference(...run, tolerance)),
+          on('is never negative', (...run) => neverNegative(...run, tolerance)),
+        ]
       : []),
     check(subject, 'is linear in its weight', (made, assert) => linearInWeight(made, subject, assert)),
     on('is blind to padding', blindToPadding),
@@ -47,9 +51,10 @@ async function zeroAtReference(
   penalty: CompiledPenalty,
   outputs: SampleOutputs,
   assert: Assert,
+  tolerance: number,
 ): Promise<void> {
   const result = await penalty.run(atReference(outputs));
-  assert(Math.abs(result.value) <= 1e-6, `is ${result.value} where the model equals its reference`);
+  assert(Math.abs(result.value) <= tolerance, `is ${result.value} where the model equals its reference`);
   for (const [name, gradient] of gradientArrays(result)) {
     const most = largest(gradient);
     assert(
@@ -63,6 +68,7 @@ async function neverNegative(
   penalty: CompiledPenalty,
   outputs: SampleOutputs,
   assert: Assert,
+  tolerance: number,
 ): Promise<void> {
   const base = atReference(outputs);
   // Far from the reference, and so near that rounding is all there is.
@@ -76,7 +82,7 @@ async function neverNegative(
       ]),
     );
     const { value } = await penalty.run({ ...base, logits, hiddenStates });
-    assert(value >= 0, `is ${value} at a distance of ${distance} from the reference`);
+    assert(value >= -tolerance, `is ${value} at a distance of ${distance} from the reference`);
   }
 }
 
@@ -84,6 +90,10 @@ async function linearInWeight(regularizer: Regularizer, subject: Subject, assert
   const contribution = async (weight: number) => {
     const weighted = await subject.fromConfig({ ...regularizer.config, weight });
     const lambda = weightAt(weighted.weight ?? 1, 0.5);
+    assert(
+      Number.isFinite(lambda),
+      `has ${JSON.stringify(weighted.weight)} as its weight, must be a number or { from, to }`,
+    );
     assert(lambda === weight, `was given the weight ${weight} in its config, but its weight is ${lambda}`);
     return withPenalty(weighted, subject.model, async (penalty, outputs) => penalty.run(outputs, lambda));
   };

@@ -1,6 +1,7 @@
 import type { LoraAdapter } from '@safetune/lora';
-import { regularizerFromConfig } from '../config.ts';
+import { listRegularizers, regularizerFromConfig } from '../config.ts';
 import type { Regularizer, RegularizerConfig } from '../interface/regularizer.ts';
+import { shown } from '../interface/traced.ts';
 import { ContractViolation } from './contract-violation.ts';
 
 /** The model, with random values, on which penalties and edits of the forward pass are tried. */
@@ -22,6 +23,13 @@ export interface ContractOptions {
   readonly adapter?: () => LoraAdapter | Promise<LoraAdapter>;
   /** Optimizer steps to try `afterStep` for. Default 4. */
   readonly steps?: number;
+  /**
+   * Whether the penalty is a distance: 0 at the reference, and never negative. Default: whether its needs name the reference.
+   * `false` for one that uses the reference otherwise, such as one that asks for more distance.
+   */
+  readonly isDistance?: boolean;
+  /** How far float32 rounding may take a distance from 0 at the reference, and below 0 near it. Default 1e-6. */
+  readonly tolerance?: number;
 }
 
 /** One promise of the contract. */
@@ -40,24 +48,40 @@ export interface Subject {
   readonly model: SampleModel;
   readonly adapter: (() => Promise<LoraAdapter>) | undefined;
   readonly steps: number;
+  readonly isDistance: boolean | undefined;
+  readonly tolerance: number;
 }
 
-/** @throws RangeError when `steps` or a size of the model is not a positive integer. */
+/** @throws RangeError when the tolerance is no number of at least 0, when `steps` or a size of the model is not a positive integer. */
 export function subjectOf(make: () => Regularizer | Promise<Regularizer>, options: ContractOptions): Subject {
-  const { fromConfig = regularizerFromConfig, adapter, steps = 4 } = options;
+  const { fromConfig = regularizerFromConfig, adapter, steps = 4, isDistance, tolerance = 1e-6 } = options;
   const model = { layerCount: 6, hiddenSize: 8, vocabularySize: 11, ...options.model };
   for (const [name, value] of Object.entries({ ...model, steps })) {
     if (!Number.isInteger(value) || value < 1)
       throw new RangeError(`${name} is ${value}, must be a positive integer`);
   }
+  if (!(tolerance >= 0)) throw new RangeError(`tolerance is ${tolerance}, must be a number of at least 0`);
   return {
     prefix: '',
-    make: async () => make(),
-    fromConfig: async (config) => fromConfig(config),
+    make: async () => requireRegularizer('make', await make()),
+    async fromConfig(config) {
+      if (options.fromConfig === undefined && !listRegularizers().some(({ type }) => type === config.type))
+        throw new TypeError(
+          `its config has the type '${config.type}', which is none of SafeTune's: give the contract what makes it, options.fromConfig`,
+        );
+      return requireRegularizer('fromConfig', await fromConfig(config));
+    },
     model,
     adapter: adapter === undefined ? undefined : async () => adapter(),
     steps,
+    isDistance,
+    tolerance,
   };
+}
+
+function requireRegularizer(maker: string, made: unknown): Regularizer {
+  if (typeof made === 'object' && made !== null) return made as Regularizer;
+  throw new TypeError(`${maker} gives ${shown(made)}, must give a regularizer`);
 }
 
 /** Complains about the regularizer: `assert(a === b, 'a and b differ')`. */
