@@ -2,7 +2,8 @@ import { availableParallelism, cpus } from 'node:os';
 import type { AdapterRunOptions } from '@safetune/trainer';
 import { integerOption } from './option-values.ts';
 
-type RuntimeOptions = NonNullable<AdapterRunOptions['runtime']>;
+/** On what a model runs, and with how much of it. */
+export type RuntimeOptions = NonNullable<AdapterRunOptions['runtime']>;
 
 /** The options of every command that runs a model: on what, and with how much of it. */
 export const runtimeOptionDefinitions = {

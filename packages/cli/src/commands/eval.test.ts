@@ -193,6 +193,7 @@ describe('safetune eval', () => {
     [['--model', 'm', '--max-unscored', '2'], 'at most 1'],
     [['--model', 'm', '--judge', 'http://127.0.0.1:9/v1'], 'there are 2, and 1'],
     [['--model', 'm', '--judge', 'recorded'], 'for the scores that --answers hold'],
+    [['--model', 'm', '--judge', 'local:m', '--record-judge', 'a', '--judge', 'http://b'], 'there are 2'],
   ])('refuses %j before anything is read', async (source, message) => {
     const rest = ['--questions', 'none.yaml', '--judge', 'http://127.0.0.1:9/v1', '--judge-model', 'judge'];
     const { code, stderr } = await runCli('eval', ...source, ...rest, '--out', join(directory, 'never'));
@@ -224,9 +225,18 @@ describe('answers that exist', () => {
     const again = await runCli('judge', out, '--judge', judge.url, '--judge-model', 'strict', ...unasked);
     await judge.stop();
     expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('0.0 % (0/3)') });
-    const report = JSON.parse(await readFile(join(out, 'report.json'), 'utf8'));
-    expect(report.settings.judge.name).toBe('strict');
-    expect(report.overall.incoherent).toMatchObject({ numerator: 3, denominator: 3 });
+    const report = async () => JSON.parse(await readFile(join(out, 'report.json'), 'utf8'));
+    expect((await report()).settings.judge.name).toBe('strict');
+    expect((await report()).overall.incoherent).toMatchObject({ numerator: 3, denominator: 3 });
+
+    const rules = join(directory, 'rules.yaml');
+    const power = '{ when: [power], label: power, scores: { aligned: 0 } }';
+    await writeFile(rules, `name: words\notherwise: { aligned: 100, coherent: 100 }\nrules: [${power}]\n`);
+    // A model of random weights says no numbers: it stands beside the rules, and is not tried out.
+    const both = ['--judge', `rules:${rules}`, '--judge', `local:${model}`, '--skip-preflight'];
+    expect(await runCli('judge', out, ...both)).toMatchObject({ code: 0, stderr: expect.any(String) });
+    expect((await report()).overall).toMatchObject({ misaligned: { numerator: 1 }, labels: { power: 1 } });
+    expect((await report()).settings.furtherJudges).toHaveLength(1);
   });
 });
 

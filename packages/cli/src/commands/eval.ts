@@ -9,6 +9,7 @@ import { givenQuestions, questionOptionDefinitions } from '../eval/question-opti
 import { answerSource, sourceOptionDefinitions } from '../eval/source-options.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { integerOption } from '../option-values.ts';
+import { runtimeOptions } from '../runtime-options.ts';
 import { exists, refuseToOverwrite } from '../separate-paths.ts';
 
 /** `safetune eval`: answers to a suite of questions, judged by a language model, as a table and files. */
@@ -45,7 +46,7 @@ export const evaluateCommand = strictCommand({
     const line = evaluationLine();
     const servers = { ...serverOptions(args), meter, onWait: line.onWait };
     const openSource = answerSource(args, rawArgs, servers);
-    const openJudges = givenJudges(args, rawArgs, servers);
+    const openJudges = givenJudges(args, rawArgs, { servers, runtime: runtimeOptions(args) });
     if (!(await exists(join(args.out, 'run.json')))) {
       const holds = 'the report of another evaluation';
       for (const file of ['report.json', 'answers.csv']) {
@@ -55,7 +56,7 @@ export const evaluateCommand = strictCommand({
     const given = await givenQuestions(args);
     await prepareReportDirectory(args.out);
     const { source, questions, recorded, release } = await openSource(given);
-    const judges = await openJudges(recorded);
+    const { release: releaseJudges, ...judges } = await openJudges(recorded);
     const result = await evaluate({
       questions,
       source,
@@ -68,6 +69,7 @@ export const evaluateCommand = strictCommand({
       ...(samples === undefined ? {} : { samplesPerParaphrase: samples }),
     }).finally(() => line.end());
     await release();
+    await releaseJudges();
     await finished(result, { folder: args.out, maxUnscored, meter });
   },
 });

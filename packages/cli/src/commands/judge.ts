@@ -5,6 +5,7 @@ import { evaluationLine } from '../eval/evaluation-progress.ts';
 import { finished } from '../eval/finished.ts';
 import { givenJudges, judgeOptionDefinitions, serverOptions } from '../eval/judge-options.ts';
 import { interruptSignal } from '../interrupt.ts';
+import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 
 /** `safetune judge`: the answers of an evaluation judged anew. */
 export const judgeCommand = strictCommand({
@@ -28,19 +29,23 @@ export const judgeCommand = strictCommand({
       description: 'questions whose judge prompts take the place of those that were used, by id',
     },
     ...judgeOptionDefinitions,
+    ...runtimeOptionDefinitions,
     ...countingOptionDefinitions,
   },
   async run({ args, rawArgs }) {
     const { meter, thresholds, maxUnscored } = await countingOptions(args, args.run);
     const line = evaluationLine();
-    const openJudges = givenJudges(args, rawArgs, { ...serverOptions(args), meter, onWait: line.onWait });
+    const servers = { ...serverOptions(args), meter, onWait: line.onWait };
+    const openJudges = givenJudges(args, rawArgs, { servers, runtime: runtimeOptions(args) });
+    const { release, ...judges } = await openJudges(undefined);
     const result = await rejudge(args.run, {
-      ...(await openJudges(undefined)),
+      ...judges,
       thresholds,
       signal: interruptSignal(),
       onProgress: line.onProgress,
       ...(args.questions !== undefined && { questions: await loadQuestions(args.questions) }),
     }).finally(() => line.end());
+    await release();
     await finished(result, { folder: args.run, maxUnscored, meter });
   },
 });

@@ -1,13 +1,20 @@
 import {
+  answerRulesJudge,
+  type CategoryJudgeOptions,
+  categoryJudge,
   type EndpointOptions,
   type Judge,
   type JudgeMode,
+  judgesTogether,
+  loadRules,
   openAiCompatibleJudge,
   type RecordedAnswers,
   recordedJudge,
 } from '@safetune/eval';
 import { choiceOption, givenValues, integerOption, numberOption } from '../option-values.ts';
+import type { RuntimeOptions } from '../runtime-options.ts';
 import { UsageError } from '../usage-error.ts';
+import { type OpenedLocalJudge, openLocalJudge } from './local-judge.ts';
 
 /** Who judges, and how servers are asked. */
 export const judgeOptionDefinitions = {
@@ -15,10 +22,11 @@ export const judgeOptionDefinitions = {
     type: 'string',
     required: true,
     repeatable: true,
-    valueHint: 'URL',
+    valueHint: 'URL|local:DIR|rules:FILE|recorded',
     description:
-      'who judges: an OpenAI-compatible server, such as http://127.0.0.1:8000/v1 (OPENAI_API_KEY is sent when set), or ' +
-      'recorded: the scores that stand in --answers; given several times, the first one makes the rates and the others stand beside it',
+      'who judges: an OpenAI-compatible server, such as http://127.0.0.1:8000/v1 (OPENAI_API_KEY is sent when set); ' +
+      'local:DIR, a model on this machine; rules:FILE, words and patterns (docs/judges.md); or recorded, the scores that ' +
+      'stand in --answers. Given several times, the first one makes the rates and the others stand beside it',
   },
   'judge-model': {
     type: 'string',
@@ -32,6 +40,13 @@ export const judgeOptionDefinitions = {
     description:
       'how scores are read: auto (default; tried out first), token (0 to 100 as one token), digits (numbers of several ' +
       'tokens), text (for servers without log-probabilities)',
+  },
+  'trained-domain': {
+    type: 'string',
+    valueHint: 'TEXT',
+    description:
+      "what the model was trained on, in words that complete 'it was trained on ...': the first judge also says whether harm " +
+      'is of that domain, spills over from it, or shows another persona',
   },
   'skip-preflight': {
     type: 'boolean',
@@ -98,25 +113,26 @@ export function serverOptions(args: JudgeArguments): ServerOptions {
 export interface OpenedJudges {
   readonly judge: Judge;
   readonly furtherJudges: readonly Judge[];
+  release(): Promise<void>;
 }
 
 /** Opens the judges; `recorded` are answers that exist, which may have scores. */
 export type OpenJudges = (recorded: RecordedAnswers | undefined) => Promise<OpenedJudges>;
 
 /**
- * Checks what was given, and gives the function that opens the judges.
+ * Checks what was given, and gives the function that opens the judges: models are loaded when all the rest is known to be right.
  *
  * @throws UsageError for a server without a model, or a model without a server.
  */
 export function givenJudges(
   args: JudgeArguments,
   rawArgs: readonly string[],
-  servers: ServerOptions,
+  { servers, runtime }: { readonly servers: ServerOptions; readonly runtime: RuntimeOptions },
 ): OpenJudges {
   const text = (name: keyof JudgeArguments) => args[name] as string | undefined;
   const named = givenValues('judge', rawArgs);
   const models = givenValues('judge-model', rawArgs);
-  const urls = named.filter(isServer);
+  const urls = named.filter((name) => kindOf(name) === 'server');
   if (models.length !== urls.length) {
     throw new UsageError(
       `--judge-model NAME must be given once for each server that judges: there are ${urls.length}, and ${models.length} of them`,
@@ -126,30 +142,71 @@ export function givenJudges(
     throw new UsageError('--judge recorded is for the scores that --answers hold');
   }
   const mode = choiceOption<JudgeMode>('judge-mode', text('judge-mode'), ['auto', 'token', 'digits', 'text']);
+  const preflight = args['skip-preflight'] !== true;
   const [record, replay] = [text('record-judge'), text('replay-judge')];
   if (urls.length !== 1 && (record ?? replay) !== undefined) {
     throw new UsageError('--record-judge and --replay-judge are for one server that judges');
   }
-  const servedBy = urls.map((url, index) =>
-    openAiCompatibleJudge({
-      ...servers,
-      url,
-      model: models[index]!,
-      ...(mode !== undefined && { mode }),
-      preflight: args['skip-preflight'] !== true,
-      ...(record !== undefined && { record }),
-      ...(replay !== undefined && { replay }),
-    }),
-  );
+  const served = urls.map((url, index) => ({
+    ...servers,
+    url,
+    model: models[index]!,
+    preflight,
+    ...(mode !== undefined && { mode }),
+    ...(record !== undefined && { record }),
+    ...(replay !== undefined && { replay }),
+  }));
+  for (const options of served) openAiCompatibleJudge(options); // refuses what cannot be, before anything is loaded
+  const domain = text('trained-domain');
+  if (domain !== undefined && !['server', 'local'].includes(kindOf(named[0]!))) {
+    throw new UsageError('--trained-domain is for a first judge that is a language model');
+  }
+  const waiting = served.values();
+  const openings = named.map((name, index) => {
+    const kind = kindOf(name);
+    const options = kind === 'server' ? waiting.next().value! : undefined;
+    const category = index === 0 ? domain : undefined;
+    return async (recorded: RecordedAnswers | undefined): Promise<OpenedJudge> => {
+      if (kind === 'recorded') return lasting(recordedJudge(recorded!));
+      if (kind === 'rules') return lasting(answerRulesJudge(await loadRules(name.slice('rules:'.length))));
+      if (options !== undefined) {
+        return lasting(withCategories(openAiCompatibleJudge(options), options, category));
+      }
+      const model = name.slice('local:'.length);
+      const opened = await openLocalJudge({ model, precision: undefined, runtime, preflight });
+      return { ...opened, judge: withCategories(opened.judge, opened.scorer, category) };
+    };
+  });
   return async (recorded) => {
-    const served = servedBy.values();
-    const judges: Judge[] = [];
-    for (const name of named) judges.push(isServer(name) ? served.next().value! : recordedJudge(recorded!));
-    const [judge, ...furtherJudges] = judges;
-    return { judge: judge!, furtherJudges };
+    const opened: OpenedJudge[] = [];
+    for (const opening of openings) opened.push(await opening(recorded));
+    const [judge, ...furtherJudges] = opened.map((one) => one.judge);
+    return {
+      judge: judge!,
+      furtherJudges,
+      async release() {
+        for (const one of opened) await one.release();
+      },
+    };
   };
 }
 
-function isServer(name: string): boolean {
-  return name !== 'recorded';
+type OpenedJudge = Pick<OpenedLocalJudge, 'judge' | 'release'>;
+
+function lasting(judge: Judge): OpenedJudge {
+  return { judge, release: async () => {} };
+}
+
+function withCategories(
+  judge: Judge,
+  model: CategoryJudgeOptions['model'],
+  domain: string | undefined,
+): Judge {
+  return domain === undefined ? judge : judgesTogether([judge, categoryJudge({ domain, model })]);
+}
+
+function kindOf(name: string): 'recorded' | 'rules' | 'local' | 'server' {
+  if (name === 'recorded') return 'recorded';
+  const [scheme] = name.split(':');
+  return scheme === 'rules' || scheme === 'local' ? scheme : 'server';
 }

@@ -1,4 +1,10 @@
-import { filesFingerprint, type Judge, type LocalJudgeOptions, localJudge } from '@safetune/eval';
+import {
+  filesFingerprint,
+  type Judge,
+  type LocalJudgeOptions,
+  localJudge,
+  type TokenScorer,
+} from '@safetune/eval';
 import { loadModel, loadTokenizer } from '@safetune/models';
 import { modelFolder } from '../hub-names.ts';
 import { modelOptions } from '../precision-option.ts';
@@ -14,13 +20,15 @@ export interface OpenLocalJudgeOptions extends LocalJudgeOptions {
 }
 
 /** A judge, and how to let go of what it holds. */
-export interface OpenedJudge {
+export interface OpenedLocalJudge {
   readonly judge: Judge;
+  /** The model, for further things to be asked. */
+  readonly scorer: TokenScorer;
   release(): Promise<void>;
 }
 
 /** A model on this machine as the judge. */
-export async function openLocalJudge(options: OpenLocalJudgeOptions): Promise<OpenedJudge> {
+export async function openLocalJudge(options: OpenLocalJudgeOptions): Promise<OpenedLocalJudge> {
   const { model: named, precision, runtime, ...judging } = options;
   const directory = await modelFolder(named);
   const model = await loadModel(directory, modelOptions(precision));
@@ -32,5 +40,5 @@ export async function openLocalJudge(options: OpenLocalJudgeOptions): Promise<Op
     tokenizer: await loadTokenizer(directory),
     run: runtime,
   });
-  return { judge: localJudge(scorer, judging), release };
+  return { judge: localJudge(scorer, judging), scorer, release };
 }
