@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   chat: async () => (await import('./commands/chat.ts')).chatCommand,
   eval: async () => (await import('./commands/eval.ts')).evaluateCommand,
   judge: async () => (await import('./commands/judge.ts')).judgeCommand,
+  compare: async () => (await import('./commands/compare.ts')).compareCommand,
   select: async () => (await import('./commands/select.ts')).selectCommand,
   project: async () => (await import('./commands/project.ts')).projectCommand,
   inspect: async () => (await import('./commands/inspect.ts')).inspectCommand,
