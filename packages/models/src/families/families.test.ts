@@ -69,6 +69,13 @@ describe.each(familyGoldenNames)('%s', (name) => {
     const generator = await createGenerator(await loadModel(await folderOf(name)));
     const options = { maxNewTokens: continuations[0]!.length, stopTokenIds: [] };
     expect(await generator.generate(prompts, options)).toEqual(continuations);
+    // As many rows as have a session of their own.
+    const times = Array.from({ length: Math.ceil(6 / prompts.length) });
+    const found = await generator.generate(
+      times.flatMap(() => prompts),
+      options,
+    );
+    expect(found).toEqual(times.flatMap(() => continuations));
     await generator.release();
   });
 });

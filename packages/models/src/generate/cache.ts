@@ -46,13 +46,18 @@ export interface TracedCache {
  *
  * @param inputs the traced inputs of {@link cacheSignature}
  * @param used slots of each row that hold a token, int64 [batch]
+ * @param width new tokens of each row
  */
-export function traceCache(inputs: Readonly<Record<string, Tensor>>, used: Tensor): TracedCache {
+export function traceCache(
+  inputs: Readonly<Record<string, Tensor>>,
+  used: Tensor,
+  width: 'seq' | 1,
+): TracedCache {
   const added: Record<string, Tensor> = {};
   return {
     added,
     attention: {
-      positions: add(reshape(used, ['batch', 1]), range('seq')),
+      positions: add(reshape(used, ['batch', 1]), range(width)),
       attend: (layer, query, fresh, options) => {
         const [key, value] = [`cache.${layer}.key`, `cache.${layer}.value`];
         const cache = { key: inputs[key]!, value: inputs[value]! };

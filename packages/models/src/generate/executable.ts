@@ -19,18 +19,21 @@ import { cacheSignature, traceCache } from './cache.ts';
  * Compiles the step of generation, which takes prompts and single tokens alike: inputs `tokenIds` [batch, seq], `used`
  * [batch] (slots of the cache that hold a token), `last` [batch] (index of each row's last token that is no padding) and
  * the cache, outputs `logits` [batch, vocabulary] that follow these tokens, and what the cache gets of them.
+ *
+ * @param width tokens a row: any number by default
  */
 export async function compileGenerator(
   model: CausalLm,
   adapter: LinearAdapter | undefined,
   hidden: ForwardOptions['hidden'],
   options: CompileOptions,
+  width: 'seq' | 1 = 'seq',
 ): Promise<Executable> {
   const adapterTypes = Object.entries(adapter?.tensors ?? {}).map(
     ([name, { shape }]) => [name, tensorType('float32', shape)] as const,
   );
   const signature = {
-    tokenIds: tensorType('int64', ['batch', 'seq']),
+    tokenIds: tensorType('int64', ['batch', width]),
     used: tensorType('int64', ['batch']),
     last: tensorType('int64', ['batch']),
     ...cacheSignature(model.config),
@@ -39,13 +42,13 @@ export async function compileGenerator(
   return compile(
     (inputs: Readonly<Record<string, Tensor>>) => {
       const adapted = adaptedForward(adapter, inputs);
-      const { attention, added } = traceCache(inputs, inputs.used!);
+      const { attention, added } = traceCache(inputs, inputs.used!, width);
       const { output } = model.forward(inputs.tokenIds!, {
         attention,
         ...(hidden === undefined ? {} : { hidden }),
         ...adapted,
       });
-      return { logits: model.head(rowsAt(output, inputs.last!), adapted), ...added };
+      return { logits: model.head(rowsAt(output, inputs.last!, width), adapted), ...added };
     },
     signature,
     { ...options, roundInBlocks: true },
@@ -78,7 +81,7 @@ export async function compileSessions(
     executable,
     stepExecutable: async (rows) => {
       if (!streams || rows < manyRows) return executable;
-      streaming ??= compileGenerator(model, adapter, hidden, { ...runtime, streamWeights: true });
+      streaming ??= compileGenerator(model, adapter, hidden, { ...runtime, streamWeights: true }, 1);
       return streaming;
     },
     release: async () => {
@@ -87,8 +90,8 @@ export async function compileSessions(
   };
 }
 
-/** [batch, seq, hidden] to [batch, hidden]: one position of each row. */
-function rowsAt(output: Tensor, index: Tensor): Tensor {
-  const starts = multiply(range('batch'), range(1, 'seq'));
+/** [batch, width, hidden] to [batch, hidden]: one position of each row. */
+function rowsAt(output: Tensor, index: Tensor, width: 'seq' | 1): Tensor {
+  const starts = multiply(range('batch'), range(1, width));
   return gather(flattenLeading(output), add(starts, index));
 }

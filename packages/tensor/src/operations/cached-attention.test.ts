@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { evaluateOne } from '../__fixtures__/evaluate.ts';
 import { relativeError } from '../__fixtures__/finite-differences.ts';
+import { loweredOperators } from '../__fixtures__/lowered-operators.ts';
 import { numbersOf, randomArray } from '../__fixtures__/random-array.ts';
 import { compile, tensorType } from '../compile.ts';
 import { ExecutionError, GradientError, ShapeError } from '../errors.ts';
 import { gradients } from '../grad.ts';
 import { type HostArray, hostArray } from '../host-array.ts';
+import { lower } from '../onnx/lower.ts';
 import type { Tensor } from '../tensor.ts';
 import { attention } from './attention.ts';
 import { type CachedAttentionOptions, cachedAttention } from './cached-attention.ts';
@@ -135,6 +137,52 @@ describe('cachedAttention', () => {
       await executable.release();
     },
   );
+
+  it.each(variants)('of one token, %s, is as of any number of tokens', async (_name, headDim, options) => {
+    const any = await compileCached(headDim, options);
+    const cache = tensorType('float32', ['batch', kvHeads, 'capacity', headDim]);
+    const fresh = tensorType('float32', ['batch', kvHeads, 1, headDim]);
+    const one = await compile(
+      ({ query, key, value, cachedKeys, cachedValues, used }) => {
+        const old = { key: cachedKeys, value: cachedValues };
+        return { attended: cachedAttention(query, { key, value }, old, used, options).attended };
+      },
+      {
+        query: tensorType('float32', ['batch', heads, 1, headDim]),
+        ...{ key: fresh, value: fresh, cachedKeys: cache, cachedValues: cache },
+        used: tensorType('int64', ['batch']),
+      },
+    );
+    const used = [0, 1, 4, capacity - 1];
+    const inputs = {
+      query: randomArray([used.length, heads, 1, headDim], 1),
+      key: randomArray([used.length, kvHeads, 1, headDim], 2),
+      value: randomArray([used.length, kvHeads, 1, headDim], 3),
+      cachedKeys: randomArray([used.length, kvHeads, capacity, headDim], 4),
+      cachedValues: randomArray([used.length, kvHeads, capacity, headDim], 5),
+      used: hostArray(BigInt64Array.from(used, BigInt), [used.length]),
+    };
+    const expected = numbersOf((await any.run(inputs)).attended);
+    expect(relativeError(numbersOf((await one.run(inputs)).attended), expected)).toBeLessThan(1e-5);
+    await any.release();
+    await one.release();
+  });
+
+  it('of one token gives the new cache where it is asked for', () => {
+    const traced = {
+      query: input('query', tensorType('float32', ['b', 4, 1, 8])),
+      fresh: input('fresh', tensorType('float32', ['b', 2, 1, 8])),
+      old: input('old', tensorType('float32', ['b', 2, 'c', 8])),
+      used: input('used', tensorType('int64', ['b'])),
+    };
+    const { query, fresh, old, used } = traced;
+    const both = (tensor: Tensor) => ({ key: tensor, value: tensor });
+    const { attended, key } = cachedAttention(query, both(fresh), both(old), used);
+    const operators = (outputs: Record<string, Tensor>) =>
+      loweredOperators(lower(traced, outputs).model).filter((name) => /Attention|Softmax/.test(name));
+    expect(operators({ attended })).toEqual(['Softmax']);
+    expect(operators({ key })).toEqual(['GroupQueryAttention']);
+  });
 
   it('leaves what went in as it is, unless told to write over it', async () => {
     const executable = await compileCached(8, {});

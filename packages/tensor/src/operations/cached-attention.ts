@@ -1,28 +1,23 @@
 import { type Dimension, describeShape, sameShape } from '../dimension.ts';
 import { ShapeError } from '../errors.ts';
 import type { GraphWriter } from '../onnx/graph-writer.ts';
-import { applyOperation, requireDtype } from '../operation.ts';
+import { applyOperation, applySingle, requireDtype } from '../operation.ts';
 import type { Operation, Tensor } from '../tensor.ts';
 import { attention } from './attention.ts';
 import { broadcastTo } from './broadcast.ts';
+import type { CachedAttentionOptions } from './cached-attention-options.ts';
 import { add, greater, greaterOrEqual, lessOrEqual, logicalAnd, subtract, where } from './elementwise.ts';
 import { takeAlong } from './indexing.ts';
+import { oneTokenAttentionOperation } from './one-token-attention.ts';
 import { rotaryOfMergedHeads, turnedBy } from './rotary.ts';
 import { concatenate, range, reshape, transpose } from './shape.ts';
+
+export type { CachedAttentionOptions } from './cached-attention-options.ts';
 
 /** Keys and values, of which attention takes as many as there are: both [batch, kvHeads, slots, headDim]. */
 export interface KeysAndValues {
   readonly key: Tensor;
   readonly value: Tensor;
-}
-
-export interface CachedAttentionOptions {
-  /** Factor on the scores. Default 1 / sqrt(headDim). */
-  readonly scale?: number;
-  /** How many keys a query sees, the last ones up to and with its own: sliding-window attention. Default: all. */
-  readonly window?: number;
-  /** Scores s, scaled, become c tanh(s / c) (Gemma Team 2024, arXiv 2408.00118). Default: none. */
-  readonly softCap?: number;
 }
 
 /** What {@link cachedAttention} gives. */
@@ -40,7 +35,8 @@ export interface CachedAttention extends KeysAndValues {
  * cost does not grow with the room that is left.
  *
  * Rows may have used different numbers of slots where one new token a row comes in, or none is used yet; several tokens
- * behind used slots come one row at a time: ONNX Runtime refuses the run otherwise. It has no derivative.
+ * behind used slots come one row at a time: ONNX Runtime refuses the run otherwise. Where it is known while tracing that one
+ * token a row comes in (an extent of 1), and the new cache is not asked for, the old one is only read. It has no derivative.
  *
  * @param query [batch, heads, queries, headDim]
  * @param fresh the new tokens' keys and values, [batch, kvHeads, queries, headDim]
@@ -59,12 +55,14 @@ export function cachedAttention(
   // The fused kernel takes heads of whole vectors only.
   if ((query.shape[3] as number) % 8 !== 0) return composed(query, fresh, cache, used, options);
   const added = { key: mergeHeads(fresh.key), value: mergeHeads(fresh.value) };
-  const [merged, key, value] = applyOperation(
-    cachedAttentionOperation,
-    [mergeHeads(query), added.key, added.value, cache.key, cache.value, used],
-    options,
-  ) as [Tensor, Tensor, Tensor];
+  const inputs = [mergeHeads(query), added.key, added.value, cache.key, cache.value, used];
+  const [result, key, value] = applyOperation(cachedAttentionOperation, inputs, options) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
   const [batch, heads, queries, headDim] = query.shape as [Dimension, number, Dimension, number];
+  const merged = queries === 1 ? applySingle(oneTokenAttentionOperation, inputs, options) : result;
   const attended = transpose(reshape(merged, [batch, queries, heads, headDim]), [0, 2, 1, 3]);
   return { attended, key, value, added };
 }
