@@ -28,8 +28,12 @@ export function requireScores(
   const [error] = endpointErrors(result);
   const message = [
     `the judge '${judge}' left ${unscored.count} of ${judgedAnswers} answers unscored, more than ${100 * maxUnscored} %: ${countsText(unscored.byReason)}.`,
-    ...(error === undefined ? [] : [`The commonest error (${error.count}): ${error.message}.`]),
-    'Look at what the judge said in the report; the answers are kept, and the same command asks again for what failed.',
+    ...(error === undefined
+      ? ['The answers are kept: look at what the judge said in the report, and have them judged anew.']
+      : [
+          `The commonest error (${error.count}): ${error.message}.`,
+          'The answers are kept, and the same command asks again for what failed.',
+        ]),
   ].join(' ');
   throw new UnscoredError(judge, judgedAnswers, unscored.count, message);
 }
