@@ -1,7 +1,7 @@
 import {
   type EvaluationResult,
+  evaluationText,
   requireScores,
-  summaryTable,
   type TokenMeter,
   writeReport,
 } from '@safetune/eval';
@@ -22,8 +22,7 @@ export async function finished(
   }: { readonly folder: string; readonly maxUnscored: number; readonly meter: TokenMeter },
 ): Promise<void> {
   const { page } = await writeReport(folder, result);
-  const columns = columnsOf('stdout');
-  print(`${summaryTable([{ name: result.settings.source.name, result }], { columns })}\n`);
+  print(`${evaluationText(result, { columns: columnsOf('stdout') })}\n\n`);
   print(`${tokensLine(meter.totals())}every answer: ${page}\n`);
   requireScores(result, { maxUnscored });
 }
