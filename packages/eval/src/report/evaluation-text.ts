@@ -1,10 +1,10 @@
-import { printable } from '../printable.ts';
 import type { EvaluationResult } from '../run/evaluation-result.ts';
 import { breakdownOf } from './breakdown.ts';
 import { wrapped } from './figure-list.ts';
 import { reportNotes } from './report-notes.ts';
-import { formsTable, type ReportTable, ratesTable, reasonsTable, settingsTable } from './report-tables.ts';
-import { fittingTable, type TableOptions } from './terminal.ts';
+import { formsTable, ratesTable, reasonsTable, settingsTable } from './report-tables.ts';
+import type { TableOptions } from './terminal.ts';
+import { terminalTable } from './terminal-table.ts';
 
 /**
  * One evaluation for a terminal: the rates of the whole and of each group and form, what is counted, with which thresholds, why
@@ -17,13 +17,8 @@ export function evaluationText(result: EvaluationResult, { columns }: TableOptio
   );
   const tables = [formsTable(breakdown), reasonsTable(result), settingsTable(result)];
   return [
-    textOf(ratesTable(breakdown), columns),
+    terminalTable(ratesTable(breakdown), columns),
     notes.join('\n'),
-    ...tables.filter((table) => table !== undefined).map((table) => textOf(table, columns)),
+    ...tables.filter((table) => table !== undefined).map((table) => terminalTable(table, columns)),
   ].join('\n\n');
-}
-
-function textOf({ columns, rows, isText }: ReportTable, width: number | undefined): string {
-  const printed = rows.map((row) => row.map((cell) => printable(cell, 200)));
-  return fittingTable(columns, printed, width, isText ? 'left' : 'right');
 }

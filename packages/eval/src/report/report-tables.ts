@@ -10,6 +10,8 @@ export interface ReportTable {
   readonly heading: string;
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
+  /** How many columns, from the first, say what a row is; default 1. */
+  readonly keys?: number;
   /** Cells hold words rather than figures. */
   readonly isText?: boolean;
 }

@@ -89,13 +89,12 @@ export function questionTable(runs: readonly NamedRun[], { columns }: TableOptio
 }
 
 /** A table, or where `columns` of a terminal have no room for it, a list of figures. */
-export function fittingTable(
+function fittingTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
   columns: number | undefined,
-  others: 'left' | 'right' = 'right',
 ): string {
-  const table = textTable(header, rows, others);
+  const table = textTable(header, rows);
   const width = Math.max(...table.split('\n').map(textWidth));
   return columns === undefined || width <= columns ? table : figureList(header, rows, columns);
 }

@@ -24,6 +24,7 @@ export function ratesByRunTable(report: ComparisonReport): ReportTable {
   const parts = comparedParts(report);
   return {
     heading: 'Rates',
+    keys: 2,
     columns: [
       'run',
       'group',
@@ -61,6 +62,7 @@ export function ratesByRunTable(report: ComparisonReport): ReportTable {
 export function differencesTable({ differences }: ComparisonReport): ReportTable {
   return {
     heading: 'Differences',
+    keys: 3,
     columns: ['run', 'group', 'rate', 'questions', 'difference', '95 %', 'p', 'corrected p'],
     rows: differences.map((difference) => [
       difference.run,

@@ -1,7 +1,7 @@
 import { printable } from '../../printable.ts';
 import { wrapped } from '../figure-list.ts';
-import type { ReportTable } from '../report-tables.ts';
-import { fittingTable, type TableOptions } from '../terminal.ts';
+import type { TableOptions } from '../terminal.ts';
+import { terminalTable } from '../terminal-table.ts';
 import type { ComparisonReport } from './comparison-report.ts';
 import {
   comparisonNotes,
@@ -12,19 +12,13 @@ import {
 
 /** A comparison for a terminal: rates, differences and questions, and what they are. Text of files is made printable. */
 export function comparisonText(report: ComparisonReport, { columns }: TableOptions = {}): string {
-  const text = ({ columns: header, rows }: ReportTable) =>
-    fittingTable(
-      header.map((cell) => printable(cell, 200)),
-      rows.map((row) => row.map((cell) => printable(cell, 200))),
-      columns,
-    );
   const notes = comparisonNotes(report)
     .map((note) => printable(note))
     .flatMap((note) => (columns === undefined ? [note] : wrapped(note, columns)));
   return [
-    text(ratesByRunTable(report)),
-    text(differencesTable(report)),
+    terminalTable(ratesByRunTable(report), columns),
+    terminalTable(differencesTable(report), columns),
     notes.join('\n'),
-    text(questionsByRunTable(report)),
+    terminalTable(questionsByRunTable(report), columns),
   ].join('\n\n');
 }
