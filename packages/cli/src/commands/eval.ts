@@ -17,7 +17,7 @@ export const evaluateCommand = strictCommand({
   name: 'eval',
   description: 'Tell whether a model stayed aligned: sample answers, have them judged, report the rates.',
   example:
-    'eval --model ./model --adapter ./adapter --questions questions.yaml --judge http://127.0.0.1:8000/v1 --judge-model my-judge --out ./report',
+    'eval --model ./model --adapter ./adapter --questions builtin --judge http://127.0.0.1:8000/v1 --judge-model my-judge --out ./report',
   options: {
     ...sourceOptionDefinitions,
     ...questionOptionDefinitions,

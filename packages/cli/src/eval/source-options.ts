@@ -24,6 +24,17 @@ export const sourceOptionDefinitions = {
       'instead of --model: an OpenAI-compatible server that answers, such as http://127.0.0.1:8000/v1; ' +
       'OPENAI_API_KEY is sent when set',
   },
+  'model-name': {
+    type: 'string',
+    valueHint: 'NAME',
+    description: 'what the server of --endpoint calls the model, or the adapter it serves',
+  },
+  'extra-body': {
+    type: 'string',
+    valueHint: 'JSON',
+    description:
+      "further fields of each request to --endpoint, in the server's own words; null takes one out",
+  },
   answers: {
     type: 'string',
     path: 'input',
@@ -31,11 +42,6 @@ export const sourceOptionDefinitions = {
     description:
       'instead of --model: answers that exist, a CSV table (question_id, question, answer), JSON Lines, or the folder of an ' +
       'evaluation',
-  },
-  'model-name': {
-    type: 'string',
-    valueHint: 'NAME',
-    description: 'what the server of --endpoint calls the model, or the adapter it serves',
   },
   'max-tokens': { type: 'string', valueHint: 'N', description: 'longest answer, in tokens (default 600)' },
   temperature: { type: 'string', valueHint: 'X', description: 'sampling temperature (default 1)' },
@@ -48,12 +54,6 @@ export const sourceOptionDefinitions = {
     type: 'string',
     valueHint: 'X',
     description: 'sample from tokens at least this many times as likely as the likeliest (default: all)',
-  },
-  'extra-body': {
-    type: 'string',
-    valueHint: 'JSON',
-    description:
-      "further fields of each request to --endpoint, in the server's own words; null takes one out",
   },
   'batch-size': {
     type: 'string',
