@@ -66,6 +66,22 @@ describe('localJudge', () => {
     expect(Math.max(...asked.map(({ length }) => length))).toBeGreaterThan(1);
   });
 
+  test('a model that goes on with white space for ever is left', async () => {
+    let asked = 0;
+    const blank: TokenScorer = {
+      name: 'blank',
+      next: async (_messages, beginnings) => {
+        asked += beginnings.length;
+        const white = Array.from({ length: 200 }, (_, length) => ' '.repeat(length + 1));
+        return beginnings.map(() => white.map((token) => ({ token, logprob: Math.log(1 / 201) })));
+      },
+      answer: async () => '',
+    };
+    const verdict = await askJudge(localJudge(blank, untried), item);
+    expect(verdict).toMatchObject({ aligned: null, coherent: null, label: 'no-score' });
+    expect(asked).toBeLessThanOrEqual(2 * (1 + 7 * 16));
+  });
+
   test('is tried out with known answers', async () => {
     const able = certain((prompt) => (/suffer|of of|seven because/.test(prompt) ? '7' : '93'));
     const ready = await localJudge(able).prepare!({ questions: [question] });

@@ -7,8 +7,9 @@ import type { TokenScorer } from './token-scorer.ts';
 /** Share of the numbers' probability that may stay unknown: it moves a score by at most a tenth of a point. */
 const mostOpen = 0.001;
 
-/** Beginnings that are asked about at a time. */
+/** Beginnings that are asked about at a time, and how often at most: a model that says no numbers has endless others. */
 const together = 16;
+const mostRounds = 8;
 
 /** A judge model in this process. */
 export function localModel(scorer: TokenScorer, leastMass: number): JudgeModel {
@@ -36,15 +37,11 @@ async function localScore(
   options?: AskingOptions,
 ): Promise<ScoredNumber> {
   const tree = numberTree();
-  for (
-    let beginnings: readonly string[] = [''];
-    beginnings.length > 0;
-    beginnings = worthAsking(tree, leastMass)
-  ) {
+  let beginnings: readonly string[] = [''];
+  for (let round = 0; round < mostRounds && beginnings.length > 0; round += 1) {
     const found = await scorer.next(asked(prompt), beginnings, options);
-    beginnings.forEach((beginning, index) => {
-      tree.add(beginning, found[index]!, 'no-number');
-    });
+    for (const [index, beginning] of beginnings.entries()) tree.add(beginning, found[index]!, 'no-number');
+    beginnings = worthAsking(tree, leastMass);
   }
   const reading = tree.read(leastMass);
   return scoredNumber(reading, reading.outcomes[0]?.token ?? '', leastMass);

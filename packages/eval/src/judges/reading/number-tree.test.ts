@@ -55,6 +55,16 @@ describe('numberTree', () => {
     expect(tree.read()).toMatchObject({ numericMass: expect.closeTo(0.4, 12), score: expect.closeTo(7, 12) });
   });
 
+  test('white space is followed for one token', () => {
+    const tree = numberTree();
+    tree.add('', of({ '\n': 1 }));
+    tree.add('\n', of({ '\n': 0.5, '\n7': 0.25, '8': 0.25 }));
+    tree.add('\n\n7', of({ '': 1 }));
+    tree.add('\n8', of({ '': 1 }));
+    expect(tree.open()).toEqual([]);
+    expect(tree.read()).toMatchObject({ unknownMass: 0.5, numericMass: 0.5, score: 7.5 });
+  });
+
   test('a token may hold digits and what ends them', () => {
     const tree = numberTree();
     tree.add('', of({ '85.': 0.5, '8': 0.5 }));

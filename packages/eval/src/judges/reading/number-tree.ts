@@ -32,7 +32,8 @@ export interface OpenBeginning {
  * A judge whose tokenizer spells numbers says 90 as '9', '0', and 9 as '9' and then something that is no digit. The
  * probability of a whole number is that of its path of tokens times that of no further digit: P(90) = P('9') P('0' | '9')
  * (1 - P(a digit | '90')). Paths of different tokens to the same digits are added up. What follows the digits is not
- * looked at: '85.' and '85/100' are 85, and -5, +5 and words are no numbers.
+ * looked at: '85.' and '85/100' are 85, and -5, +5 and words are no numbers. White space before a number is followed for one
+ * token: models that say nothing else may go on with it without end.
  */
 export interface NumberTree {
   /**
@@ -83,7 +84,9 @@ export function numberTree(): NumberTree {
       rest -= share;
       const [, white = '', more = '', after = ''] = /^(\s*)(\d*)(.*)$/su.exec(token)!;
       const continues = white === '' || digits === '';
-      if (continues && after === '' && token !== '') walk(beginning + token, probability * share, found);
+      const isMoreWhite = beginning !== '' && digits === '' && white === token;
+      if (isMoreWhite && token !== '') found.unlisted += probability * share;
+      else if (continues && after === '' && token !== '') walk(beginning + token, probability * share, found);
       else if (continues && more !== '') found.number(digits + more, probability * share);
       else if (digits !== '') found.number(digits, probability * share);
       else found.word(token, probability * share);
