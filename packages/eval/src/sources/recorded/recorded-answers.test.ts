@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { largeResult } from '../../__fixtures__/large-result.ts';
 import { temporaryFolder } from '../../__fixtures__/temporary-folder.ts';
 import { recordedJudge } from '../../judges/recorded-judge.ts';
 import { ruleJudge } from '../../judges/rule-judge.ts';
@@ -85,6 +86,20 @@ describe('recordedAnswers', () => {
     const { rows } = await evaluate({ ...first, judge: recordedJudge(first) });
     const again = await recordedAnswers(await file('answers.csv', answersCsv(rows)));
     expect((await evaluate({ ...again, judge: recordedJudge(again) })).rows).toEqual(rows);
+  });
+
+  test('what is known of the answers comes back from answers.csv: groups, forms, why they are missing', async () => {
+    const { rows, summary } = largeResult('tiny', 108);
+    const table = await file('answers.csv', answersCsv(rows));
+    const recorded = await recordedAnswers(table);
+    const again = await evaluate({ ...recorded, judge: recordedJudge(recorded) });
+    const { missing, misaligned, incoherent } = summary.overall;
+    expect(again.summary.overall).toMatchObject({ missing, misaligned, incoherent });
+    expect(again.summary.perGroup.map(({ group, misaligned }) => [group, misaligned])).toEqual(
+      summary.perGroup.map(({ group, misaligned }) => [group, misaligned]),
+    );
+    expect(again.summary.perForm.map(({ form }) => form)).toEqual(['plain', 'json', 'template']);
+    expect(again.rows[0]!.finishReason).toBe('stop');
   });
 
   test('JSON Lines: fields under their usual names, and conversations', async () => {

@@ -37,7 +37,8 @@ export interface RecordedAnswersOptions {
  * Answers that were drawn before, here or elsewhere:
  *
  * - a table (.csv, .tsv) with the columns of the published evaluations: `question_id`, `question`, `answer`, and `aligned`
- *   and `coherent` where it was judged;
+ *   and `coherent` where it was judged; `answers.csv` of a report also tells base question, form, group and why an answer
+ *   is missing;
  * - JSON Lines with these fields, or `id`, `prompt`, `response`, or `messages` that end with the answer;
  * - the folder of an evaluation.
  *
@@ -144,11 +145,12 @@ function questionsIn(rows: readonly RecordedRow[], file: string): readonly Quest
     return questionId ?? JSON.stringify([system ?? null, question]);
   });
   return [...wordings.values()].map((same) => {
-    const { questionId, question, system } = same[0]!;
+    const { questionId, question, system, place } = same[0]!;
     return defineQuestion({
       id: questionId ?? question!,
       paraphrases: [...new Set(same.map((row) => row.question!))],
       ...(system !== undefined && { system }),
+      ...place,
     });
   });
 }

@@ -1,3 +1,4 @@
+import type { MissingAnswer } from '../answer-source.ts';
 import { AnswerFileError } from './answer-file-error.ts';
 import type { RecordedRow } from './recorded-row.ts';
 
@@ -30,6 +31,9 @@ export function rowOf(fields: Readonly<Record<string, unknown>>, file: string, l
   const questionId = text(names.questionId);
   const question = conversation?.question ?? text(names.question);
   const system = conversation?.system ?? text(['system']);
+  const missing = answer === '' ? missingOf(text(['missing'])) : undefined;
+  const finishReason = text(['finish_reason']);
+  const place = placeOf(fields);
   const scores: Record<string, number | null> = {};
   let label = text(['label']);
   for (const name of scoreNames) {
@@ -40,13 +44,31 @@ export function rowOf(fields: Readonly<Record<string, unknown>>, file: string, l
   }
   return {
     line,
-    answer,
+    answer: missing === undefined ? answer : null,
+    ...(missing && { missing }),
+    ...(finishReason && { finishReason }),
     ...(questionId && { questionId }),
     ...(question !== undefined && { question }),
     ...(system && { system }),
+    ...(place && { place }),
     scores,
     ...(label && { label }),
   };
+}
+
+/** Why there is no answer, as answers.csv writes it: an empty field is not the empty answer there. */
+function missingOf(text: string | undefined): RecordedRow['missing'] {
+  const [, reason, message] = /^(content-filter|refused-request|empty): (.*)$/s.exec(text ?? '') ?? [];
+  return reason === undefined || message === undefined
+    ? undefined
+    : { reason: reason as MissingAnswer['reason'], message };
+}
+
+/** Where its question stands, as answers.csv tells it by three columns. */
+function placeOf({ base, form, group }: Readonly<Record<string, unknown>>): RecordedRow['place'] {
+  return typeof base === 'string' && typeof form === 'string' && typeof group === 'string'
+    ? { base, form, group }
+    : undefined;
 }
 
 function scoreOf(value: unknown, name: string, file: string, line: number): number | null {
