@@ -2,6 +2,7 @@ import { type GivenValue, runOptions } from '@safetune/trainer';
 import type { OptionDefinition } from './command.ts';
 import { givenValues } from './option-values.ts';
 import { givenSafeguards } from './safeguards.ts';
+import { givenSentinel } from './sentinel-option.ts';
 import { templateOptions } from './template-options.ts';
 
 /** Which fields a run cannot do without. */
@@ -30,10 +31,12 @@ export async function givenRunValues(rawArgs: readonly string[]): Promise<GivenV
     if (texts.length === 0 || (hint === undefined && texts[0] === 'false')) return [];
     return [{ path: field, value: value(texts), name: `--${option}` }];
   });
+  const sentinel = givenSentinel(rawArgs);
   const safeguards = await givenSafeguards(rawArgs);
   const { templateArguments } = templateOptions(rawArgs);
   return [
     ...values,
+    ...sentinel,
     ...(safeguards === undefined
       ? []
       : [{ path: ['regularizers'], value: safeguards, name: '--regularizer' }]),

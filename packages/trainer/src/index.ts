@@ -55,7 +55,7 @@ export * from './run-file/index.ts';
 export { type AnswerPair, readAnswerPairs } from './sentinel/answer-pairs.ts';
 export type { Breach, SentinelAction } from './sentinel/bounds.ts';
 export { builtInPairs } from './sentinel/built-in-pairs.ts';
-export { type SentinelConfig, sentinelFromConfig } from './sentinel/config.ts';
+export { plainProbes, type SentinelConfig, sentinelFromConfig } from './sentinel/config.ts';
 export type { Measurement, OpenProbe, Probe, ProbeBounds, ProbeSubject } from './sentinel/probe.ts';
 export { type KlProbeOptions, klProbe } from './sentinel/probes/kl-probe.ts';
 export { type LogOddsProbeOptions, logOddsProbe } from './sentinel/probes/log-odds-probe.ts';

@@ -15,6 +15,7 @@ import { interruptSignal } from '../interrupt.ts';
 import { tellPrecision } from '../precision-option.ts';
 import { givenRunValues, runOptionDefinitions } from '../run-options.ts';
 import { safeguardsHelp, safeguardsText } from '../safeguards.ts';
+import { sentinelOptionDefinitions } from '../sentinel-option.ts';
 import { refuseToOverwrite, requireSeparatePaths } from '../separate-paths.ts';
 import { templateOptionDefinitions } from '../template-options.ts';
 import { conversionLine } from '../terminal/conversion-line.ts';
@@ -55,6 +56,7 @@ export const trainCommand = strictCommand({
       valueHint: 'FILE.yaml',
       description: 'a list of safeguards with all their options',
     },
+    ...sentinelOptionDefinitions,
     ...runOptionDefinitions,
     ...templateOptionDefinitions,
     ...listenerOptionDefinitions,

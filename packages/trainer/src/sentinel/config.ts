@@ -143,6 +143,13 @@ export const sentinelConfigSchema = z.strictObject({
     .describe('the probes, each a type and its options'),
 });
 
+/** The types of probes that need no option of their own, and so no file. */
+export function plainProbes(): string[] {
+  return Object.entries(kinds).flatMap(([type, { schema }]) =>
+    schema.safeParse({ type }).success ? [type] : [],
+  );
+}
+
 /** A sentinel as plain values: `{ everySteps: 20, probes: [{ type: 'log-odds', bounds: { rollBack: 1 } }] }`. */
 export type SentinelConfig = z.input<typeof sentinelConfigSchema>;
 
