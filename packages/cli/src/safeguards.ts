@@ -3,6 +3,7 @@ import {
   parseRegularizer,
   type Regularizer,
   type RegularizerConfig,
+  regularizerFromConfig,
 } from '@safetune/regularizers';
 import { type SentinelOptions, snakeCase } from '@safetune/trainer';
 import { givenValues, repeatedOption } from './option-values.ts';
@@ -17,6 +18,7 @@ import { wrap } from './terminal/wrap.ts';
  */
 export async function givenSafeguards(rawArgs: readonly string[]): Promise<RegularizerConfig[] | undefined> {
   const short = repeatedOption('regularizer', rawArgs).map(parseRegularizer);
+  for (const config of short) regularizerFromConfig(config);
   const [file] = givenValues('regularizers', rawArgs);
   const configs = [...short, ...(file === undefined ? [] : await readRegularizerFile(file))];
   return configs.length === 0 ? undefined : configs;
