@@ -38,12 +38,15 @@ export function terminalTable(table: ReportTable, width: number | undefined): st
   );
 }
 
+/** Columns that say more of the one before them. */
+const followers = ['95 %', 'corrected p'];
+
 /** Columns that stay together: an interval is with what it is of. */
 function units(header: readonly string[], keys: number): readonly number[][] {
   const together: number[][] = [];
   for (const [column, name] of header.entries()) {
     if (column < keys) continue;
-    if (name === '95 %' && together.length > 0) together.at(-1)!.push(column);
+    if (followers.includes(name) && together.length > 0) together.at(-1)!.push(column);
     else together.push([column]);
   }
   return together;
