@@ -124,6 +124,29 @@ describe('dotPlotSvg', () => {
     expect(svg).not.toContain('bored, kl');
   });
 
+  test('a narrow one has its labels above the dots and its title in lines, and nothing beyond its width', () => {
+    const label = 'a question with quite a long name';
+    const title = 'A title that is longer than a phone is wide, by far';
+    const narrow = dotPlotSvg({ ...plot, title, width: 340, groups: [{ ...plot.groups[0]!, label }] });
+    expectWellFormed(narrow);
+    const [[labelTop]] = numbers(narrow, /<text x="16" y="([\d.]+)" text-anchor="start">a question/g) as [
+      [number],
+    ];
+    const [[dotTop]] = numbers(narrow, /translate\([\d.]+ ([\d.]+)\)" class="series-0"><title>/g) as [
+      [number],
+    ];
+    expect(labelTop).toBeLessThan(dotTop - 8);
+    expect([...narrow.matchAll(/class="heading"/g)]).toHaveLength(2);
+    for (const [x] of numbers(narrow, /x2?="([\d.]+)"/g)) expect(x).toBeLessThanOrEqual(340);
+  });
+
+  test('colours are those that are asked for, and a value is marked', () => {
+    const marked = dotPlotSvg({ ...plot, colours: [3, 5], marked: { at: 50, label: 'half' } });
+    expectWellFormed(marked);
+    expect(marked).toMatch(/class="series-3"><title>wish, none/);
+    expect(marked).toContain('>half<');
+  });
+
   test('refuses nothing and infinity', () => {
     expect(() => dotPlotSvg({ ...plot, groups: [] })).toThrow(ChartDataError);
     const groups = [{ label: 'a', dots: [{ run: 'r', mean: Number.POSITIVE_INFINITY }] }];
@@ -189,6 +212,18 @@ describe('lineChartSvg', () => {
     expectWellFormed(svg);
     const [path] = [...svg.matchAll(/<path d="([^"]+)" class="series-0 line"/g)];
     expect(path![1]!.match(/M/g)).toHaveLength(2);
+  });
+
+  test('intervals are bands behind the curve', () => {
+    const band = [1, 2].map((x) => ({ x, y: 2, low: 1, high: 3 }));
+    const svg = chart([...band, { x: 3, y: 2 }]);
+    expectWellFormed(svg);
+    const [[x1, y1, x2, y2]] = numbers(
+      svg,
+      /<path d="M([\d.]+),([\d.]+)L([\d.]+),([\d.]+)L[^"]+Z" class="series-0 band"/g,
+    ) as [[number, number, number, number]];
+    expect(x2).toBeGreaterThan(x1);
+    expect(y1).toBe(y2);
   });
 
   test('draws a single point, and refuses a curve that goes back or has no values', () => {
