@@ -184,6 +184,22 @@ describe('safetune eval', () => {
     expect(report).toMatchObject({ overall: { answers: 6 }, settings: { source: { name: 'served' } } });
   });
 
+  it('stops before servers have used more tokens than they may, and goes on without that limit', async () => {
+    const judge = await startJudge({ 90: 1 });
+    const run = (...extra: string[]) =>
+      runCli(
+        ...['eval', '--endpoint', judge.url, '--model-name', 'served', '--questions', file],
+        ...['--judge', judge.url, '--judge-model', 'judge', ...unasked, '--out', join(directory, 'limited')],
+        ...extra,
+      );
+    const stopped = await run('--max-tokens-total', '100');
+    expect(stopped.stderr).toContain('100');
+    expect(stopped.code).toBe(1);
+    expect(judge.requests()).toBe(0);
+    expect(await run()).toMatchObject({ code: 0 });
+    await judge.stop();
+  });
+
   it.each([
     [[], '--model DIR, --endpoint URL or --answers FILE'],
     [['--model', 'm', '--endpoint', 'http://127.0.0.1:9/v1'], 'both say who answers'],
