@@ -1,8 +1,10 @@
 /** The safeguards as a person uses them: several at once in training, and the tools for adapters that exist already. */
+import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { loadLoraAdapter } from '@safetune/lora';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pythonWith, runPython } from '../../../conformance/python.ts';
 import { replacing, runCli } from './__fixtures__/run-cli.ts';
@@ -93,6 +95,40 @@ describe('safetune train under safeguards', () => {
     const [free, near] = [measured.metrics.at(-1)!.ldifs!, held.metrics.at(-1)!.ldifs!];
     expect(free).toBeGreaterThan(0);
     expect(near).toBeLessThan(0.5 * free);
+  });
+
+  it('takes a module of its own, whose code the run keeps to', async () => {
+    const file = join(directory, 'shrink.ts');
+    const text = `export default {
+      strength: 'factor',
+      create: ({ factor = 1 }: { factor?: number }) => ({
+        name: 'shrink', config: { type: 'shrink', factor },
+        afterStep(adapter: { parameters: Float32Array }) {
+          adapter.parameters.forEach((value, index) => { adapter.parameters[index] = factor * value; });
+        },
+      }),
+    };`;
+    await writeFile(file, text);
+    const shrunk = await train('shrunk', '--regularizer', `${file}=0.5`);
+    expect(shrunk.code, shrunk.stderr).toBe(0);
+    expect(shrunk.stderr).toContain('safeguards: shrink (factor 0.5)');
+    const largest = async (out: string) => {
+      const { parameters } = await loadLoraAdapter(out);
+      return Math.max(...parameters.map(Math.abs));
+    };
+    const plain = await train('not-shrunk');
+    expect(await largest(shrunk.out)).toBeLessThan(0.2 * (await largest(plain.out)));
+    const record = await readFile(join(shrunk.out, 'run.yaml'), 'utf8');
+    const digest = createHash('sha256').update(text).digest('hex');
+    expect(record).toContain(`"regularizer shrink: module shrink.ts": ${digest}`);
+    const verify = () => runCli('verify', shrunk.out, '--steps', '2');
+    expect((await verify()).stdout).toContain('2 steps again are as they were');
+    await writeFile(file, `${text} // changed`);
+    const refused = await verify();
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('regularizer shrink: module shrink.ts');
+    await rm(file);
+    expect((await verify()).stderr).toContain('shrink.ts: there is no such module');
   });
 
   it.each([

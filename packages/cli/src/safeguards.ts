@@ -1,5 +1,7 @@
 import {
+  describeRegularizer,
   listRegularizers,
+  loadRegularizerModules,
   parseRegularizer,
   type Regularizer,
   type RegularizerConfig,
@@ -17,7 +19,10 @@ import { wrap } from './terminal/wrap.ts';
  * @throws UsageError when an option is given and asks for nothing, or its file is no list of safeguards; RegularizerOptionError for a short form that is none.
  */
 export async function givenSafeguards(rawArgs: readonly string[]): Promise<RegularizerConfig[] | undefined> {
-  const short = repeatedOption('regularizer', rawArgs).map(parseRegularizer);
+  const texts = repeatedOption('regularizer', rawArgs);
+  // Which option the number is, a module says.
+  await loadRegularizerModules(texts.map(parseRegularizer));
+  const short = texts.map(parseRegularizer);
   for (const config of short) regularizerFromConfig(config);
   const [file] = givenValues('regularizers', rawArgs);
   const configs = [...short, ...(file === undefined ? [] : await readRegularizerFile(file))];
@@ -40,8 +45,7 @@ function sentinelText({ everySteps, probes }: SentinelOptions): string {
 }
 
 function withStrength({ name, config, weight }: Regularizer): string {
-  const described = listRegularizers().find(({ type }) => type === config.type);
-  const strength = described?.strength ?? 'weight';
+  const strength = describeRegularizer(config.type)?.strength ?? 'weight';
   const value = config[strength] ?? weight;
   if (value === undefined) return name;
   const text = typeof value === 'object' ? schedule(value as { from: number; to: number }) : String(value);
@@ -59,7 +63,8 @@ export function safeguardsHelp(width: number): string {
     `${summary}. ${needsFile ? 'Only from a file' : `${type}=X gives its ${strength}`}; options: ${options.map(snakeCase).join(', ')}`,
   ]);
   const about = wrap(
-    '--regularizer NAME=X gives one in short; the file of --regularizers any number, with all their options: "- {type: kl, weight: 0.1}".',
+    '--regularizer NAME=X gives one in short; the file of --regularizers any number, with all their options: "- {type: kl, weight: 0.1}". ' +
+      'NAME may be a module of your own, ./mine.ts, whose default export makes it of its options; its code is run.',
     width - 2,
   ).replaceAll(/^/gm, '  ');
   return section('SAFEGUARDS', `${about}\n${twoColumns(rows, width)}`);

@@ -17,6 +17,25 @@ export class RegularizerOptionError extends Error {
   }
 }
 
+const moduleMarker = Symbol.for('safetune.RegularizerModuleError');
+
+/** A module of a regularizer that cannot be read or run, does not export what makes one, or has changed. */
+export class RegularizerModuleError extends Error {
+  readonly [moduleMarker] = true;
+  /** Its path, as it was given. */
+  readonly file: string;
+
+  constructor(file: string, message: string, options?: ErrorOptions) {
+    super(`${file}: ${message}`, options);
+    this.name = 'RegularizerModuleError';
+    this.file = file;
+  }
+
+  static isInstance(error: unknown): error is RegularizerModuleError {
+    return typeof error === 'object' && error !== null && moduleMarker in error;
+  }
+}
+
 const needMarker = Symbol.for('safetune.MissingNeedError');
 
 /** A penalty read something that it had not declared in its needs, or that the trainer did not compute. */

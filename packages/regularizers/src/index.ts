@@ -1,16 +1,16 @@
 export { defaultRefusalWords, isRefusal } from '@safetune/datasets';
 export {
-  listRegularizers,
   parseRegularizer,
-  type RegularizerDescription,
   regularizerConfigSchema,
   regularizerFromConfig,
+  withoutFolders,
 } from './config.ts';
 export {
   AnswerLossError,
   MissingNeedError,
   PenaltyInputError,
   PersonaVectorError,
+  RegularizerModuleError,
   RegularizerOptionError,
   SafetyDirectionError,
   type SafetyDirectionProblem,
@@ -97,3 +97,12 @@ export { type ModuleArrays, projectModule } from './methods/safe-lora/module.ts'
 export type { ProjectionMethod } from './methods/safe-lora/projector.ts';
 export type { ModuleProjection, ProjectionReport, ProjectionRule } from './methods/safe-lora/rule.ts';
 export { type SafeLoraOptions, safeLora } from './methods/safe-lora/safe-lora.ts';
+export type { OptionIssue, OptionSchema, RegularizerKind } from './registry/kind.ts';
+export { loadRegularizerModules } from './registry/module.ts';
+export {
+  describeRegularizer,
+  isModulePath,
+  listRegularizers,
+  type RegularizerDescription,
+  registerRegularizer,
+} from './registry/registry.ts';

@@ -18,10 +18,15 @@ export function named(name: string, regularizer: Regularizer): Regularizer {
       `the name is ${JSON.stringify(name)}, must be a text that is not empty`,
     );
   }
+  return withFields(regularizer, { name, config: { ...regularizer.config, name } });
+}
+
+/** The same regularizer with some of its fields changed. */
+export function withFields(regularizer: Regularizer, changed: Partial<Regularizer>): Regularizer {
   // Hooks may be methods of a class, which a spread would leave behind.
   const fields = regularizerFields
     .map((field) => [field, regularizer[field]] as const)
     .filter(([, value]) => value !== undefined)
     .map(([field, value]) => [field, typeof value === 'function' ? value.bind(regularizer) : value]);
-  return { ...Object.fromEntries(fields), name, config: { ...regularizer.config, name } } as Regularizer;
+  return { ...Object.fromEntries(fields), ...changed } as Regularizer;
 }

@@ -1,7 +1,8 @@
 import type { LoraAdapter } from '@safetune/lora';
-import { listRegularizers, regularizerFromConfig } from '../config.ts';
+import { regularizerFromConfig } from '../config.ts';
 import type { Regularizer, RegularizerConfig } from '../interface/regularizer.ts';
 import { shown } from '../interface/traced.ts';
+import { describeRegularizer } from '../registry/registry.ts';
 import { ContractViolation } from './contract-violation.ts';
 
 /** The model, with random values, on which penalties and edits of the forward pass are tried. */
@@ -65,7 +66,7 @@ export function subjectOf(make: () => Regularizer | Promise<Regularizer>, option
     prefix: '',
     make: async () => requireRegularizer('make', await make()),
     async fromConfig(config) {
-      if (options.fromConfig === undefined && !listRegularizers().some(({ type }) => type === config.type))
+      if (options.fromConfig === undefined && describeRegularizer(config.type) === undefined)
         throw new TypeError(
           `its config has the type '${config.type}', which is none of SafeTune's: give the contract what makes it, options.fromConfig`,
         );

@@ -7,6 +7,7 @@ export interface JsonSchema {
   readonly description?: string;
   readonly default?: unknown;
   readonly const?: unknown;
+  readonly pattern?: string;
   readonly enum?: readonly unknown[];
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
@@ -82,6 +83,7 @@ const nouns: Readonly<Record<string, string>> = {
 function kind(schema: JsonSchema): string {
   if (schema.type === 'array')
     return `a list of which each is ${expectation(alternatives(schema.items ?? {}, undefined))}`;
+  if (schema.pattern !== undefined && schema.description !== undefined) return schema.description;
   const noun = nouns[schema.type ?? ''] ?? 'something else';
   const bounds = [
     ...(schema.minimum === undefined ? [] : [`of at least ${schema.minimum}`]),

@@ -16,12 +16,13 @@ import {
   resolveModel,
   type Tokenizer,
 } from '@safetune/models';
-import { type Regularizer, regularizerConfigSchema, regularizerFromConfig } from '@safetune/regularizers';
+import { type Regularizer, regularizerFromConfig } from '@safetune/regularizers';
 import type { AdapterRunOptions } from '../run/run-directory.ts';
 import { sentinelConfigSchema, sentinelFromConfig } from '../sentinel/config.ts';
 import type { SentinelOptions } from '../sentinel/sentinel-options.ts';
 import { libraryForm } from './file-form.ts';
 import type { RunSource } from './read-run.ts';
+import { regularizerConfigOf } from './regularizer-configs.ts';
 import type { Run } from './run-schema.ts';
 import { divided, trainingSettings } from './training-fields.ts';
 
@@ -58,9 +59,7 @@ export async function openRun(
   { resolve = resolveModel, resolveData = hubFiles, onConversion }: OpenRunOptions = {},
 ): Promise<OpenedRun> {
   const { run } = source;
-  const regularizers = run.regularizers.map((config) =>
-    regularizerFromConfig(libraryForm(regularizerConfigSchema, config)),
-  );
+  const regularizers = run.regularizers.map((config) => regularizerFromConfig(regularizerConfigOf(config)));
   const sentinel =
     run.sentinel && (await sentinelFromConfig(libraryForm(sentinelConfigSchema, run.sentinel)));
   const open = (data: Run['data']) =>

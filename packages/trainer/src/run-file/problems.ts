@@ -16,6 +16,12 @@ export interface PlacedProblem {
 export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown): PlacedProblem[] {
   return issues.flatMap((issue): PlacedProblem[] => {
     const { path } = issue;
+    const meant = issue.code === 'invalid_union' ? meantKind(issue.errors) : undefined;
+    if (meant !== undefined)
+      return problemsOf(
+        meant.map((inner) => ({ ...inner, path: [...path, ...inner.path] })),
+        value,
+      );
     const schemas = schemasAt(path, value);
     if (issue.code === 'unrecognized_keys') {
       const known = schemas.flatMap(({ properties }) => Object.keys(properties ?? {}));
@@ -32,6 +38,15 @@ export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown):
       { path, message: `${shown(given)}${isOwnWording ? issue.message : `must be ${expectation(schemas)}`}` },
     ];
   });
+}
+
+/** Of the kinds that a `type` tells apart, what is wrong by the one that has this type; by all, what is wrong with the type. */
+function meantKind(
+  errors: readonly (readonly z.core.$ZodIssue[])[],
+): readonly z.core.$ZodIssue[] | undefined {
+  const ofType = (issue: z.core.$ZodIssue) => issue.path[0] === 'type';
+  if (!errors.some((issues) => issues.some(ofType))) return undefined;
+  return errors.find((issues) => !issues.some(ofType)) ?? errors[0];
 }
 
 function unknownKey(key: string, known: readonly string[]): string {

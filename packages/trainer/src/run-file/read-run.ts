@@ -1,13 +1,14 @@
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import {
-  listRegularizers,
+  describeRegularizer,
+  RegularizerModuleError,
   RegularizerOptionError,
-  regularizerConfigSchema,
   regularizerFromConfig,
 } from '@safetune/regularizers';
 import { RunFileError, type RunProblem } from './errors.ts';
-import { libraryForm, snakeCase } from './file-form.ts';
+import { snakeCase } from './file-form.ts';
 import { type PlacedProblem, problemsOf } from './problems.ts';
+import { loadModule, regularizerConfigOf } from './regularizer-configs.ts';
 import { type RunDocument, readRunDocument } from './run-document.ts';
 import { withPaths } from './run-paths.ts';
 import { type Run, type RunInput, runSchema } from './run-schema.ts';
@@ -54,20 +55,8 @@ export async function readRun({ file, given = [] }: ReadRunOptions): Promise<Run
   if (typeof written !== 'object' || Array.isArray(written)) {
     throw new RunFileError(file, [{ message: "must be a mapping of options, such as 'model: ./model'" }]);
   }
-  const values: Record<string, unknown> = {
-    ...withPaths(written as Record<string, unknown>, (path) =>
-      isAbsolute(path) ? path : join(relative('.', dirname(resolve(file ?? '.'))), path),
-    ),
-  };
-  const isGiven = (...names: string[]) =>
-    given.some(({ path }) => names.every((name, index) => path[index] === name));
-  // One takes the place of the other.
-  if (isGiven('steps')) delete values.epochs;
-  if (isGiven('epochs')) delete values.steps;
-  if (isGiven('evaluation', 'data')) values.evaluation = without(values.evaluation, 'share');
-  if (isGiven('evaluation', 'share')) values.evaluation = without(values.evaluation, 'data');
-  for (const { path, value } of given) set(values, path, value);
-  const parsed = runSchema.safeParse(values);
+  const openable = (path: string) =>
+    isAbsolute(path) ? path : join(relative('.', dirname(resolve(file ?? '.'))), path);
   const refuse = (problems: readonly PlacedProblem[]) =>
     new RunFileError(
       file,
@@ -75,6 +64,22 @@ export async function readRun({ file, given = [] }: ReadRunOptions): Promise<Run
         .map((problem) => placed(problem, document, given))
         .toSorted((one, other) => (one.line ?? 0) - (other.line ?? 0)),
     );
+  const isGiven = (...names: string[]) =>
+    given.some(({ path }) => names.every((name, index) => path[index] === name));
+  // Which options of a module are paths, it says itself.
+  const safeguards = given.find(({ path }) => path[0] === 'regularizers');
+  if (safeguards === undefined) await loadModules((written as RunInput).regularizers, openable, refuse);
+  else await loadModules(safeguards.value, (path) => path, refuse);
+  const values: Record<string, unknown> = {
+    ...withPaths(written as Record<string, unknown>, openable, openable),
+  };
+  // One takes the place of the other.
+  if (isGiven('steps')) delete values.epochs;
+  if (isGiven('epochs')) delete values.steps;
+  if (isGiven('evaluation', 'data')) values.evaluation = without(values.evaluation, 'share');
+  if (isGiven('evaluation', 'share')) values.evaluation = without(values.evaluation, 'data');
+  for (const { path, value } of given) set(values, path, value);
+  const parsed = runSchema.safeParse(values);
   if (!parsed.success) throw refuse(problemsOf(parsed.error.issues, values));
   requireRegularizers(parsed.data, refuse);
   const asWritten = isGiven('model') ? values.model : (written as { model?: unknown }).model;
@@ -102,6 +107,22 @@ function set(values: Record<string, unknown>, path: readonly string[], value: un
   values[name] = copy;
 }
 
+/** The code of safeguards that are modules. What is no list of configs is left for the schema to refuse. */
+async function loadModules(
+  configs: unknown,
+  openable: (path: string) => string,
+  refuse: (problems: readonly PlacedProblem[]) => RunFileError,
+): Promise<void> {
+  for (const [index, config] of Array.isArray(configs) ? configs.entries() : []) {
+    try {
+      await loadModule(config, openable);
+    } catch (error) {
+      if (!RegularizerModuleError.isInstance(error)) throw error;
+      throw refuse([{ path: ['regularizers', index], message: error.message }]);
+    }
+  }
+}
+
 /** What their schemas cannot say, such as a weight below 0. */
 function requireRegularizers(
   { regularizers }: Run,
@@ -109,7 +130,7 @@ function requireRegularizers(
 ): void {
   for (const [index, config] of regularizers.entries()) {
     try {
-      regularizerFromConfig(libraryForm(regularizerConfigSchema, config));
+      regularizerFromConfig(regularizerConfigOf(config));
     } catch (error) {
       if (!RegularizerOptionError.isInstance(error)) throw error;
       throw refuse([{ path: ['regularizers', index], message: inFileNames(error.message, config.type) }]);
@@ -119,7 +140,7 @@ function requireRegularizers(
 
 /** A message of the library with its options as the file writes them. */
 function inFileNames(message: string, type: string): string {
-  const { options = [] } = listRegularizers().find((kind) => kind.type === type) ?? {};
+  const { options = [] } = describeRegularizer(type) ?? {};
   return options.reduce((text, name) => text.replaceAll(name, snakeCase(name)), message);
 }
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { listRegularizers } from '@safetune/regularizers';
+import { describeRegularizer, isModulePath } from '@safetune/regularizers';
 import { withSentinelPaths } from '../sentinel/config.ts';
+import { snakeCase } from './file-form.ts';
 
 type Change = (path: string) => string;
 type Values = Readonly<Record<string, unknown>>;
@@ -8,8 +9,10 @@ type Values = Readonly<Record<string, unknown>>;
 /**
  * A run whose paths were changed: model, data, out and the files of the evaluation, of regularizers and of the sentinel. Names (on the hub, of
  * Ollama) stay as they are. What is not as it should be is left for the schema to refuse.
+ *
+ * @param openable - gives a module's path from the working directory, by which it was loaded
  */
-export function withPaths(run: Values, change: Change): Values {
+export function withPaths(run: Values, change: Change, openable: Change = (path) => path): Values {
   const { model, data, out, evaluation, regularizers, sentinel } = run;
   return {
     ...run,
@@ -20,7 +23,7 @@ export function withPaths(run: Values, change: Change): Values {
       : {}),
     ...(typeof out === 'string' ? { out: change(out) } : {}),
     ...(Array.isArray(regularizers)
-      ? { regularizers: regularizers.map((config: unknown) => regularizerChanged(config, change)) }
+      ? { regularizers: regularizers.map((config: unknown) => regularizerChanged(config, change, openable)) }
       : {}),
     ...(sentinel === undefined ? {} : { sentinel: withSentinelPaths(sentinel, change) }),
   };
@@ -33,16 +36,17 @@ function dataChanged(data: unknown, change: Change): unknown {
     : textChanged(data, change);
 }
 
-function regularizerChanged(config: unknown, change: Change): unknown {
+function regularizerChanged(config: unknown, change: Change, openable: Change): unknown {
   if (typeof config !== 'object' || config === null) return config;
   const { type } = config as { readonly type?: unknown };
-  const paths = listRegularizers().find((kind) => kind.type === type)?.paths ?? [];
-  return Object.fromEntries(
-    Object.entries(config).map(([name, value]) => [
-      name,
-      paths.includes(name) ? textChanged(value, change) : value,
-    ]),
-  );
+  if (typeof type !== 'string') return config;
+  const isModule = isModulePath(type);
+  const paths = describeRegularizer(isModule ? openable(type) : type)?.paths ?? [];
+  const changed = Object.entries(config).map(([name, value]) => [
+    name,
+    paths.some((path) => snakeCase(path) === snakeCase(name)) ? textChanged(value, change) : value,
+  ]);
+  return { ...Object.fromEntries(changed), ...(isModule ? { type: change(type) } : {}) };
 }
 
 function textChanged(value: unknown, change: Change): unknown {

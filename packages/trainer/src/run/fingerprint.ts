@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import type { ChatTokenizer } from '@safetune/datasets';
 import type { CausalLm } from '@safetune/models';
+import { withoutFolders } from '@safetune/regularizers';
 import { contentHash } from '@safetune/tensor';
 import type { Fingerprint } from './differences.ts';
 import { learningRateSchedule } from './learning-rate.ts';
@@ -80,7 +81,7 @@ export async function fingerprint(options: TrainOptions, steps: number): Promise
   }
   facts.regularizers = JSON.stringify(regularizers.map(({ name }) => name));
   for (const { name, weight, config, contents } of regularizers) {
-    facts[`regularizer ${name}: options`] = digest([config, weight]);
+    facts[`regularizer ${name}: options`] = digest([withoutFolders(config), weight]);
     const read = (await contents?.({ adapter: trainable.adapter, cacheDirectory })) ?? {};
     Object.assign(facts, prefixed(`regularizer ${name}: `, read));
   }

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { ChatExample } from '@safetune/datasets';
 import { createLoraAdapter, loadLoraAdapter } from '@safetune/lora';
 import {
@@ -12,7 +13,7 @@ import {
   ModelFileError,
   streamAnswer,
 } from '@safetune/models';
-import { kl, RegularizerOptionError } from '@safetune/regularizers';
+import { kl, RegularizerModuleError, RegularizerOptionError } from '@safetune/regularizers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkpointDirectory } from '../__fixtures__/goldens.ts';
 import { NonFiniteLossError } from '../errors.ts';
@@ -129,6 +130,23 @@ describe('training in a worker', () => {
     }).catch(() => {});
     expect(resumed[0]).toMatchObject({ type: 'start', done: steps.at(-1) });
     await expect(inWorker({ signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow('before');
+  });
+
+  it('loads a safeguard that is a module over there', async () => {
+    const type = fileURLToPath(new URL('../__fixtures__/stay-near.ts', import.meta.url));
+    const steps: Record<string, number>[] = [];
+    await inWorker({
+      regularizers: [
+        { type, weight: 0.5 },
+        { type: 'kl', weight: 0.5 },
+      ],
+      onEvent: (event) => event.type === 'step' && steps.push({ ...event.penalties }),
+    });
+    expect(steps).toHaveLength(4);
+    for (const { kl, 'stay-near': near } of steps) expect(near).toBeCloseTo(kl!, 5);
+    expect(steps.at(-1)!['stay-near']).toBeGreaterThan(1e-6);
+    const missing = inWorker({ regularizers: [{ type: './nowhere.ts' }], overwrite: true });
+    await expect(missing).rejects.toSatisfy(RegularizerModuleError.isInstance);
   });
 
   it('ends well when onEvent asks for it, after the step that it is in, and saves the adapter', async () => {

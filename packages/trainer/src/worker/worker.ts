@@ -8,7 +8,7 @@ import {
   type TokenGenerator,
   type Tokenizer,
 } from '@safetune/models';
-import { regularizerFromConfig } from '@safetune/regularizers';
+import { loadRegularizerModules, regularizerFromConfig } from '@safetune/regularizers';
 import { trainIntoTakenDirectory } from '../run/run-directory.ts';
 import { sentinelFromConfig } from '../sentinel/config.ts';
 import { openAdapter, setParameters } from './adapter-description.ts';
@@ -28,6 +28,7 @@ serveCalls({
     const model = await loadModel(directory, modelOptions);
     const adapter = await openAdapter(options.adapter, model);
     try {
+      await loadRegularizerModules(regularizers);
       return await trainIntoTakenDirectory({
         ...options,
         model,
