@@ -74,7 +74,7 @@ button{cursor:pointer}button:disabled{cursor:default;opacity:.55}
 .facts{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;margin:.5rem 0;font-size:.84rem}.facts div{display:flex;gap:.4rem}.facts dt{color:var(--muted)}.facts dd{margin:0}
 summary{cursor:pointer;padding:.2rem 0}
 .said h5{margin:.6rem 0 .2rem;font-size:.84rem;color:var(--muted)}.said pre{white-space:pre-wrap;background:var(--soft);border-radius:6px;padding:.5rem .7rem;margin:0;font-size:.86rem}
-.tops{list-style:none;padding:0;margin:.4rem 0;font-size:.82rem;display:grid;gap:.1rem}.tops li{display:grid;grid-template-columns:minmax(3rem,max-content) 6rem auto;gap:.6rem;align-items:center}.tops .track{width:6rem}.tops b{font-weight:500}
+.tops{list-style:none;padding:0;margin:.4rem 0;font-size:.82rem;display:grid;grid-template-columns:fit-content(12rem) 6rem auto;gap:.1rem .6rem;align-items:center;justify-content:start}.tops li{display:contents}.tops .track{width:6rem}.tops b{font-weight:500}
 mark{background:var(--mark);color:inherit;border-radius:2px}
 @media (min-width:60rem){.explorer{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}.explorer.several{grid-template-columns:minmax(0,2fr) minmax(0,3fr)}.pane{height:min(76vh,46rem)}#close{display:none}}
 @media (max-width:59.99rem){

@@ -30,7 +30,7 @@ function answerCard(answer, run) {
   const name = data.runs.length > 1 ? [make('h4', '', [data.runs[run]])] : [];
   if (answer === null) return make('section', 'answer', [...name, make('p', 'reason', ['This run has no such answer.'])]);
   const { text, aligned, coherent, others = {}, reason, label, categories = {}, finish, tokens, said = {}, judges } = answer;
-  const scores = Object.entries({ aligned, coherent, ...others }).map(([score, value]) => scoreBar(score, value));
+  const scores = Object.entries({ ...(isScored(answer) ? { aligned, coherent } : {}), ...others }).map(([score, value]) => scoreBar(score, value));
   return make('section', 'answer', [
     make('header', '', [...name, ...answer.verdicts.map((verdict) => make('span', 'verdict ' + verdict, [verdict])), make('span', 'scores', scores)]),
     ...(reason === undefined ? [] : [make('p', 'reason', [reason])]),

@@ -60,6 +60,9 @@ const scoreBar = (name, score) => {
   return bar;
 };
 
+/** Whether an answer is to have the two scores. */
+const isScored = ({ text, verdicts }) => text !== null && verdicts[0] !== 'unrated';
+
 function rowOf(item, place) {
   const answers = answersOf(item, asked.run);
   const only = answers.length === 1 ? answers[0] : undefined;
@@ -72,7 +75,7 @@ function rowOf(item, place) {
   const head = [
     ...verdicts,
     make('span', 'where', [where.join(' \u00b7 ')]),
-    ...(only ? [make('span', 'scores', [scoreBar('aligned', only.aligned), scoreBar('coherent', only.coherent)])] : []),
+    ...(only && isScored(only) ? [make('span', 'scores', [scoreBar('aligned', only.aligned), scoreBar('coherent', only.coherent)])] : []),
   ];
   const row = make('div', only?.text === null ? 'row absent' : 'row', [make('div', 'row-head', head), make('div', 'snippet', marked(snippet(text, asked.words), asked.words))], {
     role: 'option',
