@@ -18,6 +18,7 @@ const given = settings<GenerateSettings>();
 if (given.precision !== 'float32' && given.precision !== 'int8') unavailable(`not in ${given.precision}`);
 const model = await loadModel(given.directory, {
   precision: given.precision,
+  purpose: 'generation',
   cacheDirectory: join(given.cacheDirectory, 'converted'),
 });
 const generator = await createGenerator(model, { threads: given.threads });

@@ -61,7 +61,7 @@ export async function openAnswering(
   const sampling = givenSampling(args, rawArgs);
   const tools = args.tools === undefined ? undefined : await readToolsFile(args.tools);
   const folder = await modelFolder(args.model);
-  const model = await loadModel(folder, modelOptions(args.precision));
+  const model = await loadModel(folder, modelOptions(args.precision, 'generation'));
   const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
   if (tools !== undefined) requireTools(tokenizer);
   const options = samplingOptions(sampling, await readGenerationDefaults(folder));

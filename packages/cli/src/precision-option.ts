@@ -2,6 +2,7 @@ import {
   type CausalLm,
   describePrecision,
   type LoadModelOptions,
+  type ModelPurpose,
   measurePrecisions,
   type Precision,
 } from '@safetune/models';
@@ -18,8 +19,12 @@ export const precisionOption = {
 } as const;
 
 /** What was given, for `loadModel`, which refuses what it does not know; a conversion of weights is drawn on stderr. */
-export function modelOptions(precision: string | undefined): LoadModelOptions {
+export function modelOptions(
+  precision: string | undefined,
+  purpose: ModelPurpose = 'training',
+): LoadModelOptions {
   return {
+    purpose,
     onConversion: conversionLine(precision ?? 'float32'),
     ...(precision === undefined ? {} : { precision: precision as Precision }),
   };

@@ -62,6 +62,7 @@ export { type LoadModelOptions, loadModel } from './load-model.ts';
 export { type WriteOnnxModelOptions, writeOnnxModel } from './onnx/write-onnx-model.ts';
 export type { Precision } from './precision/precision.ts';
 export { describePrecision, measurePrecisions, type PrecisionTimes } from './precision/precision-times.ts';
+export type { ModelPurpose } from './precision/purpose.ts';
 export { readModelConfig } from './read-config.ts';
 export { type ResolvedFolder, resolveAdapter, resolveModel } from './repository/resolve-model.ts';
 export type { ReplacedTensors } from './tensor-values.ts';

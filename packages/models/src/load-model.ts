@@ -4,6 +4,7 @@ import { modelPath } from './gguf/read/ollama.ts';
 import { checkLoadOptions } from './load-options.ts';
 import { linearPlaces } from './model-layout.ts';
 import { checkPrecision, type Precision, usableWeights } from './precision/precision.ts';
+import { checkPurpose, integersFor, type ModelPurpose } from './precision/purpose.ts';
 import { openStoredModel } from './stored-model.ts';
 import { tracedModel } from './traced-model.ts';
 
@@ -12,8 +13,13 @@ export interface LoadModelOptions {
   /** Default `float32`. */
   readonly precision?: Precision;
   /**
+   * What `int8` weights are held for. A model does either, whichever it is; but generation takes unsigned ones as they lie, in
+   * half the memory and started sooner, where most processors multiply signed ones faster in training. Default 'training'.
+   */
+  readonly purpose?: ModelPurpose;
+  /**
    * Type that holds weights of 8 bits. Default: the one that this machine's processor multiplies exactly, found by a
-   * probe. Compiling refuses one that it does not.
+   * probe, and that the purpose asks for. Compiling refuses one that is not exact.
    */
   readonly integers?: IntegerType;
   /** Where weights that are not stored as they are used are converted, once. Default `~/.cache/safetune`. */
@@ -42,12 +48,15 @@ export interface LoadModelOptions {
  * @throws ModelFileError, UnsupportedModelError, UnsupportedFeatureError for config.json; CheckpointMismatchError when the
  * tensors are not those it describes; CheckpointError, SafetensorsError, GgufError, FileWriteError and (when
  * quantising) NonFiniteError for weights that are not finite and InexactIntegersError of the tensor package; PrecisionError
- * for an unknown precision; LoadOptionError for an option that there is not.
+ * for an unknown precision; LoadOptionError for an option or purpose that there is not.
  */
 export async function loadModel(model: string, options: LoadModelOptions = {}): Promise<CausalLm> {
   checkLoadOptions('loadModel', options, optionNames);
-  const { precision = 'float32', integers, cacheDirectory = defaultCacheDirectory(), onConversion } = options;
+  const { precision = 'float32', purpose = 'training' } = options;
+  const { cacheDirectory = defaultCacheDirectory(), onConversion } = options;
   checkPrecision(precision);
+  checkPurpose(purpose);
+  const integers = options.integers ?? (await integersFor(purpose, precision));
   const directory = await modelPath(model);
   const { config, layout, regions } = await openStoredModel(directory);
   const multiplied = new Set([...linearPlaces(layout).map(({ name }) => `${name}.weight`), layout.head.name]);
@@ -64,6 +73,7 @@ export async function loadModel(model: string, options: LoadModelOptions = {}): 
 
 const optionNames = {
   precision: true,
+  purpose: true,
   integers: true,
   cacheDirectory: true,
   onConversion: true,

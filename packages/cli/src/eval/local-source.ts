@@ -49,7 +49,7 @@ export async function openLocalSource(options: LocalSourceOptions): Promise<Open
   const { runtime, template, temperature, maxNewTokens, topP, minP, batchSize } = options;
   const modelDirectory = await modelFolder(options.model);
   const adapterDirectory = options.adapter === undefined ? undefined : await adapterFolder(options.adapter);
-  const model = await loadModel(modelDirectory, modelOptions(options.precision));
+  const model = await loadModel(modelDirectory, modelOptions(options.precision, 'generation'));
   const tokenizer = await loadTokenizer(modelDirectory, template);
   const adapter =
     adapterDirectory === undefined ? undefined : await loadLoraAdapter(adapterDirectory, { model });

@@ -54,7 +54,7 @@ serveCalls({
       loaded ??= loadTokenizer(tokenizer);
       return loaded;
     };
-    const model = await loadModel(directory, modelOptions);
+    const model = await loadModel(directory, { purpose: 'generation', ...modelOptions });
     generatorAdapter = adapter === undefined ? undefined : await openAdapter(adapter, model);
     generator = await createGenerator(model, {
       ...runtime,
