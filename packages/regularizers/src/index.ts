@@ -26,6 +26,7 @@ export {
 } from './host-arrays/on-host-arrays.ts';
 export type { PenaltyExtents, PenaltyField } from './host-arrays/penalty-inputs.ts';
 export type { PlainArray } from './host-arrays/plain-array.ts';
+export { type BatchRows, rowsOf, type TokenBatch } from './host-arrays/rows-of.ts';
 export { checkRegularizer } from './interface/check-regularizer.ts';
 export { declaredOutputs } from './interface/declared-outputs.ts';
 export { type LayerSelection, resolveLayers } from './interface/layers.ts';

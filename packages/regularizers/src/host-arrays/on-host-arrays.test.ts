@@ -48,6 +48,7 @@ describe('compilePenalty', () => {
     const once = await evaluateOnHostArrays(kl(), { logits, referenceLogits, responseMask });
     const thrice = await evaluateOnHostArrays(kl(), { logits, referenceLogits, responseMask }, { weight: 3 });
     expect(thrice.value).toBeCloseTo(3 * once.value, 5);
+    expect(thrice.unweighted).toBe(once.value);
     const [a, b] = [once, thrice].map(({ gradients }) => gradients.logits!.data as Float32Array);
     for (const [index, value] of a!.entries()) expect(b![index]).toBeCloseTo(3 * value, 5);
   });

@@ -41,7 +41,10 @@ export interface HostOutputs extends Readonly<Partial<Record<PenaltyField, Plain
 
 /** A penalty's value, and its gradient with respect to what the model in training gave. */
 export interface PenaltyResult {
+  /** Weight times penalty: what is added to the loss. */
   readonly value: number;
+  /** The penalty itself, as trainers log it. */
+  readonly unweighted: number;
   readonly gradients: {
     /** [rows, vocabulary]; absent when the penalty does not use the logits. */
     readonly logits?: HostArray;
@@ -83,7 +86,7 @@ export interface CompiledPenalty {
  *
  * @example
  * const penalty = await compilePenalty(kl({ weight: 0.1 }));
- * const { value, gradients } = await penalty.run({ logits, referenceLogits, responseMask }, 0.1);
+ * const { value, unweighted, gradients } = await penalty.run({ logits, referenceLogits, responseMask }, 0.1);
  * await penalty.release();
  */
 export async function compilePenalty(
@@ -109,13 +112,15 @@ export async function compilePenalty(
   }
   const executable: Executable = await compile(
     (inputs: NamedTensors) => {
-      const value = multiply(tracePenalty(regularizer, offer, inputs).penalty, inputs.weight!);
+      const unweighted = tracePenalty(regularizer, offer, inputs).penalty;
+      const value = multiply(unweighted, inputs.weight!);
       const found = gradients(
         value,
         trained.map((name) => inputs[name]!),
       );
       return {
         value,
+        unweighted,
         ...Object.fromEntries(found.map((gradient, index) => [gradientOf(trained[index]!), gradient])),
       };
     },
@@ -131,7 +136,9 @@ export async function compilePenalty(
         ...penaltyFeeds(regularizer.name, outputs, offer, types),
         weight: hostArray(Float32Array.of(weight), []),
       });
-      const value = Number(results.value!.data[0]);
+      const [value, unweighted] = [results.value, results.unweighted].map((scalar) =>
+        Number(scalar!.data[0]),
+      ) as [number, number];
       if (!Number.isFinite(value)) {
         throw new PenaltyInputError(
           regularizer.name,
@@ -139,7 +146,7 @@ export async function compilePenalty(
           `gave the penalty ${value}: is every value finite?`,
         );
       }
-      return { value, gradients: namedGradients(results, trained, offer) };
+      return { value, unweighted, gradients: namedGradients(results, trained, offer) };
     },
     release: () => executable.release(),
   };

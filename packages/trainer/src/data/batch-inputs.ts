@@ -1,4 +1,4 @@
-import type { Batch } from '@safetune/datasets';
+import { type Batch, rowPositions } from '@safetune/datasets';
 import {
   addDimensions,
   type Dimension,
@@ -146,18 +146,6 @@ export function packedPlaces({ size, length, lengths }: Batch): PackedPlaces {
     }
   }
   return { packed, padded };
-}
-
-/** Places in the flattened batch whose next token counts. */
-function rowPositions(batch: Batch, scope: RowScope): number[] {
-  const positions: number[] = [];
-  for (let example = 0; example < batch.size; example++) {
-    const start = example * batch.length;
-    for (let token = 1; token < batch.lengths[example]!; token++) {
-      if (scope === 'all' || batch.responseMask[start + token] === 1) positions.push(start + token - 1);
-    }
-  }
-  return positions;
 }
 
 /** Tokens of a batch, padding not counted. */
