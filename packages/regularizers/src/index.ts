@@ -27,6 +27,7 @@ export {
 export type { PenaltyExtents, PenaltyField } from './host-arrays/penalty-inputs.ts';
 export type { PlainArray } from './host-arrays/plain-array.ts';
 export { type BatchRows, rowsOf, type TokenBatch } from './host-arrays/rows-of.ts';
+export { callAdapterHook } from './interface/adapter-hooks.ts';
 export { checkRegularizer } from './interface/check-regularizer.ts';
 export { declaredOutputs } from './interface/declared-outputs.ts';
 export { type LayerSelection, resolveLayers } from './interface/layers.ts';
@@ -41,6 +42,7 @@ export type {
   RowPenalty,
   TracedBatch,
 } from './interface/regularizer.ts';
+export { tracedEdit, tracedPenalty, tracedRowPenalty } from './interface/traced.ts';
 export { type WeightSchedule, weightAt } from './interface/weight-schedule.ts';
 export {
   type InoculationOptions,

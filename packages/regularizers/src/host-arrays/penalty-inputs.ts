@@ -8,9 +8,8 @@ import {
 } from '@safetune/tensor';
 import { MissingNeedError, RegularizerOptionError } from '../errors.ts';
 import { type LayerSelection, resolveLayers } from '../interface/layers.ts';
-import { maskedMean } from '../interface/masked-mean.ts';
-import type { ForwardOutputs, Regularizer, RowPenalty } from '../interface/regularizer.ts';
-import { requireTensor, shown } from '../interface/traced.ts';
+import type { ForwardOutputs, Regularizer } from '../interface/regularizer.ts';
+import { tracedPenalty } from '../interface/traced.ts';
 
 /** Extents that a graph may hold fixed; a symbol stands for any. */
 export interface PenaltyExtents {
@@ -127,7 +126,7 @@ export function tracePenalty(
   given: Readonly<Record<string, Tensor>> = {},
 ): TracedPenalty {
   const { tensors, outputs } = traceOutputs(regularizer.name, offer, given);
-  const penalty = penaltyOf(regularizer, outputs);
+  const penalty = tracedPenalty(regularizer, outputs);
   if (penalty.rank !== 0 || penalty.dtype !== 'float32') {
     throw new RegularizerOptionError(
       regularizer.name,
@@ -135,30 +134,6 @@ export function tracePenalty(
     );
   }
   return { penalty, used: inputsBehind(penalty, tensors) };
-}
-
-function penaltyOf(regularizer: Regularizer, outputs: ForwardOutputs): Tensor {
-  if (regularizer.penalty === undefined) {
-    const { values, mask } = rowPenaltyOf(regularizer, outputs);
-    return maskedMean(values, mask);
-  }
-  const penalty = regularizer.penalty(outputs);
-  requireTensor(regularizer.name, 'its penalty', penalty);
-  return penalty;
-}
-
-/** @throws RegularizerOptionError when it has no penalty by row, or one that lacks a part. */
-export function rowPenaltyOf(regularizer: Regularizer, outputs: ForwardOutputs): RowPenalty {
-  const { name } = regularizer;
-  if (regularizer.penaltyPerRow === undefined)
-    throw new RegularizerOptionError(name, 'has no penalty: it is no term of the loss');
-  const parts: unknown = regularizer.penaltyPerRow(outputs);
-  if (typeof parts !== 'object' || parts === null || !('values' in parts && 'mask' in parts))
-    throw new RegularizerOptionError(name, `its penaltyPerRow is ${shown(parts)}, must be { values, mask }`);
-  const { values, mask } = parts;
-  requireTensor(name, 'values of its penaltyPerRow', values);
-  requireTensor(name, 'mask of its penaltyPerRow', mask);
-  return { values, mask };
 }
 
 /** The forward outputs of an offer as traced tensors, and the graph inputs behind them by name. */

@@ -1,5 +1,6 @@
 import type { LoraAdapter } from '@safetune/lora';
 import { contiguousData, hostArray } from '@safetune/tensor';
+import { callAdapterHook } from '../interface/adapter-hooks.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
 import { largest, largestDifference } from './penalty-runs.ts';
 import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
@@ -13,7 +14,7 @@ export function beforeTrainingChecks(subject: Subject): ContractCheck[] {
       async (made, adapter, assert) => {
         const before = adapter.parameters.slice();
         for (const call of ['first', 'second']) {
-          await made.beforeTraining!(adapter);
+          await callAdapterHook(made, 'beforeTraining', adapter);
           assert(
             largestDifference(before, adapter.parameters) === 0,
             `its ${call} call changes the adapter: do that in afterStep or afterTraining`,
@@ -87,22 +88,9 @@ function checkOn(subject: Subject, promise: string, body: AdapterCheck): Contrac
 
 /** A whole training's calls, without the training. */
 async function act(regularizer: Regularizer, adapter: LoraAdapter, steps: number): Promise<void> {
-  const keeps = { ...adapter };
-  const requireSame = (hook: string) => {
-    const assigned = Object.keys(keeps).find(
-      (field) => Reflect.get(adapter, field) !== Reflect.get(keeps, field),
-    );
-    if (assigned !== undefined)
-      throw new TypeError(
-        `${hook} assigns adapter.${assigned}, which training does not see: write into the arrays that are there, ` +
-          'as in adapter.parameters.set(values)',
-      );
-  };
-  await regularizer.beforeTraining?.(adapter);
-  for (let step = 1; step <= steps; step++) await regularizer.afterStep?.(adapter, step);
-  requireSame('afterStep');
-  await regularizer.afterTraining?.(adapter);
-  requireSame('afterTraining');
+  await callAdapterHook(regularizer, 'beforeTraining', adapter);
+  for (let step = 1; step <= steps; step++) await callAdapterHook(regularizer, 'afterStep', adapter, step);
+  await callAdapterHook(regularizer, 'afterTraining', adapter);
 }
 
 /** The same adapter with its modules in the opposite order, in a buffer of its own. */

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { nearestName } from '@safetune/datasets';
 import type { Regularizer } from '../interface/regularizer.ts';
-import { shown } from '../interface/traced.ts';
+import { shown } from '../interface/shown.ts';
 import { withPenalty } from './penalty-runs.ts';
 import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
 

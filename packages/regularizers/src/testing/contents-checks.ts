@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { defaultCacheDirectory } from '@safetune/tensor';
-import { shown } from '../interface/traced.ts';
+import { shown } from '../interface/shown.ts';
 import { type ContractCheck, check, type Subject } from './subject.ts';
 
 /** What the digests of what a regularizer reads must keep, for a run to be continued by them. */

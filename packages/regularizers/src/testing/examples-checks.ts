@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type ChatExample, collect } from '@safetune/datasets';
 import type { Regularizer } from '../interface/regularizer.ts';
-import { shown } from '../interface/traced.ts';
+import { shown } from '../interface/shown.ts';
 import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
 
 const sourceSize = 60;

@@ -12,7 +12,7 @@ import {
 } from '@safetune/tensor';
 import { resolveLayers } from '../interface/layers.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
-import { requireTensor } from '../interface/traced.ts';
+import { tracedEdit } from '../interface/traced.ts';
 import { largest } from './penalty-runs.ts';
 import { randomNumbers, type SampleArray, sampleOutputs, widened, withGarbage } from './sample-outputs.ts';
 import { type Assert, type ContractCheck, check, type SampleModel, type Subject } from './subject.ts';
@@ -132,8 +132,7 @@ async function compileEdits(regularizer: Regularizer, model: SampleModel, assert
     ({ state, ...batch }: NamedTensors) => {
       const outputs: Record<string, Tensor> = {};
       for (const layer of layers) {
-        const edited = regularizer.hidden!(state!, layer, batch as never);
-        requireTensor(regularizer.name, `what hidden gives for layer ${layer}`, edited);
+        const edited = tracedEdit(regularizer, state!, layer, batch as never);
         const keeps = edited.dtype === state!.dtype && edited.shape.join() === state!.shape.join();
         assert(keeps, `turns the states of layer ${layer} from ${state} into ${edited}`);
         // An edit that leaves a layer alone gives its input back, which cannot be an output as well.

@@ -1,13 +1,8 @@
 import { compile, type NamedTensors } from '@safetune/tensor';
 import { penaltyFeeds } from '../host-arrays/on-host-arrays.ts';
-import {
-  declaredOffer,
-  inputsBehind,
-  offerSignature,
-  rowPenaltyOf,
-  traceOutputs,
-} from '../host-arrays/penalty-inputs.ts';
+import { declaredOffer, inputsBehind, offerSignature, traceOutputs } from '../host-arrays/penalty-inputs.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
+import { tracedRowPenalty } from '../interface/traced.ts';
 import { withPenalty } from './penalty-runs.ts';
 import { type SampleArray, type SampleOutputs, sampleOutputs } from './sample-outputs.ts';
 import { type ContractCheck, check, type SampleModel, type Subject } from './subject.ts';
@@ -48,7 +43,7 @@ export function rowChecks(subject: Subject): ContractCheck[] {
     }),
     check(subject, 'has a mask that does not depend on the logits', (made, assert) => {
       const { tensors, outputs } = traceOutputs(made.name, declaredOffer(made, model));
-      const behind = inputsBehind(rowPenaltyOf(made, outputs).mask, tensors);
+      const behind = inputsBehind(tracedRowPenalty(made, outputs).mask, tensors);
       const logits = behind.find((name) => name === 'logits' || name === 'referenceLogits');
       assert(
         logits === undefined,
@@ -67,7 +62,7 @@ async function rowsOf(
   const types = offerSignature(offer);
   const executable = await compile(
     (inputs: NamedTensors) => {
-      const { values, mask } = rowPenaltyOf(
+      const { values, mask } = tracedRowPenalty(
         regularizer,
         traceOutputs(regularizer.name, offer, inputs).outputs,
       );

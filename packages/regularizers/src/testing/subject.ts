@@ -1,7 +1,7 @@
 import type { LoraAdapter } from '@safetune/lora';
 import { regularizerFromConfig } from '../config.ts';
 import type { Regularizer, RegularizerConfig } from '../interface/regularizer.ts';
-import { shown } from '../interface/traced.ts';
+import { shown } from '../interface/shown.ts';
 import { describeRegularizer } from '../registry/registry.ts';
 import { ContractViolation } from './contract-violation.ts';
 

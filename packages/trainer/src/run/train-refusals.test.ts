@@ -66,3 +66,21 @@ it('refuses a regularizer whose hook is misspelt, in a run and in a step', async
   const step = async () => compileTrainStep({ ...options, regularizers });
   await expect(step()).rejects.toThrow(/'penalti' would never be used/);
 });
+
+it.each<[object, string]>([
+  [{ penalty: () => {} }, 'mine: its penalty is undefined (is there a return?), must be a traced tensor'],
+  [{ penaltyPerRow: () => 3 }, 'mine: its penaltyPerRow is 3, must be { values, mask }'],
+  [{ hidden: async () => {} }, 'mine: what hidden gives for layer 0 is a promise (is it an async function?)'],
+  [
+    {
+      afterStep(adapter: { parameters: Float32Array }) {
+        adapter.parameters = adapter.parameters.map((value) => value / 2);
+      },
+    },
+    'mine: afterStep assigns adapter.parameters, which training does not see',
+  ],
+])('names a regularizer whose hook does nothing that training could use', async (hooks, message) => {
+  const regularizer = { name: 'mine', config: { type: 'mine' }, ...hooks } as Regularizer;
+  const failure = train({ ...(await setUp()), examples: [chat({})], regularizers: [regularizer] });
+  await expect(failure).rejects.toThrow(message);
+});

@@ -1,5 +1,5 @@
 import { skip } from '@safetune/datasets';
-import { type Regularizer, weightAt } from '@safetune/regularizers';
+import { callAdapterHook, type Regularizer, weightAt } from '@safetune/regularizers';
 import { FileWriteError } from '@safetune/tensor';
 import { countSteps, takeStep, trainingBatches } from '../data/batches.ts';
 import { choosePacking } from '../data/choose-packing.ts';
@@ -86,7 +86,8 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
       checkpoint === undefined ? undefined : await restoreTrainingState(checkpoint.file, state);
     let ended = restored?.ended;
     const start = optimizer.step;
-    for (const regularizer of regularizers) await regularizer.beforeTraining?.(trainable.adapter!);
+    for (const regularizer of regularizers)
+      await callAdapterHook(regularizer, 'beforeTraining', trainable.adapter!);
     onEvent({
       type: 'start',
       steps,
@@ -128,7 +129,8 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
         );
       }
       adamWStep(trainable.parameters, gradients, optimizer, learningRate(index), options.optimizer, groups);
-      for (const regularizer of regularizers) await regularizer.afterStep?.(trainable.adapter!, index + 1);
+      for (const regularizer of regularizers)
+        await callAdapterHook(regularizer, 'afterStep', trainable.adapter!, index + 1);
       last = terms;
       onEvent(stepEvent(index + 1, steps, terms, learningRate(index), gradientNorm, taken, clock));
       ended = await observe(observers, index + 1, steps);
@@ -141,7 +143,8 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
     }
     requireFiniteState(state);
     if (checkpoint !== undefined && last !== undefined) await saveLastState(checkpoint.file, state);
-    for (const regularizer of regularizers) await regularizer.afterTraining?.(trainable.adapter!);
+    for (const regularizer of regularizers)
+      await callAdapterHook(regularizer, 'afterTraining', trainable.adapter!);
     requireFiniteState(state);
     if (checkpoint !== undefined) {
       await checkpoint.saveResult?.();

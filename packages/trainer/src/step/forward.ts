@@ -11,6 +11,7 @@ import {
   type Regularizer,
   resolveLayers,
   type TracedBatch,
+  tracedEdit,
 } from '@safetune/regularizers';
 import {
   checkpoint,
@@ -164,7 +165,7 @@ export function editHidden(
   const before = unpacked(settings, state, inputs);
   const after = settings.regularizers
     .filter(({ hidden }) => hidden !== undefined)
-    .reduce((current, regularizer) => regularizer.hidden!(current, layer, batch), before);
+    .reduce((current, regularizer) => tracedEdit(regularizer, current, layer, batch), before);
   if (after === before) return state;
   return settings.packed ? packExamples(after, packedExamples(inputs)) : after;
 }

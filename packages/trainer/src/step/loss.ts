@@ -1,4 +1,10 @@
-import { declaredOutputs, type ForwardOutputs, type Regularizer } from '@safetune/regularizers';
+import {
+  declaredOutputs,
+  type ForwardOutputs,
+  type Regularizer,
+  tracedPenalty,
+  tracedRowPenalty,
+} from '@safetune/regularizers';
 import {
   add,
   concatenate,
@@ -81,7 +87,7 @@ export function traceLoss(
     if (ofRows !== undefined) penalties[name] = ofRows;
     else if (regularizer.penalty !== undefined) {
       const outputs = declaredOf(settings, regularizer, wholeOutputs(settings, traced));
-      const penalty = regularizer.penalty(outputs);
+      const penalty = tracedPenalty(regularizer, outputs);
       objective = add(objective, multiply(multiply(penalty, inputs[weightInput(name)]!), share));
       penalties[name] = penalty;
     }
@@ -98,7 +104,7 @@ function penaltyTerms(settings: ForwardSettings): Omit<RowTerm, 'weight'>[] {
           {
             name: regularizer.name,
             rows: (outputs: ForwardOutputs) =>
-              regularizer.penaltyPerRow!(declaredOf(settings, regularizer, outputs)),
+              tracedRowPenalty(regularizer, declaredOf(settings, regularizer, outputs)),
           },
         ],
   );
