@@ -19,7 +19,7 @@ from golden_files import GOLDENS
 from reference import report
 
 TOLERANCE = 1e-4
-SCRIPTS = ["make_operations.py", "make_checkpoints.py", "make_families.py", "make_adapters.py", "make_lora_options.py", "make_combinations.py", "make_regularizers.py", "make_safe_lora.py", "make_answers.py", "make_sentinel.py", "make_weighted_loss.py", "make_dpo.py", "make_training.py", "make_gguf.py", "make_gguf_models.py", "make_dataset_splits.py"]
+SCRIPTS = ["make_operations.py", "make_checkpoints.py", "make_families.py", "make_adapters.py", "make_lora_options.py", "make_combinations.py", "make_regularizers.py", "make_safe_lora.py", "make_answers.py", "make_sentinel.py", "make_weighted_loss.py", "make_dpo.py", "make_training.py", "make_gguf.py", "make_gguf_models.py", "make_dataset_splits.py", "make_evaluation.py"]
 
 
 def numbers_and_rest(value, path=""):
@@ -57,7 +57,7 @@ def main() -> None:
                 stdout=sys.stderr,
                 check=True,
             )
-        compared_files = [*GOLDENS.rglob("*.safetensors"), *GOLDENS.rglob("expected.json"), GOLDENS / "operations.json", GOLDENS / "regularizers.json"]
+        compared_files = [*GOLDENS.rglob("*.safetensors"), *GOLDENS.rglob("expected.json"), GOLDENS / "operations.json", GOLDENS / "regularizers.json", GOLDENS / "evaluation.json"]
         for path in sorted(compared_files):
             name = path.relative_to(GOLDENS)
             committed, made = leaves(path), leaves(temporary / name)
