@@ -98,11 +98,30 @@ def total(counts):
     return np.sum(counts, axis=0)
 
 
+def score_roots(rate, squared_error):
+    """The two rates mu with (rate - mu)^2 = squared_error mu (1 - mu)."""
+    return np.sort(np.roots([1 + squared_error, -2 * rate - squared_error, rate**2]).real)
+
+
 def clustered_interval(counts):
-    """Beta-binomial profile likelihood: mean rates mu whose best correlation rho falls short by at most t^2 / 2."""
+    """What holds the interval of the beta-binomial model and that of the scatter of the base questions."""
     counts = np.array([count for count in counts if count[1] > 0], float)
     if len(counts) < 2:
         return None
+    successes, answers = counts.T
+    rate = successes.sum() / answers.sum()
+    size = answers.sum()
+    if 0 < rate < 1:
+        deviations = successes - rate * answers
+        scatter = len(counts) / (len(counts) - 1) * (deviations**2).sum()
+        size = min(size, rate * (1 - rate) * size**2 / scatter) if scatter > 1e-12 else size
+    by_scatter = score_roots(rate, stats.t.ppf(0.975, len(counts) - 1) ** 2 / size)
+    by_model = beta_binomial_interval(counts)
+    return [float(min(by_model[0], by_scatter[0])), float(max(by_model[1], by_scatter[1]))]
+
+
+def beta_binomial_interval(counts):
+    """Profile likelihood: mean rates mu whose best correlation rho falls short by at most t^2 / 2."""
     successes, answers = counts.T
     rate = successes.sum() / answers.sum()
 
@@ -135,20 +154,23 @@ def clustered_mean(groups):
     size = sum(len(group) for group in groups)
     variance = len(groups) / (len(groups) - 1) * (deviations**2).sum() / size**2
     z = stats.t.ppf(0.975, len(groups) - 1) ** 2 * variance / (mean * (1 - mean))
-    return [100 * float(mean), *(100 * np.sort(np.roots([1 + z, -2 * mean - z, mean**2]).real)).tolist()]
+    return [100 * float(mean), *(100 * score_roots(mean, z)).tolist()]
 
 
 def difference_interval(first, second):
+    """The differences of the pairs of rates in an ellipse with half axes of their own on either side, by a walk around it."""
     first, second = np.array(first, float), np.array(second, float)
     (low_1, high_1), (low_2, high_2) = clustered_interval(first), clustered_interval(second)
     rate_1, rate_2 = (counts[:, 0].sum() / counts[:, 1].sum() for counts in (first, second))
     deviations = [counts[:, 0] - rate * counts[:, 1] for counts, rate in ((first, rate_1), (second, rate_2))]
     products = [[a @ b for b in deviations] for a in deviations]
     together = products[0][1] / np.sqrt((products[0][0] + 1) * (products[1][1] + 1))
-    a, b = (high_1 - low_1) / 2, (high_2 - low_2) / 2
-    half = np.sqrt(a * a + b * b - 2 * together * a * b)
+    angles = np.linspace(0, 2 * np.pi, 400_001)
+    z_1 = np.cos(angles)
+    z_2 = together * z_1 + np.sqrt(1 - together**2) * np.sin(angles)
+    errors = z_2 * np.where(z_2 > 0, high_2 - rate_2, rate_2 - low_2) - z_1 * np.where(z_1 > 0, high_1 - rate_1, rate_1 - low_1)
     difference = rate_2 - rate_1
-    return [float(difference), float(difference - half), float(difference + half)]
+    return [float(difference), float(difference + errors.min()), float(difference + errors.max())]
 
 
 def sign_flip(first, second):

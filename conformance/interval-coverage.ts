@@ -6,6 +6,7 @@
  *     npx -y pnpm@12 interval-coverage [--studies 2000] [--seed 1] [--only TEXT]
  */
 import { parseArgs } from 'node:util';
+import { betaBinomialInterval } from '../packages/eval/src/metrics/beta-binomial-interval.ts';
 import { type ClusterCount, totalOf } from '../packages/eval/src/metrics/cluster-count.ts';
 import { clusteredInterval } from '../packages/eval/src/metrics/clustered-interval.ts';
 import type { Interval } from '../packages/eval/src/metrics/intervals.ts';
@@ -42,6 +43,7 @@ const methods: readonly Method[] = [
   { name: 'Korn-Graubard', interval: kornGraubard },
   { name: 'beta-binomial profile', interval: plainProfile },
   { name: 'beta-binomial profile, t(k - 1)', interval: studentProfile },
+  { name: 'penalised, t(2 (k - 1))', interval: betaBinomialInterval },
   { name: '**`clusteredInterval`**', interval: clusteredInterval },
 ];
 

@@ -1,4 +1,5 @@
 import { studentQuantile } from './distributions.ts';
+import { effectiveSize } from './effective-size.ts';
 import { type Interval, scoreInterval } from './intervals.ts';
 
 /** A mean with what it was computed from; null when there was nothing. */
@@ -21,8 +22,6 @@ const highest = 100;
  * freedom less than there are clusters. Where all scores are 0 or all are 100, each cluster counts as one score; where the clusters'
  * means are the same otherwise, each score.
  *
- * Source of the effective sample size: E. L. Korn, B. I. Graubard, Survey Methodology 24 (1998) 193-201.
- *
  * @param clusters the scores of each base question.
  */
 export function clusteredMean(clusters: readonly (readonly number[])[]): Mean {
@@ -34,10 +33,8 @@ export function clusteredMean(clusters: readonly (readonly number[])[]): Mean {
   if (denominator === 0) return { numerator, denominator, mean: null, interval: null };
   const mean = numerator / denominator;
   if (sums.length < 2) return { numerator, denominator, mean, interval: null };
-  const scatter = sums.reduce((total, { sum, count }) => total + (sum - mean * count) ** 2, 0);
-  const variance = ((sums.length / (sums.length - 1)) * scatter) / denominator ** 2;
-  const largest = mean * (highest - mean);
-  const effective = largest === 0 ? sums.length : variance === 0 ? denominator : largest / variance;
+  const size = effectiveSize(sums.map(({ sum, count }) => ({ sum: sum / highest, count })));
+  const effective = mean === 0 || mean === highest ? sums.length : Number.isFinite(size) ? size : denominator;
   const { low, high } = scoreInterval(mean / highest, effective, studentQuantile(0.975, sums.length - 1));
   return { numerator, denominator, mean, interval: { low: highest * low, high: highest * high } };
 }

@@ -1,6 +1,7 @@
 import { InvalidOptionError } from '../errors.ts';
 import { type ClusterCount, totalOf } from './cluster-count.ts';
 import { clusteredProportion } from './clustered-interval.ts';
+import { differenceInterval, type Reach } from './difference-interval.ts';
 import type { Interval, Proportion } from './intervals.ts';
 import { type PairedCount, type SignFlipTest, signFlipTest } from './sign-flip-test.ts';
 import { judgementOf, paperThresholds, type Scores, type Thresholds } from './thresholds.ts';
@@ -24,9 +25,9 @@ export interface ComparisonOptions {
 }
 
 /**
- * Compares two rates question by question. The interval of the difference is put together from those of the two rates as that of
- * a difference is from standard errors: half its width is sqrt(a^2 + b^2 - 2 r a b) for half widths a and b, and r the correlation of
- * the deviations of the two runs from one base question to another. The p value is that of {@link signFlipTest}.
+ * Compares two rates question by question. The interval of the difference is put together from those of the two rates and how these
+ * vary together from one base question to another, by the method MOVER for errors that are correlated (Zou and Donner, Statistics in
+ * Medicine 27, 2008). The p value is that of {@link signFlipTest}.
  *
  * @param pairs one for each base question; those without answers on either side are left out.
  */
@@ -42,18 +43,14 @@ export function compareRates(
     first,
     second,
     difference: first.rate === null || second.rate === null ? null : second.rate - first.rate,
-    interval: differenceInterval(first, second, correlation(shared)),
+    interval:
+      shared.length < 2 ? null : differenceInterval(reachOf(first), reachOf(second), correlation(shared)),
     ...signFlipTest(shared, { seed }),
   };
 }
 
-function differenceInterval(first: Proportion, second: Proportion, together: number): Interval | null {
-  if (first.interval === null || second.interval === null) return null;
-  const difference = second.rate! - first.rate!;
-  const a = (first.interval.high - first.interval.low) / 2;
-  const b = (second.interval.high - second.interval.low) / 2;
-  const half = Math.sqrt(a * a - 2 * together * a * b + b * b);
-  return { low: Math.max(-1, difference - half), high: Math.min(1, difference + half) };
+function reachOf({ rate, interval }: Proportion): Reach {
+  return { rate: rate!, below: rate! - interval!.low, above: interval!.high - rate! };
 }
 
 /**
