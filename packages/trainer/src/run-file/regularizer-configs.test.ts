@@ -51,6 +51,22 @@ it.each([
   await expect(readRun({ file: await fileWith(regularizers) })).rejects.toThrow(message);
 });
 
+it('a path that could be a name on the hub stays one only where no such file is there', () => {
+  const inFolder = relative('.', folder);
+  const run = {
+    model: 'mine/model',
+    data: `${inFolder}/run.yaml`,
+    regularizers: [{ type: 'interleaving', pool: 'mine/pool' }],
+  };
+  const changed = (path: string) => join('..', path);
+  const openable = (path: string) => (path === 'mine/pool' ? join(folder, 'run.yaml') : path);
+  expect(withPaths(run, changed, openable)).toEqual({
+    model: 'mine/model',
+    data: join('..', inFolder, 'run.yaml'),
+    regularizers: [{ type: 'interleaving', pool: '../mine/pool' }],
+  });
+});
+
 it('a module of the file is not run where other safeguards are given', async () => {
   const file = await fileWith('  - { type: mine/gone.ts }');
   const given = [{ path: ['regularizers'], value: [{ type: 'kl' }], name: '--regularizer' }];

@@ -10,20 +10,25 @@ type Values = Readonly<Record<string, unknown>>;
  * A run whose paths were changed: model, data, out and the files of the evaluation, of regularizers and of the sentinel. Names (on the hub, of
  * Ollama) stay as they are. What is not as it should be is left for the schema to refuse.
  *
- * @param openable - gives a module's path from the working directory, by which it was loaded
+ * @param openable - gives a path of the run from the working directory, where it is known what is there and what is a name. Default: as it is
  */
 export function withPaths(run: Values, change: Change, openable: Change = (path) => path): Values {
   const { model, data, out, evaluation, regularizers, sentinel } = run;
+  const unlessName: Change = (text) => (isName(text, openable) ? text : change(text));
   return {
     ...run,
-    ...(typeof model === 'string' ? { model: changedUnlessName(model, change) } : {}),
-    ...(data === undefined ? {} : { data: dataChanged(data, change) }),
+    ...(typeof model === 'string' ? { model: unlessName(model) } : {}),
+    ...(data === undefined ? {} : { data: dataChanged(data, unlessName) }),
     ...(typeof evaluation === 'object' && evaluation !== null && 'data' in evaluation
-      ? { evaluation: { ...evaluation, data: dataChanged(evaluation.data, change) } }
+      ? { evaluation: { ...evaluation, data: dataChanged(evaluation.data, unlessName) } }
       : {}),
     ...(typeof out === 'string' ? { out: change(out) } : {}),
     ...(Array.isArray(regularizers)
-      ? { regularizers: regularizers.map((config: unknown) => regularizerChanged(config, change, openable)) }
+      ? {
+          regularizers: regularizers.map((config: unknown) =>
+            regularizerChanged(config, { change, unlessName, openable }),
+          ),
+        }
       : {}),
     ...(sentinel === undefined ? {} : { sentinel: withSentinelPaths(sentinel, change) }),
   };
@@ -36,7 +41,10 @@ function dataChanged(data: unknown, change: Change): unknown {
     : textChanged(data, change);
 }
 
-function regularizerChanged(config: unknown, change: Change, openable: Change): unknown {
+function regularizerChanged(
+  config: unknown,
+  { change, unlessName, openable }: Readonly<Record<'change' | 'unlessName' | 'openable', Change>>,
+): unknown {
   if (typeof config !== 'object' || config === null) return config;
   const { type } = config as { readonly type?: unknown };
   if (typeof type !== 'string') return config;
@@ -44,19 +52,18 @@ function regularizerChanged(config: unknown, change: Change, openable: Change): 
   const paths = describeRegularizer(isModule ? openable(type) : type)?.paths ?? [];
   const changed = Object.entries(config).map(([name, value]) => [
     name,
-    paths.some((path) => snakeCase(path) === snakeCase(name)) ? textChanged(value, change) : value,
+    paths.some((path) => snakeCase(path) === snakeCase(name)) ? textChanged(value, unlessName) : value,
   ]);
   return { ...Object.fromEntries(changed), ...(isModule ? { type: change(type) } : {}) };
 }
 
 function textChanged(value: unknown, change: Change): unknown {
-  return typeof value === 'string' ? changedUnlessName(value, change) : value;
+  return typeof value === 'string' ? change(value) : value;
 }
 
 /** As where models are opened: what is there wins over a name on the hub. */
-function changedUnlessName(text: string, change: Change): string {
-  if (/^(ollama:|hf:\/\/)/.test(text)) return text;
-  const path = change(text);
+function isName(text: string, openable: Change): boolean {
+  if (/^(ollama:|hf:\/\/)/.test(text)) return true;
   const mayBeName = /^[\w-][\w.-]*\/[\w.-]+([@:].+)?$/.test(text);
-  return mayBeName && !existsSync(path) ? text : path;
+  return mayBeName && !existsSync(openable(text));
 }
