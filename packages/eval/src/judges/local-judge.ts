@@ -16,7 +16,8 @@ export interface LocalJudgeOptions {
 /**
  * A language model in this process as the judge: each judge prompt of the question is asked on its own, and the score is the
  * expected value of the whole numbers 0 .. 100 that it may say, over the tree of their digits (`numberTree`): exact to a
- * tenth of a point, whichever way its tokenizer spells numbers.
+ * tenth of a point, whichever way its tokenizer spells numbers, but for numbers of two digits that it would go on after
+ * (853), which are taken to end there.
  *
  * `evaluate` calls `prepare` before an answer is drawn: a model that does not tell known good answers from known bad ones is
  * refused.
