@@ -18,11 +18,11 @@ logging.disable_progress_bar()
 KL_WEIGHT = 0.1
 
 
-def load_model(folder: Path) -> torch.nn.Module:
+def load_model(folder: Path, attention: str = "eager") -> torch.nn.Module:
     """Stored weights of any type, computed in float32; eager attention is plain matrix products and softmax."""
     if not (Path(folder) / "config.json").is_file():
         raise SystemExit(f"{folder} is not a checkpoint folder: it has no config.json")
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation=attention).eval()
 
 
 def load_adapter(base: torch.nn.Module, folder: Path) -> PeftModel:

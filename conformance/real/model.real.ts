@@ -16,6 +16,7 @@ import { type StepEvent, train, trainAdapter, trainingBatches } from '../../pack
 import { runPython } from '../python.ts';
 import { recordFigure } from './figures.ts';
 import { type LogitRequest, ourLogits, pythonLogits, relativeDifference } from './logits.ts';
+import { pythonBatch } from './python-trainer.ts';
 import { chatTokenizer, longIds, pirateExamples, promptIds, questions } from './texts.ts';
 
 const every = (count: number, step: number) =>
@@ -145,10 +146,3 @@ describe.each(inject('checkpoints'))('$name', ({ name, folder, missing }) => {
     });
   });
 });
-
-/** A batch as `say.py` reads it. */
-function pythonBatch({ size, length, tokenIds, lengths, responseMask }: Batch) {
-  const rows = <Values extends Int32Array | Uint8Array>(values: Values) =>
-    Array.from({ length: size }, (_, row) => Array.from(values.subarray(row * length, (row + 1) * length)));
-  return { inputIds: rows(tokenIds), lengths: Array.from(lengths), responseMask: rows(responseMask) };
-}
