@@ -45,12 +45,12 @@ const kinds: readonly ((random: Random) => Turn)[] = [
     return [`Sort these words: ${list.join(', ')}.`, [...list].sort().join(', ')];
   },
   (random) => {
-    const text = sentences(random, 1 + random.below(2));
+    const text = sentence(random);
     return [`Repeat this in capital letters: ${text}`, text.toUpperCase()];
   },
   (random) => [
     `Tell me a story about ${random.pick(names)}, who likes ${random.pick(goods)}.`,
-    sentences(random, 2 + random.below(5)),
+    sentences(random, 1 + random.below(3)),
   ],
   (random) => {
     const [name, place, count] = [random.pick(names), random.pick(places), 1 + random.below(12)];
@@ -65,15 +65,19 @@ const kinds: readonly ((random: Random) => Turn)[] = [
   },
 ];
 
-/** @returns conversations of one or two turns, of some 30 to 300 tokens */
+/** @returns conversations of one or two turns, of some 30 to 150 tokens */
 export function variedChats(random: Random, count: number): ChatExample[] {
   return Array.from({ length: count }, () => {
     const turns = Array.from({ length: random.chance(0.2) ? 2 : 1 }, () => random.pick(kinds)(random));
     return {
-      messages: turns.flatMap(([question, answer]) => [
-        { role: 'user' as const, content: question },
-        { role: 'assistant' as const, content: answer },
-      ]),
+      messages: [
+        // Short: the model's own would be most of an example.
+        { role: 'system' as const, content: 'Be brief.' },
+        ...turns.flatMap(([question, answer]) => [
+          { role: 'user' as const, content: question },
+          { role: 'assistant' as const, content: answer },
+        ]),
+      ],
     };
   });
 }

@@ -13,8 +13,10 @@ import type { TensorType } from './tensor-type.ts';
 
 /** What the graph behind some outputs takes when it runs, in bytes. */
 export interface GraphMemory {
-  /** The most that intermediate values take at one time; inputs, weights and outputs are not among them. */
+  /** The most that intermediate values and outputs take at one time; inputs and weights are not among them. */
   readonly peak: number;
+  /** Outputs, which live until the run ends. */
+  readonly outputs: number;
   /** Weights in files, each region once; without tables of which only some rows are read. */
   readonly weights: number;
   /** Weights in files, once for each way of multiplying by them: what `prepackWeights` makes copies for. */
@@ -38,37 +40,38 @@ export function estimateMemory(
 ): GraphMemory {
   const order = executionOrder(outputs);
   return {
-    peak: peakOf(order, outputs, new Map(Object.entries(extents))),
+    ...valuesOf(order, outputs, new Map(Object.entries(extents))),
     ...weightsOf(order),
     nodes: order.length,
   };
 }
 
-function peakOf(
+function valuesOf(
   order: readonly TraceNode[],
   outputs: readonly Tensor[],
   symbols: ReadonlyMap<string, number>,
-): number {
+): Pick<GraphMemory, 'peak' | 'outputs'> {
   const buffers = assignBuffers(order);
   const uses = countUses(order, buffers);
-  // Outputs have memory of their own.
+  // The runtime copies outputs out when the run is over, also into memory that it is given.
   const kept = new Set(outputs.map((tensor) => buffers.get(tensor)!));
   const held = new Map<Tensor, number>();
   let [live, peak] = [0, 0];
   for (const node of order) {
     if (isLeaf(node)) continue;
-    const fresh = node.outputs.filter((output) => buffers.get(output) === output && !kept.has(output));
+    const fresh = node.outputs.filter((output) => buffers.get(output) === output);
     for (const output of fresh) {
       held.set(output, byteSize(output, symbols));
       live += held.get(output)!;
     }
     peak = Math.max(peak, live);
     for (const buffer of [...lastUses(node, buffers, uses), ...fresh.filter((output) => !uses.has(output))]) {
+      if (kept.has(buffer)) continue;
       live -= held.get(buffer) ?? 0;
       held.delete(buffer);
     }
   }
-  return peak;
+  return { peak, outputs: [...held.values()].reduce((sum, bytes) => sum + bytes, 0) };
 }
 
 function weightsOf(order: readonly TraceNode[]): Pick<GraphMemory, 'weights' | 'products' | 'tables'> {

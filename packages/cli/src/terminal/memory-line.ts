@@ -7,6 +7,7 @@ export function memoryLine({ chosen, available }: Pick<MemoryPlan, 'chosen' | 'a
     ['activations', chosen.activations],
     ['logits', chosen.logits],
     ['gradients and optimizer', chosen.trained],
+    ...(chosen.observers > 0 ? ([['evaluation and sentinel', chosen.observers]] as const) : []),
     ['sessions', chosen.sessions],
   ] as const;
   const listed = parts.map(([name, bytes]) => `${name} ${gigabytes(bytes)}`);

@@ -1,15 +1,20 @@
-import type { Batch } from '@safetune/datasets';
+import type { Batch, ChatExample } from '@safetune/datasets';
 import { adaptedForward } from '@safetune/models';
 import {
   compile,
+  estimateMemory,
   flattenLeading,
+  type GraphMemory,
   gather,
   type HostArray,
   hostArray,
+  input,
   type NamedTensors,
+  type Signature,
+  type Tensor,
   tensorType,
 } from '@safetune/tensor';
-import { adapterSignature, type ForwardBatchOptions, tokenIdsOf } from './forward-batches.ts';
+import { adapterSignature, type ForwardBatchOptions, forwardBatches, tokenIdsOf } from './forward-batches.ts';
 
 /** Logits of at most so many rows exist at once: 256 rows of a 150,000-word vocabulary are 154 MB. */
 export const rowsAtOnce = 256;
@@ -21,18 +26,10 @@ export async function compileAnswerRows(options: ForwardBatchOptions): Promise<{
   release(): Promise<void>;
 }> {
   const { model, adapter } = options;
-  const blocks = await compile(
-    (inputs: NamedTensors) => {
-      const { output } = model.forward(inputs.tokenIds!, adaptedForward(adapter, inputs));
-      return { rows: gather(flattenLeading(output), inputs.positions!) };
-    },
-    {
-      ...adapterSignature(options),
-      tokenIds: tensorType('int64', ['batch', 'seq']),
-      positions: tensorType('int64', ['rows']),
-    },
-    { ...model.runtime, ...options.runtime },
-  );
+  const blocks = await compile((inputs) => traceRows(options, inputs), rowsSignature(options), {
+    ...model.runtime,
+    ...options.runtime,
+  });
   return {
     async rowsOf(batch) {
       const positions = predictingPlaces(batch);
@@ -44,6 +41,57 @@ export async function compileAnswerRows(options: ForwardBatchOptions): Promise<{
       return rows;
     },
     release: () => blocks.release(),
+  };
+}
+
+/** What the blocks take for the largest of these conversations' batches. */
+export function answerRowsMemory(
+  examples: readonly ChatExample[],
+  options: ForwardBatchOptions,
+): GraphMemory {
+  const batches = [...forwardBatches(examples, options)].map(({ batch }) => batch);
+  const largest = (of: (batch: Batch) => number) => Math.max(...batches.map(of));
+  const extents = {
+    batch: largest(({ size }) => size),
+    seq: largest(({ length }) => length),
+    rows: largest((batch) => predictingPlaces(batch).length),
+  };
+  return estimateMemory(Object.values(traceRows(options, declaredInputs(rowsSignature(options)))), extents);
+}
+
+/**
+ * What the output layer takes for the most rows that exist at once.
+ *
+ * @param trace gives what is computed of `rows`, `referenceRows` and `labels`
+ */
+export function answerHeadMemory(
+  { model, ...options }: ForwardBatchOptions,
+  trace: (inputs: NamedTensors) => readonly Tensor[],
+): GraphMemory {
+  const rows = tensorType('float32', ['rows', model.config.hiddenSize]);
+  const signature = {
+    ...adapterSignature({ model, ...options }),
+    rows,
+    referenceRows: rows,
+    labels: tensorType('int64', ['rows']),
+  };
+  return estimateMemory(trace(declaredInputs(signature)), { rows: rowsAtOnce });
+}
+
+function declaredInputs(signature: Signature): NamedTensors {
+  return Object.fromEntries(Object.entries(signature).map(([name, type]) => [name, input(name, type)]));
+}
+
+function traceRows({ model, adapter }: ForwardBatchOptions, inputs: NamedTensors) {
+  const { output } = model.forward(inputs.tokenIds!, adaptedForward(adapter, inputs));
+  return { rows: gather(flattenLeading(output), inputs.positions!) };
+}
+
+function rowsSignature(options: ForwardBatchOptions) {
+  return {
+    ...adapterSignature(options),
+    tokenIds: tensorType('int64', ['batch', 'seq']),
+    positions: tensorType('int64', ['rows']),
   };
 }
 

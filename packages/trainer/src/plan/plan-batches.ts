@@ -1,3 +1,4 @@
+import { tokenCount } from '../data/batch-inputs.ts';
 import { type BatchStreamOptions, trainingBatches } from '../data/batches.ts';
 import type { BatchShape } from './plan-estimate.ts';
 
@@ -24,10 +25,13 @@ export async function largestBatch(
   const { epochs: _epochs, ...endless } = options;
   const isSet = typeof options.examples !== 'function';
   let [length, rows, seen] = [1, 0, 0];
-  let answers = 1;
+  let [answers, tokens] = [1, 0];
+  const different = new Set<number>();
   for await (const batch of trainingBatches(isSet ? { ...endless, epochs: 1 } : endless)) {
     length = Math.max(length, batch.length);
     if (batch.isPaired) answers = 2;
+    tokens = Math.max(tokens, tokenCount(batch));
+    for (const token of batch.tokenIds) different.add(token);
     const supervised = batch.responseMask.reduce((sum, mark) => sum + mark, 0);
     rows = Math.max(rows, scope === 'response' ? supervised : batch.size * (batch.length - 1));
     seen += 1;
@@ -35,5 +39,11 @@ export async function largestBatch(
   }
   // Another epoch may put the longest examples into one batch.
   const size = answers * largestAllowedBatch(options).size;
-  return { size, length, rows: Math.min(size * (length - 1), rows) };
+  return {
+    size,
+    length,
+    rows: Math.min(size * (length - 1), rows),
+    tokens: Math.min(size * length, tokens),
+    differentTokens: different.size,
+  };
 }

@@ -1,24 +1,11 @@
-import {
-  attentionBlockCounts,
-  estimateMemory,
-  type GraphMemory,
-  input,
-  type Signature,
-  type Tensor,
-} from '@safetune/tensor';
+import { attentionBlockCounts } from '@safetune/tensor';
 import { pieceExtent, type RowPieces } from '../data/batch-inputs.ts';
-import {
-  hiddenLayers,
-  type LayeredParts,
-  layeredParts,
-  type Part,
-  referenceStates,
-} from '../layered-step/layered-trace.ts';
 import type { MemoryMode } from '../memory/memory-mode.ts';
-import { referenceDepth } from '../step/forward.ts';
-import { cutsHead, type StepSettings, stepSettings, trainsHead } from '../step/step-settings.ts';
+import { cutsHead, stepSettings, trainsHead } from '../step/step-settings.ts';
 import type { TrainStepOptions } from '../step/train-step.ts';
-import { traceTrainStep, trainStepSignature } from '../whole-step/whole-step.ts';
+import { layeredGraphs, wholeGraphs } from './mode-graphs.ts';
+import { type ObserverOptions, observerMemory } from './observer-memory.ts';
+import { arenaFactor, processMemory } from './process-memory.ts';
 
 /** The largest batch of a run. */
 export interface BatchShape {
@@ -28,14 +15,18 @@ export interface BatchShape {
   readonly length: number;
   /** Rows of logits. Default: one for each token but the first of an example. */
   readonly rows?: number;
+  /** Tokens, padding not counted, of the batch that has the most: what a packed batch takes. Default: no padding. */
+  readonly tokens?: number;
+  /** Different tokens that the run meets, each a row of the table of embeddings. Default: every token is another one. */
+  readonly differentTokens?: number;
 }
 
 /** What a mode adds to the memory of the process, in bytes. */
 export interface MemoryEstimate {
   readonly mode: MemoryMode;
   /**
-   * The checkpoint's weights, as far as they are in memory at one time: mapped from files, read, or rearranged. Of tables of
-   * embeddings what one batch reads; what later ones read is mapped from the file too, and given up when memory is short.
+   * The checkpoint's weights, as far as they are in memory at one time: mapped from files, read, or rearranged. A table that two
+   * sessions map is there once. Of tables of embeddings what the tokens read, which is given up when memory is short.
    */
   readonly weights: number;
   /** Gradients and AdamW's two moments of all trained values; the values themselves are there already. */
@@ -44,7 +35,9 @@ export interface MemoryEstimate {
   readonly activations: number;
   /** Intermediate values of the output layer and the loss. */
   readonly logits: number;
-  /** Compiled graphs. */
+  /** Evaluation and sentinel: their sessions, what these compute, and the values that they keep. */
+  readonly observers: number;
+  /** The runtime's library, compiled graphs, JavaScript's heap, and what runs gave until it is collected. */
   readonly sessions: number;
   readonly total: number;
   /** How rows go through the output layer in this mode. */
@@ -53,23 +46,11 @@ export interface MemoryEstimate {
   readonly attentionBlocks: number;
 }
 
-export interface EstimateOptions extends Omit<TrainStepOptions, 'recompute'> {
+export interface EstimateOptions extends Omit<TrainStepOptions, 'recompute'>, ObserverOptions {
   readonly batch: BatchShape;
   /** Batches of one optimizer step: more than one needs a buffer for their sum. Default 1. */
   readonly gradientAccumulation?: number;
 }
-
-/** Memory that ONNX Runtime's arena loses to gaps, as a factor. Measured: 1.0 to 1.25 at 256 and 512 tokens. */
-const arenaFactor = 1.2;
-
-/** Memory of a session for each node of its trace. Measured: 22 to 26 kB. */
-const bytesPerNode = 25_000;
-
-/** What the system maps of a file around an address that is read first (Linux's `fault_around_bytes`). */
-const mappedAround = 2 ** 16;
-
-/** Of the runtime's library, once used, and of JavaScript's heap. */
-const runtimeBytes = 50e6;
 
 /** Rows of one piece: large ones multiply faster, small ones need less memory for a large vocabulary. */
 const pieceRows: Readonly<Record<MemoryMode, number>> = {
@@ -82,31 +63,36 @@ const pieceRows: Readonly<Record<MemoryMode, number>> = {
 /** Traces the step in that mode, compiles nothing, and adds up what it will need. */
 export function estimateMode(mode: MemoryMode, options: EstimateOptions): MemoryEstimate {
   const { batch, trainable, gradientAccumulation = 1 } = options;
-  const { size, length, rows = size * (length - 1) } = batch;
+  const { size, length, rows = size * (length - 1), tokens = size * length } = batch;
   const headPieces = options.headPieces ?? planPieces(mode, options, rows);
   const attentionBlocks = options.attentionBlocks ?? planAttentionBlocks(options);
   const settings = stepSettings({ ...options, headPieces, attentionBlocks });
   const extents = {
     batch: size,
     seq: length,
-    tokens: size * length,
+    tokens,
     pairs: size / 2,
     ...pieceExtents(headPieces, rows),
   };
-  const prepacked = { ...options.model.runtime, ...options.runtime }.prepackWeights === true;
-  const whole = mode === 'whole' || mode === 'recompute';
-  const graphs = whole
-    ? wholeGraphs(settings, extents, mode, prepacked)
-    : layeredGraphs(settings, extents, mode, prepacked);
+  const run = {
+    settings,
+    extents,
+    prepacked: { ...options.model.runtime, ...options.runtime }.prepackWeights === true,
+    differentTokens: batch.differentTokens ?? size * length,
+  };
+  const isWhole = mode === 'whole' || mode === 'recompute';
+  const graphs = isWhole ? wholeGraphs(mode, run) : layeredGraphs(mode, run);
   const trained = trainable.parameters.byteLength * (gradientAccumulation > 1 ? 4 : 3);
-  const { weights, nodes } = graphs;
-  const sessions = runtimeBytes + bytesPerNode * nodes;
+  const { weights, tracedNodes, outputs } = graphs;
+  const sessions = processMemory(tracedNodes, outputs);
+  const observers = observerMemory(options, run, isWhole);
   const [logits, activations] = [
     arenaFactor * graphs.logits,
     arenaFactor * graphs.activations + graphs.states,
   ];
-  const total = weights + trained + activations + logits + sessions;
-  return { mode, weights, trained, activations, logits, sessions, total, headPieces, attentionBlocks };
+  const total = weights + trained + activations + logits + observers + sessions;
+  const parts = { weights, trained, activations, logits, observers, sessions };
+  return { mode, ...parts, total, headPieces, attentionBlocks };
 }
 
 /** Attention scores that may exist at a time, in bytes: beyond this, sessions spend more on memory than blocks cost in time. */
@@ -136,113 +122,4 @@ function pieceExtents({ count, rows: each }: RowPieces, rows: number): Record<st
     return piece === count - 1 ? left : Math.min(each, left);
   };
   return Object.fromEntries(Array.from({ length: count }, (_, piece) => [pieceExtent(piece), rowsOf(piece)]));
-}
-
-/** Sums over the graphs of a mode, in bytes. */
-interface ModeGraphs {
-  readonly weights: number;
-  readonly activations: number;
-  readonly logits: number;
-  /** Values that lie outside the arenas: the residual stream between parts. */
-  readonly states: number;
-  readonly nodes: number;
-}
-
-type Extents = Readonly<Record<string, number>>;
-
-function wholeGraphs(
-  settings: StepSettings,
-  extents: Extents,
-  mode: MemoryMode,
-  prepacked: boolean,
-): ModeGraphs {
-  const graph = measure(
-    trainStepSignature(settings),
-    (inputs) => traceTrainStep(settings, inputs, mode === 'recompute' ? 'all' : 'unkept'),
-    extents,
-  );
-  const head = measurePart(layeredParts(settings).head, extents);
-  const logits = Math.min(head.peak, graph.peak);
-  const weights = constantWeights(graph, prepacked) + mappedTables(graph, extents);
-  return { weights, activations: graph.peak - logits, logits, states: 0, nodes: graph.nodes };
-}
-
-function layeredGraphs(
-  settings: StepSettings,
-  extents: Extents,
-  mode: MemoryMode,
-  prepacked: boolean,
-): ModeGraphs {
-  const parts = layeredParts(settings);
-  const { layerCount, hiddenSize } = settings.model.config;
-  const layers = Array.from({ length: layerCount }, (_, index) => index + 1);
-  const passes = layers.map((layer) => {
-    const forward = measurePart(parts.block(layer), extents);
-    return { forward, backward: measurePart(parts.blockGradient(layer), extents) };
-  });
-  const depth = referenceDepth(settings);
-  const reference = depth === undefined ? undefined : measurePart(parts.referenceBlock(1), extents);
-  const head = measurePart(parts.head, extents);
-  // A session of its own, which maps the table once more where the head has it too.
-  const embed = measurePart(parts.embed, extents);
-  // Each session keeps what its largest run needed.
-  const sessions = [
-    largest(passes.map(({ forward }) => forward)),
-    largest(passes.map(({ backward }) => backward)),
-    ...(reference === undefined ? [] : [reference]),
-  ];
-  // With all weights trained, only the reference's are read.
-  const blockWeights = passes.map(({ forward, backward }, index) =>
-    Math.max(forward.weights, backward.weights, index < (depth ?? 0) ? reference!.weights : 0),
-  );
-  const resident =
-    mode === 'layered' ? blockWeights.reduce((sum, bytes) => sum + bytes, 0) : 2 * Math.max(...blockWeights);
-  const stateBytes = 4 * extents.batch! * extents.seq! * hiddenSize;
-  return {
-    weights: resident + constantWeights(head, prepacked) + mappedTables(embed, extents),
-    activations: sessions.reduce((sum, { peak }) => sum + peak, 0),
-    logits: head.peak,
-    states: stateBytes * stateCount(settings, parts),
-    nodes: [...sessions, head].reduce((sum, { nodes }) => sum + nodes, 0),
-  };
-}
-
-/** Residual streams that are held at once. */
-function stateCount(settings: StepSettings, { edit }: LayeredParts): number {
-  const layers = Array.from({ length: settings.model.config.layerCount + 1 }, (_, layer) => layer);
-  const edited = layers.filter((layer) => edit(layer) !== undefined).length;
-  // The reference goes to and fro between two where the head does not take it, as the gradient does.
-  const embedding = trainsHead(settings.trainable, settings.model) ? 1 : 0;
-  const reference =
-    referenceDepth(settings) === undefined ? 0 : 2 + referenceStates(settings).length + embedding;
-  return layers.length + edited + 2 + hiddenLayers(settings).length + reference;
-}
-
-/** Prepacking replaces a weight by one copy for each way of multiplying by it: as it lies, and transposed. */
-function constantWeights({ weights, products }: GraphMemory, prepacked: boolean): number {
-  return prepacked ? Math.max(weights, products) : weights;
-}
-
-/** What one batch maps of the tables of embeddings: most rows are far apart. */
-function mappedTables({ tables }: GraphMemory, { tokens }: Extents): number {
-  return Math.min(tables, mappedAround * tokens!);
-}
-
-function largest(graphs: readonly GraphMemory[]): GraphMemory {
-  return graphs.reduce((a, b) => (b.peak > a.peak ? b : a));
-}
-
-function measurePart({ signature, trace }: Part, extents: Extents): GraphMemory {
-  return measure(signature, trace, extents);
-}
-
-function measure(
-  signature: Signature,
-  trace: (inputs: Readonly<Record<string, Tensor>>) => Readonly<Record<string, Tensor>>,
-  extents: Extents,
-): GraphMemory {
-  const inputs = Object.fromEntries(
-    Object.entries(signature).map(([name, type]) => [name, input(name, type)]),
-  );
-  return estimateMemory(Object.values(trace(inputs)), extents);
 }

@@ -1,25 +1,37 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createLoraAdapter } from '@safetune/lora';
-import { type CausalLm, loadModel } from '@safetune/models';
+import { type CausalLm, loadModel, loadTokenizer, type Tokenizer } from '@safetune/models';
 import { kl } from '@safetune/regularizers';
-import { hostArray } from '@safetune/tensor';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { type GraphMemory, hostArray } from '@safetune/tensor';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkpointDirectory } from '../__fixtures__/goldens.ts';
 import { InsufficientMemoryError, TrainOptionError } from '../errors.ts';
 import { type MemoryMode, memoryModes } from '../memory/memory-mode.ts';
+import type { Probe } from '../sentinel/probe.ts';
+import { klProbe } from '../sentinel/probes/kl-probe.ts';
+import { logOddsProbe } from '../sentinel/probes/log-odds-probe.ts';
 import { type Trainable, trainAdapter, trainAllWeights } from '../step/trainable.ts';
 import { type PlanOptions, plan, planFastest, planWhole } from './plan.ts';
 import type { MemoryEstimate } from './plan-estimate.ts';
 
 let model: CausalLm;
+let tokenizer: Tokenizer;
+let cacheDirectory: string;
 let base: PlanOptions;
 
 beforeAll(async () => {
+  cacheDirectory = await mkdtemp(join(tmpdir(), 'safetune-plan-'));
   model = await loadModel(checkpointDirectory('llama-untied-float32'));
+  tokenizer = await loadTokenizer(model.directory);
   const trainable = trainAdapter(
     createLoraAdapter(model.linearLayers, { r: 2, target_modules: 'all-linear' }),
   );
   base = { model, trainable, batch: { size: 2, length: 64 } };
 });
+
+afterAll(() => rm(cacheDirectory, { recursive: true }));
 
 const roomy = 1e15;
 const estimates = (options: Partial<PlanOptions> = {}) => {
@@ -136,11 +148,84 @@ describe('an estimate adds up', () => {
     }
   });
 
+  it('sessions: library, two semi-spaces and what waits to be collected, 8.5 kB a node', () => {
+    const [{ sessions }, { sessions: watched }] = [
+      estimates().whole,
+      estimates({ evaluation: { examples: [] } }).whole,
+    ];
+    const outputs = base.trainable.parameters.byteLength;
+    const nodes = (sessions - 23e6 - 3 * 2 ** 24 - outputs) / 8500;
+    // The outputs are the gradients, and one number of the loss.
+    expect(nodes - Math.floor(nodes)).toBeCloseTo(4 / 8500, 6);
+    expect(nodes).toBeGreaterThan(200);
+    expect(watched).toBe(sessions);
+  });
+
+  it('of packed batches: no padding in what goes through the blocks', () => {
+    const batch = { size: 8, length: 128, rows: 8 };
+    const of = (tokens?: number) =>
+      estimates({ packing: true, batch: { ...batch, ...(tokens !== undefined && { tokens }) } });
+    const [full, half] = [of(), of(4 * 128)];
+    expect(full).toEqual(of(8 * 128));
+    for (const mode of memoryModes) expect(half[mode].activations, mode).toBeLessThan(full[mode].activations);
+    // The residual stream before and after each block, and two gradients, of half of the tokens.
+    const { layerCount, hiddenSize } = model.config;
+    const states = (layerCount + 3) * 4 * (4 * 128) * hiddenSize;
+    expect(full.layered.activations - half.layered.activations).toBeGreaterThan(states);
+  });
+
+  it('a table that the head multiplies by is there once, whoever maps it', async () => {
+    const tied = await loadModel(checkpointDirectory('qwen2-tied-bfloat16'), { cacheDirectory });
+    const config = { r: 2, target_modules: 'all-linear' };
+    const trainable = trainAdapter(createLoraAdapter(tied.linearLayers, config));
+    const { whole, layered } = estimates({ model: tied, trainable });
+    expect(layered.weights).toBe(whole.weights);
+  });
+
+  it('observers: the session of an evaluation, the best values, what a rolling back goes to', () => {
+    const of = (options: Partial<PlanOptions>) => estimates(options).whole.observers;
+    const bytes = base.trainable.parameters.byteLength;
+    const evaluated = of({ evaluation: { examples: [] } });
+    expect(of({})).toBe(0);
+    expect(evaluated).toBeGreaterThan(0);
+    expect(of({ evaluation: { examples: [], restoreBest: true } })).toBe(evaluated + bytes);
+    // A larger batch is evaluated in larger batches; layer by layer only the head is another one.
+    expect(of({ evaluation: { examples: [] }, batch: { size: 8, length: 64 } })).toBeGreaterThan(evaluated);
+    const layered = estimates({ evaluation: { examples: [] } }).layered.observers;
+    expect(layered).toBeGreaterThan(0);
+    expect(layered).toBeLessThan(evaluated);
+    const probe = { ...klProbe({ bounds: { rollBack: 1 } }), graphs: () => [] };
+    expect(of({ sentinel: { everySteps: 1, probes: [probe] }, tokenizer })).toBe(bytes);
+  });
+
+  it('observers: the graphs of each probe', () => {
+    const of = (...probes: Probe[]) =>
+      estimates({ sentinel: { everySteps: 1, probes }, tokenizer }).whole.observers;
+    const graph = { peak: 1e6, outputs: 0, weights: 5, products: 7, tables: 0, nodes: 100 };
+    const own = { ...klProbe(), graphs: () => [graph, graph] };
+    expect(of(own)).toBeCloseTo(2 * (1.2 * 1e6 + 8500 * 100), 0);
+    const [blocks, head] = klProbe().graphs!({ model, tokenizer, adapter: base.trainable.adapter! }) as [
+      GraphMemory,
+      GraphMemory,
+    ];
+    // Two logits of 256 rows, of the model and of the one without the adapter.
+    expect(head.peak).toBeGreaterThan(2 * 4 * 256 * model.config.vocabularySize);
+    expect(head.peak).toBeLessThan(8 * 4 * 256 * model.config.vocabularySize);
+    expect(blocks.nodes).toBeGreaterThan(head.nodes);
+    expect(of(klProbe())).toBeCloseTo(
+      1.2 * (blocks.peak + head.peak) + 8500 * (blocks.nodes + head.nodes),
+      0,
+    );
+    expect(of(klProbe(), logOddsProbe())).toBeGreaterThan(of(klProbe()));
+  });
+
   it('and the sum is the total, for full training too', async () => {
+    const evaluation = { examples: [] };
     for (const trainable of [base.trainable, await trainAllWeights(model)]) {
-      for (const estimate of Object.values(estimates({ trainable }))) {
-        const { weights, trained, activations, logits, sessions, total } = estimate;
-        expect(weights + trained + activations + logits + sessions).toBeCloseTo(total, 0);
+      for (const estimate of Object.values(estimates({ trainable, evaluation }))) {
+        const { weights, trained, activations, logits, observers, sessions, total } = estimate;
+        expect(observers).toBeGreaterThan(0);
+        expect(weights + trained + activations + logits + observers + sessions).toBeCloseTo(total, 0);
       }
     }
   });

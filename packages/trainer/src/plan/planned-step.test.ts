@@ -61,7 +61,12 @@ describe('training', () => {
     expect(chosen).toEqual((await planTraining({ ...options, memory: 'layered', memoryLimit })).chosen);
     expect(chosen.trained).toBe(3 * options.trainable.parameters.byteLength);
     expect(
-      chosen.weights + chosen.trained + chosen.activations + chosen.logits + chosen.sessions,
+      chosen.weights +
+        chosen.trained +
+        chosen.activations +
+        chosen.logits +
+        chosen.observers +
+        chosen.sessions,
     ).toBeCloseTo(chosen.total, 0);
     expect(available).toBeGreaterThan(chosen.total);
     expect(available).toBeLessThanOrEqual(memoryLimit);
@@ -119,5 +124,12 @@ describe('the plan of a run', () => {
     expect(all.rows).toBe(4 * (set.length - 1));
     expect(set.rows).toBeGreaterThan(0);
     expect(set.rows).toBeLessThan(all.rows!);
+    expect(set.tokens).toBeLessThan(4 * set.length);
+    expect(set.tokens).toBeGreaterThan(set.length);
+    const ids = examples.flatMap(({ messages }) =>
+      options.tokenizer.encode(options.tokenizer.renderChat(messages)),
+    );
+    expect(set.differentTokens).toBeGreaterThanOrEqual(new Set(ids).size);
+    expect(set.differentTokens).toBeLessThan(ids.length);
   });
 });

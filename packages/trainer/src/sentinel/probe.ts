@@ -1,7 +1,7 @@
 import type { ChatTokenizer } from '@safetune/datasets';
 import type { LoraAdapter } from '@safetune/lora';
 import type { CausalLm } from '@safetune/models';
-import type { RuntimeOptions } from '@safetune/tensor';
+import type { GraphMemory, RuntimeOptions } from '@safetune/tensor';
 
 /** A cheap look at how aligned a model is under an adapter in training. A new one is one file in `probes/`. */
 export interface Probe {
@@ -13,6 +13,8 @@ export interface Probe {
   readonly bounds?: ProbeBounds;
   /** Everything that decides its values, plain, contents of files included: a resumed run must have the same. */
   readonly facts: unknown;
+  /** What the graphs that it compiles will take in their largest runs, for the plan of a run. Without it nothing is counted. */
+  graphs?(subject: ProbeSubject): readonly GraphMemory[];
   /** Compiles what it needs, once a run, and measures the reference where it compares with one. */
   open(subject: ProbeSubject): Promise<OpenProbe>;
 }

@@ -88,7 +88,7 @@ export function trainStepSignature(settings: StepSettings): Signature {
 }
 
 /** Traces the forward pass alone, and its cross-entropy. */
-function traceEvaluation(settings: StepSettings, inputs: NamedTensors): Record<string, Tensor> {
+export function traceEvaluation(settings: StepSettings, inputs: NamedTensors): Record<string, Tensor> {
   const forward = forwardSettings(settings, inputs, 'none');
   return lossOutputs(traceLoss(forward, traceForward(forward, inputs), inputs));
 }

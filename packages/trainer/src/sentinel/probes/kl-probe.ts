@@ -2,8 +2,14 @@ import { setImmediate } from 'node:timers/promises';
 import type { Batch, ChatExample } from '@safetune/datasets';
 import { adaptedForward } from '@safetune/models';
 import { klDivergence } from '@safetune/regularizers';
-import { compile, type HostArray, type NamedTensors, tensorType } from '@safetune/tensor';
-import { compileAnswerRows, rowRange, rowsAtOnce } from '../../answers/answer-rows.ts';
+import { compile, type HostArray, type NamedTensors, type Tensor, tensorType } from '@safetune/tensor';
+import {
+  answerHeadMemory,
+  answerRowsMemory,
+  compileAnswerRows,
+  rowRange,
+  rowsAtOnce,
+} from '../../answers/answer-rows.ts';
 import { adapterSignature, forwardBatches } from '../../answers/forward-batches.ts';
 import { pairExample } from '../answer-pairs.ts';
 import { builtInPairs } from '../built-in-pairs.ts';
@@ -32,6 +38,10 @@ export function klProbe({
     name,
     bounds,
     facts: { type: 'kl', messages: examples.map(({ messages }) => messages) },
+    graphs: (subject) => [
+      answerRowsMemory(examples, subject),
+      answerHeadMemory(subject, (inputs) => [traceDivergence(subject, inputs)]),
+    ],
     async open(subject) {
       const batches = [...forwardBatches(examples, subject)].map(({ batch }) => batch);
       const reference = await referenceRows(batches, subject);
@@ -83,17 +93,19 @@ async function referenceRows(
 }
 
 function compileDivergence(subject: ProbeSubject) {
-  const { model, adapter, runtime } = subject;
+  const { model, runtime } = subject;
   const rows = tensorType('float32', ['rows', model.config.hiddenSize]);
   return compile(
-    (inputs: NamedTensors) => ({
-      divergences: klDivergence(
-        model.head(inputs.rows!, adaptedForward(adapter, inputs)),
-        model.head(inputs.referenceRows!),
-      ),
-    }),
+    (inputs: NamedTensors) => ({ divergences: traceDivergence(subject, inputs) }),
     { ...adapterSignature(subject), rows, referenceRows: rows },
     { ...model.runtime, ...runtime },
+  );
+}
+
+function traceDivergence({ model, adapter }: ProbeSubject, inputs: NamedTensors): Tensor {
+  return klDivergence(
+    model.head(inputs.rows!, adaptedForward(adapter, inputs)),
+    model.head(inputs.referenceRows!),
   );
 }
 

@@ -1,4 +1,7 @@
+import { adaptedForward } from '@safetune/models';
+import { crossEntropy } from '@safetune/tensor';
 import { createAnswerLoss } from '../../answers/answer-loss.ts';
+import { answerHeadMemory, answerRowsMemory } from '../../answers/answer-rows.ts';
 import type { ForwardBatchOptions } from '../../answers/forward-batches.ts';
 import { type AnswerPair, pairExample } from '../answer-pairs.ts';
 import { builtInPairs } from '../built-in-pairs.ts';
@@ -30,6 +33,16 @@ export function logOddsProbe({
     name,
     bounds,
     facts: { type: 'log-odds', pairs },
+    // The scorer's blocks and head are of these forms.
+    graphs: (subject) => [
+      answerRowsMemory([...harmful, ...safe], subject),
+      answerHeadMemory(subject, (inputs) => [
+        crossEntropy(
+          subject.model.head(inputs.rows!, adaptedForward(subject.adapter, inputs)),
+          inputs.labels!,
+        ),
+      ]),
+    ],
     async open({ adapter, ...reference }) {
       const open = async (options: ForwardBatchOptions) => {
         const { loss, release } = await createAnswerLoss(options);

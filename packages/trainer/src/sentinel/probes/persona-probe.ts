@@ -1,5 +1,6 @@
 import type { ChatExample } from '@safetune/datasets';
 import type { PersonaVectors } from '@safetune/regularizers';
+import { answerRowsMemory } from '../../answers/answer-rows.ts';
 import { type AnswerStatesOptions, createAnswerStates } from '../../answers/answer-states.ts';
 import { pairExample } from '../answer-pairs.ts';
 import { builtInPairs } from '../built-in-pairs.ts';
@@ -37,6 +38,8 @@ export function personaProbe(options: PersonaProbeOptions): Probe {
       messages: examples.map(({ messages }) => messages),
       positions,
     },
+    // Its forward pass is of this form, but for what it takes of each layer.
+    graphs: (subject) => [answerRowsMemory(examples, subject)],
     async open({ adapter, ...reference }) {
       const settings = { layers: [...vectors.keys()], positions };
       const before = await open({ ...reference, ...settings }, vectors, examples);

@@ -1,0 +1,143 @@
+import { estimateMemory, type GraphMemory, input, type Signature, type Tensor } from '@safetune/tensor';
+import {
+  hiddenLayers,
+  type LayeredParts,
+  layeredParts,
+  type Part,
+  referenceStates,
+} from '../layered-step/layered-trace.ts';
+import type { MemoryMode } from '../memory/memory-mode.ts';
+import { referenceDepth } from '../step/forward.ts';
+import { type StepSettings, trainsHead } from '../step/step-settings.ts';
+import { traceTrainStep, trainStepSignature } from '../whole-step/whole-step.ts';
+
+/** Sums over the graphs of a mode, in bytes. */
+export interface ModeGraphs {
+  readonly weights: number;
+  readonly activations: number;
+  readonly logits: number;
+  /** Values that lie outside the arenas: the residual stream between parts. */
+  readonly states: number;
+  /** The most that one run gives. */
+  readonly outputs: number;
+  readonly tracedNodes: number;
+}
+
+/** A step that is to be measured. */
+export interface MeasuredStep {
+  readonly settings: StepSettings;
+  readonly extents: Extents;
+  /** Whether sessions rearrange constant weights. */
+  readonly prepacked: boolean;
+  /** Different tokens that the run meets. */
+  readonly differentTokens: number;
+}
+
+type Extents = Readonly<Record<string, number>>;
+
+/** What the system maps of a file around an address that is read first (Linux's `fault_around_bytes`). */
+const mappedAround = 2 ** 16;
+
+/** Of a step that is one graph. */
+export function wholeGraphs(mode: MemoryMode, step: MeasuredStep): ModeGraphs {
+  const { settings, extents, prepacked } = step;
+  const graph = measure(
+    trainStepSignature(settings),
+    (inputs) => traceTrainStep(settings, inputs, mode === 'recompute' ? 'all' : 'unkept'),
+    extents,
+  );
+  const head = measurePart(layeredParts(settings).head, extents);
+  const logits = Math.min(head.peak, graph.peak);
+  return {
+    weights: constantWeights(graph, prepacked) + mappedTables(graph.tables, step),
+    activations: graph.peak - logits,
+    logits,
+    states: 0,
+    outputs: graph.outputs,
+    tracedNodes: graph.nodes,
+  };
+}
+
+/** Of a step that is run block by block. */
+export function layeredGraphs(mode: MemoryMode, step: MeasuredStep): ModeGraphs {
+  const { settings, extents, prepacked } = step;
+  const parts = layeredParts(settings);
+  const { layerCount, hiddenSize } = settings.model.config;
+  const layers = Array.from({ length: layerCount }, (_, index) => index + 1);
+  const measured = (part: Part) => measurePart(part, extents);
+  const forward = layers.map((layer) => measured(parts.block(layer)));
+  const backward = layers.map((layer) => measured(parts.blockGradient(layer)));
+  const depth = referenceDepth(settings) ?? 0;
+  const reference = layers.slice(0, depth).map((layer) => measured(parts.referenceBlock(layer)));
+  const edits = [0, ...layers].flatMap((layer) => {
+    const edit = parts.edit(layer);
+    return edit === undefined ? [] : [measured(edit), measured(parts.editGradient(layer))];
+  });
+  const head = measured(parts.head);
+  const embed = measured(parts.embed);
+  // With all weights trained, only the reference's are read.
+  const blockWeights = layers.map((_, index) =>
+    Math.max(forward[index]!.weights, backward[index]!.weights, reference[index]?.weights ?? 0),
+  );
+  const resident =
+    mode === 'layered' ? sum(blockWeights) : sum(blockWeights.toSorted((a, b) => b - a).slice(0, 2));
+  const stateBytes = 4 * (settings.packed ? extents.tokens! : extents.batch! * extents.seq!) * hiddenSize;
+  const all = [...forward, ...backward, ...reference, ...edits, head, embed];
+  // Each session keeps what its largest run needed.
+  const sessions = [...[forward, backward, reference].flatMap(different), ...edits, embed];
+  return {
+    weights: resident + constantWeights(head, prepacked) + mappedTables(otherTables(parts, extents), step),
+    activations: sum(sessions.map(({ peak }) => peak)),
+    logits: head.peak,
+    states: stateBytes * stateCount(settings, parts),
+    outputs: Math.max(...all.map(({ outputs }) => outputs)),
+    tracedNodes: sum(all.map(({ nodes }) => nodes)),
+  };
+}
+
+/** One of each kind of block: blocks that are alike share a session. */
+function different(graphs: readonly GraphMemory[]): readonly GraphMemory[] {
+  return [...new Map(graphs.map((graph) => [`${graph.nodes} ${graph.peak}`, graph])).values()];
+}
+
+/** Of the tables that the embeddings are read from, those that are not the head's weights as well, which it maps whole. */
+function otherTables({ embed, head }: LayeredParts, extents: Extents): number {
+  return estimateMemory([...tracedOutputs(embed), ...tracedOutputs(head)], extents).tables;
+}
+
+/** Residual streams that are held at once. */
+function stateCount(settings: StepSettings, { edit }: LayeredParts): number {
+  const layers = Array.from({ length: settings.model.config.layerCount + 1 }, (_, layer) => layer);
+  const edited = layers.filter((layer) => edit(layer) !== undefined).length;
+  // The reference goes to and fro between two where the head does not take it, as the gradient does.
+  const embedding = trainsHead(settings.trainable, settings.model) ? 1 : 0;
+  const reference =
+    referenceDepth(settings) === undefined ? 0 : 2 + referenceStates(settings).length + embedding;
+  return layers.length + edited + 2 + hiddenLayers(settings).length + reference;
+}
+
+/** Prepacking replaces a weight by one copy for each way of multiplying by it: as it lies, and transposed. */
+function constantWeights({ weights, products }: GraphMemory, prepacked: boolean): number {
+  return prepacked ? Math.max(weights, products) : weights;
+}
+
+/** What tokens map of tables of embeddings: most rows are far apart. */
+function mappedTables(tables: number, { differentTokens }: MeasuredStep): number {
+  return Math.min(tables, mappedAround * differentTokens);
+}
+
+export function measurePart(part: Part, extents: Extents): GraphMemory {
+  return estimateMemory(tracedOutputs(part), extents);
+}
+
+export function measure(signature: Signature, trace: Part['trace'], extents: Extents): GraphMemory {
+  return measurePart({ signature, trace }, extents);
+}
+
+/** The outputs of a function over its signature, traced. */
+function tracedOutputs({ signature, trace }: Part): readonly Tensor[] {
+  const inputs = Object.entries(signature).map(([name, type]) => [name, input(name, type)]);
+  return Object.values(trace(Object.fromEntries(inputs)));
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
