@@ -90,7 +90,7 @@ export * from './operations/reduce.ts';
 export * from './operations/shape.ts';
 export { swiglu } from './operations/swiglu.ts';
 export { currentProcess, isProcessAlive, type ProcessOwner } from './process-owner.ts';
-export type { RuntimeOptions } from './runtime.ts';
+export { type RuntimeOptions, runtimeIsLoaded } from './runtime.ts';
 export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
 export { contentHash } from './safetensors/content-hash.ts';
 export type { ConversionProgress } from './safetensors/conversion-progress.ts';

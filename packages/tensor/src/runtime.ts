@@ -41,6 +41,11 @@ const missingLibrary =
 
 let loaded: Promise<typeof onnxruntime> | undefined;
 
+/** Whether this process has ONNX Runtime's library in memory: it has from when something is first compiled. */
+export function runtimeIsLoaded(): boolean {
+  return loaded !== undefined;
+}
+
 function load(): Promise<typeof onnxruntime> {
   loaded ??= disableTelemetry().then(importLibrary);
   return loaded;

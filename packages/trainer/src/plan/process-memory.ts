@@ -1,9 +1,11 @@
+import { runtimeIsLoaded } from '@safetune/tensor';
+
 /** What a process needs besides values and weights. Figures are of onnxruntime-node 1.30 and Node.js 24 on Linux; docs/performance.md has the runs. */
 
 /** Memory that ONNX Runtime's arena loses to gaps, as a factor. Measured: 1.0 to 1.25 at 256 and 512 tokens. */
 export const arenaFactor = 1.2;
 
-/** Of the runtime's library of 46 MB, what making a session and running it reads. */
+/** Of the runtime's library of 46 MB, what making a session and running it reads, once in a process. */
 const libraryBytes = 23e6;
 
 /** Of each node that is traced: its objects, its place in the encoded graph, and in the session. */
@@ -20,7 +22,8 @@ const semiSpace = 2 ** 24;
  * @param outputs the most bytes that one run gives
  */
 export function processMemory(tracedNodes: number, outputs: number): number {
-  return libraryBytes + 2 * semiSpace + compiledMemory(tracedNodes) + semiSpace + outputs;
+  const library = runtimeIsLoaded() ? 0 : libraryBytes;
+  return library + 2 * semiSpace + compiledMemory(tracedNodes) + semiSpace + outputs;
 }
 
 /** Bytes of compiled graphs beside others. */
