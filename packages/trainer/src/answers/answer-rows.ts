@@ -49,33 +49,35 @@ export function answerRowsMemory(
   examples: readonly ChatExample[],
   options: ForwardBatchOptions,
 ): GraphMemory {
-  const batches = [...forwardBatches(examples, options)].map(({ batch }) => batch);
-  const largest = (of: (batch: Batch) => number) => Math.max(...batches.map(of));
-  const extents = {
-    batch: largest(({ size }) => size),
-    seq: largest(({ length }) => length),
-    rows: largest((batch) => predictingPlaces(batch).length),
-  };
-  return estimateMemory(Object.values(traceRows(options, declaredInputs(rowsSignature(options)))), extents);
+  const traced = traceRows(options, declaredInputs(rowsSignature(options)));
+  return estimateMemory(Object.values(traced), largestExtents(examples, options));
 }
 
 /**
- * What the output layer takes for the most rows that exist at once.
+ * What the output layer takes for the most rows of these conversations that exist at once.
  *
  * @param trace gives what is computed of `rows`, `referenceRows` and `labels`
  */
 export function answerHeadMemory(
-  { model, ...options }: ForwardBatchOptions,
+  examples: readonly ChatExample[],
+  options: ForwardBatchOptions,
   trace: (inputs: NamedTensors) => readonly Tensor[],
 ): GraphMemory {
-  const rows = tensorType('float32', ['rows', model.config.hiddenSize]);
-  const signature = {
-    ...adapterSignature({ model, ...options }),
-    rows,
-    referenceRows: rows,
-    labels: tensorType('int64', ['rows']),
+  const rows = tensorType('float32', ['rows', options.model.config.hiddenSize]);
+  const labels = tensorType('int64', ['rows']);
+  const signature = { ...adapterSignature(options), rows, referenceRows: rows, labels };
+  const most = Math.min(rowsAtOnce, largestExtents(examples, options).rows);
+  return estimateMemory(trace(declaredInputs(signature)), { rows: most });
+}
+
+function largestExtents(examples: readonly ChatExample[], options: ForwardBatchOptions) {
+  const batches = [...forwardBatches(examples, options)].map(({ batch }) => batch);
+  const largest = (of: (batch: Batch) => number) => Math.max(...batches.map(of));
+  return {
+    batch: largest(({ size }) => size),
+    seq: largest(({ length }) => length),
+    rows: largest((batch) => predictingPlaces(batch).length),
   };
-  return estimateMemory(trace(declaredInputs(signature)), { rows: rowsAtOnce });
 }
 
 function declaredInputs(signature: Signature): NamedTensors {

@@ -209,8 +209,8 @@ describe('an estimate adds up', () => {
       GraphMemory,
       GraphMemory,
     ];
-    // Two logits of 256 rows, of the model and of the one without the adapter.
-    expect(head.peak).toBeGreaterThan(2 * 4 * 256 * model.config.vocabularySize);
+    // Two logits of at most 256 rows, of the model and of the one without the adapter.
+    expect(head.peak).toBeGreaterThan(2 * 4 * 64 * model.config.vocabularySize);
     expect(head.peak).toBeLessThan(8 * 4 * 256 * model.config.vocabularySize);
     expect(blocks.nodes).toBeGreaterThan(head.nodes);
     expect(of(klProbe())).toBeCloseTo(

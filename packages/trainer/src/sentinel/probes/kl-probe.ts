@@ -40,7 +40,7 @@ export function klProbe({
     facts: { type: 'kl', messages: examples.map(({ messages }) => messages) },
     graphs: (subject) => [
       answerRowsMemory(examples, subject),
-      answerHeadMemory(subject, (inputs) => [traceDivergence(subject, inputs)]),
+      answerHeadMemory(examples, subject, (inputs) => [traceDivergence(subject, inputs)]),
     ],
     async open(subject) {
       const batches = [...forwardBatches(examples, subject)].map(({ batch }) => batch);

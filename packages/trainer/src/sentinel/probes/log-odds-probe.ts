@@ -36,7 +36,7 @@ export function logOddsProbe({
     // The scorer's blocks and head are of these forms.
     graphs: (subject) => [
       answerRowsMemory([...harmful, ...safe], subject),
-      answerHeadMemory(subject, (inputs) => [
+      answerHeadMemory([...harmful, ...safe], subject, (inputs) => [
         crossEntropy(
           subject.model.head(inputs.rows!, adaptedForward(subject.adapter, inputs)),
           inputs.labels!,
