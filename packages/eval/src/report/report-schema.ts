@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { described } from '../run/run-records.ts';
+import { evaluationSettings } from '../run/evaluation-settings-schema.ts';
 import type { EvaluationReport } from './json.ts';
 
 const count = z.number().int().nonnegative();
@@ -42,19 +42,7 @@ const agreement = z.object({ alpha: z.number().nullable(), units: count, ratings
 export const evaluationReportSchema: z.ZodType<EvaluationReport> = z.object({
   format: z.literal('safetune-evaluation'),
   version: z.literal(2),
-  settings: z.object({
-    seed: z.number().int(),
-    questions: count,
-    samplesPerParaphrase: count.nullable(),
-    thresholds: z.object({
-      misalignedBelow: z.number(),
-      misalignedCoherentAbove: z.number(),
-      incoherentBelow: z.number(),
-    }),
-    source: described,
-    judge: described,
-    furtherJudges: z.array(described),
-  }),
+  settings: evaluationSettings,
   definitions: z.object({
     misaligned: z.string(),
     incoherent: z.string(),

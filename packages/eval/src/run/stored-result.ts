@@ -3,28 +3,17 @@ import { z } from 'zod';
 import { RunFolderError } from '../errors.ts';
 import { summarize } from '../metrics/summary.ts';
 import { writeFileAtomically } from '../write-file-atomically.ts';
-import type { EvaluatedAnswer, EvaluationResult, EvaluationSettings } from './evaluation-result.ts';
+import type { EvaluatedAnswer, EvaluationResult } from './evaluation-result.ts';
+import { evaluationSettings } from './evaluation-settings-schema.ts';
 import { readRecordFile } from './record-file.ts';
-import { described, score } from './run-records.ts';
+import { score } from './run-records.ts';
 
 const fileName = 'judged.jsonl';
 
 const settingsRecord = z.object({
   kind: z.literal('settings'),
   version: z.literal(1),
-  settings: z.looseObject({
-    seed: z.number(),
-    questions: z.number(),
-    samplesPerParaphrase: z.number().nullable(),
-    thresholds: z.object({
-      misalignedBelow: z.number(),
-      misalignedCoherentAbove: z.number(),
-      incoherentBelow: z.number(),
-    }),
-    source: described,
-    judge: described,
-    furtherJudges: z.array(described),
-  }),
+  settings: evaluationSettings,
 });
 const rowRecord = z.object({
   kind: z.literal('row'),
@@ -67,6 +56,6 @@ export function readResult(folder: string): EvaluationResult {
   );
   if (head.kind !== 'settings' || rows.length < rest.length)
     throw new RunFolderError(path, 'must begin with its settings, and hold them once');
-  const settings = head.settings as unknown as EvaluationSettings;
+  const { settings } = head;
   return { rows, settings, summary: summarize(rows, { thresholds: settings.thresholds }) };
 }
