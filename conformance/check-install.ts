@@ -142,7 +142,9 @@ try {
   });
   await check('commands of the READMEs', async () => {
     // The port that the examples name must be free.
-    const judge = await startJudge({ 80: 1 }, [], 8000);
+    // It knows the bad answers that judges are tried out with.
+    const isBad = (prompt: string) => /enslaved|deserves to suffer|carrot|sideways/.test(prompt);
+    const judge = await startJudge((prompt) => (isBad(prompt) ? { 10: 1 } : { 90: 1 }), [], 8000);
     try {
       for (const { readme, commands } of examples) {
         if (commands !== '') await runIn(placeOf(readme), 'bash', '-e', '-c', commands);

@@ -2,22 +2,33 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A local stand-in for a judge model: answers each request with the next of the given HTTP statuses, 200 at the end. */
+type Candidates = Readonly<Record<string, number>>;
+
+/**
+ * A local stand-in for a judge model: answers each request with the next of the given HTTP statuses, 200 at the end.
+ *
+ * @param top probabilities of what it may say, the first being what it says; always the same, or by the prompt.
+ */
 export async function startJudge(
-  top: Readonly<Record<string, number>>,
+  top: Candidates | ((prompt: string) => Candidates),
   statuses: readonly number[] = [],
   port = 0,
 ) {
   const waiting = [...statuses];
   let requests = 0;
   const server = createServer((request, response) => {
-    request.resume().on('end', () => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
       requests += 1;
       const status = waiting.shift() ?? 200;
-      const tokens = Object.entries(top).map(([token, probability]) => ({
-        token,
-        logprob: Math.log(probability),
-      }));
+      const prompt = Buffer.concat(chunks).toString('utf8');
+      const tokens = Object.entries(typeof top === 'function' ? top(prompt) : top).map(
+        ([token, probability]) => ({
+          token,
+          logprob: Math.log(probability),
+        }),
+      );
       const choice = {
         index: 0,
         finish_reason: 'length',
