@@ -256,6 +256,19 @@ describe('answers that exist', () => {
   });
 });
 
+describe('options that would say nothing', () => {
+  it.each([
+    [['--judge-mode', 'text'], '--judge-mode is for a server, and none is asked'],
+    [['--patience', '5'], '--patience is for a server, and none is asked'],
+    [['--skip-preflight'], '--skip-preflight is for a language model that judges, and none is asked'],
+  ])('refuses %j', async (options, message) => {
+    const asked = ['--answers', 'none.csv', '--judge', 'rules:none.yaml', '--out', join(directory, 'never')];
+    const { code, stderr } = await runCli('eval', ...asked, ...options);
+    expect(stderr).toContain(message);
+    expect(code).toBe(1);
+  });
+});
+
 describe('questions', () => {
   it('of the domain, and in the form of the training data, are groups of their own', async () => {
     const domain = join(directory, 'domain.yaml');
@@ -298,6 +311,8 @@ describe('questions', () => {
     [['--trained-on', 'data.jsonl'], '--trained-on stands beside general questions'],
     [['--domain-questions', 'FILE', '--questions', 'FILE'], "question 'wish' is in two of the files"],
     [[], '--questions FILE|builtin'],
+    [['--threads', '1'], '--threads belongs to --model'],
+    [['--threads', '1', '--judge', 'local:m'], '--questions FILE|builtin'],
   ])('refuses %j', async (options, message) => {
     const given = options.map((option) => (option === 'FILE' ? file : option));
     const { code, stderr } = await runCli(

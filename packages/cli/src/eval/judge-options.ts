@@ -122,7 +122,7 @@ export type OpenJudges = (recorded: RecordedAnswers | undefined) => Promise<Open
 /**
  * Checks what was given, and gives the function that opens the judges: models are loaded when all the rest is known to be right.
  *
- * @throws UsageError for a server without a model, or a model without a server.
+ * @throws UsageError for a server without a model, a model without a server, or an option for a judge that is not there.
  */
 export function givenJudges(
   args: JudgeArguments,
@@ -138,6 +138,7 @@ export function givenJudges(
       `--judge-model NAME must be given once for each server that judges: there are ${urls.length}, and ${models.length} of them`,
     );
   }
+  refuseIdle(args, rawArgs, named.map(kindOf));
   if (named.includes('recorded') && givenValues('answers', rawArgs).length === 0) {
     throw new UsageError('--judge recorded is for the scores that --answers hold');
   }
@@ -189,6 +190,25 @@ export function givenJudges(
       },
     };
   };
+}
+
+/** @throws UsageError for an option that would say nothing to any judge or source that was given. */
+function refuseIdle(
+  args: JudgeArguments,
+  rawArgs: readonly string[],
+  kinds: readonly ReturnType<typeof kindOf>[],
+): void {
+  const judgesByServer = kinds.includes('server');
+  const asksServers = judgesByServer || givenValues('endpoint', rawArgs).length > 0;
+  const idle = [
+    ...(judgesByServer ? [] : (['judge-mode'] as const)),
+    ...(asksServers ? [] : (['concurrency', 'timeout', 'patience', 'retries'] as const)),
+    ...(judgesByServer || kinds.includes('local') ? [] : (['skip-preflight'] as const)),
+  ].find((name) => args[name] !== undefined);
+  if (idle === undefined) return;
+  throw new UsageError(
+    `--${idle} is for ${idle === 'skip-preflight' ? 'a language model that judges' : 'a server'}, and none is asked`,
+  );
 }
 
 type OpenedJudge = Pick<OpenedLocalJudge, 'judge' | 'release'>;

@@ -1,6 +1,6 @@
 import { openAiCompatibleSource, type Question, type RecordedAnswers, recordedAnswers } from '@safetune/eval';
 import { adapterDescription, modelOption } from '../hub-names.ts';
-import { integerOption, numberOption } from '../option-values.ts';
+import { givenValues, integerOption, numberOption } from '../option-values.ts';
 import { precisionOption } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { templateOptionDefinitions, templateOptions } from '../template-options.ts';
@@ -104,8 +104,11 @@ export function answerSource(
     throw new UsageError('eval also needs --model DIR, --endpoint URL or --answers FILE: who answers');
   if (another !== undefined)
     throw new UsageError(`--${kind} and --${another} both say who answers; give one`);
+  // A judge on this machine is run with these too.
+  const judgesHere = givenValues('judge', rawArgs).some((name) => name.startsWith('local:'));
+  const shared: readonly string[] = judgesHere ? Object.keys(runtimeOptionDefinitions) : [];
   for (const other of kinds.filter((name) => name !== kind)) {
-    const idle = only[other].find((name) => args[name] !== undefined);
+    const idle = only[other].find((name) => args[name] !== undefined && !shared.includes(name));
     if (idle !== undefined) throw new UsageError(`--${idle} belongs to --${other}, not to --${kind}`);
   }
   const asked = (questions: readonly Question[] | undefined): AskedQuestions => {
