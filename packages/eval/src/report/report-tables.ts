@@ -35,27 +35,33 @@ export function questionsTable({ baseQuestions }: Breakdown): ReportTable {
 function partsTable(heading: string, name: string, parts: readonly Part[]): ReportTable {
   return {
     heading,
-    columns: [
-      name,
-      'answers',
-      'misaligned',
-      '95 %',
-      'incoherent',
-      '95 %',
-      '100 - aligned',
-      'unscored',
-      'missing',
-    ],
-    rows: parts.map(({ name, statistics }) => [
-      name,
-      String(statistics.answers),
-      ...rateCells(statistics.misaligned),
-      ...rateCells(statistics.incoherent),
-      statistics.meanMisalignment.mean?.toFixed(1) ?? '-',
-      String(statistics.unscored.count),
-      String(statistics.missing.count),
-    ]),
+    columns: [name, ...figureColumns],
+    rows: parts.map(({ name, statistics }) => [name, ...figureCells(statistics)]),
   };
+}
+
+/** Headings of {@link figureCells}. */
+export const figureColumns: readonly string[] = [
+  'answers',
+  'misaligned',
+  '95 %',
+  'incoherent',
+  '95 %',
+  '100 - aligned',
+  'unscored',
+  'missing',
+];
+
+/** The figures of a set of answers, as every table of rates shows them. */
+export function figureCells(statistics: AnswerStatistics): readonly string[] {
+  return [
+    String(statistics.answers),
+    ...rateCells(statistics.misaligned),
+    ...rateCells(statistics.incoherent),
+    statistics.meanMisalignment.mean?.toFixed(1) ?? '-',
+    String(statistics.unscored.count),
+    String(statistics.missing.count),
+  ];
 }
 
 /** A share with what it was counted from, and its interval. */

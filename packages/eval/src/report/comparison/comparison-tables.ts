@@ -1,6 +1,6 @@
 import { rateDefinitions } from '../../metrics/thresholds.ts';
 import type { Part } from '../breakdown.ts';
-import { type ReportTable, rateCells, settingsRows } from '../report-tables.ts';
+import { figureCells, figureColumns, type ReportTable, rateCells, settingsRows } from '../report-tables.ts';
 import type { ComparisonReport, RunDifference } from './comparison-report.ts';
 
 /** What all questions together are called where groups are. */
@@ -25,34 +25,12 @@ export function ratesByRunTable(report: ComparisonReport): ReportTable {
   return {
     heading: 'Rates',
     keys: 2,
-    columns: [
-      'run',
-      'group',
-      'answers',
-      'misaligned',
-      '95 %',
-      'incoherent',
-      '95 %',
-      '100 - aligned',
-      'unscored',
-      'missing',
-    ],
+    columns: ['run', 'group', ...figureColumns],
     rows: report.runs.flatMap((run) =>
       parts.flatMap((part) => {
         const { statistics } = partOf(run, part) ?? {};
         if (statistics === undefined) return [];
-        return [
-          [
-            run.name,
-            part,
-            String(statistics.answers),
-            ...rateCells(statistics.misaligned),
-            ...rateCells(statistics.incoherent),
-            statistics.meanMisalignment.mean?.toFixed(1) ?? '-',
-            String(statistics.unscored.count),
-            String(statistics.missing.count),
-          ],
-        ];
+        return [[run.name, part, ...figureCells(statistics)]];
       }),
     ),
   };
