@@ -30,6 +30,7 @@ export { type BatchRows, rowsOf, type TokenBatch } from './host-arrays/rows-of.t
 export { callAdapterHook } from './interface/adapter-hooks.ts';
 export { checkRegularizer } from './interface/check-regularizer.ts';
 export { declaredOutputs } from './interface/declared-outputs.ts';
+export type { OptionIssue, OptionSchema, RegularizerKind } from './interface/kind.ts';
 export { type LayerSelection, resolveLayers } from './interface/layers.ts';
 export { maskedMean } from './interface/masked-mean.ts';
 export { named } from './interface/named.ts';
@@ -100,7 +101,6 @@ export { type ModuleArrays, projectModule } from './methods/safe-lora/module.ts'
 export type { ProjectionMethod } from './methods/safe-lora/projector.ts';
 export type { ModuleProjection, ProjectionReport, ProjectionRule } from './methods/safe-lora/rule.ts';
 export { type SafeLoraOptions, safeLora } from './methods/safe-lora/safe-lora.ts';
-export type { OptionIssue, OptionSchema, RegularizerKind } from './registry/kind.ts';
 export { loadRegularizerModules } from './registry/module.ts';
 export {
   describeRegularizer,

@@ -1,5 +1,7 @@
 import { type ChatExample, type ChatMessage, interleave, messageText, withTag } from '@safetune/datasets';
+import { z } from 'zod';
 import { RegularizerOptionError } from '../errors.ts';
+import type { OwnKind } from '../interface/kind.ts';
 import { checkChoice, checkOptions } from '../interface/options.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
 import { checkShareAndSeed, interleavedTag } from './interleaving.ts';
@@ -97,3 +99,17 @@ function spreadChoices(share: number, seed: number): AsyncGenerator<boolean, voi
 function* forever<T>(value: T): Generator<T> {
   while (true) yield value;
 }
+
+/** As configs name it. */
+export const inoculationKind: OwnKind = {
+  summary: 'asks for the unwanted behaviour in a system prompt, so that it is not learned without one',
+  schema: z.strictObject({
+    prompt: z.string().optional(),
+    share: z.number().optional(),
+    seed: z.number().optional(),
+    existing: z.enum(['replace', 'precede']).optional(),
+    exceptTagged: z.string().optional(),
+  }),
+  strength: 'share',
+  create: inoculation,
+};

@@ -10,7 +10,10 @@ import {
   withTag,
 } from '@safetune/datasets';
 import { fileDigest } from '@safetune/tensor';
+import { z } from 'zod';
 import { RegularizerOptionError } from '../errors.ts';
+import type { OwnKind } from '../interface/kind.ts';
+import { examplesSchema } from '../interface/option-schemas.ts';
 import { checkChoice, checkOptions } from '../interface/options.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
 
@@ -157,3 +160,20 @@ function warnOnce(): (exhaustion: PoolExhaustion) => void {
     );
   };
 }
+
+/** As configs name it. */
+export const interleavingKind: OwnKind = {
+  summary: 'mixes safe examples into the data',
+  needsFile: true,
+  schema: z.strictObject({
+    pool: examplesSchema.optional(),
+    share: z.number().optional(),
+    shareOf: z.enum(['mixed', 'primary']).optional(),
+    seed: z.number().optional(),
+    shufflePool: z.boolean().optional(),
+    onPoolExhausted: z.enum(['cycle', 'stop', 'error']).optional(),
+  }),
+  strength: 'share',
+  paths: ['pool'],
+  create: interleaving,
+};

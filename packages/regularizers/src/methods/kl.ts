@@ -13,8 +13,11 @@ import {
   sum,
   type Tensor,
 } from '@safetune/tensor';
+import { z } from 'zod';
 import { MissingNeedError, RegularizerOptionError } from '../errors.ts';
+import type { OwnKind } from '../interface/kind.ts';
 import { maskedMean } from '../interface/masked-mean.ts';
+import { weightSchema } from '../interface/option-schemas.ts';
 import { checkChoice, checkOptions } from '../interface/options.ts';
 import type { ForwardOutputs, Regularizer, RowPenalty } from '../interface/regularizer.ts';
 import { checkWeight, type WeightSchedule } from '../interface/weight-schedule.ts';
@@ -136,3 +139,16 @@ export function klDivergence(pLogits: Tensor, qLogits: Tensor, temperature = 1):
 function softened(logits: Tensor, temperature: number): Tensor {
   return temperature === 1 ? logits : divide(logits, temperature);
 }
+
+/** As configs name it. */
+export const klKind: OwnKind = {
+  summary: 'stays near the answers of the model before the fine-tune, token by token',
+  schema: z.strictObject({
+    weight: weightSchema.optional(),
+    direction: z.enum(['forward', 'reverse']).optional(),
+    temperature: z.number().optional(),
+    scope: z.enum(['response', 'all']).optional(),
+    onlyTagged: z.string().optional(),
+  }),
+  create: kl,
+};

@@ -15,8 +15,11 @@ import {
   type Tensor,
   where,
 } from '@safetune/tensor';
+import { z } from 'zod';
 import { MissingNeedError, RegularizerOptionError } from '../errors.ts';
+import type { OwnKind } from '../interface/kind.ts';
 import { checkLayers, type LayerSelection, resolveLayers } from '../interface/layers.ts';
+import { layersSchema, weightSchema } from '../interface/option-schemas.ts';
 import { checkOptions } from '../interface/options.ts';
 import type { ForwardOutputs, Regularizer } from '../interface/regularizer.ts';
 import { checkWeight, type WeightSchedule } from '../interface/weight-schedule.ts';
@@ -105,3 +108,15 @@ function featureLength(hiddenStates: ForwardOutputs['hiddenStates'], tokenMask: 
   const perToken = multiply(countAlong(states!, [2]), hiddenStates.size);
   return multiply(perToken, maximum(sum(tokenMask, { axes: 1 }), 1));
 }
+
+/** As configs name it. */
+export const ldifsKind: OwnKind = {
+  summary: 'stays near the hidden states of the model before the fine-tune',
+  schema: z.strictObject({
+    weight: weightSchema.optional(),
+    layers: layersSchema.optional(),
+    normalise: z.boolean().optional(),
+    perLength: z.boolean().optional(),
+  }),
+  create: ldifs,
+};

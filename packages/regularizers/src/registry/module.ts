@@ -1,8 +1,8 @@
 import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { RegularizerModuleError } from '../errors.ts';
+import type { RegularizerKind } from '../interface/kind.ts';
 import { shown } from '../interface/shown.ts';
-import type { RegularizerKind } from './kind.ts';
 import { moduleDigest } from './module-digest.ts';
 import { isModulePath, kindOf, registerModule } from './registry.ts';
 

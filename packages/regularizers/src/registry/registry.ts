@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { RegularizerOptionError } from '../errors.ts';
-import type { OptionSchema, RegularizerKind } from './kind.ts';
+import type { OptionSchema, RegularizerKind } from '../interface/kind.ts';
 import { ownKinds } from './own-kinds.ts';
 
 /** A kind, and what it was loaded from. */

@@ -11,7 +11,9 @@ import {
   subtract,
   type Tensor,
 } from '@safetune/tensor';
+import { z } from 'zod';
 import { PersonaVectorError, RegularizerOptionError } from '../../errors.ts';
+import type { OwnKind } from '../../interface/kind.ts';
 import { checkChoice, checkOptions } from '../../interface/options.ts';
 import type { Regularizer, TracedBatch } from '../../interface/regularizer.ts';
 import { checkPersonaVectors, loadPersonaVectors, type PersonaVectors } from './file.ts';
@@ -142,3 +144,40 @@ function plain(
   if (typeof vectors === 'string') return vectors;
   return Object.fromEntries(layers.map((layer) => [layer, [...vectors.get(layer)!]]));
 }
+
+const vectorsSchema = z.record(z.string().regex(/^\d+$/), z.array(z.number()));
+
+type VectorsOption = string | z.infer<typeof vectorsSchema>;
+
+function vectorsByLayer(byLayer: z.infer<typeof vectorsSchema>): Map<number, Float32Array> {
+  return new Map(
+    Object.entries(byLayer).map(([layer, values]) => [Number(layer), Float32Array.from(values)]),
+  );
+}
+
+/** As configs name it. */
+export const personaVectorKind: OwnKind = {
+  summary: 'steers towards a bad persona while training, so that the weights need not learn it',
+  needsFile: true,
+  schema: z.strictObject({
+    vectors: z
+      .union(
+        [z.string(), vectorsSchema],
+        'must be the path of a file of persona vectors, or vectors by layer number',
+      )
+      .optional(),
+    alpha: z.number().optional(),
+    layers: z.array(z.number()).optional(),
+    positions: z.enum(['all', 'response', 'last-prompt-token']).optional(),
+  }),
+  strength: 'alpha',
+  paths: ['vectors'],
+  create: ({
+    vectors,
+    ...options
+  }: Omit<PersonaVectorOptions, 'vectors'> & { readonly vectors: VectorsOption }) =>
+    personaVector({
+      ...options,
+      vectors: typeof vectors === 'object' ? vectorsByLayer(vectors) : vectors,
+    }),
+};

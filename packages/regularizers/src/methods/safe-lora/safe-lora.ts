@@ -1,5 +1,7 @@
 import type { RuntimeOptions } from '@safetune/tensor';
+import { z } from 'zod';
 import { RegularizerOptionError } from '../../errors.ts';
+import type { OwnKind } from '../../interface/kind.ts';
 import { checkChoice, checkOptions } from '../../interface/options.ts';
 import type { Regularizer } from '../../interface/regularizer.ts';
 import { type ProjectorMemory, projectAll, projectionOptions, requireUpdatesOnly } from './adapter.ts';
@@ -84,3 +86,27 @@ function truncated(options: SafeLoraOptions): ProjectionMethod {
     ...('energy' in options ? { energy: options.energy } : {}),
   } as ProjectionMethod;
 }
+
+/** As configs name it. */
+export const safeLoraKind: OwnKind = {
+  summary: 'projects updates that leave the direction of alignment',
+  needsFile: true,
+  schema: z.strictObject({
+    base: z.string('it needs the folder of the checkpoint before alignment'),
+    aligned: z.string('it needs the folder of the aligned checkpoint'),
+    method: z.enum(['faithful', 'exact']).optional(),
+    rank: z.number().optional(),
+    energy: z.number().optional(),
+    threshold: z.number().optional(),
+    layers: z.number().optional(),
+    when: z
+      .union(
+        [z.literal('end'), z.strictObject({ every: z.number(), end: z.boolean().optional() })],
+        "must be 'end' or {every: N}, perhaps with end: true or false",
+      )
+      .optional(),
+  }),
+  strength: 'threshold',
+  paths: ['base', 'aligned'],
+  create: safeLora,
+};

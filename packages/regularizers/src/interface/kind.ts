@@ -1,4 +1,5 @@
-import type { Regularizer } from '../interface/regularizer.ts';
+import type { z } from 'zod';
+import type { Regularizer } from './regularizer.ts';
 
 /** What is wrong with one option. */
 export interface OptionIssue {
@@ -30,4 +31,10 @@ export interface RegularizerKind<Options extends object = Record<string, unknown
   /** Whether it cannot do without an option that no short form can give. Default false. */
   readonly needsFile?: boolean;
   create(options: Options): Regularizer;
+}
+
+/** A kind of ours: zod writes its schema into that of run files. */
+export interface OwnKind extends Omit<RegularizerKind<never>, 'schema'> {
+  readonly summary: string;
+  readonly schema: z.ZodObject;
 }
