@@ -15,9 +15,15 @@ export const pairSignature: Readonly<Record<string, TensorType>> = {
  * Rows 2i and 2i + 1 of a batch are the better and the worse answer of pair i.
  *
  * @param isWanted whether an objective over pairs is trained; without one there are no such inputs.
+ * @param isAnchor whether the batch is of anchors, which are no pairs: row 0 then stands for both answers, and counts for nothing.
  * @throws TrainOptionError for a batch that is not of pairs, or is where none are wanted.
  */
-export function pairPlaces(batch: Batch, isWanted: boolean): Record<string, HostArray> {
+export function pairPlaces(batch: Batch, isWanted: boolean, isAnchor = false): Record<string, HostArray> {
+  if (isAnchor && !batch.isPaired) {
+    if (!isWanted) return {};
+    const first = hostArray(BigInt64Array.of(0n), [1]);
+    return { [pairInputs.chosen]: first, [pairInputs.rejected]: first };
+  }
   const isPaired = batch.isPaired ?? false;
   if (isPaired && !isWanted)
     throw new TrainOptionError('objective', "is not given, but the examples are pairs; give { type: 'dpo' }");

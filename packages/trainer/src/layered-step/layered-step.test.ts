@@ -59,8 +59,8 @@ async function expectEqualSteps(
   try {
     for (const share of [1, 0.25]) {
       const [expected, terms] = [
-        await whole.run(batch, weights, share),
-        await layered.run(batch, weights, share),
+        await whole.run(batch, weights, { taskWeight: share }),
+        await layered.run(batch, weights, { taskWeight: share }),
       ];
       expect(Math.abs(terms.loss - expected.loss)).toBeLessThan(1e-5 * Math.max(1, Math.abs(expected.loss)));
       expect(terms.crossEntropy).toBeCloseTo(expected.crossEntropy, 5);

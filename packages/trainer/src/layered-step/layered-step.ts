@@ -66,18 +66,18 @@ export async function compileLayeredStep(options: LayeredStepOptions): Promise<T
   return {
     trainable,
     gradients: flat,
-    async run(batch, termWeights = {}, share = 1, draw = firstDraw) {
-      const inputs = lossInputs(settings, batch, termWeights, share);
-      const tensors = trainableValues(settings, batch, draw);
+    async run(batch, termWeights = {}, how = {}) {
+      const inputs = lossInputs(settings, batch, termWeights, how);
+      const tensors = trainableValues(settings, batch, how.draw ?? firstDraw);
       const outputs = await runLayers({ ...run, tensors }, inputs, streamOf(batch));
-      return readLossTerms(settings, outputs, termWeights);
+      return readLossTerms(settings, outputs, termWeights, how);
     },
     async evaluate(batch) {
-      const inputs = lossInputs(plain, batch, {}, 1);
+      const inputs = lossInputs(plain, batch);
       const tensors = trainableValues(plain, batch, undefined);
       const comparesPairs = settings.objective !== undefined;
       const outputs = await evaluateLayers({ ...run, tensors }, inputs, streamOf(batch), comparesPairs);
-      return readLossTerms(plain, outputs, {}).loss;
+      return readLossTerms(plain, outputs).loss;
     },
     async release() {
       await weights.close();

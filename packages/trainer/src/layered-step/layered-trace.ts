@@ -22,12 +22,13 @@ import {
   networkTokens,
   referenceDepth,
 } from '../step/forward.ts';
-import { shareInput, traceLoss, weightInput } from '../step/loss.ts';
+import { traceLoss } from '../step/loss.ts';
 import {
   gradientOutput,
   lossOutputs,
   type StepSettings,
   streamShape,
+  termWeightTypes,
   trainableTypes,
 } from '../step/step-settings.ts';
 
@@ -192,7 +193,7 @@ function evaluationHeadPart(
       ...batchSignature(pieces.count, [], packed),
       state: stateType,
       ...(objective && { ...pairSignature, [referenceState]: stateType }),
-      [shareInput]: tensorType('float32', []),
+      ...termWeightTypes({ penalties: [], objective }),
     },
     trace(inputs) {
       const forward = {
@@ -219,10 +220,9 @@ function headPart(
   parameters: NamedTensors,
   trained: ForwardSettings['trained'],
 ): Part {
-  const { model, regularizers, pieces, tags, penalties, attentionBlocks, packed, objective } = settings;
+  const { model, regularizers, pieces, tags, attentionBlocks, packed, objective } = settings;
   const { layerCount, hiddenSize } = model.config;
   const stateType = tensorType('float32', [...streamShape(settings), hiddenSize]);
-  const scalarType = tensorType('float32', []);
   const [hidden, reference] = [hiddenLayers(settings), referenceStates(settings)];
   return {
     signature: {
@@ -231,8 +231,7 @@ function headPart(
       ...Object.fromEntries(hidden.map((layer) => [headNames.hidden(layer), stateType])),
       ...Object.fromEntries(reference.map((layer) => [headNames.referenceHidden(layer), stateType])),
       ...(objective && pairSignature),
-      [shareInput]: scalarType,
-      ...Object.fromEntries(penalties.map((name) => [weightInput(name), scalarType])),
+      ...termWeightTypes(settings),
     },
     trace(inputs) {
       const states = { ...pickStates(inputs, hidden, headNames.hidden), [layerCount]: inputs.state! };

@@ -24,7 +24,7 @@ export async function accumulate(
   penaltyCounts?: PenaltyCounts,
 ): Promise<StepGradient> {
   if (batches.length === 1) {
-    const terms = await step.run(batches[0]!, weights, 1, { ...draw, part: 0 });
+    const terms = await step.run(batches[0]!, weights, { draw: { ...draw, part: 0 } });
     return { terms, gradients: step.gradients };
   }
   const shares = sharesOf(batches.map(taskCount));
@@ -37,11 +37,10 @@ export async function accumulate(
   for (const [index, batch] of batches.entries()) {
     const share = shares[index]!;
     const shareOf = (name: string) => penaltyShares[name]![index]!;
-    // The step multiplies all by one share: a penalty's own goes into its weight.
     const shared = Object.fromEntries(
-      Object.entries(weights).map(([name, weight]) => [name, (weight * shareOf(name)) / share]),
+      Object.entries(weights).map(([name, weight]) => [name, weight * shareOf(name)]),
     );
-    const terms = await step.run(batch, shared, share, { ...draw, part: index });
+    const terms = await step.run(batch, shared, { taskWeight: share, draw: { ...draw, part: index } });
     for (let at = 0; at < gradients.length; at++) gradients[at]! += step.gradients[at]!;
     crossEntropy += ofTargets[index]! * terms.crossEntropy;
     for (const [name, value] of Object.entries(terms.pairs ?? {}))

@@ -114,7 +114,7 @@ describe('withEmbeddingNoise', () => {
       await compileStep({ model, trainable: noisy }),
       await compileStep({ model, trainable, regularizers: [adding] }),
     ];
-    const found = await one.run(batch, {}, 1, draw);
+    const found = await one.run(batch, {}, { draw });
     const expected = await other.run(batch);
     expect(found.crossEntropy).toBeCloseTo(expected.crossEntropy, 6);
     expect(relativeError(one.gradients, other.gradients)).toBeLessThan(1e-5);
@@ -168,7 +168,7 @@ describe.skipIf(pythonWith() === undefined)(
         ],
       ])) as { loss: number; norms: Record<string, number> };
       const step = await compileTrainStep({ model, trainable: noisy });
-      const { crossEntropy } = await step.run(batch, {}, 1, draw);
+      const { crossEntropy } = await step.run(batch, {}, { draw });
       expect(Math.abs(crossEntropy / said.loss - 1)).toBeLessThan(1e-5);
       let start = 0;
       for (const [name, { size: count }] of Object.entries(noisy.tensors)) {

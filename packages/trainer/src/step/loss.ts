@@ -14,7 +14,6 @@ import {
   maximum,
   multiply,
   type NamedTensors,
-  scalar,
   sum,
   type Tensor,
   tensorsBehind,
@@ -33,7 +32,7 @@ import { tracePairLoss } from './pair-loss.ts';
 
 /** The loss of a step, traced. */
 export interface TracedLoss {
-  /** `share * (cross-entropy, or the loss of pairs, + sum of weight * penalty)`: what is differentiated. */
+  /** `weight * (cross-entropy, or the loss of pairs) + sum of weight * penalty`: what is differentiated. */
   readonly objective: Tensor;
   /** Mean over the supervised tokens, by their weights; nats. */
   readonly crossEntropy: Tensor;
@@ -44,7 +43,8 @@ export interface TracedLoss {
 }
 
 /** Names of the inputs that weigh the terms. */
-export const shareInput = 'share';
+export const crossEntropyWeightInput = 'crossEntropyWeight';
+export const pairsWeightInput = 'pairsWeight';
 export const weightInput = (regularizer: string) => `weight:${regularizer}`;
 
 /** A term that is a masked mean over rows: cross-entropy, or a penalty that can be had row by row. */
@@ -64,12 +64,11 @@ export function traceLoss(
   traced: TracedForward,
   inputs: NamedTensors,
 ): TracedLoss {
-  const share = inputs[shareInput]!;
   const rowTerms = penaltyTerms(settings);
   const terms: RowTerm[] = [
     {
       name: '',
-      weight: scalar(settings.objective === undefined ? 1 : 0),
+      weight: inputs[crossEntropyWeightInput]!,
       rows: ({ logits, labels }, { lossWeight }) => ({
         values: crossEntropy(logits, labels),
         mask: lossWeight,
@@ -77,9 +76,11 @@ export function traceLoss(
     },
     ...rowTerms.map((term) => ({ ...term, weight: inputs[weightInput(term.name)]! })),
   ];
-  const rowLoss = traceRowTerms(settings, traced, terms, share);
+  const rowLoss = traceRowTerms(settings, traced, terms);
   const pairs = settings.objective && tracePairLoss(settings.objective, settings, traced, inputs);
-  let objective = pairs ? add(rowLoss.objective, multiply(pairs.value, share)) : rowLoss.objective;
+  let objective = pairs
+    ? add(rowLoss.objective, multiply(pairs.value, inputs[pairsWeightInput]!))
+    : rowLoss.objective;
   const penalties: Record<string, Tensor> = {};
   for (const regularizer of settings.regularizers) {
     const { name } = regularizer;
@@ -88,7 +89,7 @@ export function traceLoss(
     else if (regularizer.penalty !== undefined) {
       const outputs = declaredOf(settings, regularizer, wholeOutputs(settings, traced));
       const penalty = tracedPenalty(regularizer, outputs);
-      objective = add(objective, multiply(multiply(penalty, inputs[weightInput(name)]!), share));
+      objective = add(objective, multiply(penalty, inputs[weightInput(name)]!));
       penalties[name] = penalty;
     }
   }
@@ -132,7 +133,6 @@ function traceRowTerms(
   settings: ForwardSettings,
   traced: TracedForward,
   terms: readonly RowTerm[],
-  share: Tensor,
 ): { objective: Tensor; means: ReadonlyMap<string, Tensor> } {
   const counts = terms.map((term) => maximum(maskTotal(settings, traced, term), leastTotal));
   const loss = (hidden: Tensor, index: number) => {
@@ -145,7 +145,7 @@ function traceRowTerms(
     const value = terms
       .map(({ weight }, index) => multiply(divide(sums[index]!, counts[index]!), weight))
       .reduce(add);
-    return { value: multiply(value, share), observed: sums };
+    return { value, observed: sums };
   };
   const hidden = traced.pieces.map((piece) => piece.hidden);
   const { value: objective, observed } = tracePieces(settings, hidden, loss);

@@ -111,7 +111,7 @@ describe('packing', () => {
     const batch = padBatch(examplesOf(model), { padTokenId: 1 });
     const options = { model, trainable: adapterOf(model, { lora_dropout: 0.4 }) };
     const unpacked = await compileTrainStep(options);
-    const run: Run = (step) => step.run(batch, {}, 1, { seed: 5, step: 2, part: 0 });
+    const run: Run = (step) => step.run(batch, {}, { draw: { seed: 5, step: 2, part: 0 } });
     await expectSame(unpacked, await compileTrainStep({ ...options, packing: true }), run);
     await expectSame(unpacked, await compileLayeredStep({ ...options, packing: true }), run);
     await unpacked.release();

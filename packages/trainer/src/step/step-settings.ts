@@ -18,8 +18,8 @@ import { pairPlaces } from '../data/pair-inputs.ts';
 import { TrainOptionError } from '../errors.ts';
 import { objectiveFromConfig } from '../objectives/config.ts';
 import type { PairObjective } from '../objectives/pair-objective.ts';
-import { shareInput, type TracedLoss, weightInput } from './loss.ts';
-import type { LossTerms, TrainStepOptions } from './train-step.ts';
+import { crossEntropyWeightInput, pairsWeightInput, type TracedLoss, weightInput } from './loss.ts';
+import type { LossTerms, StepRunOptions, TrainStepOptions } from './train-step.ts';
 import type { Trainable } from './trainable.ts';
 
 /** What a training step computes, however it is run: its options with everything filled in. */
@@ -165,15 +165,30 @@ function checkNames(regularizers: readonly Regularizer[]): void {
 export function lossInputs(
   { penalties, scope, pieces, tags, packed, objective }: StepSettings,
   batch: Batch,
-  weights: Readonly<Record<string, number>>,
-  share: number,
+  weights: Readonly<Record<string, number>> = {},
+  { taskWeight = 1, isAnchor = false }: StepRunOptions = {},
 ): Record<string, HostArray> {
+  const comparesPairs = objective !== undefined;
   return {
     ...batchInputs(batch, scope, pieces, tags, packed),
-    ...pairPlaces(batch, objective !== undefined),
-    [shareInput]: scalarArray(share),
+    ...pairPlaces(batch, comparesPairs, isAnchor),
+    [crossEntropyWeightInput]: scalarArray(comparesPairs && !isAnchor ? 0 : taskWeight),
+    ...(comparesPairs && { [pairsWeightInput]: scalarArray(isAnchor ? 0 : taskWeight) }),
     ...Object.fromEntries(penalties.map((name) => [weightInput(name), scalarArray(weights[name] ?? 1)])),
   };
+}
+
+/** Types of the inputs that weigh the terms of the loss. */
+export function termWeightTypes({
+  penalties,
+  objective,
+}: Pick<StepSettings, 'penalties' | 'objective'>): Record<string, TensorType> {
+  const names = [
+    crossEntropyWeightInput,
+    ...(objective === undefined ? [] : [pairsWeightInput]),
+    ...penalties.map(weightInput),
+  ];
+  return Object.fromEntries(names.map((name) => [name, tensorType('float32', [])]));
 }
 
 function scalarArray(value: number): HostArray {
@@ -206,20 +221,22 @@ export function lossOutputs({ crossEntropy, penalties, pairs }: TracedLoss): Rec
 export function readLossTerms(
   { penalties: names, objective }: StepSettings,
   values: Readonly<Record<string, HostArray>>,
-  weights: Readonly<Record<string, number>>,
+  weights: Readonly<Record<string, number>> = {},
+  { taskWeight = 1, isAnchor = false }: StepRunOptions = {},
 ): LossTerms {
   const read = (name: string) => Number(values[name]!.data[0]);
   const crossEntropy = read('crossEntropy');
   const penalties = Object.fromEntries(names.map((name) => [name, read(penaltyOutput(name))]));
-  const pairs = objective && {
-    loss: read(pairOutput),
-    ...Object.fromEntries(
-      Object.keys(values).flatMap((name) =>
-        name.startsWith(measureOutput('')) ? [[name.slice(measureOutput('').length), read(name)]] : [],
+  const pairs = objective &&
+    !isAnchor && {
+      loss: read(pairOutput),
+      ...Object.fromEntries(
+        Object.keys(values).flatMap((name) =>
+          name.startsWith(measureOutput('')) ? [[name.slice(measureOutput('').length), read(name)]] : [],
+        ),
       ),
-    ),
-  };
-  const task = pairs?.loss ?? crossEntropy;
+    };
+  const task = taskWeight * (pairs ? pairs.loss : crossEntropy);
   const loss = names.reduce((total, name) => total + (weights[name] ?? 1) * penalties[name]!, task);
   return { loss, crossEntropy, penalties, ...(pairs && { pairs }) };
 }

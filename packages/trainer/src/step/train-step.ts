@@ -45,13 +45,23 @@ export interface TrainStepOptions {
 
 /** Values of one forward pass, before weighting; penalties by regularizer name. */
 export interface LossTerms {
-  /** cross-entropy, or the loss of pairs, + sum of weight * penalty */
+  /** weight of the task * (cross-entropy, or the loss of pairs) + sum of weight * penalty */
   readonly loss: number;
   /** Mean negative log-likelihood of the supervised tokens, nats. */
   readonly crossEntropy: number;
   readonly penalties: Readonly<Record<string, number>>;
   /** With an objective over pairs: its `loss`, and what it measures beside that, means over the pairs. */
   readonly pairs?: Readonly<Record<string, number>> & { readonly loss: number };
+}
+
+/** How a step runs over one batch. */
+export interface StepRunOptions {
+  /** Factor on the cross-entropy, or on the loss of pairs. Default 1 */
+  readonly taskWeight?: number;
+  /** Whether the batch is of anchors: examples with one answer, also where pairs are learned from. Default false */
+  readonly isAnchor?: boolean;
+  /** Decides what dropout drops and what noise there is. Default: the same each time */
+  readonly draw?: DropoutDraw;
 }
 
 /** Forward, loss, penalties and backward of one batch as ONE compiled graph; made by `compileTrainStep`. */
@@ -61,18 +71,11 @@ export interface TrainStep {
   /** Gradient of the last run's loss, in the order of the trainable's flat buffer. */
   readonly gradients: Float32Array;
   /**
-   * Computes the loss terms of a batch and writes the gradient of `share * loss`.
+   * Computes the loss terms of a batch and writes the gradient of their weighted sum.
    *
-   * @param weights lambda of each regularizer that has a penalty, by name
-   * @param share the part of an accumulated batch that this one makes up. Default 1
-   * @param draw decides what dropout drops and what noise there is. Default: the same each time
+   * @param weights lambda of each regularizer that has a penalty, by name. Default 1
    */
-  run(
-    batch: Batch,
-    weights?: Readonly<Record<string, number>>,
-    share?: number,
-    draw?: DropoutDraw,
-  ): Promise<LossTerms>;
+  run(batch: Batch, weights?: Readonly<Record<string, number>>, options?: StepRunOptions): Promise<LossTerms>;
   /**
    * Cross-entropy of a batch in the model as it will be used: without dropout, noise, steering and penalties. Leaves the
    * gradients as they are. The first call of a whole step compiles the forward pass by itself.

@@ -121,8 +121,8 @@ it.each<[string, Partial<TrainStepOptions>]>([
   const plain = await compileTrainStep(common);
   const arranged = await compileTrainStep({ ...common, ...options });
   const [expected, terms] = [
-    await plain.run(batch, { kl: 0.5 }, 0.25),
-    await arranged.run(batch, { kl: 0.5 }, 0.25),
+    await plain.run(batch, { kl: 0.5 }, { taskWeight: 0.25 }),
+    await arranged.run(batch, { kl: 0.5 }, { taskWeight: 0.25 }),
   ];
   expect(terms.loss).toBeCloseTo(expected.loss, 5);
   expect(terms.penalties.kl).toBeCloseTo(expected.penalties.kl!, 5);
@@ -146,7 +146,7 @@ it.each(['llama-tied-bfloat16-rope-scaled', 'llama-untied-float32'])(
       trainable.parameters[index] = value * (1 + 0.1 * Math.sin(index));
     });
     const plain = await compileTrainStep(common);
-    const expected = await plain.run(batch, weights, 0.25);
+    const expected = await plain.run(batch, weights, { taskWeight: 0.25 });
     for (const headPieces of [
       { count: 3, rows: 4 },
       { count: 9, rows: 1000 },
@@ -154,7 +154,7 @@ it.each(['llama-tied-bfloat16-rope-scaled', 'llama-untied-float32'])(
       const cut = await compileTrainStep({ ...common, headPieces });
       const layered = await compileLayeredStep({ ...common, headPieces });
       for (const step of [cut, layered]) {
-        const terms = await step.run(batch, weights, 0.25);
+        const terms = await step.run(batch, weights, { taskWeight: 0.25 });
         expect(terms.loss).toBeCloseTo(expected.loss, 5);
         expect(terms.penalties.kl).toBeGreaterThan(0);
         expect(terms.penalties.kl).toBeCloseTo(expected.penalties.kl!, 5);

@@ -12,7 +12,7 @@ import { batchSignature } from '../data/batch-inputs.ts';
 import { pairSignature } from '../data/pair-inputs.ts';
 import { checkOptionNames, compileNames } from '../option-names.ts';
 import { type ForwardSettings, traceForward } from '../step/forward.ts';
-import { shareInput, traceLoss, weightInput } from '../step/loss.ts';
+import { traceLoss } from '../step/loss.ts';
 import {
   firstDraw,
   gradientOutput,
@@ -22,6 +22,7 @@ import {
   readLossTerms,
   type StepSettings,
   stepSettings,
+  termWeightTypes,
   trainableTypes,
   trainableValues,
   withoutRegularizers,
@@ -56,17 +57,17 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
   return {
     trainable,
     gradients: flat,
-    async run(batch, weights = {}, share = 1, draw = firstDraw) {
+    async run(batch, weights = {}, how = {}) {
       const inputs = {
-        ...lossInputs(settings, batch, weights, share),
-        ...trainableValues(settings, batch, draw),
+        ...lossInputs(settings, batch, weights, how),
+        ...trainableValues(settings, batch, how.draw ?? firstDraw),
       };
-      return readLossTerms(settings, await executable.run(inputs, { into }), weights);
+      return readLossTerms(settings, await executable.run(inputs, { into }), weights, how);
     },
     async evaluate(batch) {
       evaluation ??= compileEvaluation();
-      const inputs = { ...lossInputs(plain, batch, {}, 1), ...trainableValues(plain, batch, undefined) };
-      return readLossTerms(plain, await (await evaluation).run(inputs), {}).loss;
+      const inputs = { ...lossInputs(plain, batch), ...trainableValues(plain, batch, undefined) };
+      return readLossTerms(plain, await (await evaluation).run(inputs)).loss;
     },
     async release() {
       await (await evaluation)?.release();
@@ -77,12 +78,11 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
 
 /** The inputs of the whole step. */
 export function trainStepSignature(settings: StepSettings): Signature {
-  const { penalties, tags, pieces, packed, objective } = settings;
+  const { tags, pieces, packed, objective } = settings;
   return {
     ...batchSignature(pieces.count, tags, packed),
     ...(objective && pairSignature),
-    [shareInput]: tensorType('float32', []),
-    ...Object.fromEntries(penalties.map((name) => [weightInput(name), tensorType('float32', [])])),
+    ...termWeightTypes(settings),
     ...trainableTypes(settings),
   };
 }
