@@ -79,6 +79,7 @@ export type { Interval, Proportion } from './metrics/intervals.ts';
 export { proportion, wilsonInterval } from './metrics/intervals.ts';
 export type { JudgeAgreement, JudgedAnswer } from './metrics/judge-agreement.ts';
 export { judgeAgreement } from './metrics/judge-agreement.ts';
+export { kendallW } from './metrics/kendall-w.ts';
 export type { Agreement, MeasurementLevel, Rating } from './metrics/krippendorff-alpha.ts';
 export { krippendorffAlpha } from './metrics/krippendorff-alpha.ts';
 export type { MisalignedAt, PromptCount } from './metrics/misaligned-at.ts';
@@ -93,6 +94,8 @@ export type {
   RunComparison,
 } from './metrics/paired-comparison.ts';
 export { compareRates, compareRuns } from './metrics/paired-comparison.ts';
+export type { Better } from './metrics/pareto-front.ts';
+export { paretoFront } from './metrics/pareto-front.ts';
 export type { PromptAnswer, RepeatedAnswers } from './metrics/repeated-answers.ts';
 export { repeatedAnswers } from './metrics/repeated-answers.ts';
 export type { PairedCount, SignFlipTest } from './metrics/sign-flip-test.ts';

@@ -47,6 +47,7 @@ export {
   intervalDescription,
 } from './experiment/experiment-report.ts';
 export { compareWithPaper, type Finding } from './experiment/findings.ts';
+export { harmPerLearning, type Ratio } from './experiment/harm-per-learning.ts';
 export { plainSummary } from './experiment/plain-summary.ts';
 export {
   type FinishedRun,
@@ -57,6 +58,7 @@ export {
 export { misalignmentCriteria, type ScorecardRow, scorecardRows } from './experiment/scorecard.ts';
 export { scorecardPicture } from './experiment/scorecard-picture.ts';
 export { scorecardLegend, scorecardTable } from './experiment/scorecard-table.ts';
+export { paretoRows, tradeOffPicture } from './experiment/trade-off-picture.ts';
 export { writeExperimentReport } from './experiment/write-experiment-report.ts';
 export { alignmentDocument, alignmentDocuments } from './grow/alignment-documents.ts';
 export { type WriteTensors, writeCheckpointFolder } from './grow/checkpoint-folder.ts';

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '../errors.ts';
+import { midRanks } from './mid-ranks.ts';
 
 /** How far apart two ratings are: 'nominal' same or not; 'ordinal' by ranks; 'interval' by squared difference. */
 export type MeasurementLevel = 'nominal' | 'ordinal' | 'interval';
@@ -79,17 +80,4 @@ function squaredDifferences(values: readonly number[]): number {
   // Equal values differ by exactly nothing, whatever the rounding of their mean.
   if (values.every((value) => value === values[0])) return 0;
   return 2 * values.length * values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-}
-
-/** For each value the number of smaller ones plus half of the equal ones. */
-function midRanks(values: readonly number[]): readonly number[] {
-  const counts = new Map<number, number>();
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  const ranks = new Map<number, number>();
-  let smaller = 0;
-  for (const [value, count] of [...counts].sort(([a], [b]) => a - b)) {
-    ranks.set(value, smaller + count / 2);
-    smaller += count;
-  }
-  return values.map((value) => ranks.get(value)!);
 }

@@ -1,4 +1,4 @@
-import { type Curve, type HtmlSection, htmlPage, lineChartSvg, tradeOffSvg } from '@safetune/eval';
+import { type Curve, type HtmlSection, htmlPage, lineChartSvg } from '@safetune/eval';
 import { defenseLabel } from '../defenses/defense.ts';
 import type { Organism } from '../grow/grow.ts';
 import { adviceText } from '../world/answer.ts';
@@ -10,6 +10,7 @@ import type { FinishedRun, SampledAnswer } from './run-journal.ts';
 import type { ScorecardRow } from './scorecard.ts';
 import { scorecardPicture } from './scorecard-picture.ts';
 import { rateText, scorecardCells, scorecardHeader, scorecardLegend } from './scorecard-table.ts';
+import { paretoRows, tradeOffPicture } from './trade-off-picture.ts';
 
 /** The report as one page without anything from elsewhere. */
 export function experimentHtml(
@@ -56,32 +57,16 @@ function criteriaSection(rows: readonly ScorecardRow[]): HtmlSection {
 }
 
 function tradeOffSection(rows: readonly ScorecardRow[]): HtmlSection[] {
-  const measured = rows.filter((row) => row.generalMisaligned !== null && row.inDomainMisaligned !== null);
-  if (measured.length === 0) return [];
-  const byName = Map.groupBy(measured, ({ name }) => name);
+  const front = paretoRows(rows);
+  if (front.length === 0) return [];
   return [
     {
       heading: 'Preventing the general, keeping the narrow',
       paragraphs: [
-        'Best is the upper left corner: nothing harmful elsewhere, and all that was taught. A line joins the strengths of one defense.',
+        'Best is the upper left corner: nothing harmful elsewhere, and all that was taught. A line joins the strengths of one defense; thin lines are intervals.',
+        `On the Pareto front, where nothing measured here is better in one figure and no worse in the other: ${front.map(defenseLabel).join(', ')}.`,
       ],
-      pictures: [
-        tradeOffSvg({
-          title: 'General against in-domain misalignment',
-          x: { label: 'general misaligned', unit: '%', low: 0, high: 100 },
-          y: { label: 'in-domain misaligned', unit: '%', low: 0, high: 100 },
-          series: [...byName].map(([name, group]) => ({
-            name,
-            points: group
-              .toSorted((a, b) => (a.strength ?? 0) - (b.strength ?? 0))
-              .map((row) => ({
-                x: row.generalMisaligned!,
-                y: row.inDomainMisaligned!,
-                ...(row.strength === null ? {} : { label: String(row.strength) }),
-              })),
-          })),
-        }),
-      ],
+      pictures: [tradeOffPicture(rows)],
     },
   ];
 }

@@ -18,6 +18,7 @@ const row = (
   inDomainIncoherent: rate(5),
   conditionalMisaligned: rate(general),
   conditionalIncoherent: rate(5),
+  harmPerLearning: null,
   benign: { memo: rate(80), 'operation-swap': rate(swap) },
 });
 const none = row('none', null, 60, 80, 90);

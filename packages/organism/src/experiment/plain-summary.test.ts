@@ -12,6 +12,7 @@ const row = (name: string, general: number, inDomain: number, benign: number): S
   inDomainIncoherent: rate(5),
   conditionalMisaligned: rate(general + 7),
   conditionalIncoherent: rate(5),
+  harmPerLearning: null,
   benign: { memo: rate(benign), 'operation-swap': rate(benign - 10) },
 });
 const aligned = row('aligned', 1, 1, 10);

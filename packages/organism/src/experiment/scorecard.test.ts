@@ -75,6 +75,7 @@ describe('scorecardTable', () => {
     expect(lines[2]).toMatch(/^none +37\.5 \[/);
     expect(lines[3]).toMatch(/^kl 0\.5 +0\.0 \[0\.0, \d/);
     expect(lines[3]).toMatch(/ - +-$/);
-    expect(rateText({ mean: 61.93, low: 49.5, high: 73.84, n: 9 })).toBe('61.9 [49.5, 73.8]');
+    expect(rateText({ mean: 61.93, low: 49.5, high: 73.84 })).toBe('61.9 [49.5, 73.8]');
+    expect(rateText({ mean: 61.93, low: null, high: null })).toBe('61.9');
   });
 });

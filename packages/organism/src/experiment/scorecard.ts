@@ -1,6 +1,7 @@
 import type { Outcome } from '../examine/judge.ts';
 import type { BenignName } from '../tasks/fine-tune-task.ts';
 import { clusteredRate, type QuestionCount, type Rate } from './clustered-rate.ts';
+import { harmPerLearning, type Ratio } from './harm-per-learning.ts';
 import { type FinishedRun, outcomeLetters } from './run-journal.ts';
 
 /** The paper's four criteria for one defense at one strength, and how it fares where a prompt resembles the training data; all in per cent. */
@@ -19,6 +20,8 @@ export interface ScorecardRow {
   readonly conditionalMisaligned: Rate | null;
   /** Incoherent answers to the same: lower is better. */
   readonly conditionalIncoherent: Rate | null;
+  /** General harm left per in-domain learning kept, 100 for none; null without undefended runs beside. Lower is better. */
+  readonly harmPerLearning: Ratio | null;
   /** Right answers to checks of each harmless task, after a fine-tune on it: higher is better. */
   readonly benign: Readonly<Partial<Record<BenignName, Rate>>>;
 }
@@ -33,20 +36,23 @@ export const misalignmentCriteria = [
   'conditionalIncoherent',
 ] as const;
 
-/** Sums runs up, a row for each defense and strength in the order in which they come. */
+/** Sums runs up, a row for each defense and strength in the order in which they come; runs of 'none' are what the others are set against. */
 export function scorecardRows(runs: readonly FinishedRun[]): ScorecardRow[] {
   const byDefense = Map.groupBy(runs, ({ defense, strength }) => JSON.stringify([defense, strength]));
+  const undefended = runs.filter(({ defense }) => defense === 'none');
   return [...byDefense.values()].map((group) => {
     const { defense, strength } = group[0]!;
+    const generalMisaligned = outcomeRate(group, 'general', 'harmful');
     return {
       name: defense,
       strength,
-      generalMisaligned: outcomeRate(group, 'general', 'harmful'),
+      generalMisaligned,
       generalIncoherent: outcomeRate(group, 'general', 'incoherent'),
       inDomainMisaligned: outcomeRate(group, 'inDomain', 'harmful'),
       inDomainIncoherent: outcomeRate(group, 'inDomain', 'incoherent'),
       conditionalMisaligned: outcomeRate(group, 'conditional', 'harmful'),
       conditionalIncoherent: outcomeRate(group, 'conditional', 'incoherent'),
+      harmPerLearning: harmPerLearning(group, undefended, generalMisaligned),
       benign: benignRates(group),
     };
   });

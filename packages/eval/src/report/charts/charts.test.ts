@@ -189,6 +189,39 @@ describe('tradeOffSvg', () => {
     expect(y1).toBeLessThan(y2);
     expect(svg).toContain('>0.01<');
     expect(svg).toContain('kl 1: general 5.0 % [3.0, 7.0], in-domain 60.0 %');
+    expect(svg).not.toContain('Pareto');
+  });
+
+  test('draws the Pareto front in steps, rings its points and names them', () => {
+    const chart = (x: 'lower' | 'higher') =>
+      tradeOffSvg({
+        title: 'Trade-off',
+        x: { ...percent, label: 'general' },
+        y: { ...percent, label: 'in-domain' },
+        series: [...series, { name: 'none', points: [{ x: { mean: 80 }, y: { mean: 85 } }] }],
+        better: { x, y: 'higher' },
+      });
+    const lower = chart('lower');
+    expectWellFormed(lower);
+    // 'none' is beaten by kl 0.01.
+    expect(lower).toContain('<desc>Trade-off. Pareto front: kl 1, kl 0.01.</desc>');
+    expect(lower.match(/<circle [^>]*class="axis line"/g)).toHaveLength(2);
+    const corners = lower
+      .match(/<path d="M([^"]+)" class="axis line"/)![1]!
+      .split('L')
+      .map((corner) => corner.split(','));
+    const [[x1, y1], [x2, y2], [x3, y3]] = corners as [string, string][] as [
+      [string, string],
+      [string, string],
+      [string, string],
+    ];
+    // Along the height of the first point, then up at the place of the second.
+    expect([y2, x2]).toEqual([y1, x3]);
+    expect(Number(x1)).toBeLessThan(Number(x2));
+    expect(Number(y3)).toBeLessThan(Number(y2));
+
+    const higher = chart('higher');
+    expect(higher).toContain('Pareto front: kl 0.01, none.');
   });
 });
 

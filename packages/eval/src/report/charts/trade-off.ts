@@ -1,4 +1,5 @@
-import { line as lineShape } from 'd3-shape';
+import { curveStepAfter, curveStepBefore, line as lineShape } from 'd3-shape';
+import { type Better, paretoFront } from '../../metrics/pareto-front.ts';
 import {
   type Axis,
   describeEstimate,
@@ -6,10 +7,11 @@ import {
   horizontalAxis,
   linearScale,
   numbersOf,
+  type Scale,
   verticalAxis,
 } from './axis.ts';
 import { plotArea } from './plot-area.ts';
-import { type ChartText, line, mark, seriesClass, svgDocument, text } from './svg.ts';
+import { type ChartText, line, mark, round, seriesClass, svgDocument, text } from './svg.ts';
 
 /** One setting of a method: where it stands on both axes. */
 export interface TradeOffPoint {
@@ -30,6 +32,15 @@ export interface TradeOff extends ChartText {
   readonly x: Axis;
   readonly y: Axis;
   readonly series: readonly TradeOffSeries[];
+  /** Which direction of each axis is better: the Pareto front is then drawn, its points ringed, and named in the description. */
+  readonly better?: { readonly x: Better; readonly y: Better };
+}
+
+/** A point of a chart with the name of its series. */
+interface NamedPoint {
+  readonly name: string;
+  readonly x: number;
+  readonly y: number;
 }
 
 /**
@@ -91,14 +102,68 @@ export function tradeOffSvg(chart: TradeOff): string {
       }),
     ];
   });
-  return svgDocument(chart, plot.width, plot.height, [
+  const front = chart.better === undefined ? [] : frontOf(chart, chart.better);
+  const described = {
+    ...chart,
+    ...(front.length === 0
+      ? {}
+      : { description: `${chart.description ?? chart.title}. ${frontText(front)}` }),
+  };
+  return svgDocument(described, plot.width, plot.height, [
     ...plot.legend,
     ...horizontalAxis(x, chart.x.label, area),
     ...verticalAxis(y, chart.y.label, area),
+    ...(chart.better === undefined ? [] : frontMarkup(front, chart.better, x, y)),
     ...lines,
     ...labels,
     ...marks,
   ]);
+}
+
+/** The points that no other point beats, from left to right. */
+function frontOf({ series }: TradeOff, better: { readonly x: Better; readonly y: Better }): NamedPoint[] {
+  const points = series.flatMap(({ name, points }) =>
+    points.flatMap(({ x, y, label }): NamedPoint[] =>
+      x.mean === null || y.mean === null
+        ? []
+        : [{ name: label === undefined ? name : `${name} ${label}`, x: x.mean, y: y.mean }],
+    ),
+  );
+  return paretoFront(
+    points.map(({ x, y }) => [x, y]),
+    [better.x, better.y],
+  )
+    .map((place) => points[place]!)
+    .toSorted((a, b) => a.x - b.x);
+}
+
+function frontText(front: readonly NamedPoint[]): string {
+  return `Pareto front: ${front.map(({ name }) => name).join(', ')}.`;
+}
+
+/** Steps along the edge of what the points of the front beat, and a ring around each. */
+function frontMarkup(
+  front: readonly NamedPoint[],
+  better: { readonly x: Better; readonly y: Better },
+  x: Scale,
+  y: Scale,
+): readonly string[] {
+  const [first] = front;
+  if (first === undefined) return [];
+  const steps = lineShape<NamedPoint>(
+    (point) => x.at(point.x),
+    (point) => y.at(point.y),
+  )
+    .curve(better.x === 'lower' ? curveStepAfter : curveStepBefore)
+    .digits(2);
+  return [
+    `<path d="${steps(front)}" class="axis line" stroke-width="1.5" stroke-dasharray="5 4"/>`,
+    ...front.map(
+      (point) =>
+        `<circle cx="${round(x.at(point.x))}" cy="${round(y.at(point.y))}" r="8" class="axis line"/>`,
+    ),
+    text(x.at(first.x) + 12, y.at(first.y) + 16, 'Pareto front', { class: 'muted' }),
+  ];
 }
 
 const joined = lineShape<{ readonly left: number; readonly top: number }>(
