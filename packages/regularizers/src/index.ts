@@ -28,12 +28,16 @@ export type { PenaltyExtents, PenaltyField } from './host-arrays/penalty-inputs.
 export type { PlainArray } from './host-arrays/plain-array.ts';
 export { type BatchRows, rowsOf, type TokenBatch } from './host-arrays/rows-of.ts';
 export { callAdapterHook } from './interface/adapter-hooks.ts';
+export { type Anchors, loadAnchors } from './interface/anchors.ts';
 export { checkRegularizer } from './interface/check-regularizer.ts';
 export { declaredOutputs } from './interface/declared-outputs.ts';
+export type { GradientContext } from './interface/gradient-context.ts';
+export { changedGradient } from './interface/gradient-hook.ts';
 export type { OptionIssue, OptionSchema, RegularizerKind } from './interface/kind.ts';
 export { type LayerSelection, resolveLayers } from './interface/layers.ts';
 export { maskedMean } from './interface/masked-mean.ts';
 export { named } from './interface/named.ts';
+export { type PenaltyWeights, penaltyWeights } from './interface/penalty-weights.ts';
 export type {
   ContentsContext,
   ForwardOutputs,
@@ -43,8 +47,16 @@ export type {
   RowPenalty,
   TracedBatch,
 } from './interface/regularizer.ts';
+export type { RegularizerState } from './interface/state.ts';
 export { tracedEdit, tracedPenalty, tracedRowPenalty } from './interface/traced.ts';
-export { type WeightSchedule, weightAt } from './interface/weight-schedule.ts';
+export {
+  type AdaptiveWeight,
+  adaptedWeight,
+  type WeightSchedule,
+  weightAt,
+} from './interface/weight-schedule.ts';
+export { type AGemOptions, aGem } from './methods/a-gem.ts';
+export type { AnchorOptions } from './methods/anchor-options.ts';
 export {
   type InoculationOptions,
   inoculate,
@@ -54,6 +66,7 @@ export {
 } from './methods/inoculation.ts';
 export { type InterleavingOptions, interleavedTag, interleaving } from './methods/interleaving.ts';
 export { type KlOptions, kl, klDivergence } from './methods/kl.ts';
+export { type KlOnAnchorsOptions, klOnAnchors } from './methods/kl-on-anchors.ts';
 export { type LdifsOptions, ldifs } from './methods/ldifs.ts';
 export {
   type CachedAnswerLossOptions,
@@ -89,6 +102,7 @@ export {
   personaVector,
   type SteeredPositions,
 } from './methods/persona-vector/persona-vector.ts';
+export { type SafeGradOptions, safeGrad } from './methods/safe-grad.ts';
 export {
   type ProjectAdapterOptions,
   projectAdapter,

@@ -1,5 +1,6 @@
 import { nearestName, unknownOption } from '@safetune/datasets';
 import { RegularizerOptionError } from '../errors.ts';
+import { checkAnchors } from './anchors.ts';
 import { checkChoice } from './options.ts';
 import type { Regularizer, RegularizerNeeds } from './regularizer.ts';
 
@@ -8,8 +9,11 @@ const hooks = [
   'hidden',
   'penalty',
   'penaltyPerRow',
+  'gradient',
   'contents',
   'beforeTraining',
+  'saveState',
+  'restoreState',
   'afterStep',
   'afterTraining',
 ] as const satisfies readonly (keyof Regularizer)[];
@@ -22,6 +26,7 @@ export const regularizerFields: readonly (keyof Regularizer)[] = [
   'weight',
   'editedLayers',
   'meanOver',
+  'anchors',
   ...hooks,
 ];
 
@@ -65,8 +70,14 @@ export function checkRegularizer(regularizer: Regularizer): void {
       throw new RegularizerOptionError(name, `${hook} is ${String(value)}, must be a function`);
     }
   }
-  const { meanOver } = regularizer;
+  const { meanOver, anchors } = regularizer;
   if (meanOver !== undefined) checkChoice(name, 'meanOver', meanOver, ['targets', 'examples']);
+  if (anchors !== undefined) checkAnchors(name, anchors);
+  if ((regularizer.saveState === undefined) !== (regularizer.restoreState === undefined))
+    throw new RegularizerOptionError(
+      name,
+      'saveState and restoreState come together: it has only one of them',
+    );
   for (const field of fieldsOf(regularizer)) checkField(regularizer, field);
   const unknownNeed = unknownOption(regularizer.needs ?? {}, needs);
   if (unknownNeed !== undefined)

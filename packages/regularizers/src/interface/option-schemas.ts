@@ -5,8 +5,9 @@ export const weightSchema = z.union(
   [
     z.number(),
     z.strictObject({ from: z.number(), to: z.number(), shape: z.enum(['linear', 'cosine']).optional() }),
+    z.strictObject({ from: z.number(), target: z.number(), gain: z.number().optional() }),
   ],
-  'must be a number, or {from, to} with numbers and perhaps a shape (linear or cosine)',
+  'must be a number, {from, to} with numbers and perhaps a shape (linear or cosine), or {from, target} and perhaps a gain',
 );
 
 /** A selection of layers as configs write it. */

@@ -1,7 +1,10 @@
 import type { ChatExample } from '@safetune/datasets';
 import type { LoraAdapter } from '@safetune/lora';
 import type { Tensor } from '@safetune/tensor';
+import type { Anchors } from './anchors.ts';
+import type { GradientContext } from './gradient-context.ts';
 import type { LayerSelection } from './layers.ts';
+import type { RegularizerState } from './state.ts';
 import type { WeightSchedule } from './weight-schedule.ts';
 
 /** What a regularizer wants computed. A trainer computes nothing that no regularizer needs. */
@@ -107,6 +110,16 @@ export interface Regularizer {
    */
   penaltyPerRow?(outputs: ForwardOutputs): RowPenalty;
   /**
+   * Examples of its own. Its penalty is one on these, not on the training batch. What is minimised on them is added to the loss,
+   * unless the regularizer has `gradient`, which then asks for their gradient itself.
+   */
+  readonly anchors?: Anchors;
+  /**
+   * Changes a step's gradient, between the backward pass and clipping, and gives the one to step with. `gradient` is that of the
+   * task with all that others add to the loss; the array may be changed and given back.
+   */
+  gradient?(gradient: Float32Array, context: GradientContext): Float32Array | Promise<Float32Array>;
+  /**
    * What it reads besides its config, as digests by name (a pool's, a file of vectors'): a run is continued only with the
    * same. Called before `beforeTraining`.
    */
@@ -116,6 +129,10 @@ export interface Regularizer {
    * adapter. Leaves the adapter as it is. A run that resumes calls it again, with the values it continues from.
    */
   beforeTraining?(adapter: LoraAdapter): void | Promise<void>;
+  /** What a resumed run needs of it to go on as this one: what `afterStep` and `gradient` keep from step to step. */
+  saveState?(): RegularizerState;
+  /** Takes it up again, after `beforeTraining`, which has set everything to the start. */
+  restoreState?(state: RegularizerState): void;
   /** On the adapter after an optimizer step (`step` counts from 1): SafeLoRA every n steps. */
   afterStep?(adapter: LoraAdapter, step: number): void | Promise<void>;
   /** On the adapter when training is over: SafeLoRA at the end. */

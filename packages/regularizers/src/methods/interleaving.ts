@@ -9,9 +9,9 @@ import {
   shuffle,
   withTag,
 } from '@safetune/datasets';
-import { fileDigest } from '@safetune/tensor';
 import { z } from 'zod';
 import { RegularizerOptionError } from '../errors.ts';
+import { examplesDigest } from '../interface/examples-digest.ts';
 import type { OwnKind } from '../interface/kind.ts';
 import { examplesSchema } from '../interface/option-schemas.ts';
 import { checkChoice, checkOptions } from '../interface/options.ts';
@@ -87,7 +87,7 @@ export function interleaving(options: InterleavingOptions): Regularizer {
         onExhaustion,
       }),
     // A pool that was handed over is in the config itself.
-    ...(typeof pool === 'string' ? { contents: async () => ({ pool: await poolDigest(pool) }) } : {}),
+    ...(typeof pool === 'string' ? { contents: async () => ({ pool: await examplesDigest(pool) }) } : {}),
   };
 }
 
@@ -122,12 +122,6 @@ async function* openPool(
 ): AsyncGenerator<ChatExample> {
   if (isShuffled) yield* shuffle(typeof pool === 'string' ? await loadDataset(pool) : pool, seed);
   else yield* typeof pool === 'string' ? await openDataset(pool) : pool;
-}
-
-async function poolDigest(pool: string): Promise<string> {
-  const { files } = await openDataset(pool);
-  const digests = await Promise.all(files.map(({ path }) => fileDigest(path)));
-  return digests.join(' ');
 }
 
 async function* tagged(

@@ -1,17 +1,23 @@
 import type { OwnKind } from '../interface/kind.ts';
+import { aGemKind } from '../methods/a-gem.ts';
 import { inoculationKind } from '../methods/inoculation.ts';
 import { interleavingKind } from '../methods/interleaving.ts';
 import { klKind } from '../methods/kl.ts';
+import { klOnAnchorsKind } from '../methods/kl-on-anchors.ts';
 import { ldifsKind } from '../methods/ldifs.ts';
 import { personaVectorKind } from '../methods/persona-vector/persona-vector.ts';
+import { safeGradKind } from '../methods/safe-grad.ts';
 import { safeLoraKind } from '../methods/safe-lora/safe-lora.ts';
 
 /** SafeTune's own regularizers, by the type that a config names. A new one is one line here. */
 export const ownKinds: Readonly<Record<string, OwnKind>> = {
   kl: klKind,
+  'kl-on-anchors': klOnAnchorsKind,
   ldifs: ldifsKind,
   'safe-lora': safeLoraKind,
   interleaving: interleavingKind,
   'persona-vector': personaVectorKind,
   inoculation: inoculationKind,
+  'safe-grad': safeGradKind,
+  'a-gem': aGemKind,
 };

@@ -22,6 +22,9 @@ function stepValues(event: StepEvent): Record<string, number> {
     'loss/cross_entropy': event.crossEntropy,
     ...Object.fromEntries(penalties),
     ...Object.fromEntries(
+      Object.entries(event.weights ?? {}).map(([name, value]) => [`weight/${name}/value`, value]),
+    ),
+    ...Object.fromEntries(
       Object.entries(event.pairs ?? {}).map(([name, value]) => [`pairs/${name}/value`, value]),
     ),
     'optimizer/learning_rate': event.learningRate,

@@ -1,3 +1,4 @@
+import type { AnchorBatches } from '../data/anchor-batches.ts';
 import { tokenCount } from '../data/batch-inputs.ts';
 import { type BatchStreamOptions, trainingBatches } from '../data/batches.ts';
 import type { BatchShape } from './plan-estimate.ts';
@@ -45,5 +46,26 @@ export async function largestBatch(
     rows: Math.min(size * (length - 1), rows),
     tokens: Math.min(size * length, tokens),
     differentTokens: different.size,
+  };
+}
+
+/** The largest batch where batches of anchors go through the same step. */
+export function withAnchors(
+  batch: BatchShape,
+  anchors: readonly AnchorBatches[],
+  scope: 'response' | 'all',
+): BatchShape {
+  const shapes = anchors.map(({ largest }) => ({
+    ...largest,
+    rows: scope === 'response' ? largest.rows : largest.size * (largest.length - 1),
+  }));
+  const most = (of: (shape: BatchShape) => number | undefined) =>
+    Math.max(of(batch) ?? 0, ...shapes.map((shape) => of(shape) ?? 0));
+  return {
+    ...batch,
+    size: most(({ size }) => size),
+    length: most(({ length }) => length),
+    rows: most(({ rows }) => rows),
+    tokens: most(({ tokens }) => tokens),
   };
 }

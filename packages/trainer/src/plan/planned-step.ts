@@ -1,10 +1,11 @@
+import type { AnchorBatches } from '../data/anchor-batches.ts';
 import type { BatchStreamOptions } from '../data/batches.ts';
 import { compileLayeredStep } from '../layered-step/layered-step.ts';
 import { cutsHead, stepSettings } from '../step/step-settings.ts';
 import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
 import { compileTrainStep } from '../whole-step/whole-step.ts';
 import { type MemoryPlan, type PlanOptions, planFastest, planWhole } from './plan.ts';
-import { largestAllowedBatch, largestBatch } from './plan-batches.ts';
+import { largestAllowedBatch, largestBatch, withAnchors } from './plan-batches.ts';
 import type { MemoryEstimate } from './plan-estimate.ts';
 
 /** Compiles a training step to run in the mode that was planned. @throws what compiling in that mode throws. */
@@ -28,17 +29,21 @@ export function compilePlannedStep(
 export type PlanTrainingOptions = Omit<PlanOptions, 'batch'> & BatchStreamOptions;
 
 /**
- * Plans a run over its examples. A model whose longest allowed batch fits as a whole is planned at once; for others the
+ * Plans a run over its examples, and the anchors beside them. A model whose longest allowed batch fits as a whole is planned at once; for others the
  * examples are walked once, to know the largest batch.
  *
  * @throws InsufficientMemoryError when no mode fits, or the one asked for does not; what data and tracing throw.
  */
-export async function planTraining(options: PlanTrainingOptions): Promise<MemoryPlan> {
+export async function planTraining(
+  options: PlanTrainingOptions,
+  anchors: readonly AnchorBatches[] = [],
+): Promise<MemoryPlan> {
   const { memory = 'auto' } = options;
   if (memory === 'auto' && !cutsHead(options.model)) {
     const whole = planWhole({ ...options, attentionBlocks: 1, batch: largestAllowedBatch(options) });
     if (whole !== undefined) return whole;
   }
-  const batch = await largestBatch(options, stepSettings(options).scope);
+  const { scope } = stepSettings(options);
+  const batch = withAnchors(await largestBatch(options, scope), anchors, scope);
   return planFastest({ ...options, batch });
 }

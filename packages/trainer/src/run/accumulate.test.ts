@@ -68,14 +68,17 @@ describe('accumulate', () => {
     const options = { model, trainable: trainAdapter(adapter), regularizers };
     const step = await compileTrainStep(options);
     const counts = await compilePenaltyCounts(stepSettings(options));
-    const whole = await accumulate(step, [padBatch(examples, { padTokenId: 0 })], weights, draw, counts);
+    const whole = await accumulate(step, [padBatch(examples, { padTokenId: 0 })], weights, {
+      ...draw,
+      penaltyCounts: counts,
+    });
     const expected = whole.gradients.slice();
     let from = 0;
     const batches = sizes.map((size) => {
       from += size;
       return padBatch(examples.slice(from - size, from), { padTokenId: 0 });
     });
-    const { terms, gradients } = await accumulate(step, batches, weights, draw, counts);
+    const { terms, gradients } = await accumulate(step, batches, weights, { ...draw, penaltyCounts: counts });
     expect(terms.loss / whole.terms.loss).toBeCloseTo(1, 5);
     expect(terms.crossEntropy / whole.terms.crossEntropy).toBeCloseTo(1, 5);
     for (const [name, value] of Object.entries(whole.terms.penalties)) {

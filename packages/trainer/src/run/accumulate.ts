@@ -9,6 +9,22 @@ export interface StepGradient {
   readonly gradients: Float32Array;
 }
 
+/** How the batches of a step are run. */
+export interface AccumulateOptions {
+  /** Decides, with the step and the batch, what is drawn. */
+  readonly seed: number;
+  /** From 0. */
+  readonly step: number;
+  /** Number of the first batch for what is drawn. Default 0 */
+  readonly firstPart?: number;
+  /** Factor on the task's loss. Default 1 */
+  readonly taskWeight?: number;
+  /** Whether the batches are of anchors. Default false */
+  readonly isAnchor?: boolean;
+  /** Needed for several batches. */
+  readonly penaltyCounts?: PenaltyCounts | undefined;
+}
+
 /**
  * Gradient and loss terms of several batches as if they were one. Each mean over the whole step is put together from those of
  * the batches by what each of them is over: the cross-entropy by the weights of the targets (as transformers' trainer does),
@@ -20,11 +36,11 @@ export async function accumulate(
   step: TrainStep,
   batches: readonly Batch[],
   weights: Readonly<Record<string, number>>,
-  draw: { readonly seed: number; readonly step: number },
-  penaltyCounts?: PenaltyCounts,
+  { seed, step: number, firstPart = 0, taskWeight = 1, isAnchor = false, penaltyCounts }: AccumulateOptions,
 ): Promise<StepGradient> {
+  const drawOf = (part: number) => ({ seed, step: number, part: firstPart + part });
   if (batches.length === 1) {
-    const terms = await step.run(batches[0]!, weights, { draw: { ...draw, part: 0 } });
+    const terms = await step.run(batches[0]!, weights, { taskWeight, isAnchor, draw: drawOf(0) });
     return { terms, gradients: step.gradients };
   }
   const shares = sharesOf(batches.map(taskCount));
@@ -40,7 +56,11 @@ export async function accumulate(
     const shared = Object.fromEntries(
       Object.entries(weights).map(([name, weight]) => [name, weight * shareOf(name)]),
     );
-    const terms = await step.run(batch, shared, { taskWeight: share, draw: { ...draw, part: index } });
+    const terms = await step.run(batch, shared, {
+      taskWeight: taskWeight * share,
+      isAnchor,
+      draw: drawOf(index),
+    });
     for (let at = 0; at < gradients.length; at++) gradients[at]! += step.gradients[at]!;
     crossEntropy += ofTargets[index]! * terms.crossEntropy;
     for (const [name, value] of Object.entries(terms.pairs ?? {}))
@@ -51,7 +71,7 @@ export async function accumulate(
   }
   const loss = Object.entries(penalties).reduce(
     (total, [name, value]) => total + (weights[name] ?? 1) * value,
-    pairs.loss ?? crossEntropy,
+    taskWeight * (pairs.loss ?? crossEntropy),
   );
   const ofPairs = pairs.loss === undefined ? {} : { pairs: { ...pairs, loss: pairs.loss } };
   return { terms: { loss, crossEntropy, penalties, ...ofPairs }, gradients };

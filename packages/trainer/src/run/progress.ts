@@ -14,6 +14,8 @@ export interface StepEvent extends LossTerms {
   readonly step: number;
   readonly steps: number;
   readonly learningRate: number;
+  /** Weights that follow their penalties, by name; missing where none does. */
+  readonly weights?: Readonly<Record<string, number>>;
   /** l2 norm of the gradient before clipping. */
   readonly gradientNorm: number;
   /** Tokens of the step's batches, padding not counted. */

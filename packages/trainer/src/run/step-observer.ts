@@ -1,10 +1,24 @@
+/** A part of a run's state that is neither the trained values nor the optimizer's: what it needs to go on as it was. */
+export interface StatePart {
+  /** Its name in the checkpoint. */
+  readonly name: string;
+  state(): PartState;
+  /** @returns why the run had ended, when it had */
+  restore(state: PartState): RunEnd | undefined;
+}
+
+export interface PartState {
+  /** Plain values. */
+  readonly facts: unknown;
+  /** Values too many for text, such as those that the run may go back to. */
+  readonly tensors: Readonly<Record<string, Float32Array>>;
+}
+
 /**
  * Something that looks at the model between two steps, at steps of its choice, and may end the run: the sentinel, an
  * evaluation. What it decides from must be in its state, so that a resumed run ends in the same bytes.
  */
-export interface StepObserver {
-  /** Its name in the checkpoint. */
-  readonly name: string;
+export interface StepObserver extends StatePart {
   /** Whether it looks after this step; 0 is before the first step of a fresh run. */
   isDue(step: number, steps: number): boolean;
   /**
@@ -13,19 +27,8 @@ export interface StepObserver {
    * @returns why the run ends here; undefined when it goes on.
    */
   observe(step: number): Promise<RunEnd | undefined>;
-  /** What a resumed run needs to go on as this one. */
-  state(): ObserverState;
-  /** @returns why the run had ended, when it had */
-  restore(state: ObserverState): RunEnd | undefined;
   /** Frees what was compiled. */
   release(): Promise<void>;
-}
-
-export interface ObserverState {
-  /** Plain values. */
-  readonly facts: unknown;
-  /** Values too many for text, such as those that the run may go back to. */
-  readonly tensors: Readonly<Record<string, Float32Array>>;
 }
 
 /** Why a run ended before its last step. */

@@ -1,6 +1,12 @@
 import { skip } from '@safetune/datasets';
-import { callAdapterHook, type Regularizer, weightAt } from '@safetune/regularizers';
+import {
+  callAdapterHook,
+  type PenaltyWeights,
+  penaltyWeights,
+  type Regularizer,
+} from '@safetune/regularizers';
 import { FileWriteError } from '@safetune/tensor';
+import { openAnchors } from '../data/anchor-batches.ts';
 import { countSteps, takeStep, trainingBatches } from '../data/batches.ts';
 import { choosePacking } from '../data/choose-packing.ts';
 import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
@@ -11,7 +17,6 @@ import { compilePenaltyCounts, type PenaltyCounts } from '../step/penalty-counts
 import { stepSettings } from '../step/step-settings.ts';
 import type { LossTerms } from '../step/train-step.ts';
 import type { Trainable } from '../step/trainable.ts';
-import { accumulate } from './accumulate.ts';
 import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
 import { checkTrainOptions, requirePositiveInteger } from './check-options.ts';
 import { openEvaluation } from './evaluation.ts';
@@ -19,8 +24,10 @@ import { fingerprint } from './fingerprint.ts';
 import { learningRateSchedule } from './learning-rate.ts';
 import { nonFiniteStart } from './non-finite.ts';
 import { parameterGroups } from './parameter-groups.ts';
-import { StepClock, stepEvent, type TrainEvent } from './progress.ts';
+import { StepClock, type StepEvent, stepEvent, type TrainEvent } from './progress.ts';
+import { regularizerStates, weightsState } from './regularizer-states.ts';
 import { createRunControl } from './run-control.ts';
+import { stepGradient } from './step-gradient.ts';
 import { observe, type StepObserver } from './step-observer.ts';
 import type { TrainOptions, TrainResult } from './train-options.ts';
 import {
@@ -61,12 +68,13 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
   const packing =
     options.step === undefined ? await choosePacking(endless, options.packing ?? 'auto') : undefined;
   const laidOut = { ...endless, packing: packing?.packed ?? false };
-  const planned = options.step === undefined ? await planTraining(laidOut) : undefined;
+  const anchors = await openAnchors(laidOut, gradientAccumulation);
+  const planned = options.step === undefined ? await planTraining(laidOut, [...anchors.values()]) : undefined;
   const step = options.step ?? (await compilePlannedStep(laidOut, planned!.chosen));
   let penaltyCounts: PenaltyCounts | undefined;
   const observers: StepObserver[] = [];
   try {
-    if (gradientAccumulation > 1) {
+    if (gradientAccumulation > 1 || [...anchors.values()].some(({ count }) => count > 1)) {
       penaltyCounts = await compilePenaltyCounts(stepSettings(laidOut), options.runtime);
     }
     if (options.sentinel !== undefined)
@@ -74,12 +82,14 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
     const evaluation =
       options.evaluation && (await openEvaluation({ ...endless, step, onEvent }, options.evaluation));
     observers.push(...(evaluation === undefined ? [] : [evaluation]), callback);
+    const weights = penaltyWeights(regularizers.filter(hasPenalty));
+    const states = regularizerStates(regularizers);
     const optimizer = createAdamWState(trainable.parameters.length);
     const state: TrainingState = {
       parameters: trainable.parameters,
       optimizer,
       fingerprint: checkpoint === undefined ? {} : await fingerprint(options, steps),
-      observers,
+      parts: [...observers, states, weightsState(weights)],
     };
     checkpoint?.onFingerprint?.(state.fingerprint);
     const restored =
@@ -88,6 +98,7 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
     const start = optimizer.step;
     for (const regularizer of regularizers)
       await callAdapterHook(regularizer, 'beforeTraining', trainable.adapter!);
+    states.takeUp();
     onEvent({
       type: 'start',
       steps,
@@ -102,6 +113,7 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
     );
     const batches = skip(stream, optimizer.step * gradientAccumulation);
     const clock = new StepClock(steps);
+    const sources = { step, regularizers, anchors, penaltyCounts, seed: endless.seed };
     let last: LossTerms | undefined;
 
     if (restored === undefined) ended = await observe(observers, 0, steps);
@@ -115,10 +127,9 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
       if (taken === undefined) {
         throw new TrainOptionError('steps', `the examples ended after ${index} of ${steps} steps`);
       }
-      const weights = penaltyWeights(regularizers, steps === 1 ? 1 : index / (steps - 1));
-      const draw = { seed: endless.seed, step: index };
-      const { terms, gradients } = await accumulate(step, taken, weights, draw, penaltyCounts);
-      checkPenalties(terms, weights);
+      const present = weights.at(steps === 1 ? 1 : index / (steps - 1));
+      const { terms, gradients } = await stepGradient(sources, taken, index, present);
+      weights.follow(terms.penalties);
       const gradientNorm = clipByNorm(gradients, options.maxGradientNorm ?? 1);
       if (!Number.isFinite(terms.loss) || !Number.isFinite(gradientNorm)) {
         const isFirst = index === start;
@@ -132,7 +143,10 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
       for (const regularizer of regularizers)
         await callAdapterHook(regularizer, 'afterStep', trainable.adapter!, index + 1);
       last = terms;
-      onEvent(stepEvent(index + 1, steps, terms, learningRate(index), gradientNorm, taken, clock));
+      onEvent({
+        ...stepEvent(index + 1, steps, terms, learningRate(index), gradientNorm, taken, clock),
+        ...adaptedOf(weights, present),
+      });
       ended = await observe(observers, index + 1, steps);
       const isLast = index + 1 === steps || ended !== undefined;
       if (checkpoint !== undefined && (index + 1) % checkpoint.everySteps === 0 && !isLast) {
@@ -169,22 +183,19 @@ function withNoise({ trainable, model, neftuneNoiseAlpha }: TrainOptions): Train
   return withEmbeddingNoise(trainable, neftuneNoiseAlpha, model.config.hiddenSize);
 }
 
-function penaltyWeights(regularizers: readonly Regularizer[], progress: number): Record<string, number> {
-  return Object.fromEntries(
-    regularizers
-      .filter(({ penalty, penaltyPerRow }) => (penalty ?? penaltyPerRow) !== undefined)
-      .map(({ name, weight = 1 }) => [name, weightAt(weight, progress)]),
-  );
+/** The weights that a step had of those that follow their penalties. */
+function adaptedOf(
+  { adapted }: PenaltyWeights,
+  present: Readonly<Record<string, number>>,
+): Pick<StepEvent, 'weights'> {
+  const names = Object.keys(adapted);
+  return names.length === 0
+    ? {}
+    : { weights: Object.fromEntries(names.map((name) => [name, present[name]!])) };
 }
 
-/** A compiled step that was handed in may be of other regularizers. */
-function checkPenalties({ penalties }: LossTerms, weights: Readonly<Record<string, number>>): void {
-  const [computed, wanted] = [penalties, weights].map((byName) => Object.keys(byName).sort().join(', '));
-  if (computed === wanted) return;
-  throw new TrainOptionError(
-    'step',
-    `computes the penalties [${computed}], the regularizers have [${wanted}]`,
-  );
+function hasPenalty({ penalty, penaltyPerRow }: Regularizer): boolean {
+  return (penalty ?? penaltyPerRow) !== undefined;
 }
 
 /** A state that finds no room is no loss as long as the result, which is smaller, finds some: saving that comes next. */

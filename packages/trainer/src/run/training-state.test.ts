@@ -19,7 +19,7 @@ const stateOf = (value: number, step: number): TrainingState => {
   return {
     parameters: filled(0),
     optimizer: { mean: filled(1), square: filled(2), step },
-    observers: [],
+    parts: [],
     fingerprint: { steps: '30', 'model weights': 'abc' },
   };
 };

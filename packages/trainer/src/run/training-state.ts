@@ -12,7 +12,7 @@ import { NonFiniteStateError, TrainingCheckpointError } from '../errors.ts';
 import type { AdamWState } from './adamw.ts';
 import { differences, type Fingerprint } from './differences.ts';
 import { firstNonFinite } from './non-finite.ts';
-import type { RunEnd, StepObserver } from './step-observer.ts';
+import type { RunEnd, StatePart } from './step-observer.ts';
 
 /** The name of a run's saved state: in its folder while it runs, and in those of kept checkpoints. */
 export const stateFileName = 'checkpoint.safetensors';
@@ -23,7 +23,8 @@ export interface TrainingState {
   readonly optimizer: AdamWState;
   /** What the continued run must share. */
   readonly fingerprint: Fingerprint;
-  readonly observers: readonly StepObserver[];
+  /** What else has a state: observers, regularizers. */
+  readonly parts: readonly StatePart[];
 }
 
 type Tensors = Record<'parameters' | 'mean' | 'square', Float32Array>;
@@ -37,20 +38,20 @@ export async function saveTrainingState(file: string, state: TrainingState): Pro
   requireFiniteState(state);
   const step = `${state.optimizer.step}`;
   const run = JSON.stringify(state.fingerprint);
-  const observed = state.observers.map((observer) => [observer.name, observer.state()] as const);
-  const observers = JSON.stringify(Object.fromEntries(observed.map(([name, { facts }]) => [name, facts])));
+  const others = state.parts.map((part) => [part.name, part.state()] as const);
+  const parts = JSON.stringify(Object.fromEntries(others.map(([name, { facts }]) => [name, facts])));
   const tensors: Record<string, Float32Array> = { ...tensorsOf(state) };
-  for (const [observer, { tensors: values }] of observed) {
-    for (const [name, array] of Object.entries(values)) tensors[`${observer}.${name}`] = array;
+  for (const [part, { tensors: values }] of others) {
+    for (const [name, array] of Object.entries(values)) tensors[`${part}.${name}`] = array;
   }
-  const sha256 = createHash('sha256').update(JSON.stringify([step, run, observers]));
+  const sha256 = createHash('sha256').update(JSON.stringify([step, run, parts]));
   for (const name of Object.keys(tensors).sort()) sha256.update(name).update(tensors[name]!);
   await writeSafetensors(
     file,
     Object.fromEntries(
       Object.entries(tensors).map(([name, values]) => [name, hostArray(values, [values.length])]),
     ),
-    { metadata: { step, run, observers, sha256: sha256.digest('hex') } },
+    { metadata: { step, run, parts, sha256: sha256.digest('hex') } },
   );
 }
 
@@ -95,30 +96,30 @@ export async function restoreTrainingState(
     target.set(values);
   }
   state.optimizer.step = Number(saved.metadata.step);
-  const facts = JSON.parse(saved.metadata.observers!) as Record<string, unknown>;
+  const facts = JSON.parse(saved.metadata.parts!) as Record<string, unknown>;
   let ended: RunEnd | undefined;
-  for (const observer of state.observers) {
+  for (const part of state.parts) {
     const tensors: Record<string, Float32Array> = {};
-    const prefix = `${observer.name}.`;
+    const prefix = `${part.name}.`;
     for (const name of saved.tensors.keys()) {
       if (name.startsWith(prefix)) tensors[name.slice(prefix.length)] = await read(file, saved, name);
     }
-    ended ??= observer.restore({ facts: facts[observer.name], tensors });
+    ended ??= part.restore({ facts: facts[part.name], tensors });
   }
   return { ended };
 }
 
 /** One tensor at a time: they are as large as what is trained. */
 async function requireIntact(file: string, saved: SafetensorsFile): Promise<void> {
-  const { step, run, observers, sha256 } = saved.metadata;
+  const { step, run, parts, sha256 } = saved.metadata;
   const advice = 'delete it to start over';
-  if (step === undefined || run === undefined || observers === undefined || sha256 === undefined) {
+  if (step === undefined || run === undefined || parts === undefined || sha256 === undefined) {
     throw new TrainingCheckpointError(
       file,
       `is no training checkpoint of this version of SafeTune; ${advice}`,
     );
   }
-  const hash = createHash('sha256').update(JSON.stringify([step, run, observers]));
+  const hash = createHash('sha256').update(JSON.stringify([step, run, parts]));
   let notFinite: string | undefined;
   for (const name of [...saved.tensors.keys()].sort()) {
     const values = await read(file, saved, name);

@@ -153,7 +153,11 @@ describe('packing', () => {
       await compileTrainStep({ ...options, packing: true }),
     ];
     const expected = await whole.run(padBatch(examples, { padTokenId: 1 }), weights);
-    const { terms, gradients } = await accumulate(packed, padded, weights, { seed: 0, step: 0 }, counts);
+    const { terms, gradients } = await accumulate(packed, padded, weights, {
+      seed: 0,
+      step: 0,
+      penaltyCounts: counts,
+    });
     expect(terms.loss / expected.loss).toBeCloseTo(1, 5);
     expect(relativeError(gradients, whole.gradients)).toBeLessThan(1e-5);
     for (const each of [whole, packed, counts]) await each.release();

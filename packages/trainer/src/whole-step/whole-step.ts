@@ -6,7 +6,6 @@ import {
   type Recomputation,
   type Signature,
   type Tensor,
-  tensorType,
 } from '@safetune/tensor';
 import { batchSignature } from '../data/batch-inputs.ts';
 import { pairSignature } from '../data/pair-inputs.ts';
