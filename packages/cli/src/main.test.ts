@@ -364,6 +364,7 @@ describe('safetune', () => {
     ['eval'],
     ['select'],
     ['project'],
+    ['extrapolate'],
     ['inspect'],
     ['merge'],
     ['export'],

@@ -66,6 +66,7 @@ export {
 } from './files/peft-files.ts';
 export { type ParameterReport, parameterReport, parameterText } from './inspect/parameters.ts';
 export { effectiveRank, type ModuleSpectrum, moduleSpectrum, stableRank } from './inspect/spectrum.ts';
+export { type ChangeOptions, writeChangedCheckpoint } from './merge/changed-checkpoint.ts';
 export { mergedTable, mergedWeight, unmergedWeight, weightUpdate } from './merge/merge.ts';
 export { type MergeOptions, mergedTensors, writeMergedCheckpoint } from './merge/merge-checkpoint.ts';
 export {

@@ -69,6 +69,12 @@ export { type KlOptions, kl, klDivergence } from './methods/kl.ts';
 export { type KlOnAnchorsOptions, klOnAnchors } from './methods/kl-on-anchors.ts';
 export { type LdifsOptions, ldifs } from './methods/ldifs.ts';
 export {
+  type ExtrapolateOptions,
+  type Extrapolation,
+  extrapolateCheckpoint,
+} from './methods/lox/checkpoint.ts';
+export { type ExtrapolatedWeight, extrapolateWeight, type LoxStrength } from './methods/lox/lox.ts';
+export {
   type CachedAnswerLossOptions,
   cachedAnswerLoss,
   exampleHash,

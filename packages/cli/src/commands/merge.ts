@@ -1,14 +1,12 @@
 import { join } from 'node:path';
-import { loadLoraAdapter, type MergeOptions, writeMergedCheckpoint } from '@safetune/lora';
+import { loadLoraAdapter, writeMergedCheckpoint } from '@safetune/lora';
 import { withCheckpointFolder } from '@safetune/models';
 import { strictCommand } from '../command.ts';
 import { adapterDescription, adapterFolder, modelFolder, modelOption } from '../hub-names.ts';
+import { choiceOption } from '../option-values.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
 import { print } from '../terminal/output.ts';
-import { UsageError } from '../usage-error.ts';
-
-/** Types that a merged model can be stored in. */
-const dtypes = ['stored', 'float32', 'bfloat16', 'float16'] as const;
+import { storedTypeOption, storedTypes } from '../weight-type-option.ts';
 
 /** `safetune merge`: a model and an adapter become one model, which needs neither. */
 export const mergeCommand = strictCommand({
@@ -24,13 +22,7 @@ export const mergeCommand = strictCommand({
       valueHint: 'DIR',
       description: adapterDescription,
     },
-    dtype: {
-      type: 'string',
-      valueHint: 'NAME',
-      description:
-        'how weights are stored: stored (default; as they are in the model, the adapted ones rounded to that), float32 (the ' +
-        'adapted ones unrounded), bfloat16 or float16 (all of them)',
-    },
+    dtype: storedTypeOption,
     out: {
       type: 'string',
       path: 'output',
@@ -42,7 +34,7 @@ export const mergeCommand = strictCommand({
   },
   async run({ args }) {
     const force = args.force === true;
-    const dtype = dtypeOption(args.dtype);
+    const dtype = choiceOption('dtype', args.dtype, storedTypes) ?? 'stored';
     await refuseToOverwrite(join(args.out, 'config.json'), { force, holds: 'a model' });
     const model = await modelFolder(args.model);
     const adapter = await loadLoraAdapter(await adapterFolder(args.adapter));
@@ -52,9 +44,3 @@ export const mergeCommand = strictCommand({
     print(`${adapter.modules.length} modules merged and read back; model in ${args.out}\n`);
   },
 });
-
-function dtypeOption(given: string | undefined): NonNullable<MergeOptions['dtype']> {
-  const dtype = dtypes.find((name) => name === (given ?? 'stored'));
-  if (dtype !== undefined) return dtype;
-  throw new UsageError(`--dtype '${given}' must be one of ${dtypes.join(', ')}`);
-}

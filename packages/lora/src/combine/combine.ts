@@ -27,7 +27,8 @@ export type CombinationType = (typeof combinationTypes)[number];
 /** An adapter and how much of it goes into the combination; negative weights take its update away. */
 export interface WeightedAdapter {
   readonly adapter: LoraAdapter;
-  readonly weight: number;
+  /** One for all modules, or each module's by its name. */
+  readonly weight: number | ((module: string) => number);
 }
 
 /** Options of {@link combineLoraAdapters}, PEFT's under its names. */
@@ -125,7 +126,8 @@ function shares(
         throw new CombineAdaptersError(
           `'${module.name}' is of another size in one adapter than in another; are they of one model?`,
         );
-      byName.set(module.name, [...(known ?? []), { module, weight }]);
+      const own = typeof weight === 'function' ? weight(module.name) : weight;
+      byName.set(module.name, [...(known ?? []), { module, weight: own }]);
     }
   }
   return [...byName.values()] as unknown as Shares[];

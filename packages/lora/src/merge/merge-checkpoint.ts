@@ -1,36 +1,11 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import {
-  type Checkpoint,
-  findTensor,
-  type HostArray,
-  openCheckpoint,
-  openSafetensors,
-  readTensor,
-  type TensorRegion,
-  type TensorStream,
-  tensorChunks,
-  type WritableTensor,
-  writeSafetensors,
-} from '@safetune/tensor';
+import { type Checkpoint, findTensor, type HostArray, openCheckpoint, readTensor } from '@safetune/tensor';
 import type { LoraAdapter } from '../adapter/adapter.ts';
 import { AdapterMismatchError } from '../errors.ts';
+import { type ChangeOptions, requireFloats, writeWithAdded } from './changed-checkpoint.ts';
 import { type MergePlan, mergePlan, type OutputLayerApart } from './merge-plan.ts';
-import { type CheckpointType, rewriteCheckpoint } from './rewrite-checkpoint.ts';
-import type { WeightChange } from './weight-changes.ts';
 
 /** Options of {@link writeMergedCheckpoint}. */
-export interface MergeOptions {
-  /**
-   * Type of the weights in the new checkpoint. 'stored' rounds each adapted one to the type it had, as PEFT's
-   * `merge_and_unload` does on a model loaded in its own type: an update much smaller than its weight can be lost in bfloat16.
-   * 'float32' keeps it, makes the adapted weights twice as large, and names float32 in config.json. 'float16' and 'bfloat16'
-   * round all floating-point tensors, the merged ones once, and name that type in config.json. Default 'stored'.
-   */
-  readonly dtype?: 'stored' | CheckpointType;
-  /** Put it in the place of a checkpoint that is there. Default false. */
-  readonly replace?: boolean;
-}
+export interface MergeOptions extends ChangeOptions {}
 
 /**
  * Writes a Hugging Face checkpoint folder whose weights have the adapter merged in: W + scale B A for every adapted
@@ -48,30 +23,14 @@ export async function writeMergedCheckpoint(
   source: string,
   adapter: LoraAdapter,
   target: string,
-  { dtype = 'stored', replace = false }: MergeOptions = {},
+  options: MergeOptions = {},
 ): Promise<void> {
   const checkpoint = await openCheckpoint(source);
   const plan = await mergePlan(checkpoint, adapter);
   const merged = changedTensors(checkpoint, plan);
-  const { apart } = plan;
-  await rewriteCheckpoint(checkpoint, target, {
-    tensor(region, scratch) {
-      const stored = floatingType(region);
-      const make = merged.get(region.name);
-      const wanted = dtype === 'stored' || stored === undefined ? stored : dtype;
-      const isKept = wanted === stored || (wanted === 'float32' && make === undefined);
-      if (make === undefined && isKept) return 'copy';
-      return converted(region, wanted!, make ?? (() => readTensor(region)), scratch);
-    },
-    ...(apart === undefined
-      ? {}
-      : {
-          added: (scratch) => [streamApart(apart, dtype, scratch)],
-          config: { tie_word_embeddings: false },
-        }),
-    replace,
-    ...(dtype === 'stored' ? {} : { dtype }),
-  });
+  if (plan.apart === undefined) return writeWithAdded(checkpoint, merged, target, options);
+  const untied = { tie_word_embeddings: false };
+  await writeWithAdded(checkpoint, merged, target, options, [weightApart(plan.apart)], untied);
 }
 
 /**
@@ -104,55 +63,14 @@ function changedTensors(
 ): ReadonlyMap<string, () => Promise<HostArray>> {
   const entries = [...changes].map(([name, change]) => {
     const region = findTensor(checkpoint, name);
-    requireFloats(region, change);
+    requireFloats(region, change.module);
     return [name, async () => change.apply(await readTensor(region))] as const;
   });
   return new Map(entries);
 }
 
 /** An output layer that was the embedding: in the embedding's type, unless another is asked for. */
-function streamApart(
-  { name, source, change }: OutputLayerApart,
-  dtype: NonNullable<MergeOptions['dtype']>,
-  scratch: string,
-): TensorStream {
-  const stored = requireFloats(source, change);
-  const make = async () => change.apply(await readTensor(source));
-  return converted({ ...source, name }, dtype === 'stored' ? stored : dtype, make, scratch);
-}
-
-/** @throws AdapterMismatchError for a tensor of whole numbers. */
-function requireFloats(region: TensorRegion, { module }: WeightChange): CheckpointType {
-  const type = floatingType(region);
-  if (type !== undefined) return type;
-  throw new AdapterMismatchError(module, `its weight is stored as ${region.dtype}, not as F32, F16 or BF16`);
-}
-
-function floatingType({ dtype }: TensorRegion): CheckpointType | undefined {
-  return dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16' ? dtype : undefined;
-}
-
-function converted(
-  { name, shape }: TensorRegion,
-  dtype: CheckpointType,
-  make: () => Promise<HostArray>,
-  scratch: string,
-): TensorStream {
-  return {
-    name,
-    dtype,
-    shape,
-    async *chunks() {
-      const array = await make();
-      yield* encoded(name, dtype === 'float32' ? array : { dtype, array }, scratch);
-    },
-  };
-}
-
-/** The bytes a tensor has in a file: written to one of its own, so that rounding to 16 bits is the writer's. */
-async function* encoded(name: string, tensor: WritableTensor, folder: string): AsyncGenerator<Uint8Array> {
-  const file = join(folder, 'merged-matrix.tmp');
-  await writeSafetensors(file, { [name]: tensor });
-  yield* tensorChunks(findTensor(await openSafetensors(file), name));
-  await rm(file);
+function weightApart({ name, source, change }: OutputLayerApart) {
+  requireFloats(source, change.module);
+  return { name, like: source, make: async () => change.apply(await readTensor(source)) };
 }

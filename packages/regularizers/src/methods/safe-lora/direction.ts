@@ -10,7 +10,7 @@ import {
   readTensor,
   type TensorRegion,
 } from '@safetune/tensor';
-import { SafetyDirectionError } from '../../errors.ts';
+import { SafetyDirectionError, type SafetyDirectionProblem } from '../../errors.ts';
 
 /** A layer whose weights are compared: {@link TargetModule} without what LoRA adds. */
 export type AdaptedLayer = Pick<TargetModule, 'name' | 'inFeatures' | 'outFeatures'>;
@@ -103,6 +103,23 @@ export function subtract(aligned: HostArray, base: HostArray): SafetyDirection {
   return { values: hostArray(values, aligned.shape), norm: Math.sqrt(squares) };
 }
 
+/**
+ * {@link subtract} of one layer's arrays, both left as they are.
+ *
+ * @throws SafetyDirectionError when they are equal, differ in shape, or hold NaN or infinite values.
+ */
+export function directionOfArrays(aligned: HostArray, base: HostArray): SafetyDirection {
+  const fail = (problem: SafetyDirectionProblem, message: string) =>
+    new SafetyDirectionError(problem, 'the module', 'arrays', message);
+  const shapes = [base, aligned].map(({ shape }) => shape.join(', '));
+  if (shapes[0] !== shapes[1] || base.shape.length !== 2)
+    throw fail('shape', `base is [${shapes[0]}], aligned [${shapes[1]}]: they must be matrices of one shape`);
+  const copy = hostArray((contiguousData(aligned) as Float32Array).slice(), aligned.shape);
+  const direction = subtract(copy, base);
+  if (direction.norm > 0 && Number.isFinite(direction.norm)) return direction;
+  throw fail(direction.norm === 0 ? 'identical' : 'not-finite', `||aligned - base|| is ${direction.norm}`);
+}
+
 function regionOf(checkpoint: Checkpoint, { name, inFeatures, outFeatures }: AdaptedLayer): TensorRegion {
   const tensor = `${name}.weight`;
   if (!checkpoint.tensors.has(tensor) && !checkpoint.unsupported.has(tensor)) {
@@ -112,7 +129,7 @@ function regionOf(checkpoint: Checkpoint, { name, inFeatures, outFeatures }: Ada
   const region = findTensor(checkpoint, tensor);
   const [rows, columns] = region.shape;
   if (region.shape.length !== 2 || rows !== outFeatures || columns !== inFeatures) {
-    const message = `the weight is [${region.shape.join(', ')}], the adapter is for [${outFeatures}, ${inFeatures}]; is it of another model?`;
+    const message = `the weight is [${region.shape.join(', ')}], not [${outFeatures}, ${inFeatures}] as the other's; is it of another model?`;
     throw new SafetyDirectionError('shape', name, region.file, message);
   }
   if (!['float32', 'float16', 'bfloat16'].includes(region.dtype)) {

@@ -1,7 +1,7 @@
-import { type HostArray, hostArray, type RuntimeOptions } from '@safetune/tensor';
+import type { HostArray, RuntimeOptions } from '@safetune/tensor';
 import { SafetyDirectionError } from '../../errors.ts';
 import { asFloat32, type PlainArray } from '../../host-arrays/plain-array.ts';
-import { subtract } from './direction.ts';
+import { directionOfArrays } from './direction.ts';
 import { compareUpdates, dense } from './low-rank.ts';
 import { compileMatrixProducts } from './products.ts';
 import { checkMethod, type ProjectionMethod, project, projectorOnto } from './projector.ts';
@@ -42,17 +42,7 @@ export async function projectModule(
     const message = `base is [${shapes[0]}], aligned [${shapes[1]}], A [${a.shape.join(', ')}], B [${b.shape.join(', ')}]`;
     throw new SafetyDirectionError('shape', 'the module', 'arrays', `${message}: they do not fit together`);
   }
-  const copy = hostArray((aligned.data as Float32Array).slice(), aligned.shape);
-  const direction = subtract(copy, base);
-  if (!(direction.norm > 0 && Number.isFinite(direction.norm))) {
-    const problem = direction.norm === 0 ? 'identical' : 'not-finite';
-    throw new SafetyDirectionError(
-      problem,
-      'the module',
-      'arrays',
-      `||aligned - base|| is ${direction.norm}`,
-    );
-  }
+  const direction = directionOfArrays(aligned, base);
   const products = await compileMatrixProducts(runtime);
   try {
     const projector = await projectorOnto(direction, checkMethod(method), products);
