@@ -1,19 +1,27 @@
 """What edits of weights make of the checkpoints and the adapter of goldens/safe-lora, by the statements in weight_edits.py.
 
-goldens/weight-edits/ holds lox.safetensors (the extrapolated matrices, float32) and expected.json (their options and energies).
+goldens/weight-edits/ holds lox.safetensors (the extrapolated matrices, float32), safe-adapter (by peft), safe-merge.safetensors (the
+updates after SafeMERGE with it, by combination), and expected.json (options and what is reported).
 Run make_safe_lora.py first.
 """
 
+import shutil
+
 import torch
+from peft import LoraConfig
+from peft.tuners.lora import LoraLayer
 
 from golden_files import GOLDENS, make_repeatable, require_small_files, write_json, write_tensors
 from make_safe_lora import BASE
-from reference import load_model
-from weight_edits import lox
+from reference import load_adapter, load_model
+from save_adapter import ALL_PROJECTIONS, random_adapter, save_adapter
+from weight_edits import lox, safe_merge
 
 FOLDER = GOLDENS / "weight-edits"
 LOX = {"rank": 6, "factor": 1.25}
 LOX_TENSORS = ["model.embed_tokens.weight", "model.layers.0.self_attn.k_proj.weight", "model.layers.1.mlp.up_proj.weight", "model.layers.2.mlp.down_proj.weight"]
+
+SAFE_MERGE = {"threshold": 0.6, "share": 0.3}
 
 
 def weights(folder) -> dict[str, torch.Tensor]:
@@ -31,9 +39,26 @@ def make_lox(base: dict[str, torch.Tensor], aligned: dict[str, torch.Tensor]) ->
     return {**LOX, "energies": energies}
 
 
+def make_safe_merge(base: dict[str, torch.Tensor], aligned: dict[str, torch.Tensor]) -> dict:
+    config = LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=6, target_modules=ALL_PROJECTIONS, rank_pattern={"k_proj": 2, "down_proj": 6})
+    save_adapter(random_adapter(load_model(GOLDENS / "checkpoints" / BASE), config, seed=33), FOLDER / "safe-adapter", base_model=BASE)
+    model = load_adapter(load_model(GOLDENS / "checkpoints" / BASE), GOLDENS / "safe-lora" / "adapter")
+    model.load_adapter(FOLDER / "safe-adapter", adapter_name="safe")
+    updates, cosines = {}, {}
+    for name, target in model.base_model.model.named_modules():
+        if isinstance(target, LoraLayer):
+            v = aligned[f"{name}.weight"] - base[f"{name}.weight"]
+            for combination_type in ("linear", "svd"):
+                update, cosine = safe_merge(model, target, v, **SAFE_MERGE, combination_type=combination_type, rank=6)
+                updates[f"{combination_type}.{name}"], cosines[name] = update, cosine
+    write_tensors(FOLDER / "safe-merge.safetensors", updates)
+    return {**SAFE_MERGE, "cosines": cosines, "merged": [name for name, cosine in cosines.items() if cosine < SAFE_MERGE["threshold"]]}
+
+
 def main() -> None:
+    shutil.rmtree(FOLDER, ignore_errors=True)
     base, aligned = weights(GOLDENS / "checkpoints" / BASE), weights(GOLDENS / "safe-lora" / "aligned")
-    write_json(FOLDER / "expected.json", {"lox": make_lox(base, aligned)})
+    write_json(FOLDER / "expected.json", {"lox": make_lox(base, aligned), "safeMerge": make_safe_merge(base, aligned)})
     require_small_files(FOLDER)
     print("weight edits made")
 

@@ -364,6 +364,7 @@ describe('safetune', () => {
     ['eval'],
     ['select'],
     ['project'],
+    ['safe-merge'],
     ['extrapolate'],
     ['inspect'],
     ['merge'],

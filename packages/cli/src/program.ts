@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   compare: async () => (await import('./commands/compare.ts')).compareCommand,
   select: async () => (await import('./commands/select.ts')).selectCommand,
   project: async () => (await import('./commands/project.ts')).projectCommand,
+  'safe-merge': async () => (await import('./commands/safe-merge.ts')).safeMergeCommand,
   extrapolate: async () => (await import('./commands/extrapolate.ts')).extrapolateCommand,
   inspect: async () => (await import('./commands/inspect.ts')).inspectCommand,
   merge: async () => (await import('./commands/merge.ts')).mergeCommand,

@@ -64,6 +64,20 @@ export async function refuseToOverwrite(
   );
 }
 
+/**
+ * {@link refuseToOverwrite} for the folder of an adapter: without `force` another adapter stays, and a model's folder does too.
+ *
+ * @throws UsageError
+ */
+export async function refuseToOverwriteAdapter(folder: string, force: boolean): Promise<void> {
+  for (const file of ['adapter_model.safetensors', 'adapter_config.json'])
+    await refuseToOverwrite(join(folder, file), { force, holds: 'an adapter' });
+  await refuseToOverwrite(join(folder, 'config.json'), {
+    force,
+    holds: "--out is a model's checkpoint folder",
+  });
+}
+
 /** Whether anything has this path, a link to nothing included. */
 export async function exists(path: string): Promise<boolean> {
   try {

@@ -121,6 +121,13 @@ export { type ModuleArrays, projectModule } from './methods/safe-lora/module.ts'
 export type { ProjectionMethod } from './methods/safe-lora/projector.ts';
 export type { ModuleProjection, ProjectionReport, ProjectionRule } from './methods/safe-lora/rule.ts';
 export { type SafeLoraOptions, safeLora } from './methods/safe-lora/safe-lora.ts';
+export {
+  type ModuleMerge,
+  type SafeMerged,
+  type SafeMergeOptions,
+  safeMerge,
+  safeMergeFiles,
+} from './methods/safe-merge/safe-merge.ts';
 export { loadRegularizerModules } from './registry/module.ts';
 export {
   describeRegularizer,

@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import { type ProjectionMethod, type ProjectionRule, projectAdapterFiles } from '@safetune/regularizers';
 import { strictCommand } from '../command.ts';
 import { adapterDescription, adapterFolder, withModelFolders } from '../hub-names.ts';
 import { integerOption, numberOption } from '../option-values.ts';
-import { refuseToOverwrite } from '../separate-paths.ts';
+import { refuseToOverwriteAdapter } from '../separate-paths.ts';
 import { adapterTable } from '../terminal/adapter-table.ts';
 import { columnsOf, print } from '../terminal/output.ts';
 import { UsageError } from '../usage-error.ts';
@@ -69,14 +68,7 @@ export const projectCommand = strictCommand({
   },
   async run({ args }) {
     const asked = { ...ruleOf(args), ...methodOf(args) };
-    const force = args.force === true;
-    for (const file of ['adapter_model.safetensors', 'adapter_config.json']) {
-      await refuseToOverwrite(join(args.out, file), { force, holds: 'an adapter' });
-    }
-    await refuseToOverwrite(join(args.out, 'config.json'), {
-      force,
-      holds: "--out is a model's checkpoint folder",
-    });
+    await refuseToOverwriteAdapter(args.out, args.force === true);
     const adapter = await adapterFolder(args.adapter);
     const { modules, threshold } = await withModelFolders(args, (folders) =>
       projectAdapterFiles({ adapter, ...folders, out: args.out, ...asked }),

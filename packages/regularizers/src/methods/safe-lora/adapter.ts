@@ -86,11 +86,14 @@ export async function projectAdapterFiles(
 }
 
 /**
- * SafeLoRA is about updates of linear layers: what else an adapter changes would pass by it.
+ * Such methods are about updates of linear layers: what else an adapter changes would pass by it.
  *
  * @throws RegularizerOptionError
  */
-export function requireUpdatesOnly({ config, modules, embeddings, replaced, tokens }: LoraAdapter): void {
+export function requireUpdatesOnly(
+  { config, modules, embeddings, replaced, tokens }: LoraAdapter,
+  owner = 'safe-lora',
+): void {
   const others = {
     use_dora: config.use_dora,
     'embeddings among target_modules': embeddings.length > 0,
@@ -101,8 +104,8 @@ export function requireUpdatesOnly({ config, modules, embeddings, replaced, toke
   const found = Object.entries(others).find(([, there]) => there);
   if (found === undefined) return;
   throw new RegularizerOptionError(
-    'safe-lora',
-    `projects the updates of linear layers, and ${found[0]} of this adapter would pass by it: train without`,
+    owner,
+    `acts on the updates of linear layers, and ${found[0]} of this adapter would pass by it: train without`,
   );
 }
 

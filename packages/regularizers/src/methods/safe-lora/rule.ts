@@ -57,7 +57,7 @@ function thresholdOf(rule: ProjectionRule, candidates: readonly Candidate[]): nu
 }
 
 /** The reference code rounds so: float rounding does not decide at the threshold. */
-function fiveDecimals(cosine: number): number {
+export function fiveDecimals(cosine: number): number {
   return Math.round(cosine * 1e5) / 1e5;
 }
 
