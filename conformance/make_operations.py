@@ -258,6 +258,8 @@ case(
     scale=0.7,
 )
 
+case("softplus", "softplus", F.softplus, normal(2, 3, 4))
+
 write_tensors(GOLDENS / "operations.safetensors", tensors)
 write_json(GOLDENS / "operations.json", cases)
 print(f"{len(cases)} cases")

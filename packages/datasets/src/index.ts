@@ -5,6 +5,7 @@ export {
   type PaddingOptions,
   padBatch,
 } from './batches/batch.ts';
+export { responsePositions } from './batches/response-positions.ts';
 export { rowPositions } from './batches/row-positions.ts';
 export type { CheckedExample, DataCheck, Finding, SpokenText } from './check/data-check.ts';
 export { createDataChecker, type DataChecker, type DataCheckerOptions } from './check/data-checker.ts';

@@ -16,17 +16,19 @@ export {
   type SafetyDirectionProblem,
   ScoreFileError,
 } from './errors.ts';
+export type { TermGradients } from './host-arrays/compiled-term.ts';
+export type { HostOutputs } from './host-arrays/host-outputs.ts';
 export {
   type CompiledPenalty,
   type CompilePenaltyOptions,
   compilePenalty,
   evaluateOnHostArrays,
-  type HostOutputs,
   type PenaltyResult,
 } from './host-arrays/on-host-arrays.ts';
 export type { PenaltyExtents, PenaltyField } from './host-arrays/penalty-inputs.ts';
 export type { PlainArray } from './host-arrays/plain-array.ts';
 export { type BatchRows, rowsOf, type TokenBatch } from './host-arrays/rows-of.ts';
+export { type CompiledTaskLoss, compileTaskLoss, type TaskLossResult } from './host-arrays/task-loss.ts';
 export { callAdapterHook } from './interface/adapter-hooks.ts';
 export { type Anchors, loadAnchors } from './interface/anchors.ts';
 export { checkRegularizer } from './interface/check-regularizer.ts';
@@ -48,7 +50,7 @@ export type {
   TracedBatch,
 } from './interface/regularizer.ts';
 export type { RegularizerState } from './interface/state.ts';
-export { tracedEdit, tracedPenalty, tracedRowPenalty } from './interface/traced.ts';
+export { tracedEdit, tracedPenalty, tracedRowPenalty, tracedTaskLoss } from './interface/traced.ts';
 export {
   type AdaptiveWeight,
   adaptedWeight,

@@ -175,6 +175,7 @@ function stepParts(event: StepEvent, heldOut: number | undefined, watched: reado
     ...watched,
     ...(heldOut === undefined ? [] : [`held-out ${heldOut.toFixed(4)}`]),
     `${formatDuration(event.secondsLeft)} left`,
+    ...(event.taskLoss === undefined ? [] : [`task loss ${event.taskLoss.toFixed(4)}`]),
     ...Object.entries(event.penalties).map(([name, value]) => `${name} ${value.toPrecision(3)}`),
     ...Object.entries(event.pairs ?? {}).flatMap(([name, value]) =>
       name === 'margin' || name === 'accuracy' ? [`${name} ${value.toPrecision(3)}`] : [],

@@ -28,6 +28,7 @@ export type PenaltyField =
   | 'referenceLogits'
   | 'labels'
   | 'responseMask'
+  | 'positionInResponse'
   | 'exampleOfRow';
 
 function fieldTypes(vocabulary: Dimension): Record<PenaltyField, TensorType> {
@@ -39,6 +40,7 @@ function fieldTypes(vocabulary: Dimension): Record<PenaltyField, TensorType> {
     referenceLogits: tensorType('float32', ['rows', vocabulary]),
     labels: tensorType('int64', ['rows']),
     responseMask: tensorType('float32', ['rows']),
+    positionInResponse: tensorType('float32', ['rows']),
     exampleOfRow: tensorType('int64', ['rows']),
   };
 }

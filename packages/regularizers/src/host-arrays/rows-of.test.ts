@@ -15,19 +15,22 @@ it('gives the rows of a batch, those of responses or all', () => {
     positions: [1, 4, 6],
     labels: { data: [7, 2, 4], shape: [3] },
     responseMask: { data: [1, 1, 1], shape: [3] },
+    lossWeight: { data: [1, 1, 1], shape: [3] },
+    positionInResponse: { data: [1, 1, 1], shape: [3] },
     exampleOfRow: { data: [0, 1, 1], shape: [3] },
     tokenIds: { data: Int32Array.of(5, 6, 7, 9, 1, 2, 3, 4), shape: [2, 4] },
     tokenMask: { data: Float32Array.of(1, 1, 1, 0, 1, 1, 1, 1), shape: [2, 4] },
     tokenResponseMask: { data: Float32Array.of(0, 0, 1, 0, 0, 1, 0, 1), shape: [2, 4] },
     tagged: {},
   });
-  const { positions, labels, responseMask, exampleOfRow, tagged } = rowsOf(batch, {
+  const { positions, labels, responseMask, positionInResponse, exampleOfRow, tagged } = rowsOf(batch, {
     rows: 'all',
     tags: ['safe'],
   });
   expect(positions).toEqual([0, 1, 4, 5, 6]);
   expect(labels.data).toEqual([6, 7, 2, 3, 4]);
   expect(responseMask.data).toEqual([0, 1, 1, 0, 1]);
+  expect(positionInResponse.data).toEqual([0, 1, 1, 0, 1]);
   expect(exampleOfRow.data).toEqual([0, 0, 1, 1, 1]);
   expect(tagged).toEqual({ safe: { data: [1, 0], shape: [2] } });
 });

@@ -1,11 +1,12 @@
-import { type Batch, rowPositions } from '@safetune/datasets';
+import { type Batch, responsePositions, rowPositions } from '@safetune/datasets';
 import { RegularizerOptionError } from '../errors.ts';
 import { checkChoice } from '../interface/options.ts';
 import type { RegularizerNeeds } from '../interface/regularizer.ts';
 import type { PlainArray } from './plain-array.ts';
 
 /** What {@link rowsOf} reads of a batch: one of `padBatch` and `batchExamples`, or your own, padded on the right. */
-export interface TokenBatch extends Pick<Batch, 'size' | 'length' | 'tokenIds' | 'lengths' | 'responseMask'> {
+export interface TokenBatch
+  extends Pick<Batch, 'size' | 'length' | 'tokenIds' | 'lengths' | 'responseMask' | 'lossWeights'> {
   /** [size], the tags of each example. Needed where tags are asked for. */
   readonly examples?: readonly { readonly tags: readonly string[] }[];
 }
@@ -18,6 +19,10 @@ export interface BatchRows {
   readonly labels: PlainArray;
   /** [rows], 1 where the next token is a supervised one. */
   readonly responseMask: PlainArray;
+  /** [rows], the weight of the row's loss in the mean: that of the next token in the batch's `lossWeights`, else `responseMask`. */
+  readonly lossWeight: PlainArray;
+  /** [rows], 1 where the next token is the first of an answer, then 2, 3, ...; 0 where it is none of an answer. */
+  readonly positionInResponse: PlainArray;
   /** [rows], the number of the row's example in the batch. */
   readonly exampleOfRow: PlainArray;
   /** [size, length] */
@@ -47,6 +52,7 @@ export function rowsOf(
   { rows: which = 'response', tags = [] }: Pick<RegularizerNeeds, 'rows' | 'tags'> = {},
 ): BatchRows {
   const { size, length, tokenIds, lengths, responseMask, examples } = batch;
+  const lossWeights = batch.lossWeights ?? responseMask;
   checkChoice('rowsOf', 'rows', which, ['response', 'all']);
   if (tags.length > 0 && examples === undefined)
     throw new RegularizerOptionError(
@@ -54,6 +60,7 @@ export function rowsOf(
       `the batch has no examples, of which to tell the tag '${tags[0]}'`,
     );
   const positions = rowPositions(batch, which);
+  const inResponse = responsePositions(batch);
   const perRow = (value: (position: number) => number) => plain(positions.map(value), [positions.length]);
   const perToken = (value: (token: number) => number) =>
     plain(
@@ -64,6 +71,8 @@ export function rowsOf(
     positions,
     labels: perRow((position) => tokenIds[position + 1]!),
     responseMask: perRow((position) => responseMask[position + 1]!),
+    lossWeight: perRow((position) => lossWeights[position + 1]!),
+    positionInResponse: perRow((position) => inResponse[position + 1]!),
     exampleOfRow: perRow((position) => Math.floor(position / length)),
     tokenIds: plain(tokenIds, [size, length]),
     tokenMask: perToken((token) => (token % length < lengths[Math.floor(token / length)]! ? 1 : 0)),

@@ -9,6 +9,7 @@ const hooks = [
   'hidden',
   'penalty',
   'penaltyPerRow',
+  'taskLossPerRow',
   'gradient',
   'contents',
   'beforeTraining',

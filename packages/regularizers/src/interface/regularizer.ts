@@ -41,6 +41,11 @@ export interface ForwardOutputs extends TracedBatch {
   readonly labels: Tensor;
   /** [rows] float32: 1 where the next token is a supervised one (of a response), else 0. */
   readonly responseMask: Tensor;
+  /**
+   * [rows] float32: which token of its answer the next token is: 1 for the first, each turn of the assistant counting anew; 0 where the
+   * next token is none of a response.
+   */
+  readonly positionInResponse: Tensor;
   /** [rows] int64: which example of the batch the row belongs to. */
   readonly exampleOfRow: Tensor;
   /** [batch, seq, hidden] float32 by layer (0: embeddings, l: after block l); only the layers needed. */
@@ -109,6 +114,15 @@ export interface Regularizer {
    * is 1. A trainer may then compute it over a large vocabulary piece by piece, and hand over only some of the rows.
    */
   penaltyPerRow?(outputs: ForwardOutputs): RowPenalty;
+  /**
+   * The loss of each row that the task trains, in the place of its cross-entropy: weighed, or replaced. The trainer takes the mean by
+   * the weights of the targets, and tells it beside the cross-entropy; evaluation stays the cross-entropy. Where several regularizers
+   * have this hook, each gets what the one before it in the list gave. Not for an objective over pairs, which has no loss of rows.
+   *
+   * @param loss [rows] float32: the cross-entropy of each row, or what a regularizer before this one gave
+   * @returns [rows] float32, each row's from that row alone
+   */
+  taskLossPerRow?(loss: Tensor, outputs: ForwardOutputs): Tensor;
   /**
    * Examples of its own. Its penalty is one on these, not on the training batch. What is minimised on them is added to the loss,
    * unless the regularizer has `gradient`, which then asks for their gradient itself.

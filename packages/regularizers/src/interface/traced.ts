@@ -1,4 +1,4 @@
-import type { Tensor } from '@safetune/tensor';
+import { describeShape, type Tensor } from '@safetune/tensor';
 import { RegularizerOptionError } from '../errors.ts';
 import { maskedMean } from './masked-mean.ts';
 import type { ForwardOutputs, Regularizer, RowPenalty, TracedBatch } from './regularizer.ts';
@@ -36,6 +36,27 @@ export function tracedRowPenalty(regularizer: Regularizer, outputs: ForwardOutpu
   requireTensor(name, 'values of its penaltyPerRow', values);
   requireTensor(name, 'mask of its penaltyPerRow', mask);
   return { values, mask };
+}
+
+/**
+ * The loss of each row as a regularizer changes it, traced.
+ *
+ * @param loss [rows] float32, as its `taskLossPerRow` gets it
+ * @throws RegularizerOptionError when it has none, or gives no tensor of as many rows.
+ */
+export function tracedTaskLoss(regularizer: Regularizer, loss: Tensor, outputs: ForwardOutputs): Tensor {
+  const { name } = regularizer;
+  if (regularizer.taskLossPerRow === undefined)
+    throw new RegularizerOptionError(name, 'has no taskLossPerRow: it leaves the loss of the task as it is');
+  const changed = regularizer.taskLossPerRow(loss, outputs);
+  requireTensor(name, 'what its taskLossPerRow gives', changed);
+  if (changed.dtype !== 'float32' || describeShape(changed.shape) !== describeShape(loss.shape)) {
+    throw new RegularizerOptionError(
+      name,
+      `its taskLossPerRow gives ${changed}, must be ${loss}: one loss for each row, which the trainer averages`,
+    );
+  }
+  return changed;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { CompiledPenalty } from '../host-arrays/on-host-arrays.ts';
+import type { SampledTerm } from './penalty-runs.ts';
 import {
   randomNumbers,
   type SampleArray,
@@ -12,7 +12,7 @@ const extreme = 65504;
 
 /** Neither the values at padding nor its amount may matter. */
 export async function blindToPadding(
-  penalty: CompiledPenalty,
+  term: SampledTerm,
   outputs: SampleOutputs,
   assert: Assert,
 ): Promise<void> {
@@ -26,9 +26,9 @@ export async function blindToPadding(
     hiddenStates: mapValues(outputs.hiddenStates, change),
     referenceHiddenStates: mapValues(outputs.referenceHiddenStates, change),
   });
-  const before = await penalty.run(outputs);
+  const before = await term.run(outputs);
 
-  const filled = await penalty.run({
+  const filled = await term.run({
     ...outputs,
     ...states(dirty),
     tokenIds: withGarbage(outputs.tokenIds, tokenMask, () => 1),
@@ -37,7 +37,7 @@ export async function blindToPadding(
     same(filled.value, before.value),
     `is ${before.value}, but ${filled.value} with other values at padding`,
   );
-  const wide = await penalty.run({
+  const wide = await term.run({
     ...outputs,
     ...states((array) => widened(array, columns, garbage)),
     tokenIds: widened(outputs.tokenIds, columns, () => 0),
@@ -66,15 +66,15 @@ export async function blindToPadding(
 
 /** Logits and labels of tokens outside the response may not matter. */
 export async function blindToMaskedTokens(
-  penalty: CompiledPenalty,
+  term: SampledTerm,
   outputs: SampleOutputs,
   assert: Assert,
 ): Promise<void> {
   const random = randomNumbers(13);
   const { responseMask } = outputs;
   const dirty = (array: SampleArray) => withGarbage(array, responseMask, () => 20 * random());
-  const before = await penalty.run(outputs);
-  const after = await penalty.run({
+  const before = await term.run(outputs);
+  const after = await term.run({
     ...outputs,
     logits: dirty(outputs.logits),
     referenceLogits: dirty(outputs.referenceLogits),

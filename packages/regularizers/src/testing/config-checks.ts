@@ -2,11 +2,19 @@ import { isDeepStrictEqual } from 'node:util';
 import { nearestName } from '@safetune/datasets';
 import type { Regularizer } from '../interface/regularizer.ts';
 import { shown } from '../interface/shown.ts';
-import { withPenalty } from './penalty-runs.ts';
+import { withPenalty, withTaskLoss } from './penalty-runs.ts';
 import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
 
 /** Hooks that change training; `beforeTraining` only makes ready for them, `contents` tells what they depend on. */
-const acting = ['examples', 'hidden', 'penalty', 'penaltyPerRow', 'afterStep', 'afterTraining'] as const;
+const acting = [
+  'examples',
+  'hidden',
+  'penalty',
+  'penaltyPerRow',
+  'taskLossPerRow',
+  'afterStep',
+  'afterTraining',
+] as const;
 const hooks = ['contents', 'beforeTraining', ...acting] as const;
 const members: readonly string[] = [
   ...hooks,
@@ -74,10 +82,16 @@ async function roundTrip(made: Regularizer, subject: Subject, assert: Assert): P
   same('weight', made.weight, again.weight);
   same('needs', made.needs, again.needs);
   same('list of hooks', hooksOf(made), hooksOf(again));
-  if (made.penalty === undefined && made.penaltyPerRow === undefined) return;
-  const value = (regularizer: Regularizer) =>
-    withPenalty(regularizer, subject.model, async (penalty, outputs) => (await penalty.run(outputs)).value);
-  same('penalty', await value(made), await value(again));
+  if (made.penalty !== undefined || made.penaltyPerRow !== undefined) {
+    const value = (regularizer: Regularizer) =>
+      withPenalty(regularizer, subject.model, async (penalty, outputs) => (await penalty.run(outputs)).value);
+    same('penalty', await value(made), await value(again));
+  }
+  if (made.taskLossPerRow !== undefined) {
+    const value = (regularizer: Regularizer) =>
+      withTaskLoss(regularizer, subject.model, async (task, outputs) => (await task.run(outputs)).value);
+    same('loss of the task', await value(made), await value(again));
+  }
 }
 
 function hooksOf(regularizer: Regularizer): string[] {

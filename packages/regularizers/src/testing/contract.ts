@@ -8,6 +8,7 @@ import { needsChecks } from './needs-checks.ts';
 import { penaltyChecks } from './penalty-checks.ts';
 import { rowChecks } from './row-checks.ts';
 import { type ContractCheck, type ContractOptions, type Subject, subjectOf } from './subject.ts';
+import { taskLossChecks } from './task-loss-checks.ts';
 
 /**
  * The checks that a regularizer must pass to be trusted in any trainer; which ones follows from the hooks it has.
@@ -35,6 +36,7 @@ export async function regularizerContract(
     ...needsChecks(subject),
     ...(has('penalty') || has('penaltyPerRow') ? penaltyChecks(group('penalty'), regularizer) : []),
     ...(has('penaltyPerRow') ? rowChecks(group('penaltyPerRow')) : []),
+    ...(has('taskLossPerRow') ? taskLossChecks(group('taskLossPerRow')) : []),
     ...(has('examples') ? examplesChecks(group('examples')) : []),
     ...(has('hidden') ? hiddenChecks(group('hidden')) : []),
     ...(has('contents') ? contentsChecks(group('contents')) : []),

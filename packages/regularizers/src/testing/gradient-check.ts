@@ -1,5 +1,4 @@
-import type { CompiledPenalty } from '../host-arrays/on-host-arrays.ts';
-import { arrayOf, gradientArrays, largest, withArray } from './penalty-runs.ts';
+import { arrayOf, gradientArrays, largest, type SampledTerm, withArray } from './penalty-runs.ts';
 import { randomNumbers, type SampleOutputs } from './sample-outputs.ts';
 import type { Assert } from './subject.ts';
 
@@ -13,18 +12,18 @@ const coordinates = 40;
  * single coordinates. A gradient that is zero although the value moves means detached features.
  */
 export async function requireGradient(
-  penalty: CompiledPenalty,
+  term: SampledTerm,
   outputs: SampleOutputs,
   assert: Assert,
 ): Promise<void> {
-  const gradients = gradientArrays(await penalty.run(outputs));
-  assert(gradients.size > 0, 'the penalty depends on nothing of the model in training');
+  const gradients = gradientArrays(await term.run(outputs));
+  assert(gradients.size > 0, 'it depends on nothing of the model in training');
   for (const [name, gradient] of gradients) {
     const start = arrayOf(outputs, name);
     const slope = async (direction: (index: number) => number) => {
       const at = async (distance: number) => {
         const moved = start.map((value, index) => value + distance * direction(index));
-        return (await penalty.run(withArray(outputs, name, moved))).value;
+        return (await term.run(withArray(outputs, name, moved))).value;
       };
       const [far, near] = [
         (await at(2 * stride)) - (await at(-2 * stride)),

@@ -1,4 +1,11 @@
-import { declaredOffer, type Offer, offerSignature, tracePenalty } from '../host-arrays/penalty-inputs.ts';
+import {
+  declaredOffer,
+  inputsBehind,
+  type Offer,
+  offerSignature,
+  tracePenalty,
+} from '../host-arrays/penalty-inputs.ts';
+import { traceTaskLoss } from '../host-arrays/task-loss.ts';
 import type { Regularizer, RegularizerNeeds } from '../interface/regularizer.ts';
 import { gradientArrays, largestDifference, withPenalty } from './penalty-runs.ts';
 import { withGarbage } from './sample-outputs.ts';
@@ -17,21 +24,33 @@ const alwaysThere: ReadonlySet<string> = new Set(Object.keys(offerSignature(noth
 export function needsChecks(subject: Subject): ContractCheck[] {
   return [
     check(subject, 'uses what its needs declare, and nothing else', async (regularizer, assert) => {
-      const { needs = {}, penalty, penaltyPerRow } = regularizer;
-      if (penalty === undefined && penaltyPerRow === undefined) {
-        assert(Object.keys(needs).length === 0, 'declares needs but has no penalty that could use them');
+      const { needs = {}, penalty, penaltyPerRow, taskLossPerRow } = regularizer;
+      const isPenalty = (penalty ?? penaltyPerRow) !== undefined;
+      if (!isPenalty && taskLossPerRow === undefined) {
+        assert(Object.keys(needs).length === 0, 'declares needs but has no hook that could use them');
         return;
       }
       const declared = declaredOffer(regularizer, subject.model);
-      const { used } = tracePenalty(regularizer, generousOffer(declared, needs, subject.model));
+      const offer = generousOffer(declared, needs, subject.model);
+      const used = [
+        ...(isPenalty ? tracePenalty(regularizer, offer).used : []),
+        ...(taskLossPerRow === undefined ? [] : usedByTaskLoss(regularizer, offer)),
+      ];
       const wanted = offeredNames(declared);
       const undeclared = used.find((name) => !alwaysThere.has(name) && !wanted.includes(name));
       assert(undeclared === undefined, `uses ${undeclared}, which its needs do not declare`);
       const idle = wanted.find((name) => !used.includes(name));
       assert(idle === undefined, `declares ${idle} but does not use it: it would be computed in vain`);
-      if (needs.rows === 'all') await requireAllRows(regularizer, subject.model, assert);
+      if (needs.rows !== 'all') return;
+      assert(isPenalty, "declares rows: 'all', but the task trains response rows alone");
+      await requireAllRows(regularizer, subject.model, assert);
     }),
   ];
+}
+
+function usedByTaskLoss(regularizer: Regularizer, offer: Offer): string[] {
+  const { perRow, tensors } = traceTaskLoss(regularizer, offer);
+  return inputsBehind(perRow, tensors);
 }
 
 /** Everything a forward pass has; but of what is declared only that, as trainers narrow it. */

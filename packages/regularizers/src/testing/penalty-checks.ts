@@ -3,7 +3,14 @@ import type { Regularizer } from '../interface/regularizer.ts';
 import { weightAt } from '../interface/weight-schedule.ts';
 import { blindToMaskedTokens, blindToPadding } from './blindness-checks.ts';
 import { requireGradient } from './gradient-check.ts';
-import { gradientArrays, largest, largestDifference, withPenalty } from './penalty-runs.ts';
+import {
+  gradientArrays,
+  largest,
+  largestDifference,
+  type SampledTerm,
+  withPenalty,
+  type withTaskLoss,
+} from './penalty-runs.ts';
 import {
   atReference,
   randomNumbers,
@@ -41,7 +48,7 @@ export function penaltyChecks(subject: Subject, regularizer: Regularizer): Contr
     check(subject, 'is linear in its weight', (made, assert) => linearInWeight(made, subject, assert)),
     on('is blind to padding', blindToPadding),
     ...(needs.rows === 'all' ? [] : [on('is blind to masked tokens', blindToMaskedTokens)]),
-    check(subject, 'is deterministic', (made, assert) => deterministic(made, subject, assert)),
+    check(subject, 'is deterministic', (made, assert) => deterministic(made, subject, assert, withPenalty)),
     on('stays finite under fp16-sized extremes', finiteUnderExtremes),
     on('stays finite when nothing is in scope', finiteOutOfScope),
   ];
@@ -117,13 +124,19 @@ async function linearInWeight(regularizer: Regularizer, subject: Subject, assert
   }
 }
 
-async function deterministic(regularizer: Regularizer, subject: Subject, assert: Assert): Promise<void> {
-  const results = [];
+/** @param runs a term in use: `withPenalty` or `withTaskLoss` */
+export async function deterministic(
+  regularizer: Regularizer,
+  subject: Subject,
+  assert: Assert,
+  runs: typeof withPenalty | typeof withTaskLoss,
+): Promise<void> {
+  const results: Awaited<ReturnType<SampledTerm['run']>>[] = [];
   for (const each of [regularizer, await subject.make()]) {
     results.push(
-      ...(await withPenalty(each, subject.model, async (penalty, outputs) => [
-        await penalty.run(outputs),
-        await penalty.run(outputs),
+      ...(await runs(each, subject.model, async (term: SampledTerm, outputs: SampleOutputs) => [
+        await term.run(outputs),
+        await term.run(outputs),
       ])),
     );
   }
@@ -140,8 +153,9 @@ async function deterministic(regularizer: Regularizer, subject: Subject, assert:
   }
 }
 
-async function finiteUnderExtremes(
-  penalty: CompiledPenalty,
+/** Whatever finite numbers a model may give. */
+export async function finiteUnderExtremes(
+  penalty: SampledTerm,
   outputs: SampleOutputs,
   assert: Assert,
 ): Promise<void> {
@@ -159,8 +173,9 @@ async function finiteUnderExtremes(
   for (const [name, situation] of situations) await requireFinite(penalty, situation, name, assert);
 }
 
-async function finiteOutOfScope(
-  penalty: CompiledPenalty,
+/** Where no token and no example is asked for. */
+export async function finiteOutOfScope(
+  penalty: SampledTerm,
   outputs: SampleOutputs,
   assert: Assert,
 ): Promise<void> {
@@ -173,6 +188,8 @@ async function finiteOutOfScope(
     {
       ...outputs,
       responseMask: none(outputs.responseMask),
+      lossWeight: none(outputs.lossWeight),
+      positionInResponse: none(outputs.positionInResponse),
       tokenResponseMask: none(outputs.tokenResponseMask),
       tagged: Object.fromEntries(Object.entries(outputs.tagged).map(([tag, array]) => [tag, none(array)])),
     },
@@ -182,7 +199,7 @@ async function finiteOutOfScope(
 }
 
 async function requireFinite(
-  penalty: CompiledPenalty,
+  penalty: SampledTerm,
   outputs: SampleOutputs,
   situation: string,
   assert: Assert,

@@ -1,13 +1,15 @@
-import {
-  type CompiledPenalty,
-  compilePenalty,
-  type HostOutputs,
-  type PenaltyResult,
-} from '../host-arrays/on-host-arrays.ts';
+import type { HostOutputs } from '../host-arrays/host-outputs.ts';
+import { type CompiledPenalty, compilePenalty, type PenaltyResult } from '../host-arrays/on-host-arrays.ts';
 import { declaredOffer } from '../host-arrays/penalty-inputs.ts';
+import { type CompiledTaskLoss, compileTaskLoss } from '../host-arrays/task-loss.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
 import { type SampleOutputs, sampleOutputs } from './sample-outputs.ts';
 import type { SampleModel } from './subject.ts';
+
+/** A term of the loss, as checks run it. */
+export interface SampledTerm {
+  run(outputs: HostOutputs): Promise<Pick<PenaltyResult, 'value' | 'gradients'>>;
+}
 
 /** Compiles a penalty for the sample model, hands it on with a sample of its inputs, and releases it. */
 export async function withPenalty<Result>(
@@ -24,8 +26,22 @@ export async function withPenalty<Result>(
   }
 }
 
+/** The same for a changed loss of the task. */
+export async function withTaskLoss<Result>(
+  regularizer: Regularizer,
+  model: SampleModel,
+  use: (task: CompiledTaskLoss, outputs: SampleOutputs) => Promise<Result>,
+): Promise<Result> {
+  const task = await compileTaskLoss(regularizer, { ...model, runtime: { threads: 1 } });
+  try {
+    return await use(task, sampleOutputs(declaredOffer(regularizer, model), model));
+  } finally {
+    await task.release();
+  }
+}
+
 /** The gradient arrays of a result by name: `logits`, `hiddenStates.3`. */
-export function gradientArrays({ gradients }: PenaltyResult): Map<string, Float32Array> {
+export function gradientArrays({ gradients }: Pick<PenaltyResult, 'gradients'>): Map<string, Float32Array> {
   const { logits, hiddenStates } = gradients;
   return new Map([
     ...(logits === undefined ? [] : [['logits', logits.data as Float32Array] as const]),

@@ -1,5 +1,5 @@
 import { compile, type NamedTensors } from '@safetune/tensor';
-import { penaltyFeeds } from '../host-arrays/on-host-arrays.ts';
+import { termFeeds } from '../host-arrays/host-outputs.ts';
 import { declaredOffer, inputsBehind, offerSignature, traceOutputs } from '../host-arrays/penalty-inputs.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
 import { tracedRowPenalty } from '../interface/traced.ts';
@@ -72,7 +72,7 @@ async function rowsOf(
     { threads: 1 },
   );
   try {
-    const feeds = penaltyFeeds(regularizer.name, change(sampleOutputs(offer, model)), offer, types);
+    const feeds = termFeeds(regularizer.name, change(sampleOutputs(offer, model)), offer, types);
     const { values, mask } = await executable.run(feeds);
     return { values: values.data as Float32Array, mask: mask.data as Float32Array };
   } finally {
@@ -81,7 +81,7 @@ async function rowsOf(
 }
 
 /** The sample without its first rows of logits. */
-function rowsFrom(outputs: SampleOutputs, start: number): SampleOutputs {
+export function rowsFrom(outputs: SampleOutputs, start: number): SampleOutputs {
   const rest = ({ data, shape: [rows, ...others] }: SampleArray): SampleArray => ({
     data: data.slice((start * data.length) / rows!),
     shape: [rows! - start, ...others],
@@ -92,6 +92,8 @@ function rowsFrom(outputs: SampleOutputs, start: number): SampleOutputs {
     referenceLogits: rest(outputs.referenceLogits),
     labels: rest(outputs.labels),
     responseMask: rest(outputs.responseMask),
+    lossWeight: rest(outputs.lossWeight),
+    positionInResponse: rest(outputs.positionInResponse),
     exampleOfRow: rest(outputs.exampleOfRow),
   };
 }

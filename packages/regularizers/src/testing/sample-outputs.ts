@@ -1,6 +1,6 @@
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
-import type { HostOutputs } from '../host-arrays/on-host-arrays.ts';
+import type { HostOutputs } from '../host-arrays/host-outputs.ts';
 import type { Offer } from '../host-arrays/penalty-inputs.ts';
 import type { SampleModel } from './subject.ts';
 
@@ -17,6 +17,8 @@ export interface SampleOutputs extends HostOutputs {
   readonly tokenResponseMask: SampleArray;
   readonly labels: SampleArray;
   readonly responseMask: SampleArray;
+  readonly lossWeight: SampleArray;
+  readonly positionInResponse: SampleArray;
   readonly exampleOfRow: SampleArray;
   readonly logits: SampleArray;
   readonly referenceLogits: SampleArray;
@@ -73,6 +75,8 @@ export function sampleOutputs(offer: Offer, model: SampleModel, seed = 1): Sampl
     ),
     labels: perRow(({ example, token }) => tokenIds.data[example * width + token]!),
     responseMask: perRow(({ token }) => (token >= promptLength ? 1 : 0)),
+    lossWeight: perRow(({ example, token }) => (token >= promptLength ? 1 / (1 + example) : 0)),
+    positionInResponse: perRow(({ token }) => Math.max(0, token - promptLength + 1)),
     exampleOfRow: perRow(({ example }) => example),
     logits,
     referenceLogits: near(logits),

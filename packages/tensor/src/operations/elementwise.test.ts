@@ -33,6 +33,7 @@ const unaryOperations: readonly (readonly [
   ['abs above 0', elementwise.abs, Math.abs, [0.1, 2]],
   ['tanh', elementwise.tanh, Math.tanh, anywhere],
   ['sigmoid', elementwise.sigmoid, (x) => 1 / (1 + Math.exp(-x)), anywhere],
+  ['softplus', elementwise.softplus, (x) => Math.log1p(Math.exp(x)), anywhere],
   ['sin', elementwise.sin, Math.sin, anywhere],
   ['cos', elementwise.cos, Math.cos, anywhere],
   ['relu below 0', elementwise.relu, () => 0, [-2, -0.1]],
@@ -51,6 +52,15 @@ describe('one operand', () => {
     for (const [index, y] of numbersOf(found).entries())
       expect(y).toBeCloseTo(value(x.data[index] as number), 5);
     expect(await gradientError(({ x }) => operation(x!), { x })).toBeLessThan(1e-3);
+  });
+
+  it('softplus: value and derivative at 0, and far from it', async () => {
+    const x = arrayOf([3], 0, 30_000, -30_000);
+    const found = await evaluateOne(({ x }) => elementwise.softplus(x!), { x });
+    expect(numbersOf(found)[0]).toBeCloseTo(Math.log(2), 6);
+    expect(numbersOf(found).slice(1)).toEqual([30_000, 0]);
+    const slope = await evaluateOne(({ x }) => gradients(sum(elementwise.softplus(x!)), [x!])[0]!, { x });
+    expect(numbersOf(slope)).toEqual([0.5, 1, 0]);
   });
 
   it('erf: value and derivative', async () => {

@@ -51,6 +51,9 @@ export const tanh = unary('tanh', 'Tanh', (g, _x, y) => multiply(g, subtract(1, 
 /** 1 / (1 + e^-x) */
 export const sigmoid = unary('sigmoid', 'Sigmoid', (g, _x, y) => multiply(g, multiply(y, subtract(1, y))));
 /** Sine of radians. */
+/** log(1 + e^x). */
+export const softplus = unary('softplus', 'Softplus', (g, x) => multiply(g, sigmoid(x)));
+
 export const sin = unary('sin', 'Sin', (g, x) => multiply(g, cos(x)));
 /** Cosine of radians. */
 export const cos = unary('cos', 'Cos', (g, x) => negate(multiply(g, sin(x))));

@@ -88,6 +88,7 @@ const mappings: Readonly<Record<string, Mapping>> = {
   reciprocal: unary(elementwise.reciprocal),
   tanh: unary(elementwise.tanh),
   sigmoid: unary(elementwise.sigmoid),
+  softplus: unary(elementwise.softplus),
   sin: unary(elementwise.sin),
   cos: unary(elementwise.cos),
   erf: unary(elementwise.erf),

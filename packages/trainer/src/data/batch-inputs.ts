@@ -1,4 +1,4 @@
-import { type Batch, rowPositions } from '@safetune/datasets';
+import { type Batch, responsePositions, rowPositions } from '@safetune/datasets';
 import {
   addDimensions,
   type Dimension,
@@ -28,6 +28,7 @@ export const pieceInput = (name: RowInput, piece: number) => `${name}.${piece}`;
 const rowInputs = {
   labels: 'int64',
   responseMask: 'float32',
+  positionInResponse: 'float32',
   lossWeight: 'float32',
   exampleOfRow: 'int64',
 } as const;
@@ -87,6 +88,7 @@ export function batchInputs(
   const positions = rowPositions(batch, scope);
   const places = packed ? packedPlaces(batch) : undefined;
   const lossWeights = batch.lossWeights ?? batch.responseMask;
+  const inResponse = responsePositions(batch);
   const integers = (values: readonly number[]) =>
     hostArray(BigInt64Array.from(values, BigInt), [values.length]);
   const ofNext = (rows: readonly number[], values: ArrayLike<number>) =>
@@ -100,6 +102,7 @@ export function batchInputs(
     return {
       [pieceInput('labels', piece)]: integers(rows.map((position) => batch.tokenIds[position + 1]!)),
       [pieceInput('responseMask', piece)]: ofNext(rows, batch.responseMask),
+      [pieceInput('positionInResponse', piece)]: ofNext(rows, inResponse),
       [pieceInput('lossWeight', piece)]: ofNext(rows, lossWeights),
       [pieceInput('exampleOfRow', piece)]: integers(rows.map((position) => Math.floor(position / length))),
     };

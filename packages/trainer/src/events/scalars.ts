@@ -20,6 +20,7 @@ function stepValues(event: StepEvent): Record<string, number> {
   return {
     'loss/total': event.loss,
     'loss/cross_entropy': event.crossEntropy,
+    ...(event.taskLoss !== undefined && { 'loss/task': event.taskLoss }),
     ...Object.fromEntries(penalties),
     ...Object.fromEntries(
       Object.entries(event.weights ?? {}).map(([name, value]) => [`weight/${name}/value`, value]),

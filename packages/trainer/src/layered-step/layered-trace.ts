@@ -193,7 +193,7 @@ function evaluationHeadPart(
       ...batchSignature(pieces.count, [], packed),
       state: stateType,
       ...(objective && { ...pairSignature, [referenceState]: stateType }),
-      ...termWeightTypes({ penalties: [], objective }),
+      ...termWeightTypes({ penalties: [], objective, regularizers: [] }),
     },
     trace(inputs) {
       const forward = {

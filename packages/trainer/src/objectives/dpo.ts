@@ -1,15 +1,4 @@
-import {
-  cast,
-  concatenate,
-  greater,
-  logSumExp,
-  mean,
-  multiply,
-  negate,
-  reshape,
-  subtract,
-  zeros,
-} from '@safetune/tensor';
+import { cast, greater, mean, multiply, negate, softplus, subtract } from '@safetune/tensor';
 import { TrainOptionError } from '../errors.ts';
 import type { PairObjective } from './pair-objective.ts';
 
@@ -37,10 +26,9 @@ export function dpo({ beta = 0.1 }: DpoOptions): PairObjective {
       const chosenReward = multiply(subtract(chosen, referenceChosen), beta);
       const rejectedReward = multiply(subtract(rejected, referenceRejected), beta);
       const margin = subtract(chosenReward, rejectedReward);
-      const column = reshape(negate(margin), [...margin.shape, 1]);
       return {
-        // -log sigmoid(m) = log(e^0 + e^-m), finite for any margin.
-        value: mean(logSumExp(concatenate([zeros(column), column], 1))),
+        // -log sigmoid(m) = log(1 + e^-m)
+        value: mean(softplus(negate(margin))),
         measures: {
           margin: mean(margin),
           accuracy: mean(cast(greater(margin, 0), 'float32')),

@@ -50,6 +50,7 @@ export async function accumulate(
   const gradients = new Float32Array(step.gradients.length);
   const penalties: Record<string, number> = {};
   let crossEntropy = 0;
+  let taskLoss: number | undefined;
   for (const [index, batch] of batches.entries()) {
     const share = shares[index]!;
     const shareOf = (name: string) => penaltyShares[name]![index]!;
@@ -63,6 +64,7 @@ export async function accumulate(
     });
     for (let at = 0; at < gradients.length; at++) gradients[at]! += step.gradients[at]!;
     crossEntropy += ofTargets[index]! * terms.crossEntropy;
+    if (terms.taskLoss !== undefined) taskLoss = (taskLoss ?? 0) + ofTargets[index]! * terms.taskLoss;
     for (const [name, value] of Object.entries(terms.pairs ?? {}))
       pairs[name] = (pairs[name] ?? 0) + share * value;
     for (const [name, value] of Object.entries(terms.penalties)) {
@@ -71,10 +73,11 @@ export async function accumulate(
   }
   const loss = Object.entries(penalties).reduce(
     (total, [name, value]) => total + (weights[name] ?? 1) * value,
-    taskWeight * (pairs.loss ?? crossEntropy),
+    taskWeight * (pairs.loss ?? taskLoss ?? crossEntropy),
   );
   const ofPairs = pairs.loss === undefined ? {} : { pairs: { ...pairs, loss: pairs.loss } };
-  return { terms: { loss, crossEntropy, penalties, ...ofPairs }, gradients };
+  const ofTask = taskLoss === undefined ? {} : { taskLoss };
+  return { terms: { loss, crossEntropy, ...ofTask, penalties, ...ofPairs }, gradients };
 }
 
 async function sharesOfPenalties(

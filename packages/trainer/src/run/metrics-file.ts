@@ -7,7 +7,7 @@ import type { EvaluationEvent } from './evaluation.ts';
 import type { StepEvent } from './progress.ts';
 import type { RunEnd } from './step-observer.ts';
 
-/** The keys of a line of metrics.jsonl besides `pairs`, `weights` and the regularizers' names. */
+/** The keys of every line of metrics.jsonl; some have `task_loss`, `pairs`, `weights`, and the regularizers' names. */
 const metricNames = [
   'step',
   'loss',
@@ -25,7 +25,7 @@ const metricNames = [
  * @throws TrainOptionError
  */
 export function checkMetricNames(regularizers: readonly Regularizer[]): void {
-  const reserved: readonly string[] = [...metricNames, 'pairs', 'weights'];
+  const reserved: readonly string[] = [...metricNames, 'task_loss', 'pairs', 'weights'];
   const taken = regularizers.find(({ name }) => reserved.includes(name));
   if (taken === undefined) return;
   throw new TrainOptionError(
@@ -35,8 +35,8 @@ export function checkMetricNames(regularizers: readonly Regularizer[]): void {
 }
 
 /**
- * Appends a step as one line: snake_case keys, penalties under the regularizers' names, weights that follow them under
- * `weights`, what an objective over pairs measures under `pairs`.
+ * Appends a step as one line: snake_case keys, `task_loss` where it is not the cross-entropy, penalties under the regularizers' names,
+ * weights that follow them under `weights`, what an objective over pairs measures under `pairs`.
  *
  * @throws FileWriteError
  */
@@ -53,7 +53,9 @@ export function appendMetrics(file: string, event: StepEvent): void {
   };
   const { step, loss, cross_entropy, ...others } = metrics;
   const line = {
-    ...{ step, loss, cross_entropy, ...event.penalties },
+    ...{ step, loss, cross_entropy },
+    ...(event.taskLoss !== undefined && { task_loss: event.taskLoss }),
+    ...event.penalties,
     ...(event.weights && { weights: event.weights }),
     ...(event.pairs && { pairs: ofPairs(event.pairs) }),
     ...others,

@@ -37,7 +37,7 @@ export async function stepGradient(
     Object.entries(weights).map(([name, weight]) => [name, anchors.has(name) ? 0 : weight]),
   );
   const task = await accumulate(step, batches, onBatches, { seed, step: index, penaltyCounts });
-  checkPenalties(task.terms, weights);
+  checkTerms(task.terms, weights, regularizers);
   const changing = regularizers.filter(({ gradient }) => gradient !== undefined);
   if (anchors.size === 0 && changing.length === 0) return task;
 
@@ -92,7 +92,20 @@ function anchorGradient(
 }
 
 /** A compiled step that was handed in may be of other regularizers. */
-function checkPenalties({ penalties }: LossTerms, weights: Weights): void {
+function checkTerms(
+  { penalties, taskLoss }: LossTerms,
+  weights: Weights,
+  regularizers: readonly Regularizer[],
+): void {
+  const changing = regularizers.find(({ taskLossPerRow }) => taskLossPerRow);
+  if ((taskLoss === undefined) !== (changing === undefined)) {
+    throw new TrainOptionError(
+      'step',
+      changing === undefined
+        ? 'changes the loss of each token, but no regularizer does'
+        : `trains the cross-entropy of each token, but '${changing.name}' changes it`,
+    );
+  }
   const [computed, wanted] = [penalties, weights].map((byName) => Object.keys(byName).sort().join(', '));
   if (computed === wanted) return;
   throw new TrainOptionError(

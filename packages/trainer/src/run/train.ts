@@ -135,7 +135,13 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
         const isFirst = index === start;
         throw new NonFiniteLossError(
           index + 1,
-          { ...terms.pairs, loss: terms.loss, crossEntropy: terms.crossEntropy, ...terms.penalties },
+          {
+            ...terms.pairs,
+            loss: terms.loss,
+            crossEntropy: terms.crossEntropy,
+            ...(terms.taskLoss !== undefined && { taskLoss: terms.taskLoss }),
+            ...terms.penalties,
+          },
           { isFirst, source: isFirst ? ((await nonFiniteStart(options.model, trainable)) ?? null) : null },
         );
       }

@@ -50,7 +50,8 @@ export interface ForwardSettings {
 }
 
 /** One piece of the rows of logits: hidden states to apply the head to, and what is known of each row. */
-export interface RowPiece extends Pick<ForwardOutputs, 'labels' | 'responseMask' | 'exampleOfRow'> {
+export interface RowPiece
+  extends Pick<ForwardOutputs, 'labels' | 'responseMask' | 'positionInResponse' | 'exampleOfRow'> {
   /** Which one it is; as many as there are for all of them together. */
   readonly piece: number;
   /** [rows], of the cross-entropy of each row. */
@@ -234,6 +235,7 @@ function rowPieces(
     referenceHidden: referenceHidden?.[piece],
     labels: inputs[pieceInput('labels', piece)]!,
     responseMask: inputs[pieceInput('responseMask', piece)]!,
+    positionInResponse: inputs[pieceInput('positionInResponse', piece)]!,
     lossWeight: inputs[pieceInput('lossWeight', piece)]!,
     exampleOfRow: inputs[pieceInput('exampleOfRow', piece)]!,
   }));

@@ -4,6 +4,7 @@ import {
   type Regularizer,
   tracedPenalty,
   tracedRowPenalty,
+  tracedTaskLoss,
 } from '@safetune/regularizers';
 import {
   add,
@@ -32,10 +33,12 @@ import { tracePairLoss } from './pair-loss.ts';
 
 /** The loss of a step, traced. */
 export interface TracedLoss {
-  /** `weight * (cross-entropy, or the loss of pairs) + sum of weight * penalty`: what is differentiated. */
+  /** `weight * loss of the task + sum of weight * penalty`: what is differentiated. The task's is one of those below. */
   readonly objective: Tensor;
   /** Mean over the supervised tokens, by their weights; nats. */
   readonly crossEntropy: Tensor;
+  /** The same mean of what regularizers put in the place of each row's cross-entropy, where any does. */
+  readonly taskLoss?: Tensor;
   /** Unweighted penalties by regularizer name. */
   readonly penalties: Readonly<Record<string, Tensor>>;
   /** With an objective over pairs, its loss. */
@@ -44,16 +47,26 @@ export interface TracedLoss {
 
 /** Names of the inputs that weigh the terms. */
 export const crossEntropyWeightInput = 'crossEntropyWeight';
+export const taskLossWeightInput = 'taskLossWeight';
 export const pairsWeightInput = 'pairsWeight';
 export const weightInput = (regularizer: string) => `weight:${regularizer}`;
 
-/** A term that is a masked mean over rows: cross-entropy, or a penalty that can be had row by row. */
+/** A term that is a masked mean over rows: cross-entropy, what takes its place, or a penalty that can be had row by row. */
 interface RowTerm {
   readonly name: string;
   /** Traced weight in the loss. */
   readonly weight: Tensor;
-  rows(outputs: ForwardOutputs, piece: RowPiece): { readonly values: Tensor; readonly mask: Tensor };
+  /** @param perRow [rows], the cross-entropy of each */
+  rows(
+    outputs: ForwardOutputs,
+    piece: RowPiece,
+    perRow: Tensor,
+  ): { readonly values: Tensor; readonly mask: Tensor };
 }
+
+/** Names of terms that are no regularizer's, which has one that is not empty. */
+const crossEntropyTerm = '';
+const taskTerm = ' ';
 
 /**
  * Traces the loss. Terms that are means over rows are computed piece by piece, each piece's logits dying before the
@@ -66,14 +79,7 @@ export function traceLoss(
 ): TracedLoss {
   const rowTerms = penaltyTerms(settings);
   const terms: RowTerm[] = [
-    {
-      name: '',
-      weight: inputs[crossEntropyWeightInput]!,
-      rows: ({ logits, labels }, { lossWeight }) => ({
-        values: crossEntropy(logits, labels),
-        mask: lossWeight,
-      }),
-    },
+    ...taskTerms(settings, inputs),
     ...rowTerms.map((term) => ({ ...term, weight: inputs[weightInput(term.name)]! })),
   ];
   const rowLoss = traceRowTerms(settings, traced, terms);
@@ -93,7 +99,37 @@ export function traceLoss(
       penalties[name] = penalty;
     }
   }
-  return { objective, crossEntropy: rowLoss.means.get('')!, penalties, ...(pairs && { pairs }) };
+  const taskLoss = rowLoss.means.get(taskTerm);
+  return {
+    objective,
+    crossEntropy: rowLoss.means.get(crossEntropyTerm)!,
+    ...(taskLoss && { taskLoss }),
+    penalties,
+    ...(pairs && { pairs }),
+  };
+}
+
+/** The cross-entropy, and what regularizers make of it, one after the other. */
+function taskTerms(settings: ForwardSettings, inputs: NamedTensors): RowTerm[] {
+  const changing = settings.regularizers.filter(({ taskLossPerRow }) => taskLossPerRow);
+  const plain: RowTerm = {
+    name: crossEntropyTerm,
+    weight: inputs[crossEntropyWeightInput]!,
+    rows: (_outputs, { lossWeight }, perRow) => ({ values: perRow, mask: lossWeight }),
+  };
+  if (changing.length === 0) return [plain];
+  const changed: RowTerm = {
+    name: taskTerm,
+    weight: inputs[taskLossWeightInput]!,
+    rows: (outputs, { lossWeight }, perRow) => ({
+      values: changing.reduce(
+        (loss, regularizer) => tracedTaskLoss(regularizer, loss, declaredOf(settings, regularizer, outputs)),
+        perRow,
+      ),
+      mask: lossWeight,
+    }),
+  };
+  return [plain, changed];
 }
 
 /** The penalties that can be had row by row. */
@@ -138,9 +174,10 @@ function traceRowTerms(
   const loss = (hidden: Tensor, index: number) => {
     const piece = { ...traced.pieces[index]!, hidden };
     const outputs = pieceOutputs(settings, traced, piece);
+    const perRow = crossEntropy(outputs.logits, outputs.labels);
     const sums = terms.map((term) => {
-      const { values: perRow, mask } = term.rows(outputs, piece);
-      return sum(multiply(perRow, mask));
+      const { values, mask } = term.rows(outputs, piece, perRow);
+      return sum(multiply(values, mask));
     });
     const value = terms
       .map(({ weight }, index) => multiply(divide(sums[index]!, counts[index]!), weight))
@@ -161,7 +198,9 @@ function traceRowTerms(
 function tracePieces(settings: ForwardSettings, hidden: readonly Tensor[], loss: PieceLoss): PiecesLoss {
   const { regularizers } = settings;
   // A gradient taken at once reaches the rows and the head alone, not the states of other layers.
-  const seesStates = regularizers.some(({ penaltyPerRow, needs }) => penaltyPerRow && needs?.hiddenStates);
+  const seesStates = regularizers.some(
+    ({ penaltyPerRow, taskLossPerRow, needs }) => (penaltyPerRow ?? taskLossPerRow) && needs?.hiddenStates,
+  );
   if (seesStates) return plainPieces(hidden, loss);
   const weights = headWeights(settings);
   if (weights.length === 0) return frozenHeadPieces(hidden, loss);
@@ -177,7 +216,10 @@ function headWeights({ model, trained, parameters }: ForwardSettings): Tensor[] 
 
 /** Rows that a term counts, over all pieces. Its mask does not depend on the logits, so nothing large is computed. */
 function maskTotal(settings: ForwardSettings, traced: TracedForward, term: Pick<RowTerm, 'rows'>): Tensor {
-  const masks = traced.pieces.map((piece) => term.rows(pieceOutputs(settings, traced, piece), piece).mask);
+  const masks = traced.pieces.map((piece) => {
+    const outputs = pieceOutputs(settings, traced, piece);
+    return term.rows(outputs, piece, crossEntropy(outputs.logits, outputs.labels)).mask;
+  });
   return masks.map((mask) => sum(mask)).reduce(add);
 }
 
@@ -187,11 +229,12 @@ function pieceOutputs(
   { shared }: TracedForward,
   piece: RowPiece,
 ): ForwardOutputs {
-  const { hidden, referenceHidden, labels, responseMask, exampleOfRow } = piece;
+  const { hidden, referenceHidden, labels, responseMask, positionInResponse, exampleOfRow } = piece;
   return {
     ...shared,
     labels,
     responseMask,
+    positionInResponse,
     exampleOfRow,
     logits: model.head(hidden, trained(piece.piece)),
     ...(referenceHidden === undefined ? {} : { referenceLogits: model.head(referenceHidden) }),
@@ -214,6 +257,7 @@ function wholeOutputs(settings: ForwardSettings, traced: TracedForward): Forward
     referenceHidden: first.referenceHidden === undefined ? undefined : join('referenceHidden'),
     labels: join('labels'),
     responseMask: join('responseMask'),
+    positionInResponse: join('positionInResponse'),
     lossWeight: join('lossWeight'),
     exampleOfRow: join('exampleOfRow'),
   });

@@ -18,7 +18,13 @@ import { pairPlaces } from '../data/pair-inputs.ts';
 import { TrainOptionError } from '../errors.ts';
 import { objectiveFromConfig } from '../objectives/config.ts';
 import type { PairObjective } from '../objectives/pair-objective.ts';
-import { crossEntropyWeightInput, pairsWeightInput, type TracedLoss, weightInput } from './loss.ts';
+import {
+  crossEntropyWeightInput,
+  pairsWeightInput,
+  type TracedLoss,
+  taskLossWeightInput,
+  weightInput,
+} from './loss.ts';
 import type { LossTerms, StepRunOptions, TrainStepOptions } from './train-step.ts';
 import type { Trainable } from './trainable.ts';
 
@@ -48,6 +54,7 @@ export function stepSettings(options: Omit<TrainStepOptions, 'recompute' | 'runt
   const { model, trainable, regularizers = [] } = options;
   for (const regularizer of regularizers) checkRegularizer(regularizer);
   checkNames(regularizers);
+  if (options.objective !== undefined) refuseRowLosses(regularizers, options.objective.type);
   if (trainable.adapter !== undefined) requireAdapterFits(trainable.adapter, model);
   return {
     model,
@@ -63,6 +70,22 @@ export function stepSettings(options: Omit<TrainStepOptions, 'recompute' | 'runt
     packed: options.packing === true,
     objective: options.objective && objectiveFromConfig(options.objective),
   };
+}
+
+/** Whether a regularizer changes the loss of each row. */
+function changesTaskLoss(regularizers: readonly Regularizer[]): boolean {
+  return regularizers.some(({ taskLossPerRow }) => taskLossPerRow !== undefined);
+}
+
+/** An objective over pairs sees whole answers: there is no loss of a row that could be replaced. */
+function refuseRowLosses(regularizers: readonly Regularizer[], objective: string): void {
+  const found = regularizers.find(({ taskLossPerRow }) => taskLossPerRow);
+  if (found === undefined) return;
+  throw new TrainOptionError(
+    'regularizers',
+    `'${found.name}' changes the loss of each token, but the objective '${objective}' compares whole answers and has none; ` +
+      'leave out one of the two',
+  );
 }
 
 /** The same model and trainable, of which nothing but the cross-entropy is wanted. */
@@ -163,16 +186,18 @@ function checkNames(regularizers: readonly Regularizer[]): void {
 
 /** Host values for everything the loss takes besides trained values: the batch, and the weights of its terms. */
 export function lossInputs(
-  { penalties, scope, pieces, tags, packed, objective }: StepSettings,
+  { penalties, scope, pieces, tags, packed, objective, regularizers }: StepSettings,
   batch: Batch,
   weights: Readonly<Record<string, number>> = {},
   { taskWeight = 1, isAnchor = false }: StepRunOptions = {},
 ): Record<string, HostArray> {
   const comparesPairs = objective !== undefined;
+  const isChanged = changesTaskLoss(regularizers);
   return {
     ...batchInputs(batch, scope, pieces, tags, packed),
     ...pairPlaces(batch, comparesPairs, isAnchor),
-    [crossEntropyWeightInput]: scalarArray(comparesPairs && !isAnchor ? 0 : taskWeight),
+    [crossEntropyWeightInput]: scalarArray((comparesPairs || isChanged) && !isAnchor ? 0 : taskWeight),
+    ...(isChanged && { [taskLossWeightInput]: scalarArray(isAnchor ? 0 : taskWeight) }),
     ...(comparesPairs && { [pairsWeightInput]: scalarArray(isAnchor ? 0 : taskWeight) }),
     ...Object.fromEntries(penalties.map((name) => [weightInput(name), scalarArray(weights[name] ?? 1)])),
   };
@@ -182,9 +207,11 @@ export function lossInputs(
 export function termWeightTypes({
   penalties,
   objective,
-}: Pick<StepSettings, 'penalties' | 'objective'>): Record<string, TensorType> {
+  regularizers,
+}: Pick<StepSettings, 'penalties' | 'objective' | 'regularizers'>): Record<string, TensorType> {
   const names = [
     crossEntropyWeightInput,
+    ...(changesTaskLoss(regularizers) ? [taskLossWeightInput] : []),
     ...(objective === undefined ? [] : [pairsWeightInput]),
     ...penalties.map(weightInput),
   ];
@@ -202,16 +229,23 @@ export function streamShape({ packed }: Pick<StepSettings, 'packed'>): readonly 
 
 /** Names of a step's outputs besides `crossEntropy`. */
 export const penaltyOutput = (regularizer: string) => `penalty:${regularizer}`;
+const taskOutput = 'taskLoss';
 const pairOutput = 'pairs';
 const measureOutput = (name: string) => `measure:${name}`;
 export const gradientOutput = (parameter: string) => `gradient:${parameter}`;
 
 /** The outputs of a step that are its loss terms. */
-export function lossOutputs({ crossEntropy, penalties, pairs }: TracedLoss): Record<string, Tensor> {
+export function lossOutputs({
+  crossEntropy,
+  taskLoss,
+  penalties,
+  pairs,
+}: TracedLoss): Record<string, Tensor> {
   const named = (tensors: NamedTensors, nameOf: (name: string) => string) =>
     Object.fromEntries(Object.entries(tensors).map(([name, value]) => [nameOf(name), value]));
   return {
     crossEntropy,
+    ...(taskLoss && { [taskOutput]: taskLoss }),
     ...named(penalties, penaltyOutput),
     ...(pairs && { [pairOutput]: pairs.value, ...named(pairs.measures, measureOutput) }),
   };
@@ -219,7 +253,7 @@ export function lossOutputs({ crossEntropy, penalties, pairs }: TracedLoss): Rec
 
 /** Reads the loss terms off a step's outputs. */
 export function readLossTerms(
-  { penalties: names, objective }: StepSettings,
+  { penalties: names, objective, regularizers }: StepSettings,
   values: Readonly<Record<string, HostArray>>,
   weights: Readonly<Record<string, number>> = {},
   { taskWeight = 1, isAnchor = false }: StepRunOptions = {},
@@ -236,9 +270,16 @@ export function readLossTerms(
         ),
       ),
     };
-  const task = taskWeight * (pairs ? pairs.loss : crossEntropy);
+  const taskLoss = changesTaskLoss(regularizers) && !isAnchor ? read(taskOutput) : undefined;
+  const task = taskWeight * (pairs ? pairs.loss : (taskLoss ?? crossEntropy));
   const loss = names.reduce((total, name) => total + (weights[name] ?? 1) * penalties[name]!, task);
-  return { loss, crossEntropy, penalties, ...(pairs && { pairs }) };
+  return {
+    loss,
+    crossEntropy,
+    ...(taskLoss !== undefined && { taskLoss }),
+    penalties,
+    ...(pairs && { pairs }),
+  };
 }
 
 /** Views of the flat gradient buffer, by output name, at the places where the parameters' views lie in theirs. */

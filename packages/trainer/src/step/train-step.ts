@@ -45,10 +45,12 @@ export interface TrainStepOptions {
 
 /** Values of one forward pass, before weighting; penalties by regularizer name. */
 export interface LossTerms {
-  /** weight of the task * (cross-entropy, or the loss of pairs) + sum of weight * penalty */
+  /** weight of the task * (cross-entropy, or `taskLoss`, or the loss of pairs) + sum of weight * penalty */
   readonly loss: number;
   /** Mean negative log-likelihood of the supervised tokens, nats. */
   readonly crossEntropy: number;
+  /** The same mean of what regularizers put in the place of each token's cross-entropy (their `taskLossPerRow`), where any does. */
+  readonly taskLoss?: number;
   readonly penalties: Readonly<Record<string, number>>;
   /** With an objective over pairs: its `loss`, and what it measures beside that, means over the pairs. */
   readonly pairs?: Readonly<Record<string, number>> & { readonly loss: number };
@@ -56,9 +58,9 @@ export interface LossTerms {
 
 /** How a step runs over one batch. */
 export interface StepRunOptions {
-  /** Factor on the cross-entropy, or on the loss of pairs. Default 1 */
+  /** Factor on the loss of the task: cross-entropy, or what takes its place. Default 1 */
   readonly taskWeight?: number;
-  /** Whether the batch is of anchors: examples with one answer, also where pairs are learned from. Default false */
+  /** Whether the batch is of anchors: examples with one answer and the cross-entropy as its loss, whatever is trained. Default false */
   readonly isAnchor?: boolean;
   /** Decides what dropout drops and what noise there is. Default: the same each time */
   readonly draw?: DropoutDraw;
