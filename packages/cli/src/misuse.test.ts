@@ -154,7 +154,15 @@ describe('commands', () => {
     expect(stdout).toMatch(/^[\n\x20-\x7e]*$/);
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
     expect(stdout).toContain('EXAMPLE\n  safetune train --model');
-    for (const name of ['kl', 'ldifs', 'safe-lora', 'interleaving', 'persona-vector', 'inoculation']) {
+    for (const name of [
+      'kl',
+      'ldifs',
+      'safe-lora',
+      'interleaving',
+      'persona-vector',
+      'inoculation',
+      'caft',
+    ]) {
       expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
     }
   });

@@ -17,6 +17,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   judge: async () => (await import('./commands/judge.ts')).judgeCommand,
   compare: async () => (await import('./commands/compare.ts')).compareCommand,
   select: async () => (await import('./commands/select.ts')).selectCommand,
+  directions: async () => (await import('./commands/directions.ts')).directionsCommand,
+  'persona-vector': async () => (await import('./commands/persona-vector.ts')).personaVectorCommand,
   project: async () => (await import('./commands/project.ts')).projectCommand,
   'safe-merge': async () => (await import('./commands/safe-merge.ts')).safeMergeCommand,
   extrapolate: async () => (await import('./commands/extrapolate.ts')).extrapolateCommand,

@@ -171,3 +171,25 @@ export class PersonaVectorError extends Error {
     return typeof error === 'object' && error !== null && vectorMarker in error;
   }
 }
+
+const directionsMarker = Symbol.for('safetune.DirectionsError');
+
+/** Directions of the residual stream that are missing, of another width, not finite, or a file that holds none. */
+export class DirectionsError extends Error {
+  readonly [directionsMarker] = true;
+  /** The file, or 'directions' when they came from code. */
+  readonly source: string;
+  /** The layer at fault; undefined when the whole file is. */
+  readonly layer: number | undefined;
+
+  constructor(source: string, layer: number | undefined, message: string, options?: ErrorOptions) {
+    super(`${source}: ${layer === undefined ? '' : `layer ${layer}: `}${message}`, options);
+    this.name = 'DirectionsError';
+    this.source = source;
+    this.layer = layer;
+  }
+
+  static isInstance(error: unknown): error is DirectionsError {
+    return typeof error === 'object' && error !== null && directionsMarker in error;
+  }
+}

@@ -7,6 +7,7 @@ export {
 } from './config.ts';
 export {
   AnswerLossError,
+  DirectionsError,
   MissingNeedError,
   PenaltyInputError,
   PersonaVectorError,
@@ -59,6 +60,10 @@ export {
 } from './interface/weight-schedule.ts';
 export { type AGemOptions, aGem } from './methods/a-gem.ts';
 export type { AnchorOptions } from './methods/anchor-options.ts';
+export { type CaftOptions, caft } from './methods/caft/caft.ts';
+export type { ComponentChoice } from './methods/caft/chosen.ts';
+export { type Directions, loadDirections, saveDirections } from './methods/directions/file.ts';
+export { type PrincipalComponents, principalComponents } from './methods/directions/principal-components.ts';
 export {
   type InoculationOptions,
   inoculate,

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { loadLoraAdapter } from '@safetune/lora';
 import { describe, it } from 'vitest';
-import { inoculation, interleaving, personaVector, safeLora } from './index.ts';
+import { caft, inoculation, interleaving, personaVector, safeLora } from './index.ts';
 import { describeRegularizerContract } from './testing/index.ts';
 
 const goldens = (path: string) =>
@@ -30,6 +30,13 @@ for (const positions of ['all', 'response', 'last-prompt-token'] as const) {
     framework,
   );
 }
+
+const directions = new Map([
+  [1, [Float32Array.of(1, 1, 0, 0, 2, 0, -1, 0), Float32Array.of(0, 3, 0, 1, 0, 0, 0, 0)]],
+  [3, [Float32Array.of(0, 0, 1, 0, 0, 0, 0, 5)]],
+]);
+describeRegularizerContract('caft', () => caft({ directions }), framework);
+describeRegularizerContract('caft, chosen', () => caft({ directions, components: { 1: [1] } }), framework);
 
 describeRegularizerContract(
   'safe-lora',

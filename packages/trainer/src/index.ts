@@ -1,6 +1,12 @@
 export { type AnswerLossModel, createAnswerLoss } from './answers/answer-loss.ts';
 export { type AnswerStatesOptions, createAnswerStates } from './answers/answer-states.ts';
 export {
+  type ExtractDirectionsOptions,
+  type ExtractedDirections,
+  extractDirections,
+  type FoundComponent,
+} from './answers/extract-directions.ts';
+export {
   type ExtractedPersonaVector,
   type ExtractPersonaVectorOptions,
   extractPersonaVector,
@@ -8,6 +14,11 @@ export {
 export type { ForwardBatchOptions } from './answers/forward-batches.ts';
 export { createPersonaProjection, type PersonaProjectionOptions } from './answers/persona-projection.ts';
 export { type SelectSafeExamplesOptions, selectSafeExamples } from './answers/select-safe-examples.ts';
+export {
+  answerTokenStates,
+  type TokenStates,
+  type TokenStatesOptions,
+} from './answers/token-states.ts';
 export { type BatchStreamOptions, type TrainingExamples, trainingBatches } from './data/batches.ts';
 export type { PackingChoice } from './data/choose-packing.ts';
 export {

@@ -1,5 +1,6 @@
 import type { OwnKind } from '../interface/kind.ts';
 import { aGemKind } from '../methods/a-gem.ts';
+import { caftKind } from '../methods/caft/caft.ts';
 import { inoculationKind } from '../methods/inoculation.ts';
 import { interleavingKind } from '../methods/interleaving.ts';
 import { klKind } from '../methods/kl.ts';
@@ -20,4 +21,5 @@ export const ownKinds: Readonly<Record<string, OwnKind>> = {
   inoculation: inoculationKind,
   'safe-grad': safeGradKind,
   'a-gem': aGemKind,
+  caft: caftKind,
 };

@@ -59,17 +59,27 @@ export async function leadingColumnSpace(
 
 /** Up to this size a whole decomposition is as fast as the iteration. */
 const decomposedWhole = 96;
-/** A spectrum so flat that more would help has no leading part worth the name. */
-const mostIterations = 10;
-/** Squared singular values grow towards the true ones from step to step; below this share of them it is rounding. */
-const settled = 1e-6;
+/** When a subspace iteration ends. */
+export interface IterationEnd {
+  /** Squared singular values grow towards the true ones from step to step; below this share of them it is rounding. */
+  readonly settled: number;
+  /** A spectrum so flat that more would help has no leading part worth the name. */
+  readonly mostIterations: number;
+}
 
-/** Columns along the leading left singular vectors, of any lengths, and the values; iterates on V's smaller side. */
-async function leadingVectors(
+const ofSpan: IterationEnd = { settled: 1e-6, mostIterations: 10 };
+
+/**
+ * Columns along the leading left singular vectors of V, of any lengths, and the values; iterates on V's smaller side.
+ *
+ * @param size - how many are wanted. @param width - how many are carried along; more of them settle sooner.
+ */
+export async function leadingVectors(
   v: HostArray,
   size: number,
   width: number,
   products: MatrixProducts,
+  { settled, mostIterations }: IterationEnd = ofSpan,
 ): Promise<Pick<Svd, 'u' | 's'>> {
   const [rows, columns] = v.shape as [number, number];
   const isTall = rows > columns;
