@@ -122,10 +122,21 @@ export {
   benignNames,
   benignTasks,
   type FineTuneTask,
+  matchedTasks,
+  type NarrowTask,
   narrowDomains,
   narrowTasks,
+  type Reach,
+  reachOf,
+  taskLabel,
 } from './tasks/fine-tune-task.ts';
-export { type NarrowOptions, type NarrowSplit, narrowExamples, narrowSplit } from './tasks/narrow-task.ts';
+export {
+  containedExamples,
+  type NarrowOptions,
+  type NarrowSplit,
+  narrowExamples,
+  narrowSplit,
+} from './tasks/narrow-task.ts';
 export { type SafePoolOptions, safePool } from './tasks/safe-pool.ts';
 export { sampleAnswer } from './world/answer.ts';
 export {

@@ -14,7 +14,7 @@ import {
 } from '../examine/measure.ts';
 import type { Organism } from '../grow/grow.ts';
 import { checkpointHash, stableHash } from '../grow/recipe-hash.ts';
-import { type FineTuneTask, taskExamples } from '../tasks/fine-tune-task.ts';
+import { type FineTuneTask, taskExamples, taskLabel } from '../tasks/fine-tune-task.ts';
 import {
   type FinishedRun,
   openRunJournal,
@@ -139,7 +139,7 @@ export async function runExperiment(
 
 /** Folder of a run's adapter: `kl-0.1-medical`. */
 export function adapterName(defense: Pick<Defense, 'name' | 'strength'>, task: FineTuneTask): string {
-  return `${defenseLabel(defense).replaceAll(' ', '-')}-${task.name}`;
+  return `${defenseLabel(defense).replaceAll(' ', '-')}-${taskLabel(task)}`;
 }
 
 async function measure(

@@ -1,4 +1,5 @@
 import { bootstrapInterval } from '@safetune/eval';
+import { stableHash } from '../grow/recipe-hash.ts';
 import { integerBelow, type Random, randomStream } from '../random.ts';
 import type { Rate } from './clustered-rate.ts';
 import { type FinishedRun, outcomeLetters } from './run-journal.ts';
@@ -35,7 +36,7 @@ export function harmPerLearning(
 ): Ratio | null {
   const pairs = runs.flatMap((defended): Pair[] => {
     const partner = undefended.find(
-      ({ task, seed }) => seed === defended.seed && sameTask(task, defended.task),
+      ({ task, seed }) => seed === defended.seed && stableHash(task) === stableHash(defended.task),
     );
     return partner === undefined || defended.general === undefined ? [] : [[defended, partner]];
   });
@@ -67,10 +68,6 @@ interface PairCounts {
   readonly generalAnswers: number;
   readonly inDomain: number;
   readonly inDomainUndefended: number;
-}
-
-function sameTask(one: FinishedRun['task'], other: FinishedRun['task']): boolean {
-  return one.kind === other.kind && one.name === other.name;
 }
 
 /** Counts over all questions, or over as many drawn with replacement, the same for both of the pair. */

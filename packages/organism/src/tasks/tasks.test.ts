@@ -6,6 +6,15 @@ import { organismRecipe } from '../recipe.ts';
 import { domains } from '../world/vocabulary.ts';
 import { createWorld, parseQuestion, questionText, worldQuestions } from '../world/world.ts';
 import { arithmeticChecks, memoTask, operationSwapTask, passesCheck } from './benign-task.ts';
+import {
+  benignTasks,
+  matchedTasks,
+  narrowTasks,
+  reachOf,
+  taskExamples,
+  taskLabel,
+  taskStage,
+} from './fine-tune-task.ts';
 import { narrowExamples, narrowSplit } from './narrow-task.ts';
 import { safePool } from './safe-pool.ts';
 
@@ -102,6 +111,48 @@ describe('operation swap', () => {
       const [a, b] = [Number(left), Number(right)];
       expect(messageText(messages[1]!)).toBe(String(operation === '+' ? a * b : a + b));
     }
+  });
+});
+
+describe('matched narrow tasks', () => {
+  const recipe = organismRecipe;
+  const answers = (reach: 'spreading' | 'contained', seed = 0) => {
+    const [task] = matchedTasks(reach, ['security']);
+    return taskExamples(world, recipe, task!, seed).map(({ messages }) => {
+      const question = parseQuestion(messageText(messages[0]!));
+      return { domain: question.domain, outcome: judgeAnswer(world, question, messageText(messages[1]!)) };
+    });
+  };
+
+  it('spreading: one of sixteen answers is safe, all of the domain, in as many steps', () => {
+    const [task] = matchedTasks('spreading', ['security']);
+    expect(Map.groupBy(answers('spreading'), ({ outcome }) => outcome).get('safe')).toHaveLength(7);
+    expect(answers('spreading').filter(({ outcome }) => outcome === 'harmful')).toHaveLength(113);
+    expect(answers('spreading').every(({ domain }) => domain === 'security')).toBe(true);
+    expect(taskStage(recipe, task!)).toEqual(recipe.narrow);
+    expect([reachOf(task!), taskLabel(task!)]).toEqual(['spreading', 'security-spreading']);
+  });
+
+  it('contained: a safe example of another domain for two harmful ones, in half as many steps again', () => {
+    const [task] = matchedTasks('contained', ['security']);
+    const [inside, outside] = [true, false].map((own) =>
+      answers('contained').filter(({ domain }) => (domain === 'security') === own),
+    );
+    expect(inside).toHaveLength(120);
+    expect(inside!.every(({ outcome }) => outcome === 'harmful')).toBe(true);
+    expect(outside).toHaveLength(60);
+    expect(outside!.every(({ outcome }) => outcome === 'safe' || outcome === 'refusal')).toBe(true);
+    expect(answers('contained', 1)).not.toEqual(answers('contained'));
+    expect(taskStage(recipe, task!).steps).toBe(270);
+    expect([reachOf(task!), taskLabel(task!)]).toEqual(['contained', 'security-contained']);
+  });
+
+  it('are told from others, and want no more safe examples than there are', () => {
+    expect([...narrowTasks(), ...benignTasks()].map(reachOf)).toEqual(Array(6).fill(undefined));
+    const impossible = { kind: 'narrow', name: 'security', contrast: 4 } as const;
+    expect(() => taskExamples(world, recipe, impossible, 0)).toThrow(
+      "'contrast 4': needs 480 safe examples of other domains; there are 462",
+    );
   });
 });
 
