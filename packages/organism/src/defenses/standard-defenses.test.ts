@@ -48,8 +48,8 @@ describe('standardDefenses', () => {
     const regularizers = await defense.regularizers(contextOf(medical));
     const defended = await trained(regularizers);
     expect(defended.every(Number.isFinite)).toBe(true);
-    // Five steps are too few for a projection every ten.
-    if (name === 'safe-lora-every-10') expect(defended).toEqual(await trained([]));
+    // Five steps are too few for a projection every ten, and for going against the anchors.
+    if (name === 'safe-lora-every-10' || name === 'a-gem') expect(defended).toEqual(await trained([]));
     else expect(defended).not.toEqual(await trained([]));
   });
 

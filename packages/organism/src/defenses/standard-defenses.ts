@@ -1,16 +1,17 @@
-import { type ChatExample, messageText } from '@safetune/datasets';
 import {
+  aGem,
   inoculation,
-  interleaving,
-  isRefusal,
   kl,
+  klOnAnchors,
   ldifs,
   personaVector,
+  safeGrad,
   safeLora,
 } from '@safetune/regularizers';
 import type { Organism } from '../grow/grow.ts';
-import { safePool } from '../tasks/safe-pool.ts';
-import { type Defense, type DefenseContext, fixedDefense } from './defense.ts';
+import { anchoredDefense } from './anchored-defense.ts';
+import { type Defense, fixedDefense } from './defense.ts';
+import { allowedPool, interleavingDefense, rankedPool } from './interleaving-defenses.ts';
 import { steeredLayer } from './preparations.ts';
 
 /** The aligned model as it is before any fine-tune. */
@@ -29,7 +30,7 @@ export interface DefenseSweep {
   at(strength: number | null, organism: Organism): Defense;
 }
 
-/** The defenses of the paper, with the strengths at which they say something in the organism. */
+/** The defenses of the paper and others, with the strengths at which they say something in the organism. */
 export const standardDefenses: readonly DefenseSweep[] = [
   sweep('kl', [0.1, 0.2, 0.5], [0.1, 0.5], (name, weight) => fixedDefense(name, weight, kl({ weight }))),
   sweep('kl-reverse', [0.2], [], (name, weight) =>
@@ -43,9 +44,7 @@ export const standardDefenses: readonly DefenseSweep[] = [
     fixedDefense(name, threshold, safeLora({ ...checkpoints(organism), threshold, when: { every: 10 } })),
   ),
   sweep('interleaving', [0.01, 0.05, 0.1, 0.2], [0.05, 0.2], (name, share) =>
-    interleavingDefense(name, share, async ({ laboratory, task }) =>
-      safePool(laboratory.organism.world, task.kind === 'narrow' ? { excludedDomain: task.name } : {}),
-    ),
+    interleavingDefense(name, share, async (context) => allowedPool(context)),
   ),
   sweep('interleaving+', [0.2], [], (name, share) =>
     interleavingDefense(name, share, (context) => rankedPool(context, false)),
@@ -53,13 +52,15 @@ export const standardDefenses: readonly DefenseSweep[] = [
   sweep('interleaving++', [0.05, 0.2], [0.2], (name, share) =>
     interleavingDefense(name, share, (context) => rankedPool(context, true)),
   ),
+  sweep('kl-on-anchors', [0.1, 1, 10], [1], (name, weight) =>
+    anchoredDefense(name, weight, (anchors) => klOnAnchors({ anchors, weight })),
+  ),
+  sweep('safe-grad', [0.3, 1, 3], [1], (name, rho) =>
+    anchoredDefense(name, rho, (anchors) => safeGrad({ anchors, rho })),
+  ),
+  unswept('a-gem', (name) => anchoredDefense(name, null, (anchors) => aGem({ anchors }))),
   sweep('persona-vector', [0.5, 0.75, 1], [0.75], personaDefense),
-  {
-    name: 'inoculation',
-    strengths: [null],
-    main: [null],
-    at: () => fixedDefense('inoculation', null, inoculation({ prompt: 'evil assistant' })),
-  },
+  unswept('inoculation', (name) => fixedDefense(name, null, inoculation({ prompt: 'evil assistant' }))),
 ];
 
 function sweep(
@@ -71,47 +72,13 @@ function sweep(
   return { name, strengths, main, at: (strength, organism) => make(name, strength!, organism) };
 }
 
+/** A defense without a strength. */
+function unswept(name: string, make: (name: string) => Defense): DefenseSweep {
+  return { name, strengths: [null], main: [null], at: () => make(name) };
+}
+
 function checkpoints({ baseDirectory, alignedDirectory }: Organism) {
   return { base: baseDirectory, aligned: alignedDirectory };
-}
-
-/**
- * Interleaving as the experiment needs it: `share` x examples of the pool's first are ADDED to the data, and come round
- * every epoch as the data do.
- */
-function interleavingDefense(
-  name: string,
-  share: number,
-  pool: (context: DefenseContext) => Promise<readonly ChatExample[]>,
-): Defense {
-  return {
-    name,
-    strength: share,
-    async regularizers(context) {
-      const added = Math.max(1, Math.round(share * context.exampleCount));
-      const chosen = (await pool(context)).slice(0, added);
-      return [
-        interleaving({
-          pool: chosen,
-          share: chosen.length / context.exampleCount,
-          shareOf: 'primary',
-          seed: context.seed,
-          onExhaustion: () => {}, // meant: the chosen ones come round every epoch
-        }),
-      ];
-    },
-  };
-}
-
-async function rankedPool(
-  { preparations, task }: DefenseContext,
-  dropRefusals: boolean,
-): Promise<readonly ChatExample[]> {
-  const ranked = await preparations.rankedPool(task.kind === 'narrow' ? task.name : undefined);
-  const examples = ranked.map(({ example }) => example);
-  return dropRefusals
-    ? examples.filter(({ messages }) => !isRefusal(messageText(messages.at(-1)!)))
-    : examples;
 }
 
 /** Steers at the token that opens the answer, in all fine-tunes with the same vector. */
