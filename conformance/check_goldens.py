@@ -19,7 +19,28 @@ from golden_files import GOLDENS
 from reference import report
 
 TOLERANCE = 1e-4
-SCRIPTS = ["make_operations.py", "make_checkpoints.py", "make_families.py", "make_adapters.py", "make_lora_options.py", "make_combinations.py", "make_regularizers.py", "make_safe_lora.py", "make_weight_edits.py", "make_answers.py", "make_caft.py", "make_sentinel.py", "make_weighted_loss.py", "make_dpo.py", "make_training.py", "make_gguf.py", "make_gguf_models.py", "make_dataset_splits.py", "make_evaluation.py"]
+SCRIPTS = [
+    "make_operations.py",
+    "make_checkpoints.py",
+    "make_families.py",
+    "make_adapters.py",
+    "make_lora_options.py",
+    "make_combinations.py",
+    "make_regularizers.py",
+    "make_weight_edits.py",
+    "make_gradient_methods.py",
+    "make_safe_lora.py",
+    "make_answers.py",
+    "make_sentinel.py",
+    "make_weighted_loss.py",
+    "make_dpo.py",
+    "make_training.py",
+    "make_gguf.py",
+    "make_gguf_models.py",
+    "make_dataset_splits.py",
+    "make_evaluation.py",
+    "make_caft.py",
+]
 
 
 def numbers_and_rest(value, path=""):

@@ -1,6 +1,6 @@
-"""Golden values and gradients of the regularizers that are terms of the loss: KL and LDIFS, stated in PyTorch.
+"""Golden values and gradients of the regularizers that are terms of the loss: KL, DER and LDIFS, stated in PyTorch.
 
-The formulas are those of the papers (Kaczér et al., arXiv 2508.06249; Mukhoti et al., arXiv 2308.13320), written over
+The formulas are those of the papers (Kaczér et al., arXiv 2508.06249; Buzzega et al., arXiv 2004.07211; Mukhoti et al., arXiv 2308.13320), written over
 whole [batch, width, ...] tensors and plain loops over examples. Inputs are float32; values and gradients are computed in float64 from
 them. Padding holds large garbage. Writes goldens/regularizers.safetensors and goldens/regularizers.json.
 """
@@ -34,11 +34,21 @@ def kl_term(logits, reference, response_mask, tagged, *, direction="forward", te
     return target_mean(per_token, mask * tagged[:, None] if onlyTagged else mask)
 
 
+def der_term(logits, reference, response_mask, tagged, *, lengths):
+    """Mean over the targets of the mean squared difference of their logits, as torch's mse_loss has it."""
+    per_token = F.mse_loss(logits[:, :-1], reference[:, :-1], reduction="none").mean(-1)
+    return target_mean(per_token, response_mask)
+
+
 def leaf(values: torch.Tensor) -> torch.Tensor:
     return values.double().requires_grad_()
 
 
 def kl_case(name: str, lengths: list[int], **config) -> None:
+    logits_case(name, kl_term, {"type": "kl"}, lengths, **config)
+
+
+def logits_case(name: str, term, kind: dict, lengths: list[int], **config) -> None:
     width, batch = max(lengths), len(lengths)
     real = padding_mask(torch.tensor(lengths), width)
     logits, reference = normal(batch, width, VOCABULARY) * 2, normal(batch, width, VOCABULARY) * 2
@@ -48,9 +58,9 @@ def kl_case(name: str, lengths: list[int], **config) -> None:
     for values in (logits, reference):
         values[real == 0] = GARBAGE
     trained = leaf(logits)
-    value = kl_term(trained, reference.double(), response_mask, tagged, lengths=torch.tensor(lengths), **config)
+    value = term(trained, reference.double(), response_mask, tagged, lengths=torch.tensor(lengths), **config)
     value.backward()
-    record(name, {"type": "kl", **config}, lengths, value)
+    record(name, {**kind, **config}, lengths, value)
     put(name, logits=logits, referenceLogits=reference, responseMask=response_mask, tagged=tagged)
     tensors[f"{name}/gradient.logits"] = trained.grad.float()
 
@@ -94,6 +104,9 @@ ldifs_case("ldifs-padded", [6, 3, 4], [1, 3, 6])
 ldifs_case("ldifs-plain-padded", [6, 3, 4], [1, 3, 6], normalise=False)
 ldifs_case("ldifs-per-length-padded", [6, 3, 4], [2, 5], perLength=True)
 ldifs_case("ldifs-plain-per-length-padded", [6, 1], [0, 4], normalise=False, perLength=True)
+
+anchor = {"messages": [{"role": "user", "content": "May I?"}, {"role": "assistant", "content": "Yes."}]}
+logits_case("der-padded", der_term, {"type": "der", "anchors": [anchor]}, [6, 3, 4])
 
 write_tensors(GOLDENS / "regularizers.safetensors", tensors)
 write_json(GOLDENS / "regularizers.json", {"vocabulary": VOCABULARY, "hiddenSize": HIDDEN, "layerCount": LAYERS, "cases": cases})

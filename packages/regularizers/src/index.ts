@@ -62,6 +62,7 @@ export { type AGemOptions, aGem } from './methods/a-gem.ts';
 export type { AnchorOptions } from './methods/anchor-options.ts';
 export { type CaftOptions, caft } from './methods/caft/caft.ts';
 export type { ComponentChoice } from './methods/caft/chosen.ts';
+export { type DerOptions, der } from './methods/der.ts';
 export { type Directions, loadDirections, saveDirections } from './methods/directions/file.ts';
 export { type PrincipalComponents, principalComponents } from './methods/directions/principal-components.ts';
 export {
@@ -75,12 +76,14 @@ export { type InterleavingOptions, interleavedTag, interleaving } from './method
 export { type KlOptions, kl, klDivergence } from './methods/kl.ts';
 export { type KlOnAnchorsOptions, klOnAnchors } from './methods/kl-on-anchors.ts';
 export { type LdifsOptions, ldifs } from './methods/ldifs.ts';
+export { type LisaOptions, lisa } from './methods/lisa.ts';
 export {
   type ExtrapolateOptions,
   type Extrapolation,
   extrapolateCheckpoint,
 } from './methods/lox/checkpoint.ts';
 export { type ExtrapolatedWeight, extrapolateWeight, type LoxStrength } from './methods/lox/lox.ts';
+export { type ParameterAveragingOptions, parameterAveraging } from './methods/parameter-averaging.ts';
 export {
   type CachedAnswerLossOptions,
   cachedAnswerLoss,

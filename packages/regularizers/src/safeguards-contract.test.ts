@@ -1,7 +1,19 @@
 import { fileURLToPath } from 'node:url';
 import { loadLoraAdapter } from '@safetune/lora';
 import { describe, it } from 'vitest';
-import { caft, inoculation, interleaving, personaVector, safeLora } from './index.ts';
+import {
+  aGem,
+  caft,
+  der,
+  inoculation,
+  interleaving,
+  klOnAnchors,
+  lisa,
+  parameterAveraging,
+  personaVector,
+  safeGrad,
+  safeLora,
+} from './index.ts';
 import { describeRegularizerContract } from './testing/index.ts';
 
 const goldens = (path: string) =>
@@ -47,6 +59,28 @@ describeRegularizerContract(
 describeRegularizerContract(
   'safe-lora, exact, every second step and at the end',
   () => safeLora({ ...checkpoints, method: 'exact', rank: 4, layers: 3, when: { every: 2, end: true } }),
+  framework,
+  adapter,
+);
+
+const anchors = pool.slice(0, 20);
+describeRegularizerContract(
+  'kl-on-anchors',
+  () => klOnAnchors({ anchors, crossEntropyWeight: 0.5 }),
+  framework,
+);
+describeRegularizerContract('der', () => der({ anchors, perStep: 3 }), framework);
+describeRegularizerContract('safe-grad', () => safeGrad({ anchors, rho: 0.5 }), framework);
+describeRegularizerContract('a-gem', () => aGem({ anchors }), framework);
+describeRegularizerContract(
+  'lisa',
+  () => lisa({ anchors, rho: 1, alignmentSteps: 3, taskSteps: 2 }),
+  framework,
+  adapter,
+);
+describeRegularizerContract(
+  'parameter-averaging',
+  () => parameterAveraging({ decay: 0.9 }),
   framework,
   adapter,
 );

@@ -39,7 +39,7 @@ function rowsOf(logits: HostArray, positions: readonly number[]): HostArray {
   return hostArray(Float32Array.from(rows), [positions.length, vocabulary]);
 }
 
-function klOutputs(arrays: Record<string, HostArray>, lengths: readonly number[]): HostOutputs {
+function outputsOfLogits(arrays: Record<string, HostArray>, lengths: readonly number[]): HostOutputs {
   const width = Math.max(...lengths);
   const positions = predictingPositions(lengths);
   const perRow = (value: (position: number) => number) => ({
@@ -83,9 +83,9 @@ function expectClose(actual: HostArray, expected: HostArray): void {
 describe('value and gradient equal those of PyTorch (rel. 1e-4)', () => {
   it.each(cases.map((each) => [each.case, each] as const))('%s', async (name, { config, lengths, value }) => {
     const arrays = await tensorsOf(name);
-    const isKl = config.type === 'kl';
-    const outputs: HostOutputs = isKl
-      ? klOutputs(arrays, lengths)
+    const isOfLogits = config.type !== 'ldifs';
+    const outputs: HostOutputs = isOfLogits
+      ? outputsOfLogits(arrays, lengths)
       : {
           hiddenStates: statesOf(arrays, 'hiddenStates'),
           referenceHiddenStates: statesOf(arrays, 'referenceHiddenStates'),
@@ -100,7 +100,7 @@ describe('value and gradient equal those of PyTorch (rel. 1e-4)', () => {
     const result = await evaluateOnHostArrays(regularizerFromConfig(config), outputs, { layerCount });
 
     expect(Math.abs(result.value - value) / value).toBeLessThanOrEqual(1e-4);
-    if (isKl) {
+    if (isOfLogits) {
       expectClose(result.gradients.logits!, rowsOf(arrays['gradient.logits']!, predictingPositions(lengths)));
     } else {
       for (const [layer, gradient] of statesOf(arrays, 'gradient.hiddenStates')) {

@@ -4,7 +4,8 @@ import { checkAnchors } from './anchors.ts';
 import { checkChoice } from './options.ts';
 import type { Regularizer, RegularizerNeeds } from './regularizer.ts';
 
-const hooks = [
+/** Those of its fields that are functions. */
+export const hooks = [
   'examples',
   'hidden',
   'penalty',

@@ -1,11 +1,14 @@
 import type { OwnKind } from '../interface/kind.ts';
 import { aGemKind } from '../methods/a-gem.ts';
 import { caftKind } from '../methods/caft/caft.ts';
+import { derKind } from '../methods/der.ts';
 import { inoculationKind } from '../methods/inoculation.ts';
 import { interleavingKind } from '../methods/interleaving.ts';
 import { klKind } from '../methods/kl.ts';
 import { klOnAnchorsKind } from '../methods/kl-on-anchors.ts';
 import { ldifsKind } from '../methods/ldifs.ts';
+import { lisaKind } from '../methods/lisa.ts';
+import { parameterAveragingKind } from '../methods/parameter-averaging.ts';
 import { personaVectorKind } from '../methods/persona-vector/persona-vector.ts';
 import { safeGradKind } from '../methods/safe-grad.ts';
 import { safeLoraKind } from '../methods/safe-lora/safe-lora.ts';
@@ -22,4 +25,7 @@ export const ownKinds: Readonly<Record<string, OwnKind>> = {
   'safe-grad': safeGradKind,
   'a-gem': aGemKind,
   caft: caftKind,
+  der: derKind,
+  lisa: lisaKind,
+  'parameter-averaging': parameterAveragingKind,
 };

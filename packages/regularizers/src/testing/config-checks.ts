@@ -1,30 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { nearestName } from '@safetune/datasets';
+import { hooks, regularizerFields } from '../interface/check-regularizer.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
 import { shown } from '../interface/shown.ts';
-import { withPenalty, withTaskLoss } from './penalty-runs.ts';
+import { withPenalty } from './penalty-runs.ts';
 import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
 
-/** Hooks that change training; `beforeTraining` only makes ready for them, `contents` tells what they depend on. */
-const acting = [
-  'examples',
-  'hidden',
-  'penalty',
-  'penaltyPerRow',
-  'taskLossPerRow',
-  'afterStep',
-  'afterTraining',
-] as const;
-const hooks = ['contents', 'beforeTraining', ...acting] as const;
-const members: readonly string[] = [
-  ...hooks,
-  'name',
-  'config',
-  'needs',
-  'weight',
-  'editedLayers',
-  'meanOver',
-];
+/** Fields that change training; `beforeTraining` only makes ready for them, `contents` tells what they depend on. */
+const acting = regularizerFields
+  .filter((field) => !['name', 'config', 'needs', 'weight', 'editedLayers', 'meanOver'].includes(field))
+  .filter((field) => !['contents', 'beforeTraining', 'saveState', 'restoreState'].includes(field));
 
 /** What every regularizer says of itself. */
 export function configChecks(subject: Subject): ContractCheck[] {
@@ -36,11 +21,13 @@ export function configChecks(subject: Subject): ContractCheck[] {
         assert(typeof made.name === 'string' && made.name !== '', 'has no name');
         requireHooks(made, assert);
         assert(
-          acting.some((hook) => typeof made[hook] === 'function'),
+          acting.some((field) => made[field] !== undefined),
           `has none of the hooks ${acting.join(', ')}`,
         );
-        const stray = Object.keys(made).find((member) => !members.includes(member));
-        const nearest = stray === undefined ? undefined : nearestName(stray, members);
+        const stray = Object.keys(made).find(
+          (member) => !regularizerFields.some((field) => field === member),
+        );
+        const nearest = stray === undefined ? undefined : nearestName(stray, regularizerFields);
         const hint = nearest === undefined ? 'a misspelt hook?' : `did you mean '${nearest}'?`;
         assert(stray === undefined, `has a member '${stray}', which is not of a Regularizer: ${hint}`);
       },
@@ -82,16 +69,10 @@ async function roundTrip(made: Regularizer, subject: Subject, assert: Assert): P
   same('weight', made.weight, again.weight);
   same('needs', made.needs, again.needs);
   same('list of hooks', hooksOf(made), hooksOf(again));
-  if (made.penalty !== undefined || made.penaltyPerRow !== undefined) {
-    const value = (regularizer: Regularizer) =>
-      withPenalty(regularizer, subject.model, async (penalty, outputs) => (await penalty.run(outputs)).value);
-    same('penalty', await value(made), await value(again));
-  }
-  if (made.taskLossPerRow !== undefined) {
-    const value = (regularizer: Regularizer) =>
-      withTaskLoss(regularizer, subject.model, async (task, outputs) => (await task.run(outputs)).value);
-    same('loss of the task', await value(made), await value(again));
-  }
+  if (made.penalty === undefined && made.penaltyPerRow === undefined) return;
+  const value = (regularizer: Regularizer) =>
+    withPenalty(regularizer, subject.model, async (penalty, outputs) => (await penalty.run(outputs)).value);
+  same('penalty', await value(made), await value(again));
 }
 
 function hooksOf(regularizer: Regularizer): string[] {

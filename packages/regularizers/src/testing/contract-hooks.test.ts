@@ -1,9 +1,10 @@
 import type { ChatExample } from '@safetune/datasets';
-import { createLoraAdapter, type LoraAdapter } from '@safetune/lora';
+import type { LoraAdapter } from '@safetune/lora';
 import { add, constant, exp, hostArray, mean, multiply, stopGradient, sum } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import type { Regularizer } from '../index.ts';
 import { checksOf, custom, failures } from './__fixtures__/failures.ts';
+import { sampleAdapter } from './__fixtures__/sample-adapter.ts';
 
 describe('digests of what is read', () => {
   const passing = { examples: (source: AsyncIterable<ChatExample>) => source };
@@ -172,18 +173,6 @@ describe('an edit of the residual stream', () => {
 });
 
 describe('a change of the adapter', () => {
-  const layers = ['down', 'up', 'out'].map((name) => ({
-    name: `model.${name}_proj`,
-    inFeatures: 4,
-    outFeatures: 6,
-  }));
-  const adapter = (): LoraAdapter => {
-    const made = createLoraAdapter(layers, { r: 2, target_modules: ['down_proj', 'up_proj', 'out_proj'] });
-    made.parameters.forEach((_, index) => {
-      made.parameters[index] = Math.sin(index + 1);
-    });
-    return made;
-  };
   const factors: Readonly<Record<string, number>> = {
     'model.down_proj': 0.5,
     'model.up_proj': 0.1,
@@ -203,7 +192,7 @@ describe('a change of the adapter', () => {
           for (const module of given.modules) scale(module, factors[module.name]!);
         },
       });
-    expect(await failures(make, { adapter })).toEqual([]);
+    expect(await failures(make, { adapter: sampleAdapter })).toEqual([]);
   });
 
   it('by the order of the modules fails the fitting check', async () => {
@@ -214,25 +203,29 @@ describe('a change of the adapter', () => {
           for (const [index, module] of given.modules.entries()) scale(module, inOrder[index]!);
         },
       });
-    const found = await failures(make, { adapter });
+    const found = await failures(make, { adapter: sampleAdapter });
     expect(checksOf(found)).toEqual(['adapter: acts on modules by name, whatever their order']);
     expect(found[0]!.message).toContain('it matches them by their place');
   });
 
   it('that finds no module, gives NaN, or acts by chance fails the fitting check', async () => {
     const idle = () => custom({ afterTraining: () => {} });
-    expect(checksOf(await failures(idle, { adapter }))).toEqual(['adapter: changes the adapter it is given']);
+    expect(checksOf(await failures(idle, { adapter: sampleAdapter }))).toEqual([
+      'adapter: changes the adapter it is given',
+    ]);
     const divides = () =>
       custom({
         afterTraining: (given) => {
           for (const module of given.modules) scale(module, 1 / Math.max(...(module.b.data as Float32Array)));
         },
       });
-    expect(checksOf(await failures(divides, { adapter }))).toEqual([
+    expect(checksOf(await failures(divides, { adapter: sampleAdapter }))).toEqual([
       'adapter: leaves finite values, also of an adapter that has not trained yet',
     ]);
     const chance = () => custom({ afterTraining: (given) => scale(given.modules[0]!, Math.random()) });
-    expect(checksOf(await failures(chance, { adapter }))).toContain('adapter: is deterministic');
+    expect(checksOf(await failures(chance, { adapter: sampleAdapter }))).toContain(
+      'adapter: is deterministic',
+    );
   });
 
   it('that is begun before training fails the fitting check, one that only gets ready passes', async () => {
@@ -251,14 +244,14 @@ describe('a change of the adapter', () => {
         },
       });
     };
-    expect(await failures(ready, { adapter })).toEqual([]);
+    expect(await failures(ready, { adapter: sampleAdapter })).toEqual([]);
     const early = () => custom({ beforeTraining: (given) => afterStep(given, 1), afterStep });
-    const found = await failures(early, { adapter });
+    const found = await failures(early, { adapter: sampleAdapter });
     expect(checksOf(found)).toEqual([
       'beforeTraining: leaves the adapter as it is, also when a run resumes and calls it again',
     ]);
     expect(found[0]!.message).toContain('its first call changes the adapter');
-    const idle = await failures(() => custom({ beforeTraining: () => {} }), { adapter });
+    const idle = await failures(() => custom({ beforeTraining: () => {} }), { adapter: sampleAdapter });
     expect(checksOf(idle)).toEqual(['has a name and at least one hook, and no member that no trainer calls']);
   });
 

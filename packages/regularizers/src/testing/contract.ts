@@ -1,12 +1,15 @@
 import type { Regularizer } from '../interface/regularizer.ts';
 import { adapterChecks, beforeTrainingChecks } from './adapter-checks.ts';
+import { anchorsChecks } from './anchors-checks.ts';
 import { configChecks } from './config-checks.ts';
 import { contentsChecks } from './contents-checks.ts';
 import { examplesChecks } from './examples-checks.ts';
+import { gradientHookChecks } from './gradient-hook-checks.ts';
 import { hiddenChecks } from './hidden-checks.ts';
 import { needsChecks } from './needs-checks.ts';
 import { penaltyChecks } from './penalty-checks.ts';
 import { rowChecks } from './row-checks.ts';
+import { stateChecks } from './state-checks.ts';
 import { type ContractCheck, type ContractOptions, type Subject, subjectOf } from './subject.ts';
 import { taskLossChecks } from './task-loss-checks.ts';
 
@@ -39,9 +42,12 @@ export async function regularizerContract(
     ...(has('taskLossPerRow') ? taskLossChecks(group('taskLossPerRow')) : []),
     ...(has('examples') ? examplesChecks(group('examples')) : []),
     ...(has('hidden') ? hiddenChecks(group('hidden')) : []),
+    ...(regularizer.anchors === undefined ? [] : anchorsChecks(group('anchors'))),
+    ...(has('gradient') ? gradientHookChecks(group('gradient')) : []),
     ...(has('contents') ? contentsChecks(group('contents')) : []),
     ...(has('beforeTraining') ? beforeTrainingChecks(group('beforeTraining')) : []),
     ...(has('afterStep') || has('afterTraining') ? adapterChecks(group('adapter')) : []),
+    ...(has('saveState') ? stateChecks(group('state')) : []),
   ];
 }
 

@@ -45,7 +45,10 @@ export function penaltyChecks(subject: Subject, regularizer: Regularizer): Contr
           on('is never negative', (...run) => neverNegative(...run, tolerance)),
         ]
       : []),
-    check(subject, 'is linear in its weight', (made, assert) => linearInWeight(made, subject, assert)),
+    // One that changes the gradient weighs what it takes from its penalty by itself.
+    ...(regularizer.gradient === undefined
+      ? [check(subject, 'is linear in its weight', (made, assert) => linearInWeight(made, subject, assert))]
+      : []),
     on('is blind to padding', blindToPadding),
     ...(needs.rows === 'all' ? [] : [on('is blind to masked tokens', blindToMaskedTokens)]),
     check(subject, 'is deterministic', (made, assert) => deterministic(made, subject, assert, withPenalty)),

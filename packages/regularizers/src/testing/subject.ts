@@ -19,7 +19,8 @@ export interface ContractOptions {
   /** Sizes of the model to try it on. Default 6 blocks, hidden size 8, vocabulary 11. */
   readonly model?: Partial<SampleModel>;
   /**
-   * A new adapter that the regularizer changes. Required for one with `beforeTraining`, `afterStep` or `afterTraining`.
+   * A new adapter that the regularizer changes. Required for one with `beforeTraining`, `afterStep`, `afterTraining` or
+   * a state.
    */
   readonly adapter?: () => LoraAdapter | Promise<LoraAdapter>;
   /** Optimizer steps to try `afterStep` for. Default 4. */
@@ -78,6 +79,12 @@ export function subjectOf(make: () => Regularizer | Promise<Regularizer>, option
     isDistance,
     tolerance,
   };
+}
+
+/** A new adapter of the subject's. @throws TypeError when there is none. */
+export async function adapterOf({ adapter }: Subject): Promise<LoraAdapter> {
+  if (adapter === undefined) throw new TypeError('give the contract an adapter to work on (options.adapter)');
+  return adapter();
 }
 
 function requireRegularizer(maker: string, made: unknown): Regularizer {
