@@ -162,6 +162,7 @@ describe('commands', () => {
       'persona-vector',
       'inoculation',
       'caft',
+      'inoculation-adapter',
     ]) {
       expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
     }

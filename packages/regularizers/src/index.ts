@@ -34,6 +34,7 @@ export { callAdapterHook } from './interface/adapter-hooks.ts';
 export { type Anchors, loadAnchors } from './interface/anchors.ts';
 export { checkRegularizer } from './interface/check-regularizer.ts';
 export { declaredOutputs } from './interface/declared-outputs.ts';
+export { openFrozenAdapters } from './interface/frozen-adapters.ts';
 export type { GradientContext } from './interface/gradient-context.ts';
 export { changedGradient } from './interface/gradient-hook.ts';
 export type { OptionIssue, OptionSchema, RegularizerKind } from './interface/kind.ts';
@@ -44,6 +45,7 @@ export { type PenaltyWeights, penaltyWeights } from './interface/penalty-weights
 export type {
   ContentsContext,
   ForwardOutputs,
+  FrozenAdaptersContext,
   Regularizer,
   RegularizerConfig,
   RegularizerNeeds,
@@ -72,6 +74,7 @@ export {
   inoculation,
   inoculationPrompt,
 } from './methods/inoculation.ts';
+export { type InoculationAdapterOptions, inoculationAdapter } from './methods/inoculation-adapter.ts';
 export { type InterleavingOptions, interleavedTag, interleaving } from './methods/interleaving.ts';
 export { type KlOptions, kl, klDivergence } from './methods/kl.ts';
 export { type KlOnAnchorsOptions, klOnAnchors } from './methods/kl-on-anchors.ts';

@@ -1,11 +1,12 @@
 import { fileURLToPath } from 'node:url';
-import { loadLoraAdapter } from '@safetune/lora';
+import { type AdaptableModel, loadLoraAdapter } from '@safetune/lora';
 import { describe, it } from 'vitest';
 import {
   aGem,
   caft,
   der,
   inoculation,
+  inoculationAdapter,
   interleaving,
   klOnAnchors,
   lisa,
@@ -49,6 +50,22 @@ const directions = new Map([
 ]);
 describeRegularizerContract('caft', () => caft({ directions }), framework);
 describeRegularizerContract('caft, chosen', () => caft({ directions, components: { 1: [1] } }), framework);
+
+// The layers that the adapter of the trait has are the model's.
+const { modules } = await loadLoraAdapter(goldens('frozen-parts/trait'));
+const [vocabularySize, hiddenSize] = [384, modules[0]!.inFeatures];
+const adapted: AdaptableModel = {
+  linearLayers: modules,
+  embeddingLayer: { name: 'model.embed_tokens', vocabularySize, hiddenSize },
+  outputLayer: { name: 'lm_head', inFeatures: hiddenSize, outFeatures: vocabularySize },
+  weights: new Map(),
+};
+describeRegularizerContract(
+  'inoculation-adapter',
+  () => inoculationAdapter({ adapter: goldens('frozen-parts/trait') }),
+  framework,
+  { adapted },
+);
 
 describeRegularizerContract(
   'safe-lora',

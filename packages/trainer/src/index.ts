@@ -75,6 +75,7 @@ export { type RulesProbeOptions, rulesProbe } from './sentinel/probes/rules-prob
 export { readPrompts, readRules } from './sentinel/rules.ts';
 export type { SentinelEvent, SentinelReading } from './sentinel/sentinel-event.ts';
 export type { SentinelOptions } from './sentinel/sentinel-options.ts';
+export { type FrozenParts, openFrozenParts } from './step/frozen-parts.ts';
 export type { LossTerms, TrainStep, TrainStepOptions } from './step/train-step.ts';
 export { type AllWeightsOptions, type Trainable, trainAdapter, trainAllWeights } from './step/trainable.ts';
 export { compileTrainStep } from './whole-step/whole-step.ts';

@@ -8,6 +8,7 @@ export const stepNames = {
   model: true,
   trainable: true,
   regularizers: true,
+  frozenParts: true,
   recompute: true,
   headPieces: true,
   attentionBlocks: true,
@@ -106,7 +107,7 @@ export const workerGeneratorNames = {
   graceMilliseconds: true,
 } as const;
 
-export const planNames = { ...trainNames, batch: true } as const;
+export const planNames = { ...trainNames, frozenParts: true, batch: true } as const;
 /** A step may be given the options of the run that it is for. */
 export const compileNames = { ...trainNames, ...stepNames, weights: true } as const;
 

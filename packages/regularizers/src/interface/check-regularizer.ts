@@ -12,6 +12,7 @@ export const hooks = [
   'penaltyPerRow',
   'taskLossPerRow',
   'gradient',
+  'frozenAdapters',
   'contents',
   'beforeTraining',
   'saveState',

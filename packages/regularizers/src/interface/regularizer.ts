@@ -1,5 +1,5 @@
 import type { ChatExample } from '@safetune/datasets';
-import type { LoraAdapter } from '@safetune/lora';
+import type { AdaptableModel, LoraAdapter } from '@safetune/lora';
 import type { Tensor } from '@safetune/tensor';
 import type { Anchors } from './anchors.ts';
 import type { GradientContext } from './gradient-context.ts';
@@ -81,6 +81,12 @@ export interface ContentsContext {
   readonly cacheDirectory: string;
 }
 
+/** What {@link Regularizer.frozenAdapters} is given. */
+export interface FrozenAdaptersContext {
+  /** The model that is trained, which the adapters must fit; a `CausalLm` is one. */
+  readonly model: AdaptableModel;
+}
+
 /**
  * A safeguard: a name and any of a few hooks, each named after the moment in training when it acts. A trainer calls
  * the hooks that are there and asks no regularizer what it is.
@@ -100,6 +106,12 @@ export interface Regularizer {
    * traced: steering. The reference and inference are never edited.
    */
   hidden?(state: Tensor, layer: number, batch: TracedBatch): Tensor;
+  /**
+   * Adapters that are in the forward pass in training beside what is trained, as they are and without dropout: their low-rank updates
+   * add to the layers' outputs. The safe reference, evaluation and the result never have them. Opened once, before the step is
+   * compiled. Updates of linear layers alone: no DoRA, no embeddings, no tensors trained whole. A run is continued only with the same.
+   */
+  frozenAdapters?(context: FrozenAdaptersContext): readonly LoraAdapter[] | Promise<readonly LoraAdapter[]>;
   /** Layers that `hidden` changes; a trainer refuses one that the model does not have. Default: not known. */
   readonly editedLayers?: LayerSelection;
   /** A traced scalar, unweighted: KL, LDIFS. The trainer adds `weight * penalty` to the loss. */

@@ -3,6 +3,7 @@ import { aGemKind } from '../methods/a-gem.ts';
 import { caftKind } from '../methods/caft/caft.ts';
 import { derKind } from '../methods/der.ts';
 import { inoculationKind } from '../methods/inoculation.ts';
+import { inoculationAdapterKind } from '../methods/inoculation-adapter.ts';
 import { interleavingKind } from '../methods/interleaving.ts';
 import { klKind } from '../methods/kl.ts';
 import { klOnAnchorsKind } from '../methods/kl-on-anchors.ts';
@@ -28,4 +29,5 @@ export const ownKinds: Readonly<Record<string, OwnKind>> = {
   der: derKind,
   lisa: lisaKind,
   'parameter-averaging': parameterAveragingKind,
+  'inoculation-adapter': inoculationAdapterKind,
 };

@@ -1,5 +1,5 @@
 import type { ChatExample } from '@safetune/datasets';
-import type { LoraAdapter } from '@safetune/lora';
+import { type AdaptableModel, createLoraAdapter, type LoraAdapter } from '@safetune/lora';
 import { add, constant, exp, hostArray, mean, multiply, stopGradient, sum } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import type { Regularizer } from '../index.ts';
@@ -106,6 +106,64 @@ describe('a change of the examples', () => {
       for await (const example of source) yield { ...example, tags: [...(example.tags ?? []), label] };
     });
     expect(checksOf(found)).toEqual(['examples: gives the same examples in the same order every time']);
+  });
+});
+
+describe('adapters that stay frozen in the forward pass', () => {
+  const layers = [{ name: 'model.layers.0.up_proj', inFeatures: 4, outFeatures: 6 }];
+  const adapted: AdaptableModel = {
+    linearLayers: layers,
+    embeddingLayer: { name: 'model.embed_tokens', vocabularySize: 11, hiddenSize: 4 },
+    outputLayer: { name: 'lm_head', inFeatures: 4, outFeatures: 11 },
+    weights: new Map(),
+  };
+  const trained = (value: (index: number) => number, from = layers) => {
+    const adapter = createLoraAdapter(from, { r: 2, target_modules: ['up_proj'] });
+    adapter.parameters.forEach((_, index) => {
+      adapter.parameters[index] = value(index);
+    });
+    return adapter;
+  };
+  type Opened = ReturnType<NonNullable<Regularizer['frozenAdapters']>>;
+  const eachFails = (frozenAdapters: () => Opened) => failures(() => custom({ frozenAdapters }), { adapted });
+
+  it('that are the same each time pass every check', async () => {
+    expect(await eachFails(() => [trained(Math.sin)])).toEqual([]);
+  });
+
+  const changes = 'frozenAdapters: gives adapters of the model, each of which changes a layer';
+  const other = [{ name: 'model.layers.1.up_proj', inFeatures: 4, outFeatures: 6 }];
+  it.each<[string, string, string, () => Opened]>([
+    ['are none', changes, 'must be a list of adapters', () => []],
+    ['are not adapters', changes, 'must be a LoraAdapter', () => [{}] as never],
+    [
+      'were never trained',
+      changes,
+      'adapter 0 changes no layer',
+      () => [createLoraAdapter(layers, { r: 2, target_modules: ['up_proj'] })],
+    ],
+    ['are of another model', changes, 'is the adapter of another model?', () => [trained(Math.sin, other)]],
+    [
+      'are not finite',
+      'frozenAdapters: gives finite values',
+      'adapter 0 has values that are not finite',
+      () => [trained((index) => (index === 3 ? Number.NaN : 1))],
+    ],
+    [
+      'are drawn anew',
+      'frozenAdapters: gives the same adapters every time',
+      'gives another adapter 0',
+      () => [trained(() => Math.random())],
+    ],
+  ])('that %s fail the fitting check', async (_name, failing, message, frozenAdapters) => {
+    const found = await eachFails(frozenAdapters);
+    expect(checksOf(found)).toContain(failing);
+    expect(found.find(({ check }) => check === failing)!.message).toContain(message);
+  });
+
+  it('need a model to be opened for', async () => {
+    const found = await failures(() => custom({ frozenAdapters: () => [trained(Math.sin)] }));
+    expect(found[0]!.message).toContain('options.adapted');
   });
 });
 

@@ -4,6 +4,7 @@ import { anchorsChecks } from './anchors-checks.ts';
 import { configChecks } from './config-checks.ts';
 import { contentsChecks } from './contents-checks.ts';
 import { examplesChecks } from './examples-checks.ts';
+import { frozenAdaptersChecks } from './frozen-adapters-checks.ts';
 import { gradientHookChecks } from './gradient-hook-checks.ts';
 import { hiddenChecks } from './hidden-checks.ts';
 import { needsChecks } from './needs-checks.ts';
@@ -44,6 +45,7 @@ export async function regularizerContract(
     ...(has('hidden') ? hiddenChecks(group('hidden')) : []),
     ...(regularizer.anchors === undefined ? [] : anchorsChecks(group('anchors'))),
     ...(has('gradient') ? gradientHookChecks(group('gradient')) : []),
+    ...(has('frozenAdapters') ? frozenAdaptersChecks(group('frozenAdapters')) : []),
     ...(has('contents') ? contentsChecks(group('contents')) : []),
     ...(has('beforeTraining') ? beforeTrainingChecks(group('beforeTraining')) : []),
     ...(has('afterStep') || has('afterTraining') ? adapterChecks(group('adapter')) : []),

@@ -1,4 +1,4 @@
-import type { LoraAdapter } from '@safetune/lora';
+import type { AdaptableModel, LoraAdapter } from '@safetune/lora';
 import { regularizerFromConfig } from '../config.ts';
 import type { Regularizer, RegularizerConfig } from '../interface/regularizer.ts';
 import { shown } from '../interface/shown.ts';
@@ -23,6 +23,8 @@ export interface ContractOptions {
    * a state.
    */
   readonly adapter?: () => LoraAdapter | Promise<LoraAdapter>;
+  /** The model that frozen adapters are opened for, such as a `CausalLm`. Required for a regularizer with `frozenAdapters`. */
+  readonly adapted?: AdaptableModel;
   /** Optimizer steps to try `afterStep` for. Default 4. */
   readonly steps?: number;
   /**
@@ -49,6 +51,7 @@ export interface Subject {
   fromConfig(config: RegularizerConfig): Promise<Regularizer>;
   readonly model: SampleModel;
   readonly adapter: (() => Promise<LoraAdapter>) | undefined;
+  readonly adapted: AdaptableModel | undefined;
   readonly steps: number;
   readonly isDistance: boolean | undefined;
   readonly tolerance: number;
@@ -75,6 +78,7 @@ export function subjectOf(make: () => Regularizer | Promise<Regularizer>, option
     },
     model,
     adapter: adapter === undefined ? undefined : async () => adapter(),
+    adapted: options.adapted,
     steps,
     isDistance,
     tolerance,

@@ -72,7 +72,7 @@ export async function compileNetwork(
         ? await compilePart(parts.referenceEmbed, 'constant')
         : undefined;
     const blocks = await compileParts(layers.map(parts.block), 'fed');
-    const first = embedGradient === undefined ? firstTrained(blocks) : 1;
+    const first = embedGradient === undefined ? firstTrained(settings, blocks) : 1;
     const gradients = await compileParts(layers.slice(first - 1).map(parts.blockGradient), 'fed');
     const reference = layers.slice(0, referenceDepth(settings) ?? 0);
     const referenceBlocks = await compileParts(reference.map(parts.referenceBlock), 'fed');
@@ -112,8 +112,9 @@ export async function compileNetwork(
 }
 
 /** The first layer, from 1, whose block has trained tensors; one past the last when none has. */
-function firstTrained(blocks: readonly CompiledLayer[]): number {
-  const index = blocks.findIndex(({ inputs }) => inputs.length > 0);
+function firstTrained({ trainable }: StepSettings, blocks: readonly CompiledLayer[]): number {
+  // What is fed and stays as it is has no gradient.
+  const index = blocks.findIndex(({ inputs }) => inputs.some((name) => name in trainable.tensors));
   return (index === -1 ? blocks.length : index) + 1;
 }
 

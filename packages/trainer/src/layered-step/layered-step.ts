@@ -2,6 +2,7 @@ import type { Batch } from '@safetune/datasets';
 import type { WeightRegion } from '@safetune/tensor';
 import { type RowPieces, tokenCount } from '../data/batch-inputs.ts';
 import { checkOptionNames, compileNames } from '../option-names.ts';
+import { withOpenedParts } from '../step/frozen-parts.ts';
 import {
   cutsHead,
   firstDraw,
@@ -34,16 +35,18 @@ export interface LayeredStepOptions extends Omit<TrainStepOptions, 'recompute'> 
  * does not grow with depth, and the event loop runs between blocks. Costs one more forward pass.
  *
  * @throws TrainOptionError when two regularizers have one name; GradientError when a trained tensor would get no
- * gradient; SafetensorsError when weights cannot be read.
+ * gradient; SafetensorsError when weights cannot be read; what opening adapters that a regularizer brings along throws.
  */
 export async function compileLayeredStep(options: LayeredStepOptions): Promise<TrainStep> {
   checkOptionNames('compileLayeredStep', options, compileNames);
+  const opened = await withOpenedParts(options);
   const settings = stepSettings(
     cutsHead(options.model) && !trainsHead(options.trainable, options.model)
-      ? { headPieces: layeredPieces, ...options }
-      : options,
+      ? { headPieces: layeredPieces, ...opened }
+      : opened,
   );
-  const { model, trainable } = settings;
+  const { trainable } = options;
+  const { model } = settings;
   const network = await compileNetwork(settings, { ...model.runtime, ...options.runtime });
   const weights = await openWeights(network, options.weights ?? 'resident').catch(async (error: unknown) => {
     await network.release();

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import type { ChatTokenizer } from '@safetune/datasets';
+import type { LoraAdapter } from '@safetune/lora';
 import type { CausalLm } from '@safetune/models';
 import { withoutFolders } from '@safetune/regularizers';
-import { contentHash } from '@safetune/tensor';
+import { contentHash, contiguousData } from '@safetune/tensor';
+import type { FrozenParts } from '../step/frozen-parts.ts';
 import type { Fingerprint } from './differences.ts';
 import { learningRateSchedule } from './learning-rate.ts';
 import type { TrainOptions } from './train-options.ts';
@@ -48,7 +50,11 @@ const comparisons = {
  *
  * @throws SafetensorsError and FileWriteError of the tensor package, and what a regularizer's `contents` throws.
  */
-export async function fingerprint(options: TrainOptions, steps: number): Promise<Fingerprint> {
+export async function fingerprint(
+  options: TrainOptions,
+  steps: number,
+  frozenParts: FrozenParts,
+): Promise<Fingerprint> {
   const { model, trainable, tokenizer, examples, regularizers = [] } = options;
   const { cacheDirectory } = model;
   await mkdir(cacheDirectory, { recursive: true, mode: 0o700 });
@@ -80,10 +86,14 @@ export async function fingerprint(options: TrainOptions, steps: number): Promise
     facts['learning rates'] = digest(Array.from({ length: steps }, (_, step) => rate(step)));
   }
   facts.regularizers = JSON.stringify(regularizers.map(({ name }) => name));
-  for (const { name, weight, config, contents } of regularizers) {
+  for (const regularizer of regularizers) {
+    const { name, weight, config } = regularizer;
     facts[`regularizer ${name}: options`] = digest([withoutFolders(config), weight]);
-    const read = (await contents?.({ adapter: trainable.adapter, cacheDirectory })) ?? {};
+    const read = (await regularizer.contents?.({ adapter: trainable.adapter, cacheDirectory })) ?? {};
     Object.assign(facts, prefixed(`regularizer ${name}: `, read));
+    const frozen = frozenParts.adapters.get(name);
+    if (frozen !== undefined)
+      facts[`regularizer ${name}: frozen adapters`] = digest(frozen.map(adapterDigest));
   }
   if (options.sentinel !== undefined) {
     facts['sentinel: everySteps'] = `${options.sentinel.everySteps}`;
@@ -91,6 +101,14 @@ export async function fingerprint(options: TrainOptions, steps: number): Promise
       facts[`sentinel: ${name}`] = digest([decisive, bounds]);
   }
   return facts;
+}
+
+/** Of what an adapter does: its modules' scales, and its values. */
+function adapterDigest({ modules, trained }: LoraAdapter): string {
+  const hash = createHash('sha256').update(JSON.stringify(modules.map(({ name, scale }) => [name, scale])));
+  for (const [name, array] of Object.entries(trained))
+    hash.update(JSON.stringify([name, array.shape])).update(contiguousData(array) as Float32Array);
+  return hash.digest('hex');
 }
 
 /** SHA-256 of a model's weights as they are used. */

@@ -11,7 +11,7 @@ import type { RunControl } from './run-control.ts';
 import type { RunEnd } from './step-observer.ts';
 
 export interface TrainOptions
-  extends Omit<TrainStepOptions, 'recompute' | 'packing'>,
+  extends Omit<TrainStepOptions, 'recompute' | 'packing' | 'frozenParts'>,
     Omit<BatchStreamOptions, 'regularizers' | 'seed'> {
   /**
    * How steps are run: 'whole', 'recompute', 'layered' or 'streamed', from the fastest to the one of least memory; see

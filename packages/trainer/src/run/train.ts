@@ -13,6 +13,7 @@ import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
 import { compilePlannedStep, planTraining } from '../plan/planned-step.ts';
 import { openSentinel } from '../sentinel/sentinel.ts';
 import { withEmbeddingNoise } from '../step/embedding-noise.ts';
+import { openFrozenParts } from '../step/frozen-parts.ts';
 import { compilePenaltyCounts, type PenaltyCounts } from '../step/penalty-counts.ts';
 import { stepSettings } from '../step/step-settings.ts';
 import type { LossTerms } from '../step/train-step.ts';
@@ -67,7 +68,8 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
   const groups = parameterGroups(trainable, options.optimizer ?? {}, options.learningRate?.peak ?? 1e-4);
   const packing =
     options.step === undefined ? await choosePacking(endless, options.packing ?? 'auto') : undefined;
-  const laidOut = { ...endless, packing: packing?.packed ?? false };
+  const frozenParts = await openFrozenParts(options);
+  const laidOut = { ...endless, frozenParts, packing: packing?.packed ?? false };
   const anchors = await openAnchors(laidOut, gradientAccumulation);
   const planned = options.step === undefined ? await planTraining(laidOut, [...anchors.values()]) : undefined;
   const step = options.step ?? (await compilePlannedStep(laidOut, planned!.chosen));
@@ -88,7 +90,7 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
     const state: TrainingState = {
       parameters: trainable.parameters,
       optimizer,
-      fingerprint: checkpoint === undefined ? {} : await fingerprint(options, steps),
+      fingerprint: checkpoint === undefined ? {} : await fingerprint(options, steps, frozenParts),
       parts: [...observers, states, weightsState(weights)],
     };
     checkpoint?.onFingerprint?.(state.fingerprint);

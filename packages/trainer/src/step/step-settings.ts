@@ -18,6 +18,7 @@ import { pairPlaces } from '../data/pair-inputs.ts';
 import { TrainOptionError } from '../errors.ts';
 import { objectiveFromConfig } from '../objectives/config.ts';
 import type { PairObjective } from '../objectives/pair-objective.ts';
+import { withFrozenParts } from './frozen-parts.ts';
 import {
   crossEntropyWeightInput,
   pairsWeightInput,
@@ -48,13 +49,14 @@ export interface StepSettings {
 
 /**
  * @throws RegularizerOptionError for a regularizer with a misspelt hook; TrainOptionError when two have one name;
- * AdapterMismatchError for an adapter of another model.
+ * or one brings parts that are not opened; AdapterMismatchError for an adapter of another model.
  */
 export function stepSettings(options: Omit<TrainStepOptions, 'recompute' | 'runtime'>): StepSettings {
-  const { model, trainable, regularizers = [] } = options;
+  const { model, regularizers = [], frozenParts } = options;
   for (const regularizer of regularizers) checkRegularizer(regularizer);
   checkNames(regularizers);
   if (options.objective !== undefined) refuseRowLosses(regularizers, options.objective.type);
+  const trainable = withFrozenParts(options.trainable, regularizers, frozenParts);
   if (trainable.adapter !== undefined) requireAdapterFits(trainable.adapter, model);
   return {
     model,

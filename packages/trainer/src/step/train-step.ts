@@ -5,12 +5,15 @@ import type { Regularizer } from '@safetune/regularizers';
 import type { Recomputation, RuntimeOptions } from '@safetune/tensor';
 import type { RowPieces } from '../data/batch-inputs.ts';
 import type { ObjectiveConfig } from '../objectives/config.ts';
+import type { FrozenParts } from './frozen-parts.ts';
 import type { Trainable } from './trainable.ts';
 
 export interface TrainStepOptions {
   readonly model: CausalLm;
   readonly trainable: Trainable;
   readonly regularizers?: readonly Regularizer[];
+  /** What the regularizers bring along, opened; `plan` needs it given. Default: it is opened here. */
+  readonly frozenParts?: FrozenParts;
   /**
    * Which intermediate values of a block are computed again in the backward pass instead of living until then: `none`;
    * `unkept` (default): all but products and attention, which takes a few per cent more time and a third to a half of

@@ -11,6 +11,7 @@ import { batchSignature } from '../data/batch-inputs.ts';
 import { pairSignature } from '../data/pair-inputs.ts';
 import { checkOptionNames, compileNames } from '../option-names.ts';
 import { type ForwardSettings, traceForward } from '../step/forward.ts';
+import { withOpenedParts } from '../step/frozen-parts.ts';
 import { traceLoss } from '../step/loss.ts';
 import {
   firstDraw,
@@ -31,12 +32,14 @@ import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
 /**
  * Compiles the training step of a model: traced once, differentiated once, one session.
  *
- * @throws TrainOptionError when two regularizers have one name; GradientError when a trained tensor would get no gradient.
+ * @throws TrainOptionError when two regularizers have one name; GradientError when a trained tensor would get no gradient; what
+ * opening adapters that a regularizer brings along throws.
  */
 export async function compileTrainStep(options: TrainStepOptions): Promise<TrainStep> {
   checkOptionNames('compileTrainStep', options, compileNames);
-  const settings = stepSettings(options);
-  const { trainable, model } = settings;
+  const settings = stepSettings(await withOpenedParts(options));
+  const { trainable } = options;
+  const { model } = settings;
   const executable: Executable = await compile(
     (inputs) => traceTrainStep(settings, inputs, options.recompute),
     trainStepSignature(settings),
