@@ -30,6 +30,7 @@ SCRIPTS = [
     "make_weight_edits.py",
     "make_gradient_methods.py",
     "make_safe_lora.py",
+    "make_parameter_penalties.py",
     "make_frozen_parts.py",
     "make_answers.py",
     "make_sentinel.py",

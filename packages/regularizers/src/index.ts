@@ -26,6 +26,14 @@ export {
   evaluateOnHostArrays,
   type PenaltyResult,
 } from './host-arrays/on-host-arrays.ts';
+export { type HostParameters, type ModuleFactors, parametersOf } from './host-arrays/parameter-inputs.ts';
+export {
+  type CompiledParameterPenalty,
+  type CompileParameterPenaltyOptions,
+  compileParameterPenalty,
+  estimateParameterPenalty,
+  type ParameterPenaltyResult,
+} from './host-arrays/parameter-penalty.ts';
 export type { PenaltyExtents, PenaltyField } from './host-arrays/penalty-inputs.ts';
 export type { PlainArray } from './host-arrays/plain-array.ts';
 export { type BatchRows, rowsOf, type TokenBatch } from './host-arrays/rows-of.ts';
@@ -41,6 +49,12 @@ export type { OptionIssue, OptionSchema, RegularizerKind } from './interface/kin
 export { type LayerSelection, resolveLayers } from './interface/layers.ts';
 export { maskedMean } from './interface/masked-mean.ts';
 export { named } from './interface/named.ts';
+export type {
+  ParameterContext,
+  TracedFactors,
+  TracedModule,
+  TracedParameters,
+} from './interface/parameters.ts';
 export { type PenaltyWeights, penaltyWeights } from './interface/penalty-weights.ts';
 export type {
   ContentsContext,
@@ -78,6 +92,7 @@ export { type InoculationAdapterOptions, inoculationAdapter } from './methods/in
 export { type InterleavingOptions, interleavedTag, interleaving } from './methods/interleaving.ts';
 export { type KlOptions, kl, klDivergence } from './methods/kl.ts';
 export { type KlOnAnchorsOptions, klOnAnchors } from './methods/kl-on-anchors.ts';
+export { type L2SpOptions, l2Sp } from './methods/l2-sp.ts';
 export { type LdifsOptions, ldifs } from './methods/ldifs.ts';
 export { type LisaOptions, lisa } from './methods/lisa.ts';
 export {

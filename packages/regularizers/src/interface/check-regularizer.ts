@@ -13,6 +13,7 @@ export const hooks = [
   'taskLossPerRow',
   'gradient',
   'frozenAdapters',
+  'parameterPenalty',
   'contents',
   'beforeTraining',
   'saveState',

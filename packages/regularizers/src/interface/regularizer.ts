@@ -4,6 +4,7 @@ import type { Tensor } from '@safetune/tensor';
 import type { Anchors } from './anchors.ts';
 import type { GradientContext } from './gradient-context.ts';
 import type { LayerSelection } from './layers.ts';
+import type { ParameterContext, TracedParameters } from './parameters.ts';
 import type { RegularizerState } from './state.ts';
 import type { WeightSchedule } from './weight-schedule.ts';
 
@@ -145,6 +146,11 @@ export interface Regularizer {
    * task with all that others add to the loss; the array may be changed and given back.
    */
   gradient?(gradient: Float32Array, context: GradientContext): Float32Array | Promise<Float32Array>;
+  /**
+   * A traced scalar over what is trained and its values at the start of training, unweighted: L2-SP, EWC, AsFT. Computed once an
+   * optimizer step, of no batch; the trainer adds `weight * parameterPenalty` to the loss. It may wait, to open a file.
+   */
+  parameterPenalty?(parameters: TracedParameters, context: ParameterContext): Tensor | Promise<Tensor>;
   /**
    * What it reads besides its config, as digests by name (a pool's, a file of vectors'): a run is continued only with the
    * same. Called before `beforeTraining`.

@@ -1,6 +1,7 @@
 import { describeShape, type Tensor } from '@safetune/tensor';
 import { RegularizerOptionError } from '../errors.ts';
 import { maskedMean } from './masked-mean.ts';
+import type { ParameterContext, TracedParameters } from './parameters.ts';
 import type { ForwardOutputs, Regularizer, RowPenalty, TracedBatch } from './regularizer.ts';
 import { shown } from './shown.ts';
 
@@ -73,6 +74,28 @@ export function tracedEdit(
   const edited = regularizer.hidden?.(state, layer, batch);
   requireTensor(regularizer.name, `what hidden gives for layer ${layer}`, edited);
   return edited;
+}
+
+/**
+ * The penalty of a regularizer over what is trained, traced.
+ *
+ * @throws RegularizerOptionError when it has none, or gives no float32 scalar; what the hook throws.
+ */
+export async function tracedParameterPenalty(
+  regularizer: Regularizer,
+  parameters: TracedParameters,
+  context: ParameterContext,
+): Promise<Tensor> {
+  const { name } = regularizer;
+  if (regularizer.parameterPenalty === undefined)
+    throw new RegularizerOptionError(name, 'has no parameterPenalty: it is no penalty on what is trained');
+  const penalty: unknown = await regularizer.parameterPenalty(parameters, context);
+  requireTensor(name, 'its parameterPenalty', penalty);
+  if (penalty.rank === 0 && penalty.dtype === 'float32') return penalty;
+  throw new RegularizerOptionError(
+    name,
+    `its parameterPenalty is ${penalty}, must be a float32 scalar: reduce it, for example with sum`,
+  );
 }
 
 function requireTensor(regularizer: string, what: string, value: unknown): asserts value is Tensor {

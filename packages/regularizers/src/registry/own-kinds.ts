@@ -7,6 +7,7 @@ import { inoculationAdapterKind } from '../methods/inoculation-adapter.ts';
 import { interleavingKind } from '../methods/interleaving.ts';
 import { klKind } from '../methods/kl.ts';
 import { klOnAnchorsKind } from '../methods/kl-on-anchors.ts';
+import { l2SpKind } from '../methods/l2-sp.ts';
 import { ldifsKind } from '../methods/ldifs.ts';
 import { lisaKind } from '../methods/lisa.ts';
 import { parameterAveragingKind } from '../methods/parameter-averaging.ts';
@@ -30,4 +31,5 @@ export const ownKinds: Readonly<Record<string, OwnKind>> = {
   lisa: lisaKind,
   'parameter-averaging': parameterAveragingKind,
   'inoculation-adapter': inoculationAdapterKind,
+  'l2-sp': l2SpKind,
 };

@@ -8,6 +8,7 @@ import { frozenAdaptersChecks } from './frozen-adapters-checks.ts';
 import { gradientHookChecks } from './gradient-hook-checks.ts';
 import { hiddenChecks } from './hidden-checks.ts';
 import { needsChecks } from './needs-checks.ts';
+import { parameterChecks } from './parameter-checks.ts';
 import { penaltyChecks } from './penalty-checks.ts';
 import { rowChecks } from './row-checks.ts';
 import { stateChecks } from './state-checks.ts';
@@ -41,6 +42,7 @@ export async function regularizerContract(
     ...(has('penalty') || has('penaltyPerRow') ? penaltyChecks(group('penalty'), regularizer) : []),
     ...(has('penaltyPerRow') ? rowChecks(group('penaltyPerRow')) : []),
     ...(has('taskLossPerRow') ? taskLossChecks(group('taskLossPerRow')) : []),
+    ...(has('parameterPenalty') ? parameterChecks(group('parameterPenalty')) : []),
     ...(has('examples') ? examplesChecks(group('examples')) : []),
     ...(has('hidden') ? hiddenChecks(group('hidden')) : []),
     ...(regularizer.anchors === undefined ? [] : anchorsChecks(group('anchors'))),

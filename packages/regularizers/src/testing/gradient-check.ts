@@ -7,23 +7,44 @@ const stride = 0.05;
 const tolerance = 0.02;
 const coordinates = 40;
 
+/** A scalar over named arrays, and what is said to be its gradient. */
+export interface Differentiable {
+  readonly gradients: ReadonlyMap<string, Float32Array>;
+  /** The array at which it was taken. */
+  valuesOf(name: string): Float32Array;
+  /** The scalar with other values of one array. */
+  valueWith(name: string, values: Float32Array): Promise<number>;
+}
+
+/** {@link requireGradient} of a term of the loss, on a sample of a forward pass. */
+export async function requireTermGradient(
+  term: SampledTerm,
+  outputs: SampleOutputs,
+  assert: Assert,
+): Promise<void> {
+  const differentiable: Differentiable = {
+    gradients: gradientArrays(await term.run(outputs)),
+    valuesOf: (name) => arrayOf(outputs, name),
+    valueWith: async (name, values) => (await term.run(withArray(outputs, name, values))).value,
+  };
+  await requireGradient(differentiable, assert);
+}
+
 /**
  * Compares each gradient with finite differences: along the gradient itself, along a random direction, and along
  * single coordinates. A gradient that is zero although the value moves means detached features.
  */
 export async function requireGradient(
-  term: SampledTerm,
-  outputs: SampleOutputs,
+  { gradients, valuesOf, valueWith }: Differentiable,
   assert: Assert,
 ): Promise<void> {
-  const gradients = gradientArrays(await term.run(outputs));
   assert(gradients.size > 0, 'it depends on nothing of the model in training');
   for (const [name, gradient] of gradients) {
-    const start = arrayOf(outputs, name);
+    const start = valuesOf(name);
     const slope = async (direction: (index: number) => number) => {
       const at = async (distance: number) => {
         const moved = start.map((value, index) => value + distance * direction(index));
-        return (await term.run(withArray(outputs, name, moved))).value;
+        return valueWith(name, moved);
       };
       const [far, near] = [
         (await at(2 * stride)) - (await at(-2 * stride)),

@@ -1,16 +1,8 @@
 import type { CompiledPenalty } from '../host-arrays/on-host-arrays.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
-import { weightAt } from '../interface/weight-schedule.ts';
 import { blindToMaskedTokens, blindToPadding } from './blindness-checks.ts';
-import { requireGradient } from './gradient-check.ts';
-import {
-  gradientArrays,
-  largest,
-  largestDifference,
-  type SampledTerm,
-  withPenalty,
-  type withTaskLoss,
-} from './penalty-runs.ts';
+import { requireTermGradient } from './gradient-check.ts';
+import { gradientArrays, largest, type SampledTerm, withPenalty } from './penalty-runs.ts';
 import {
   atReference,
   randomNumbers,
@@ -19,6 +11,7 @@ import {
   withValues,
 } from './sample-outputs.ts';
 import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
+import { deterministic, type Evaluate, linearInWeight, twice } from './value-checks.ts';
 
 /** The largest number of a half-precision float: what a model may hand a penalty at worst. */
 const extreme = 65504;
@@ -33,11 +26,18 @@ export function penaltyChecks(subject: Subject, regularizer: Regularizer): Contr
     check(subject, name, (made, assert) =>
       withPenalty(made, subject.model, (penalty, outputs) => body(penalty, outputs, assert)),
     );
+  const evaluate: Evaluate = (made, weight) =>
+    withPenalty(made, subject.model, (penalty, outputs) =>
+      twice(async () => {
+        const result = await penalty.run(outputs, weight);
+        return { value: result.value, gradients: gradientArrays(result) };
+      }),
+    );
   const usesReference = needs.referenceLogits === true || needs.referenceHiddenStates !== undefined;
   const { isDistance = usesReference, tolerance } = subject;
   return [
     on('its gradient equals finite differences and is not zero', (penalty, outputs, assert) =>
-      requireGradient(penalty, outputs, assert),
+      requireTermGradient(penalty, outputs, assert),
     ),
     ...(isDistance
       ? [
@@ -47,11 +47,15 @@ export function penaltyChecks(subject: Subject, regularizer: Regularizer): Contr
       : []),
     // One that changes the gradient weighs what it takes from its penalty by itself.
     ...(regularizer.gradient === undefined
-      ? [check(subject, 'is linear in its weight', (made, assert) => linearInWeight(made, subject, assert))]
+      ? [
+          check(subject, 'is linear in its weight', (made, assert) =>
+            linearInWeight(made, subject, evaluate, assert),
+          ),
+        ]
       : []),
     on('is blind to padding', blindToPadding),
     ...(needs.rows === 'all' ? [] : [on('is blind to masked tokens', blindToMaskedTokens)]),
-    check(subject, 'is deterministic', (made, assert) => deterministic(made, subject, assert, withPenalty)),
+    check(subject, 'is deterministic', (made, assert) => deterministic(made, subject, evaluate, assert)),
     on('stays finite under fp16-sized extremes', finiteUnderExtremes),
     on('stays finite when nothing is in scope', finiteOutOfScope),
   ];
@@ -93,66 +97,6 @@ async function neverNegative(
     );
     const { value } = await penalty.run({ ...base, logits, hiddenStates });
     assert(value >= -tolerance, `is ${value} at a distance of ${distance} from the reference`);
-  }
-}
-
-async function linearInWeight(regularizer: Regularizer, subject: Subject, assert: Assert): Promise<void> {
-  const contribution = async (weight: number) => {
-    const weighted = await subject.fromConfig({ ...regularizer.config, weight });
-    const lambda = weightAt(weighted.weight ?? 1, 0.5);
-    assert(
-      Number.isFinite(lambda),
-      `has ${JSON.stringify(weighted.weight)} as its weight, must be a number or { from, to }`,
-    );
-    assert(lambda === weight, `was given the weight ${weight} in its config, but its weight is ${lambda}`);
-    return withPenalty(weighted, subject.model, async (penalty, outputs) => penalty.run(outputs, lambda));
-  };
-  const [none, half, triple] = [await contribution(0), await contribution(0.5), await contribution(1.5)];
-  const close = (a: number, b: number) => Math.abs(a - b) <= 1e-4 * Math.max(Math.abs(a), Math.abs(b));
-  assert(none.value === 0, `contributes ${none.value} to the loss at weight 0`);
-  assert(
-    close(triple.value, 3 * half.value),
-    `contributes ${half.value} at weight 0.5 but ${triple.value} at 1.5: the trainer multiplies by the weight, the penalty must not`,
-  );
-  for (const [name, gradient] of gradientArrays(half)) {
-    const tripled = gradientArrays(triple).get(name)!;
-    const apart = largestDifference(
-      tripled,
-      gradient.map((value) => 3 * value),
-    );
-    assert(
-      apart <= 1e-4 * largest(tripled),
-      `its gradient with respect to ${name} is not linear in the weight`,
-    );
-  }
-}
-
-/** @param runs a term in use: `withPenalty` or `withTaskLoss` */
-export async function deterministic(
-  regularizer: Regularizer,
-  subject: Subject,
-  assert: Assert,
-  runs: typeof withPenalty | typeof withTaskLoss,
-): Promise<void> {
-  const results: Awaited<ReturnType<SampledTerm['run']>>[] = [];
-  for (const each of [regularizer, await subject.make()]) {
-    results.push(
-      ...(await runs(each, subject.model, async (term: SampledTerm, outputs: SampleOutputs) => [
-        await term.run(outputs),
-        await term.run(outputs),
-      ])),
-    );
-  }
-  const [first, ...others] = results;
-  for (const other of others) {
-    assert(other.value === first!.value, `is ${first!.value} once and ${other.value} another time`);
-    const gradients = gradientArrays(other);
-    for (const [name, gradient] of gradientArrays(first!)) {
-      assert(
-        largestDifference(gradient, gradients.get(name)!) === 0,
-        `its gradient of ${name} differs between runs`,
-      );
-    }
   }
 }
 

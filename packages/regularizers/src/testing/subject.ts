@@ -1,9 +1,11 @@
 import type { AdaptableModel, LoraAdapter } from '@safetune/lora';
 import { regularizerFromConfig } from '../config.ts';
+import { type HostParameters, parametersOf } from '../host-arrays/parameter-inputs.ts';
 import type { Regularizer, RegularizerConfig } from '../interface/regularizer.ts';
 import { shown } from '../interface/shown.ts';
 import { describeRegularizer } from '../registry/registry.ts';
 import { ContractViolation } from './contract-violation.ts';
+import { sampleParameters } from './sample-parameters.ts';
 
 /** The model, with random values, on which penalties and edits of the forward pass are tried. */
 export interface SampleModel {
@@ -25,10 +27,16 @@ export interface ContractOptions {
   readonly adapter?: () => LoraAdapter | Promise<LoraAdapter>;
   /** The model that frozen adapters are opened for, such as a `CausalLm`. Required for a regularizer with `frozenAdapters`. */
   readonly adapted?: AdaptableModel;
+  /**
+   * What is trained, at its start, for one with `parameterPenalty` that cannot do with any. Default: the adapter's tensors, else an
+   * adapter of two small layers and a vector.
+   */
+  readonly parameters?: () => HostParameters | Promise<HostParameters>;
   /** Optimizer steps to try `afterStep` for. Default 4. */
   readonly steps?: number;
   /**
-   * Whether the penalty is a distance: 0 at the reference, and never negative. Default: whether its needs name the reference.
+   * Whether the penalty is a distance: 0 at the reference, and never negative. Default: whether its needs name the reference; one on
+   * parameters is a distance from their start.
    * `false` for one that uses the reference otherwise, such as one that asks for more distance.
    */
   readonly isDistance?: boolean;
@@ -52,6 +60,8 @@ export interface Subject {
   readonly model: SampleModel;
   readonly adapter: (() => Promise<LoraAdapter>) | undefined;
   readonly adapted: AdaptableModel | undefined;
+  /** What is trained, at its start. */
+  parameters(): Promise<HostParameters>;
   readonly steps: number;
   readonly isDistance: boolean | undefined;
   readonly tolerance: number;
@@ -79,6 +89,10 @@ export function subjectOf(make: () => Regularizer | Promise<Regularizer>, option
     model,
     adapter: adapter === undefined ? undefined : async () => adapter(),
     adapted: options.adapted,
+    async parameters() {
+      if (options.parameters !== undefined) return options.parameters();
+      return adapter === undefined ? sampleParameters() : parametersOf(await adapter());
+    },
     steps,
     isDistance,
     tolerance,

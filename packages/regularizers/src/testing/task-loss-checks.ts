@@ -1,11 +1,12 @@
 import type { CompiledTaskLoss } from '../host-arrays/task-loss.ts';
 import { blindToMaskedTokens, blindToPadding } from './blindness-checks.ts';
-import { requireGradient } from './gradient-check.ts';
-import { deterministic, finiteOutOfScope, finiteUnderExtremes } from './penalty-checks.ts';
-import { withTaskLoss } from './penalty-runs.ts';
+import { requireTermGradient } from './gradient-check.ts';
+import { finiteOutOfScope, finiteUnderExtremes } from './penalty-checks.ts';
+import { gradientArrays, withTaskLoss } from './penalty-runs.ts';
 import { rowsFrom } from './row-checks.ts';
 import type { SampleOutputs } from './sample-outputs.ts';
 import { type Assert, type ContractCheck, check, type Subject } from './subject.ts';
+import { deterministic, type Evaluate, twice } from './value-checks.ts';
 
 /** What a change of the task's loss must keep. That it gives one loss for each row is seen wherever it is traced. */
 export function taskLossChecks(subject: Subject): ContractCheck[] {
@@ -16,13 +17,20 @@ export function taskLossChecks(subject: Subject): ContractCheck[] {
     check(subject, name, (made, assert) =>
       withTaskLoss(made, subject.model, (task, outputs) => body(task, outputs, assert)),
     );
+  const evaluate: Evaluate = (made) =>
+    withTaskLoss(made, subject.model, (task, outputs) =>
+      twice(async () => {
+        const result = await task.run(outputs);
+        return { value: result.value, gradients: gradientArrays(result) };
+      }),
+    );
   return [
-    on('its gradient equals finite differences and is not zero', requireGradient),
+    on('its gradient equals finite differences and is not zero', requireTermGradient),
     on('changes the loss of the task', changesLoss),
     on('gives each row the same, whatever other rows there are', sameWithoutOthers),
     on('is blind to padding', blindToPadding),
     on('is blind to masked tokens', blindToMaskedTokens),
-    check(subject, 'is deterministic', (made, assert) => deterministic(made, subject, assert, withTaskLoss)),
+    check(subject, 'is deterministic', (made, assert) => deterministic(made, subject, evaluate, assert)),
     on('stays finite under fp16-sized extremes', finiteUnderExtremes),
     on('stays finite when nothing is in scope', finiteOutOfScope),
   ];

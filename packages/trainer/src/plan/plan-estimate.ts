@@ -3,6 +3,7 @@ import { pieceExtent, type RowPieces } from '../data/batch-inputs.ts';
 import type { MemoryMode } from '../memory/memory-mode.ts';
 import { cutsHead, stepSettings, trainsHead } from '../step/step-settings.ts';
 import type { TrainStepOptions } from '../step/train-step.ts';
+import { penalisesParameters } from '../step/trained-parameters.ts';
 import { layeredGraphs, wholeGraphs } from './mode-graphs.ts';
 import { type ObserverOptions, observerMemory } from './observer-memory.ts';
 import { arenaFactor, processMemory } from './process-memory.ts';
@@ -29,7 +30,10 @@ export interface MemoryEstimate {
    * sessions map is there once. Of tables of embeddings what the tokens read, which is given up when memory is short.
    */
   readonly weights: number;
-  /** Gradients and AdamW's two moments of all trained values; the values themselves are there already. */
+  /**
+   * Gradients and AdamW's two moments of all trained values, with penalties over them their start too; the values themselves are there
+   * already.
+   */
   readonly trained: number;
   /** Intermediate values before the output layer. */
   readonly activations: number;
@@ -37,7 +41,7 @@ export interface MemoryEstimate {
   readonly logits: number;
   /** Evaluation and sentinel: their sessions, what these compute, and the values that they keep. */
   readonly observers: number;
-  /** The runtime's library, compiled graphs, JavaScript's heap, and what runs gave until it is collected. */
+  /** The runtime's library, compiled graphs, those of penalties over parameters, JavaScript's heap, and what runs gave until it is collected. */
   readonly sessions: number;
   readonly total: number;
   /** How rows go through the output layer in this mode. */
@@ -60,8 +64,16 @@ const pieceRows: Readonly<Record<MemoryMode, number>> = {
   streamed: 64,
 };
 
-/** Traces the step in that mode, compiles nothing, and adds up what it will need. */
-export function estimateMode(mode: MemoryMode, options: EstimateOptions): MemoryEstimate {
+/**
+ * Traces the step in that mode, compiles nothing, and adds up what it will need.
+ *
+ * @param penaltySessions bytes of the sessions of penalties over parameters: see `parameterPenaltyMemory`. Default 0
+ */
+export function estimateMode(
+  mode: MemoryMode,
+  options: EstimateOptions,
+  penaltySessions = 0,
+): MemoryEstimate {
   const { batch, trainable, gradientAccumulation = 1 } = options;
   const { size, length, rows = size * (length - 1), tokens = size * length } = batch;
   const headPieces = options.headPieces ?? planPieces(mode, options, rows);
@@ -82,9 +94,11 @@ export function estimateMode(mode: MemoryMode, options: EstimateOptions): Memory
   };
   const isWhole = mode === 'whole' || mode === 'recompute';
   const graphs = isWhole ? wholeGraphs(mode, run) : layeredGraphs(mode, run);
-  const trained = trainable.parameters.byteLength * (gradientAccumulation > 1 ? 4 : 3);
+  // Penalties over parameters remember the start, and have a gradient of their own.
+  const penalised = penalisesParameters(options.regularizers ?? []) ? 2 : 0;
+  const trained = trainable.parameters.byteLength * ((gradientAccumulation > 1 ? 4 : 3) + penalised);
   const { weights, tracedNodes, outputs } = graphs;
-  const sessions = processMemory(tracedNodes, outputs);
+  const sessions = processMemory(tracedNodes, outputs) + penaltySessions;
   const observers = observerMemory(options, run, isWhole);
   const [logits, activations] = [
     arenaFactor * graphs.logits,

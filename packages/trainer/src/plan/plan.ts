@@ -73,8 +73,12 @@ export function plan(options: PlanOptions): Plan {
   };
 }
 
-/** {@link plan} that stops at the first mode that fits, the one asked for before others: further estimates are left out. */
-export function planFastest(options: PlanOptions): MemoryPlan {
+/**
+ * {@link plan} that stops at the first mode that fits, the one asked for before others: further estimates are left out.
+ *
+ * @param penaltySessions as of `estimateMode`
+ */
+export function planFastest(options: PlanOptions, penaltySessions = 0): MemoryPlan {
   checkPlan(options);
   const { memory = 'auto', memoryLimit } = options;
   const available = availableMemory(memoryLimit);
@@ -82,7 +86,7 @@ export function planFastest(options: PlanOptions): MemoryPlan {
   // What fits in the place of a mode that does not is for the error to tell.
   const others = memoryModes.filter((mode) => mode !== memory);
   for (const mode of memory === 'auto' ? memoryModes : [memory, ...others]) {
-    const estimate = estimateMode(mode, options);
+    const estimate = estimateMode(mode, options, penaltySessions);
     estimates.push(estimate);
     if (estimate.total <= available) break;
   }
@@ -90,10 +94,10 @@ export function planFastest(options: PlanOptions): MemoryPlan {
 }
 
 /** The plan of a run as a whole; undefined when that does not fit. @throws what {@link plan} throws for options. */
-export function planWhole(options: Omit<PlanOptions, 'memory'>): MemoryPlan | undefined {
+export function planWhole(options: Omit<PlanOptions, 'memory'>, penaltySessions = 0): MemoryPlan | undefined {
   checkPlan(options);
   const available = availableMemory(options.memoryLimit);
-  const chosen = estimateMode('whole', options);
+  const chosen = estimateMode('whole', options, penaltySessions);
   return chosen.total <= available ? { chosen, estimates: [chosen], available } : undefined;
 }
 

@@ -4,6 +4,7 @@ import { compileLayeredStep } from '../layered-step/layered-step.ts';
 import { cutsHead, stepSettings } from '../step/step-settings.ts';
 import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
 import { compileTrainStep } from '../whole-step/whole-step.ts';
+import { parameterPenaltyMemory } from './parameter-penalty-memory.ts';
 import { type MemoryPlan, type PlanOptions, planFastest, planWhole } from './plan.ts';
 import { largestAllowedBatch, largestBatch, withAnchors } from './plan-batches.ts';
 import type { MemoryEstimate } from './plan-estimate.ts';
@@ -32,18 +33,23 @@ export type PlanTrainingOptions = Omit<PlanOptions, 'batch'> & BatchStreamOption
  * Plans a run over its examples, and the anchors beside them. A model whose longest allowed batch fits as a whole is planned at once; for others the
  * examples are walked once, to know the largest batch.
  *
- * @throws InsufficientMemoryError when no mode fits, or the one asked for does not; what data and tracing throw.
+ * @throws InsufficientMemoryError when no mode fits, or the one asked for does not; what data and tracing throw, and what a penalty over
+ * parameters does that cannot open its files.
  */
 export async function planTraining(
   options: PlanTrainingOptions,
   anchors: readonly AnchorBatches[] = [],
 ): Promise<MemoryPlan> {
   const { memory = 'auto' } = options;
+  const penaltySessions = await parameterPenaltyMemory(options);
   if (memory === 'auto' && !cutsHead(options.model)) {
-    const whole = planWhole({ ...options, attentionBlocks: 1, batch: largestAllowedBatch(options) });
+    const whole = planWhole(
+      { ...options, attentionBlocks: 1, batch: largestAllowedBatch(options) },
+      penaltySessions,
+    );
     if (whole !== undefined) return whole;
   }
   const { scope } = stepSettings(options);
   const batch = withAnchors(await largestBatch(options, scope), anchors, scope);
-  return planFastest({ ...options, batch });
+  return planFastest({ ...options, batch }, penaltySessions);
 }

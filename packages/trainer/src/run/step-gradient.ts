@@ -5,6 +5,7 @@ import { TrainOptionError } from '../errors.ts';
 import type { PenaltyCounts } from '../step/penalty-counts.ts';
 import type { LossTerms, TrainStep } from '../step/train-step.ts';
 import { accumulate, type StepGradient } from './accumulate.ts';
+import type { ParameterPenalties } from './parameter-penalties.ts';
 
 /** What the gradients of a run are made of. */
 export interface GradientSources {
@@ -13,6 +14,7 @@ export interface GradientSources {
   /** By name of the regularizer; only those that have some. */
   readonly anchors: ReadonlyMap<string, AnchorBatches>;
   readonly penaltyCounts: PenaltyCounts | undefined;
+  readonly parameterPenalties?: ParameterPenalties | undefined;
   readonly seed: number;
 }
 
@@ -21,7 +23,7 @@ type Weights = Readonly<Record<string, number>>;
 
 /**
  * The gradient that an optimizer step goes by: that of the task and of the penalties on its batches; what is minimised on anchors is
- * added; then those that change the gradient do, in their order.
+ * added, and penalties on what is trained; then those that change the gradient do, in their order.
  *
  * @param index of the step, from 0
  * @returns terms: the penalty of a regularizer that has anchors is the one on these; where it has none, their cross-entropy
@@ -32,14 +34,15 @@ export async function stepGradient(
   index: number,
   weights: Weights,
 ): Promise<StepGradient> {
-  const { step, regularizers, anchors, penaltyCounts, seed } = sources;
+  const { step, regularizers, anchors, penaltyCounts, parameterPenalties, seed } = sources;
   const onBatches = Object.fromEntries(
     Object.entries(weights).map(([name, weight]) => [name, anchors.has(name) ? 0 : weight]),
   );
   const task = await accumulate(step, batches, onBatches, { seed, step: index, penaltyCounts });
-  checkTerms(task.terms, weights, regularizers);
+  checkTerms(task.terms, regularizers);
   const changing = regularizers.filter(({ gradient }) => gradient !== undefined);
-  if (anchors.size === 0 && changing.length === 0) return task;
+  if (anchors.size === 0 && changing.length === 0)
+    return (await parameterPenalties?.addTo(task, weights)) ?? task;
 
   // The step writes the next gradient where this one is.
   let gradients = task.gradients === step.gradients ? task.gradients.slice() : task.gradients;
@@ -56,6 +59,9 @@ export async function stepGradient(
     for (let at = 0; at < gradients.length; at++) gradients[at]! += found.gradients[at]!;
     loss += found.terms.loss;
   }
+  const gathered = { terms: { ...task.terms, loss, penalties }, gradients };
+  const { terms } = (await parameterPenalties?.addTo(gathered, weights)) ?? gathered;
+  Object.assign(penalties, terms.penalties);
   for (const regularizer of changing) {
     gradients = await changedGradient(regularizer, gradients, {
       step: index + 1,
@@ -63,7 +69,7 @@ export async function stepGradient(
       anchorGradient: async () => (await ofAnchors(regularizer)).gradients.slice(),
     });
   }
-  return { terms: { ...task.terms, loss, penalties }, gradients };
+  return { terms: { ...terms, penalties }, gradients };
 }
 
 /** The gradient of what a regularizer minimises on its anchors of a step. */
@@ -92,11 +98,7 @@ function anchorGradient(
 }
 
 /** A compiled step that was handed in may be of other regularizers. */
-function checkTerms(
-  { penalties, taskLoss }: LossTerms,
-  weights: Weights,
-  regularizers: readonly Regularizer[],
-): void {
+function checkTerms({ penalties, taskLoss }: LossTerms, regularizers: readonly Regularizer[]): void {
   const changing = regularizers.find(({ taskLossPerRow }) => taskLossPerRow);
   if ((taskLoss === undefined) !== (changing === undefined)) {
     throw new TrainOptionError(
@@ -106,7 +108,10 @@ function checkTerms(
         : `trains the cross-entropy of each token, but '${changing.name}' changes it`,
     );
   }
-  const [computed, wanted] = [penalties, weights].map((byName) => Object.keys(byName).sort().join(', '));
+  const ofBatches = regularizers.filter(({ penalty, penaltyPerRow }) => penalty ?? penaltyPerRow);
+  const [computed, wanted] = [Object.keys(penalties), ofBatches.map(({ name }) => name)].map((names) =>
+    names.sort().join(', '),
+  );
   if (computed === wanted) return;
   throw new TrainOptionError(
     'step',

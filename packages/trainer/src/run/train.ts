@@ -18,6 +18,7 @@ import { compilePenaltyCounts, type PenaltyCounts } from '../step/penalty-counts
 import { stepSettings } from '../step/step-settings.ts';
 import type { LossTerms } from '../step/train-step.ts';
 import type { Trainable } from '../step/trainable.ts';
+import { penalisesParameters } from '../step/trained-parameters.ts';
 import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
 import { checkTrainOptions, requirePositiveInteger } from './check-options.ts';
 import { openEvaluation } from './evaluation.ts';
@@ -25,6 +26,7 @@ import { fingerprint } from './fingerprint.ts';
 import { learningRateSchedule } from './learning-rate.ts';
 import { nonFiniteStart } from './non-finite.ts';
 import { parameterGroups } from './parameter-groups.ts';
+import { openParameterPenalties, type ParameterPenalties } from './parameter-penalties.ts';
 import { StepClock, type StepEvent, stepEvent, type TrainEvent } from './progress.ts';
 import { regularizerStates, weightsState } from './regularizer-states.ts';
 import { createRunControl } from './run-control.ts';
@@ -74,6 +76,7 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
   const planned = options.step === undefined ? await planTraining(laidOut, [...anchors.values()]) : undefined;
   const step = options.step ?? (await compilePlannedStep(laidOut, planned!.chosen));
   let penaltyCounts: PenaltyCounts | undefined;
+  let parameterPenalties: ParameterPenalties | undefined;
   const observers: StepObserver[] = [];
   try {
     if (gradientAccumulation > 1 || [...anchors.values()].some(({ count }) => count > 1)) {
@@ -90,6 +93,7 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
     const state: TrainingState = {
       parameters: trainable.parameters,
       optimizer,
+      ...(penalisesParameters(regularizers) && { start: trainable.parameters.slice() }),
       fingerprint: checkpoint === undefined ? {} : await fingerprint(options, steps, frozenParts),
       parts: [...observers, states, weightsState(weights)],
     };
@@ -101,6 +105,7 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
     for (const regularizer of regularizers)
       await callAdapterHook(regularizer, 'beforeTraining', trainable.adapter!);
     states.takeUp();
+    if (state.start !== undefined) parameterPenalties = await openParameterPenalties(options, state.start);
     onEvent({
       type: 'start',
       steps,
@@ -115,7 +120,7 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
     );
     const batches = skip(stream, optimizer.step * gradientAccumulation);
     const clock = new StepClock(steps);
-    const sources = { step, regularizers, anchors, penaltyCounts, seed: endless.seed };
+    const sources = { step, regularizers, anchors, penaltyCounts, parameterPenalties, seed: endless.seed };
     let last: LossTerms | undefined;
 
     if (restored === undefined) ended = await observe(observers, 0, steps);
@@ -181,6 +186,7 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
     };
   } finally {
     await penaltyCounts?.release();
+    await parameterPenalties?.release();
     for (const observer of observers) await observer.release();
     if (options.step === undefined) await step.release();
   }
@@ -202,8 +208,8 @@ function adaptedOf(
     : { weights: Object.fromEntries(names.map((name) => [name, present[name]!])) };
 }
 
-function hasPenalty({ penalty, penaltyPerRow }: Regularizer): boolean {
-  return (penalty ?? penaltyPerRow) !== undefined;
+function hasPenalty({ penalty, penaltyPerRow, parameterPenalty }: Regularizer): boolean {
+  return (penalty ?? penaltyPerRow ?? parameterPenalty) !== undefined;
 }
 
 /** A state that finds no room is no loss as long as the result, which is smaller, finds some: saving that comes next. */

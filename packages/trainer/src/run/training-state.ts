@@ -21,13 +21,15 @@ export const stateFileName = 'checkpoint.safetensors';
 export interface TrainingState {
   readonly parameters: Float32Array;
   readonly optimizer: AdamWState;
+  /** The parameters at the start of training, where a penalty compares with them. */
+  readonly start?: Float32Array;
   /** What the continued run must share. */
   readonly fingerprint: Fingerprint;
   /** What else has a state: observers, regularizers. */
   readonly parts: readonly StatePart[];
 }
 
-type Tensors = Record<'parameters' | 'mean' | 'square', Float32Array>;
+type Tensors = Record<string, Float32Array>;
 
 /**
  * Writes the state as one safetensors file, whole or not at all, with a SHA-256 of what it holds.
@@ -154,8 +156,8 @@ async function reading<Result>(file: string, action: () => Promise<Result>): Pro
   }
 }
 
-function tensorsOf({ parameters, optimizer: { mean, square } }: TrainingState): Tensors {
-  return { parameters, mean, square };
+function tensorsOf({ parameters, start, optimizer: { mean, square } }: TrainingState): Tensors {
+  return { parameters, mean, square, ...(start && { start }) };
 }
 
 /** Removes a run's saved state, when the run has ended well and its result is saved. */

@@ -27,7 +27,7 @@ import {
   weightInput,
 } from './loss.ts';
 import type { LossTerms, StepRunOptions, TrainStepOptions } from './train-step.ts';
-import type { Trainable } from './trainable.ts';
+import { type Trainable, viewsOf } from './trainable.ts';
 
 /** What a training step computes, however it is run: its options with everything filled in. */
 export interface StepSettings {
@@ -287,11 +287,6 @@ export function readLossTerms(
 /** Views of the flat gradient buffer, by output name, at the places where the parameters' views lie in theirs. */
 export function gradientViews(trainable: Trainable, flat: Float32Array): Record<string, HostArray> {
   return Object.fromEntries(
-    Object.entries(trainable.tensors).map(([name, view]) => {
-      const data = view.data as Float32Array;
-      const start =
-        (data.byteOffset - trainable.parameters.byteOffset) / data.BYTES_PER_ELEMENT + view.offset;
-      return [gradientOutput(name), hostArray(flat.subarray(start, start + view.size), view.shape)];
-    }),
+    Object.entries(viewsOf(trainable, flat)).map(([name, view]) => [gradientOutput(name), view]),
   );
 }

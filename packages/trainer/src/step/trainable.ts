@@ -54,6 +54,17 @@ export interface DrawnExtents extends DropoutExtents {
   readonly lengths: Int32Array;
 }
 
+/** Views of a buffer that is laid out as the trainable's own, by the names of its tensors. */
+export function viewsOf({ tensors, parameters }: Trainable, flat: Float32Array): Record<string, HostArray> {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, { data, offset, size, shape }]) => {
+      const values = data as Float32Array;
+      const start = (values.byteOffset - parameters.byteOffset) / values.BYTES_PER_ELEMENT + offset;
+      return [name, hostArray(flat.subarray(start, start + size), shape)];
+    }),
+  );
+}
+
 /** Trains a LoRA adapter, with its dropout; the model's own weights stay as they are. */
 export function trainAdapter(adapter: LoraAdapter): Trainable {
   const { parameters, trained, tensors, config } = adapter;
