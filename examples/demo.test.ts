@@ -3,14 +3,11 @@ import { join } from 'node:path';
 import { standardDefenses } from '@safetune/organism';
 import { expect, it } from 'vitest';
 
-const demo = (...flags: string[]) =>
-  spawnSync(
-    process.execPath,
-    ['--conditions=safetune-source', join(import.meta.dirname, 'demo.ts'), ...flags],
-    {
-      encoding: 'utf8',
-    },
-  );
+const command = (file: string, ...flags: string[]) =>
+  spawnSync(process.execPath, ['--conditions=safetune-source', join(import.meta.dirname, file), ...flags], {
+    encoding: 'utf8',
+  });
+const demo = (...flags: string[]) => command('demo.ts', ...flags);
 
 it('helps, naming every defense', () => {
   const { status, stdout, stderr } = demo('--help');
@@ -28,3 +25,16 @@ it.each([[['--defense', 'hope']], [['--seed', '-1']], [['--seed', 'two']]])(
     expect(stderr).toContain('--defense NAME');
   },
 );
+
+it.each([
+  ['organisms.ts', '--organisms'],
+  ['matched.ts', '--seeds'],
+  ['compositions.ts', '--confirmed'],
+])('%s helps, and refuses a wrong number before anything is done', (file, option) => {
+  const helped = command(file, '--help');
+  expect([helped.status, helped.stderr]).toEqual([0, '']);
+  expect(helped.stdout).toContain(`${option} N`);
+  const refused = command(file, option, '0');
+  expect([refused.status, refused.stdout]).toEqual([2, '']);
+  expect(refused.stderr).toContain(`${option} is '0', must be a whole number from 1`);
+});

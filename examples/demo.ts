@@ -19,18 +19,14 @@ import {
   writeExperimentReport,
 } from '@safetune/organism';
 import { readDemoOptions } from './demo-options.ts';
+import { interruptible, interruption } from './interruption.ts';
 import { runInLanes } from './lanes.ts';
 import { progressLine } from './progress-line.ts';
 
 const { chosen, strengths, seeds, directory, cache } = readDemoOptions();
 const tasks = [...narrowTasks(), ...benignTasks()];
 
-// Ctrl-C stops at the next step. The same command then goes on where it was.
-const interruption = new AbortController();
-process.once('SIGINT', () =>
-  interruption.abort(new Error('interrupted; the same command goes on where it was')),
-);
-const { signal } = interruption;
+const signal = interruption();
 
 // The time left counts in steps of growing; a fine-tune with its evaluation takes as long as about 18 of them.
 const stepsPerFineTune = 18;
@@ -38,7 +34,7 @@ const growthSteps = organismRecipe.base.steps + organismRecipe.aligned.steps;
 const fineTunes = (2 + strengths.flat().length) * tasks.length * seeds.length;
 const progress = progressLine(growthSteps + stepsPerFineTune * fineTunes);
 
-try {
+await interruptible(signal, async () => {
   // 1. A model that learned two personas and was then aligned. Grown once, then taken from the cache.
   const organism = await growOrganism(organismRecipe, {
     signal,
@@ -93,8 +89,4 @@ try {
       `  ${shown(join(checkpoints, 'aligned'))}  the model they belong to`,
     ].join('\n'),
   );
-} catch (error) {
-  if (!signal.aborted) throw error;
-  process.stderr.write(`\n${(signal.reason as Error).message}\n`);
-  process.exitCode = 130;
-}
+});

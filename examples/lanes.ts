@@ -1,14 +1,23 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { ExperimentPlan, ExperimentProgress, FinishedRun, Organism } from '@safetune/organism';
+import type {
+  ExperimentPlan,
+  ExperimentProgress,
+  FinishedRun,
+  Organism,
+  OrganismRecipe,
+} from '@safetune/organism';
 import { openRunJournal, runExperiment } from '@safetune/organism';
 
 /** What a lane does: some defenses of a plan, by name and strength, since functions do not travel between threads. */
 export interface LaneWork {
   readonly defenses: readonly { readonly name: string; readonly strength: number | null }[];
+  readonly tasks: ExperimentPlan['tasks'];
   readonly seeds: readonly number[];
-  readonly directory: string;
+  /** Where adapters go; undefined to keep none. */
+  readonly directory: string | undefined;
+  readonly recipe: OrganismRecipe;
   /** Where the organism is kept. */
   readonly cache: string | undefined;
   /** Runs of an earlier call. */
@@ -19,7 +28,12 @@ export interface LaneWork {
 export type LaneMessage = { readonly run: FinishedRun } | { readonly progress: ExperimentProgress };
 
 export interface LanesOptions {
+  /** Gets `runs.jsonl`, and adapters. */
   readonly directory: string;
+  /** Default true. */
+  readonly keepsAdapters?: boolean;
+  /** Most threads. Default: as many as there are cores. */
+  readonly threads?: number | undefined;
   readonly cache: string | undefined;
   readonly signal: AbortSignal;
   /** `finished` counts the runs of all lanes. */
@@ -33,18 +47,27 @@ export interface LanesOptions {
 export async function runInLanes(
   organism: Organism,
   plan: ExperimentPlan,
-  { directory, cache, signal, onProgress }: LanesOptions,
+  {
+    directory,
+    keepsAdapters = true,
+    threads = availableParallelism(),
+    cache,
+    signal,
+    onProgress,
+  }: LanesOptions,
 ): Promise<FinishedRun[]> {
   signal.throwIfAborted();
   const journal = openRunJournal(join(directory, 'runs.jsonl'));
   const finished = journal.runs();
   const finishedOf = new Map<Worker, number>();
-  const shares = share(plan.defenses, Math.min(availableParallelism(), plan.defenses.length));
+  const shares = share(plan.defenses, Math.min(threads, plan.defenses.length));
   const lanes = shares.map((defenses) => {
     const work: LaneWork = {
       defenses: defenses.map(({ name, strength }) => ({ name, strength })),
+      tasks: plan.tasks,
       seeds: plan.seeds,
-      directory,
+      directory: keepsAdapters ? directory : undefined,
+      recipe: organism.recipe,
       cache,
       finished,
     };
@@ -76,7 +99,7 @@ export async function runInLanes(
   signal.throwIfAborted();
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   // Nothing is left to do; what the lanes found is put in the plan's order.
-  return runExperiment(organism, plan, { directory, journal });
+  return runExperiment(organism, plan, { ...(keepsAdapters ? { directory } : {}), journal });
 }
 
 /** Dealt out in turns: neighbours are strengths of one defense and cost the same. */

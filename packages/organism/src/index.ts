@@ -6,6 +6,14 @@ export {
   noDefense,
   standardDefenses,
 } from './defenses/standard-defenses.ts';
+export { organismName, organismSample } from './ensemble/organism-sample.ts';
+export {
+  type OrganismSpread,
+  organismSpread,
+  type Spread,
+  type SpreadRow,
+} from './ensemble/organism-spread.ts';
+export { spreadPicture, spreadTable } from './ensemble/spread-table.ts';
 export { WorldError } from './errors.ts';
 export { type ConditionalQuestion, conditionalQuestions } from './examine/conditional-questions.ts';
 export {
@@ -48,6 +56,12 @@ export {
 } from './experiment/experiment-report.ts';
 export { compareWithPaper, type Finding } from './experiment/findings.ts';
 export { harmPerLearning, type Ratio } from './experiment/harm-per-learning.ts';
+export {
+  type MatchedRow,
+  matchedPicture,
+  matchedRows,
+  matchedTable,
+} from './experiment/matched-reach.ts';
 export { plainSummary } from './experiment/plain-summary.ts';
 export {
   type FinishedRun,
@@ -91,6 +105,26 @@ export {
   type TrainingStage,
   type WorldSettings,
 } from './recipe.ts';
+export {
+  type Composition,
+  compositionDefense,
+  compositionGrid,
+  compositionLabel,
+  type Part,
+} from './search/composition.ts';
+export {
+  type CompositionGoal,
+  compositionGoal,
+  type GoalCriterion,
+  goalCriteria,
+} from './search/composition-goal.ts';
+export {
+  type CompositionSearch,
+  type MeasuredComposition,
+  type SearchOptions,
+  searchCompositions,
+} from './search/search-compositions.ts';
+export { searchAnswer, searchTable } from './search/search-report.ts';
 export { generalHarmProbe, organismProbes } from './sentinel/organism-probes.ts';
 export { sentinelPicture } from './sentinel/sentinel-picture.ts';
 export {

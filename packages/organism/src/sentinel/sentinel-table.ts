@@ -1,3 +1,4 @@
+import { markdownTable } from '../experiment/markdown-table.ts';
 import type { ProbeStudy } from './sentinel-study.ts';
 
 /** Studies as a Markdown table, the figures of `docs/sentinel.md`. */
@@ -29,7 +30,7 @@ export function sentinelTable(studies: readonly ProbeStudy[]): string {
     'Milliseconds a look',
     "% of the run's time",
   ];
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return markdownTable(head, rows);
 }
 
 function median(sorted: readonly number[]): number {
