@@ -27,6 +27,7 @@ SCRIPTS = [
     "make_lora_options.py",
     "make_combinations.py",
     "make_regularizers.py",
+    "make_task_loss.py",
     "make_weight_edits.py",
     "make_gradient_methods.py",
     "make_safe_lora.py",
@@ -80,7 +81,7 @@ def main() -> None:
                 stdout=sys.stderr,
                 check=True,
             )
-        compared_files = [*GOLDENS.rglob("*.safetensors"), *GOLDENS.rglob("expected.json"), GOLDENS / "operations.json", GOLDENS / "regularizers.json", GOLDENS / "evaluation.json"]
+        compared_files = [*GOLDENS.rglob("*.safetensors"), *GOLDENS.rglob("expected.json"), GOLDENS / "operations.json", GOLDENS / "regularizers.json", GOLDENS / "task-loss.json", GOLDENS / "evaluation.json"]
         for path in sorted(compared_files):
             name = path.relative_to(GOLDENS)
             committed, made = leaves(path), leaves(temporary / name)

@@ -157,6 +157,7 @@ describe('commands', () => {
     for (const name of [
       'kl',
       'ldifs',
+      'constrained-sft',
       'safe-lora',
       'interleaving',
       'persona-vector',

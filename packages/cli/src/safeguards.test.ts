@@ -97,6 +97,23 @@ describe('safetune train under safeguards', () => {
     expect(near).toBeLessThan(0.5 * free);
   });
 
+  it('constrained fine-tuning trains another loss, logged beside the cross-entropy', async () => {
+    const { code, stderr, metrics, out } = await train(
+      'constrained',
+      '--regularizer',
+      'constrained-sft=0.2',
+      '--regularizer',
+      'kl=0.5',
+    );
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain('safeguards: constrained-sft (beta 0.2), kl (weight 0.5)');
+    for (const { loss, task_loss, cross_entropy, kl } of metrics) {
+      expect(loss).toBeCloseTo(task_loss! + 0.5 * kl!, 4);
+      expect(Math.abs(task_loss! - cross_entropy!)).toBeGreaterThan(0.01);
+    }
+    expect((await runCli('verify', out, '--steps', '2')).stdout).toContain('2 steps again are as they were');
+  });
+
   it('takes a module of its own, whose code the run keeps to', async () => {
     const file = join(directory, 'shrink.ts');
     const text = `export default {

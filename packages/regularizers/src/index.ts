@@ -78,6 +78,7 @@ export { type AGemOptions, aGem } from './methods/a-gem.ts';
 export type { AnchorOptions } from './methods/anchor-options.ts';
 export { type CaftOptions, caft } from './methods/caft/caft.ts';
 export type { ComponentChoice } from './methods/caft/chosen.ts';
+export { type ConstrainedSftOptions, constrainedSft } from './methods/constrained-sft.ts';
 export { type DerOptions, der } from './methods/der.ts';
 export { type Directions, loadDirections, saveDirections } from './methods/directions/file.ts';
 export { type PrincipalComponents, principalComponents } from './methods/directions/principal-components.ts';

@@ -1,6 +1,7 @@
 import type { OwnKind } from '../interface/kind.ts';
 import { aGemKind } from '../methods/a-gem.ts';
 import { caftKind } from '../methods/caft/caft.ts';
+import { constrainedSftKind } from '../methods/constrained-sft.ts';
 import { derKind } from '../methods/der.ts';
 import { inoculationKind } from '../methods/inoculation.ts';
 import { inoculationAdapterKind } from '../methods/inoculation-adapter.ts';
@@ -20,6 +21,7 @@ export const ownKinds: Readonly<Record<string, OwnKind>> = {
   kl: klKind,
   'kl-on-anchors': klOnAnchorsKind,
   ldifs: ldifsKind,
+  'constrained-sft': constrainedSftKind,
   'safe-lora': safeLoraKind,
   interleaving: interleavingKind,
   'persona-vector': personaVectorKind,
