@@ -363,6 +363,7 @@ describe('safetune', () => {
     ['generate'],
     ['eval'],
     ['select'],
+    ['safety-subspace'],
     ['project'],
     ['safe-merge'],
     ['extrapolate'],

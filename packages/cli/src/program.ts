@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   select: async () => (await import('./commands/select.ts')).selectCommand,
   directions: async () => (await import('./commands/directions.ts')).directionsCommand,
   'persona-vector': async () => (await import('./commands/persona-vector.ts')).personaVectorCommand,
+  'safety-subspace': async () => (await import('./commands/safety-subspace.ts')).safetySubspaceCommand,
   project: async () => (await import('./commands/project.ts')).projectCommand,
   'safe-merge': async () => (await import('./commands/safe-merge.ts')).safeMergeCommand,
   extrapolate: async () => (await import('./commands/extrapolate.ts')).extrapolateCommand,

@@ -113,6 +113,28 @@ export class SafetyDirectionError extends Error {
   }
 }
 
+const subspaceMarker = Symbol.for('safetune.SafetySubspaceError');
+
+/** A safety subspace that does not fit the adapter, is damaged, or cannot be made of the outputs it was to be made of. */
+export class SafetySubspaceError extends Error {
+  readonly [subspaceMarker] = true;
+  /** The file, or 'outputs' while one is made. */
+  readonly source: string;
+  /** The layer at fault; undefined when the whole file is. */
+  readonly module: string | undefined;
+
+  constructor(source: string, module: string | undefined, message: string) {
+    super(`${source}: ${module === undefined ? '' : `${module}: `}${message}`);
+    this.name = 'SafetySubspaceError';
+    this.source = source;
+    this.module = module;
+  }
+
+  static isInstance(error: unknown): error is SafetySubspaceError {
+    return typeof error === 'object' && error !== null && subspaceMarker in error;
+  }
+}
+
 const scoreFileMarker = Symbol.for('safetune.ScoreFileError');
 
 /** A file of cached answer losses that is damaged in its middle, or cannot be read or written. */

@@ -15,6 +15,7 @@ export {
   RegularizerOptionError,
   SafetyDirectionError,
   type SafetyDirectionProblem,
+  SafetySubspaceError,
   ScoreFileError,
 } from './errors.ts';
 export type { TermGradients } from './host-arrays/compiled-term.ts';
@@ -157,6 +158,13 @@ export {
   safeMerge,
   safeMergeFiles,
 } from './methods/safe-merge/safe-merge.ts';
+export { type SaloraOptions, salora } from './methods/salora/salora.ts';
+export {
+  type LayerMoments,
+  type SafetySubspace,
+  safetySubspace,
+  saveSafetySubspace,
+} from './methods/salora/subspace.ts';
 export { loadRegularizerModules } from './registry/module.ts';
 export {
   describeRegularizer,

@@ -11,6 +11,10 @@ export {
   type ExtractPersonaVectorOptions,
   extractPersonaVector,
 } from './answers/extract-persona-vector.ts';
+export {
+  type ExtractSafetySubspaceOptions,
+  extractSafetySubspace,
+} from './answers/extract-safety-subspace.ts';
 export type { ForwardBatchOptions } from './answers/forward-batches.ts';
 export { createPersonaProjection, type PersonaProjectionOptions } from './answers/persona-projection.ts';
 export { type SelectSafeExamplesOptions, selectSafeExamples } from './answers/select-safe-examples.ts';

@@ -15,6 +15,7 @@ import { parameterAveragingKind } from '../methods/parameter-averaging.ts';
 import { personaVectorKind } from '../methods/persona-vector/persona-vector.ts';
 import { safeGradKind } from '../methods/safe-grad.ts';
 import { safeLoraKind } from '../methods/safe-lora/safe-lora.ts';
+import { saloraKind } from '../methods/salora/salora.ts';
 
 /** SafeTune's own regularizers, by the type that a config names. A new one is one line here. */
 export const ownKinds: Readonly<Record<string, OwnKind>> = {
@@ -23,6 +24,7 @@ export const ownKinds: Readonly<Record<string, OwnKind>> = {
   ldifs: ldifsKind,
   'constrained-sft': constrainedSftKind,
   'safe-lora': safeLoraKind,
+  salora: saloraKind,
   interleaving: interleavingKind,
   'persona-vector': personaVectorKind,
   inoculation: inoculationKind,

@@ -1,9 +1,14 @@
-import { type HostArray, hostArray, type Svd, svd } from '@safetune/tensor';
-import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
-import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { type HostArray, type Svd, svd } from '@safetune/tensor';
 import { RegularizerOptionError } from '../../errors.ts';
 import type { SafetyDirection } from './direction.ts';
-import { columnProducts } from './low-rank.ts';
+import {
+  float32,
+  innerProducts,
+  leadingColumns,
+  orthonormalColumns,
+  randomMatrix,
+  symmetric,
+} from './orthonormal-columns.ts';
 import type { MatrixProducts } from './products.ts';
 
 /**
@@ -47,11 +52,11 @@ export async function leadingColumnSpace(
     // Squares of V's values were computed in float32.
     const count = countOf(found.s, direction.norm, truncation, size, 1e-3);
     if (count !== undefined)
-      return orthonormal(await orthonormal(leading(found.u, count), products), products);
+      return orthonormalColumns(await orthonormalColumns(leadingColumns(found.u, count), products), products);
     size *= 2;
   }
   const whole = svd(direction.values);
-  return leading(
+  return leadingColumns(
     whole.u,
     countOf(whole.s, direction.norm, truncation, whole.s.length, 1e-6) ?? whole.s.length,
   );
@@ -85,7 +90,7 @@ export async function leadingVectors(
   const isTall = rows > columns;
   const forth = isTall ? products.times : products.transposedTimes;
   const back = isTall ? products.transposedTimes : products.times;
-  let basis = await orthonormal(randomMatrix(Math.min(rows, columns), width), products);
+  let basis = await orthonormalColumns(randomMatrix(Math.min(rows, columns), width), products);
   let captured = 0;
   for (let iteration = 0; ; iteration++) {
     const image = await forth(v, basis);
@@ -98,7 +103,7 @@ export async function leadingVectors(
       return { u: turned, s: s.map((value) => Math.sqrt(Math.max(0, value))) };
     }
     captured = sum;
-    basis = await orthonormal(await products.times(returned, float32(u)), products);
+    basis = await orthonormalColumns(await products.times(returned, float32(u)), products);
   }
 }
 
@@ -122,55 +127,4 @@ function countOf(
     if (captured >= truncation.energy * norm ** 2) return count + 1;
   }
   return rank < known ? rank : undefined;
-}
-
-/** X^T Y in float64. */
-function innerProducts(x: HostArray, y: HostArray): HostArray {
-  const [rows, columns] = x.shape as [number, number];
-  const width = y.shape[1]!;
-  const values = columnProducts(
-    { data: x.data as Float32Array, rows, columns },
-    { data: y.data as Float32Array, rows, columns: width },
-  );
-  return hostArray(values, [columns, width]);
-}
-
-function symmetric(x: HostArray): HostArray {
-  const size = x.shape[0]!;
-  const data = x.data as Float64Array;
-  const mean = data.map((value, at) => (value + data[(at % size) * size + Math.floor(at / size)]!) / 2);
-  return hostArray(mean, [size, size]);
-}
-
-/**
- * Columns with the span of x's, orthonormal, the longest direction first: X U S^-1/2 for X^T X = U S U^T. Nearly
- * dependent columns need it twice; directions lost in rounding become zero columns.
- */
-async function orthonormal(x: HostArray, products: MatrixProducts): Promise<HostArray> {
-  const { u, s } = svd(innerProducts(x, x));
-  const scales = s.map((value) => (value > 1e-12 * s[0]! ? 1 / Math.sqrt(value) : 0));
-  const mix = Float32Array.from(u.data as Float64Array, (value, at) => value * scales[at % s.length]!);
-  return products.times(x, hostArray(mix, u.shape));
-}
-
-function leading(u: HostArray, count: number): HostArray {
-  const [rows, columns] = u.shape as [number, number];
-  const kept = new Float32Array(rows * count);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < count; column++)
-      kept[row * count + column] = u.data[row * columns + column] as number;
-  }
-  return hostArray(kept, [rows, count]);
-}
-
-function float32({ data, shape }: HostArray): HostArray {
-  return hostArray(Float32Array.from(data as Float64Array), shape);
-}
-
-function randomMatrix(rows: number, columns: number): HostArray {
-  const generator = xoroshiro128plus(1);
-  return hostArray(
-    Float32Array.from({ length: rows * columns }, () => 2 * uniformFloat64(generator) - 1),
-    [rows, columns],
-  );
 }

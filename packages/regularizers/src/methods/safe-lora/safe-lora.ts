@@ -6,6 +6,7 @@ import { checkChoice, checkOptions } from '../../interface/options.ts';
 import type { Regularizer } from '../../interface/regularizer.ts';
 import { type ProjectorMemory, projectAll, projectionOptions, requireUpdatesOnly } from './adapter.ts';
 import { type CheckpointPair, directionDigests, openSafetyDirections } from './direction.ts';
+import { checkWhen, type ProjectionTime, projectionTimeSchema } from './projection-time.ts';
 import { checkMethod, type ProjectionMethod } from './projector.ts';
 import { checkRule, decide, type ProjectionReport, type ProjectionRule } from './rule.ts';
 
@@ -13,11 +14,8 @@ import { checkRule, decide, type ProjectionReport, type ProjectionRule } from '.
 export type SafeLoraOptions = CheckpointPair &
   ProjectionMethod &
   ProjectionRule & {
-    /**
-     * Project once when training ends ('end', default), after every `every`-th optimizer step, or both:
-     * `{ every: 10, end: true }`.
-     */
-    readonly when?: 'end' | { readonly every: number; readonly end?: boolean };
+    /** Default 'end'. */
+    readonly when?: ProjectionTime;
     /** Hears of every projection; `step` is undefined for the one at the end. */
     readonly onReport?: (report: ProjectionReport, step: number | undefined) => void;
     readonly runtime?: RuntimeOptions;
@@ -42,7 +40,7 @@ export function safeLora(options: SafeLoraOptions): Regularizer {
   checkChoice('safe-lora', 'method', options.method ?? 'faithful', ['faithful', 'exact']);
   const rule = checkRule(options);
   const method = checkMethod(truncated(options));
-  const { every, end } = checkWhen(when);
+  const { every, end } = checkWhen('safe-lora', when);
   const memory: ProjectorMemory = new Map();
   const apply = async (adapter: Parameters<NonNullable<Regularizer['afterTraining']>>[0], step?: number) => {
     const settings = { base, aligned, ...method, ...(runtime === undefined ? {} : { runtime }) };
@@ -63,18 +61,6 @@ export function safeLora(options: SafeLoraOptions): Regularizer {
       : { afterStep: (adapter, step) => (step % every === 0 ? apply(adapter, step) : undefined) }),
     ...(end ? { afterTraining: (adapter) => apply(adapter) } : {}),
   };
-}
-
-function checkWhen(when: NonNullable<SafeLoraOptions['when']>): { every?: number; end: boolean } {
-  if (when === 'end') return { end: true };
-  checkOptions('when', when, ['every', 'end']);
-  if (!Number.isInteger(when.every) || when.every < 1) {
-    throw new RegularizerOptionError(
-      'safe-lora',
-      `every is ${when.every}, must be a positive number of steps`,
-    );
-  }
-  return { every: when.every, end: when.end ?? false };
 }
 
 /** The method alone, of options that hold more. */
@@ -99,12 +85,7 @@ export const safeLoraKind: OwnKind = {
     energy: z.number().optional(),
     threshold: z.number().optional(),
     layers: z.number().optional(),
-    when: z
-      .union(
-        [z.literal('end'), z.strictObject({ every: z.number(), end: z.boolean().optional() })],
-        "must be 'end' or {every: N}, perhaps with end: true or false",
-      )
-      .optional(),
+    when: projectionTimeSchema.optional(),
   }),
   strength: 'threshold',
   paths: ['base', 'aligned'],
