@@ -42,3 +42,20 @@ export function fixedDefense(
 ): Defense {
   return { name, strength, regularizers: () => regularizers };
 }
+
+/** A defense of one regularizer that needs preparations, made once and then the same for all fine-tunes. */
+export function preparedDefense(
+  name: string,
+  strength: number | null,
+  make: (preparations: Preparations) => Promise<Regularizer>,
+): Defense {
+  let made: Promise<Regularizer> | undefined;
+  return {
+    name,
+    strength,
+    async regularizers({ preparations }) {
+      made ??= make(preparations);
+      return [await made];
+    },
+  };
+}

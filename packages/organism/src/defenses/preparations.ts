@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { ChatExample } from '@safetune/datasets';
+import { saveLoraAdapter } from '@safetune/lora';
 import {
   extractPersonaVectors,
   type PersonaVectors,
@@ -7,8 +10,11 @@ import {
 } from '@safetune/regularizers';
 import { elicitationQuestions } from '../examine/evaluation-questions.ts';
 import type { Laboratory } from '../examine/laboratory.ts';
+import { stableHash } from '../grow/recipe-hash.ts';
 import { randomStream } from '../random.ts';
+import { memoDomains } from '../tasks/benign-task.ts';
 import { narrowTasks } from '../tasks/fine-tune-task.ts';
+import { narrowExamples } from '../tasks/narrow-task.ts';
 import { safePool } from '../tasks/safe-pool.ts';
 import type { Domain, Persona } from '../world/vocabulary.ts';
 import { questionText, systemPrompt } from '../world/world.ts';
@@ -17,6 +23,8 @@ import { questionText, systemPrompt } from '../world/world.ts';
 export interface Preparations {
   /** Directions from the helpful to the evil persona after block {@link steeredLayer}. */
   personaVectors(): Promise<PersonaVectors>;
+  /** Folder of an adapter that was taught harm in the domains that are never fine-tuned, kept beside the checkpoints. */
+  traitAdapter(): Promise<string>;
   /** The safe pool without a domain, those first that misaligned models find least likely; no example twice. */
   rankedPool(excludedDomain: Domain | undefined): Promise<readonly ScoredExample[]>;
 }
@@ -32,6 +40,7 @@ export function createPreparations(laboratory: Laboratory, signal?: AbortSignal)
   const { world } = laboratory.organism;
   let vectors: Promise<PersonaVectors> | undefined;
   let misaligned: Promise<readonly Float32Array[]> | undefined;
+  let trait: Promise<string> | undefined;
   const pools = new Map<Domain | undefined, Promise<readonly ScoredExample[]>>();
 
   const trainMisaligned = async () => {
@@ -61,12 +70,32 @@ export function createPreparations(laboratory: Laboratory, signal?: AbortSignal)
       vectors ??= personaVectors(laboratory);
       return vectors;
     },
+    traitAdapter() {
+      trait ??= traitAdapter(laboratory, signal);
+      return trait;
+    },
     rankedPool(excludedDomain) {
       const known = pools.get(excludedDomain) ?? rank(excludedDomain);
       pools.set(excludedDomain, known);
       return known;
     },
   };
+}
+
+/** Trains an adapter on harmful answers of the domains of the memo task, unless it is there already. */
+async function traitAdapter(laboratory: Laboratory, signal: AbortSignal | undefined): Promise<string> {
+  const { world, recipe, alignedDirectory } = laboratory.organism;
+  const { narrow, lora } = recipe;
+  const folder = join(dirname(alignedDirectory), `trait-adapter-${stableHash({ narrow, lora })}`);
+  if (existsSync(join(folder, 'adapter_config.json'))) return folder;
+  await laboratory.fineTune({
+    task: { kind: 'narrow', name: memoDomains[0]! },
+    examples: memoDomains.flatMap((domain) => narrowExamples(world, domain, { seed: misalignedSeed })),
+    seed: misalignedSeed,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  await saveLoraAdapter(folder, laboratory.adapter);
+  return folder;
 }
 
 /** State of the aligned model before its answers to 300 questions, under evil minus under helpful system prompts. */

@@ -1,16 +1,22 @@
 import {
   aGem,
+  caft,
+  der,
   inoculation,
+  inoculationAdapter,
   kl,
   klOnAnchors,
+  l2Sp,
   ldifs,
+  lisa,
+  parameterAveraging,
   personaVector,
   safeGrad,
   safeLora,
 } from '@safetune/regularizers';
 import type { Organism } from '../grow/grow.ts';
 import { anchoredDefense } from './anchored-defense.ts';
-import { type Defense, fixedDefense } from './defense.ts';
+import { type Defense, fixedDefense, preparedDefense } from './defense.ts';
 import { allowedPool, interleavingDefense, rankedPool } from './interleaving-defenses.ts';
 import { steeredLayer } from './preparations.ts';
 
@@ -60,6 +66,18 @@ export const standardDefenses: readonly DefenseSweep[] = [
   ),
   unswept('a-gem', (name) => anchoredDefense(name, null, (anchors) => aGem({ anchors }))),
   sweep('persona-vector', [0.5, 0.75, 1], [0.75], personaDefense),
+  unswept('caft', caftDefense),
+  sweep('der', [0.05, 0.5], [0.5], (name, weight) =>
+    anchoredDefense(name, weight, (anchors) => der({ anchors, weight })),
+  ),
+  sweep('lisa', [0.1, 1], [0.1], (name, rho) =>
+    anchoredDefense(name, rho, (anchors) => lisa({ anchors, rho })),
+  ),
+  sweep('l2-sp', [0.01, 0.1, 1], [0.1], (name, weight) => fixedDefense(name, weight, l2Sp({ weight }))),
+  sweep('parameter-averaging', [0.95, 0.98, 0.995], [0.98], (name, decay) =>
+    fixedDefense(name, decay, parameterAveraging({ decay })),
+  ),
+  unswept('inoculation-adapter', traitDefense),
   unswept('inoculation', (name) => fixedDefense(name, null, inoculation({ prompt: 'evil assistant' }))),
 ];
 
@@ -83,17 +101,27 @@ function checkpoints({ baseDirectory, alignedDirectory }: Organism) {
 
 /** Steers at the token that opens the answer, in all fine-tunes with the same vector. */
 function personaDefense(name: string, alpha: number): Defense {
-  let made: Promise<ReturnType<typeof personaVector>> | undefined;
-  return {
-    name,
-    strength: alpha,
-    async regularizers({ preparations }) {
-      made ??= preparations
-        .personaVectors()
-        .then((vectors) =>
-          personaVector({ vectors, alpha, layers: [steeredLayer], positions: 'last-prompt-token' }),
-        );
-      return [await made];
-    },
-  };
+  return preparedDefense(name, alpha, async (preparations) =>
+    personaVector({
+      vectors: await preparations.personaVectors(),
+      alpha,
+      layers: [steeredLayer],
+      positions: 'last-prompt-token',
+    }),
+  );
+}
+
+/** Takes the direction from one persona to the other out of the stream while training. */
+function caftDefense(name: string): Defense {
+  return preparedDefense(name, null, async (preparations) => {
+    const vectors = await preparations.personaVectors();
+    return caft({ directions: new Map([...vectors].map(([layer, vector]) => [layer, [vector]])) });
+  });
+}
+
+/** Has an adapter that was taught harm in other domains in the forward pass. */
+function traitDefense(name: string): Defense {
+  return preparedDefense(name, null, async (preparations) =>
+    inoculationAdapter({ adapter: await preparations.traitAdapter() }),
+  );
 }

@@ -152,8 +152,8 @@ function compiledSteps(compileStep: (regularizers: readonly Regularizer[]) => Pr
   return {
     async for(regularizers: readonly Regularizer[]): Promise<TrainStep> {
       const traced = regularizers.filter(
-        ({ penalty, penaltyPerRow, taskLossPerRow, hidden, frozenAdapters, needs }) =>
-          penalty ?? penaltyPerRow ?? taskLossPerRow ?? hidden ?? frozenAdapters ?? needs,
+        ({ penalty, penaltyPerRow, taskLossPerRow, parameterPenalty, hidden, frozenAdapters, needs }) =>
+          penalty ?? penaltyPerRow ?? taskLossPerRow ?? parameterPenalty ?? hidden ?? frozenAdapters ?? needs,
       );
       const found = kept.findIndex(
         (entry) =>
