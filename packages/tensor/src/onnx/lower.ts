@@ -17,7 +17,13 @@ import {
 import type { Tensor, TraceNode } from '../tensor.ts';
 import type { TensorType } from '../tensor-type.ts';
 import { GraphWriter, type ProductForms } from './graph-writer.ts';
-import { encodeModel, type OnnxGraph, type OnnxInitializer, type OnnxValue } from './schema.ts';
+import {
+  encodeModel,
+  type OnnxGraph,
+  type OnnxInitializer,
+  type OnnxNode,
+  type OnnxValue,
+} from './schema.ts';
 
 /** A traced function as ONNX model bytes, and the folder its external weights lie in. */
 export interface LoweredGraph {
@@ -97,15 +103,32 @@ export function lowerNodes(
     if (internal !== name) graph.node('Identity', [internal], [name]);
     return { name, dtype: tensor.dtype, shape: tensor.shape };
   });
+  const needed = neededNodes(graph.nodes, Object.keys(outputs));
+  const read = new Set(needed.flatMap((node) => node.inputs));
   return {
     graph: {
-      nodes: graph.nodes,
-      initializers: graph.initializers,
+      nodes: needed,
+      initializers: graph.initializers.filter(({ name }) => read.has(name)),
       inputs: Object.entries(inputs).map(([name, type]) => ({ name, dtype: type.dtype, shape: type.shape })),
       outputs: declared,
     },
     integerTypes: graph.integerTypes,
   };
+}
+
+/**
+ * The nodes that some output needs. Of an operation whose one result is read and whose other is not (the probabilities of a loss
+ * that is computed again), the rest would run as well, at a time that the runtime chooses: it held the large values that it reads.
+ */
+function neededNodes(nodes: readonly OnnxNode[], outputs: readonly string[]): readonly OnnxNode[] {
+  const wanted = new Set(outputs);
+  const needed: OnnxNode[] = [];
+  for (const node of nodes.toReversed()) {
+    if (!node.outputs.some((name) => wanted.has(name))) continue;
+    for (const name of node.inputs) wanted.add(name);
+    needed.push(node);
+  }
+  return needed.reverse();
 }
 
 /** The name under which the signature declares an input node. */
