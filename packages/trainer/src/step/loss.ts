@@ -77,20 +77,29 @@ export function traceLoss(
   traced: TracedForward,
   inputs: NamedTensors,
 ): TracedLoss {
-  const rowTerms = penaltyTerms(settings);
-  const terms: RowTerm[] = [
-    ...taskTerms(settings, inputs),
-    ...rowTerms.map((term) => ({ ...term, weight: inputs[weightInput(term.name)]! })),
-  ];
-  const rowLoss = traceRowTerms(settings, traced, terms);
   const pairs = settings.objective && tracePairLoss(settings.objective, settings, traced, inputs);
-  let objective = pairs
-    ? add(rowLoss.objective, multiply(pairs.value, inputs[pairsWeightInput]!))
-    : rowLoss.objective;
+  const terms: RowTerm[] = [
+    // Pairs have taken the output layer over these rows already.
+    ...(pairs === undefined ? taskTerms(settings, inputs) : []),
+    ...penaltyTerms(settings).map((term) => ({ ...term, weight: inputs[weightInput(term.name)]! })),
+  ];
+  const rowLoss = terms.length === 0 ? undefined : traceRowTerms(settings, traced, terms);
+  const means = rowLoss?.means ?? new Map<string, Tensor>();
+  const crossEntropy =
+    pairs === undefined
+      ? means.get(crossEntropyTerm)!
+      : divide(pairs.negativeLogLikelihood, weightTotal(traced));
+  let objective = [
+    rowLoss?.objective,
+    pairs && multiply(pairs.value, inputs[pairsWeightInput]!),
+    pairs && multiply(crossEntropy, inputs[crossEntropyWeightInput]!),
+  ]
+    .filter((value) => value !== undefined)
+    .reduce(add);
   const penalties: Record<string, Tensor> = {};
   for (const regularizer of settings.regularizers) {
     const { name } = regularizer;
-    const ofRows = rowLoss.means.get(name);
+    const ofRows = means.get(name);
     if (ofRows !== undefined) penalties[name] = ofRows;
     else if (regularizer.penalty !== undefined) {
       const outputs = declaredOf(settings, regularizer, wholeOutputs(settings, traced));
@@ -99,10 +108,10 @@ export function traceLoss(
       penalties[name] = penalty;
     }
   }
-  const taskLoss = rowLoss.means.get(taskTerm);
+  const taskLoss = means.get(taskTerm);
   return {
     objective,
-    crossEntropy: rowLoss.means.get(crossEntropyTerm)!,
+    crossEntropy,
     ...(taskLoss && { taskLoss }),
     penalties,
     ...(pairs && { pairs }),
@@ -164,6 +173,11 @@ export function traceRowCounts(settings: ForwardSettings, traced: TracedForward)
 
 /** What a mean over no rows divides by, which then is 0; weights may well sum to less than 1. */
 const leastTotal = 1e-12;
+
+/** What the mean of the cross-entropy divides by. */
+function weightTotal({ pieces }: TracedForward): Tensor {
+  return maximum(pieces.map(({ lossWeight }) => sum(lossWeight)).reduce(add), leastTotal);
+}
 
 function traceRowTerms(
   settings: ForwardSettings,

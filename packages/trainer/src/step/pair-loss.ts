@@ -8,11 +8,18 @@ import {
   negate,
   scatterAddRows,
   stopGradient,
+  sum,
   type Tensor,
 } from '@safetune/tensor';
 import { pairInputs } from '../data/pair-inputs.ts';
 import type { PairObjective, TracedPairLoss } from '../objectives/pair-objective.ts';
 import type { ForwardSettings, RowPiece, TracedForward } from './forward.ts';
+
+/** The loss of pairs, and what their answers have in common with other examples. */
+export interface TracedAnswers extends TracedPairLoss {
+  /** Negative log-likelihood of all targets, by their weights, a scalar; nats. */
+  readonly negativeLogLikelihood: Tensor;
+}
 
 /**
  * Traces an objective over pairs: each answer's log-probability is a sum over rows of several pieces, so that no piece's gradient can
@@ -23,7 +30,7 @@ export function tracePairLoss(
   { model, trained }: Pick<ForwardSettings, 'model' | 'trained'>,
   { pieces }: TracedForward,
   inputs: NamedTensors,
-): TracedPairLoss {
+): TracedAnswers {
   const answers = (negativeOf: (piece: RowPiece) => Tensor): Tensor =>
     pieces
       .map((piece) =>
@@ -41,10 +48,13 @@ export function tracePairLoss(
     answers(({ referenceHidden, labels }) => crossEntropy(model.head(referenceHidden!), labels)),
   );
   const [chosen, rejected] = [inputs[pairInputs.chosen]!, inputs[pairInputs.rejected]!];
-  return objective.loss({
-    chosen: gather(present, chosen),
-    rejected: gather(present, rejected),
-    referenceChosen: gather(reference, chosen),
-    referenceRejected: gather(reference, rejected),
-  });
+  return {
+    ...objective.loss({
+      chosen: gather(present, chosen),
+      rejected: gather(present, rejected),
+      referenceChosen: gather(reference, chosen),
+      referenceRejected: gather(reference, rejected),
+    }),
+    negativeLogLikelihood: negate(sum(present)),
+  };
 }
