@@ -10,13 +10,14 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ChatExample, ChatTokenizer } from '@safetune/datasets';
 import { createLoraAdapter } from '@safetune/lora';
-import { loadModel } from '@safetune/models';
+import { type AnswerTokenizer, loadModel } from '@safetune/models';
 import { kl } from '@safetune/regularizers';
 import {
   klProbe,
   logOddsProbe,
   type MemoryEstimate,
   type MemoryMode,
+  rulesProbe,
   type TrainOptions,
   train,
   trainAdapter,
@@ -31,7 +32,15 @@ interface Run {
   /** Tokens of each example; of pairs, of each answer. */
   readonly tokens: number;
   readonly precision?: 'float32' | 'int8';
-  readonly with?: readonly ('kl' | 'dpo' | 'packing' | 'sentinel' | 'evaluation' | 'accumulation')[];
+  readonly with?: readonly (
+    | 'kl'
+    | 'dpo'
+    | 'packing'
+    | 'sentinel'
+    | 'rules'
+    | 'evaluation'
+    | 'accumulation'
+  )[];
 }
 
 const run = (
@@ -57,7 +66,7 @@ const runs: readonly Run[] = [
     inInt8(run(model, 'layered', 4, 64)),
   ]),
   ...(['whole', 'layered'] as const).flatMap((memory) =>
-    (['kl', 'dpo', 'packing', 'sentinel', 'evaluation', 'accumulation'] as const).map((extra) =>
+    (['kl', 'dpo', 'packing', 'sentinel', 'rules', 'evaluation', 'accumulation'] as const).map((extra) =>
       run('small-40k', memory, 4, 64, extra),
     ),
   ),
@@ -150,6 +159,8 @@ async function measure({ model: name, memory, batch, tokens, precision, with: ex
     ...(has('kl') && { regularizers: [kl({ weight: 0.1 })] }),
     ...(has('dpo') && { objective: { type: 'dpo' } }),
     ...(has('sentinel') && { sentinel: { everySteps: 2, probes: [klProbe(), logOddsProbe()] } }),
+    // Of a rule that no answer breaks, so that all are generated to their end.
+    ...(has('rules') && { sentinel: { everySteps: 2, probes: [rulesProbe({ rules: ['of no answer'] })] } }),
     ...(has('evaluation') && { evaluation: { examples: examples.slice(0, 2 * batch), everySteps: 2 } }),
     ...(has('accumulation') && { gradientAccumulation: 2 }),
   };
@@ -196,10 +207,14 @@ function chat(index: number, tokens: number, paired: boolean): ChatExample {
 }
 
 /** A token a word, ids all over the vocabulary. */
-function wordTokenizer(vocabulary: number): ChatTokenizer {
+function wordTokenizer(
+  vocabulary: number,
+): ChatTokenizer & Pick<AnswerTokenizer, 'decode' | 'tokenId' | 'endOfTurnTokenIds'> {
   const marks = ['<user>', '<assistant>', '<end>'];
   return {
     padTokenId: 0,
+    decode: (ids) => ids.map((id) => `w${id}`).join(' '),
+    tokenId: () => undefined,
     endOfTurnTokenIds: [3],
     renderChat: (messages, { addGenerationPrompt = false } = {}) =>
       messages.map(({ role, content }) => `<${role}> ${content} <end> `).join('') +

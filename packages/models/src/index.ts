@@ -12,6 +12,11 @@ export { type AnswerOptions, type AnswerTokenizer, answerChats } from './generat
 export { createGenerator, type TokenGenerator } from './generate/generate.ts';
 export { type GenerationDefaults, readGenerationDefaults } from './generate/generation-defaults.ts';
 export {
+  type EstimateGenerationOptions,
+  estimateGeneration,
+  type GenerationMemory,
+} from './generate/generation-memory.ts';
+export {
   createNextTokenScorer,
   type NextTokenOptions,
   type NextTokenScorer,

@@ -12,7 +12,7 @@ const pieceTokens = 512;
  * The slots of a cache that `used` of them are needed of, and `most` ever. Attention's kernel passes over all there are at
  * every step, so there are not many more; but each time that there are too few, the cache is copied.
  */
-function roomFor(used: number, most: number): number {
+export function roomFor(used: number, most: number): number {
   return Math.max(used, Math.min(used + Math.max(32, used >> 4), most));
 }
 
@@ -224,7 +224,7 @@ function integers(values: readonly number[], shape: readonly number[]): HostArra
 }
 
 /** Groups whose tokens, padded to the longest of the group, are at most a piece, and mostly no padding. */
-function groupsOfLikeLength(rows: readonly number[], length: (row: number) => number): number[][] {
+export function groupsOfLikeLength(rows: readonly number[], length: (row: number) => number): number[][] {
   const groups: number[][] = [];
   for (const row of rows) {
     const group = groups.at(-1);

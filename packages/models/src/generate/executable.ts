@@ -6,8 +6,10 @@ import {
   flattenLeading,
   gather,
   multiply,
+  type NamedTensors,
   type RuntimeOptions,
   range,
+  type Signature,
   type Tensor,
   tensorType,
 } from '@safetune/tensor';
@@ -15,32 +17,37 @@ import type { CausalLm, ForwardOptions } from '../causal-lm.ts';
 import { adaptedForward, type LinearAdapter } from '../linear.ts';
 import { cacheSignature, traceCache } from './cache.ts';
 
+/** The step of generation as a function to be traced. */
+export interface GeneratorGraph {
+  readonly signature: Signature;
+  readonly trace: (inputs: NamedTensors) => Record<string, Tensor>;
+}
+
 /**
- * Compiles the step of generation, which takes prompts and single tokens alike: inputs `tokenIds` [batch, seq], `used`
+ * The step of generation, which takes prompts and single tokens alike: inputs `tokenIds` [batch, seq], `used`
  * [batch] (slots of the cache that hold a token), `last` [batch] (index of each row's last token that is no padding) and
  * the cache, outputs `logits` [batch, vocabulary] that follow these tokens, and what the cache gets of them.
  *
  * @param width tokens a row: any number by default
  */
-export async function compileGenerator(
+export function generatorGraph(
   model: CausalLm,
   adapter: LinearAdapter | undefined,
   hidden: ForwardOptions['hidden'],
-  options: CompileOptions,
   width: 'seq' | 1 = 'seq',
-): Promise<Executable> {
+): GeneratorGraph {
   const adapterTypes = Object.entries(adapter?.tensors ?? {}).map(
     ([name, { shape }]) => [name, tensorType('float32', shape)] as const,
   );
-  const signature = {
-    tokenIds: tensorType('int64', ['batch', width]),
-    used: tensorType('int64', ['batch']),
-    last: tensorType('int64', ['batch']),
-    ...cacheSignature(model.config),
-    ...Object.fromEntries(adapterTypes),
-  };
-  return compile(
-    (inputs: Readonly<Record<string, Tensor>>) => {
+  return {
+    signature: {
+      tokenIds: tensorType('int64', ['batch', width]),
+      used: tensorType('int64', ['batch']),
+      last: tensorType('int64', ['batch']),
+      ...cacheSignature(model.config),
+      ...Object.fromEntries(adapterTypes),
+    },
+    trace: (inputs) => {
       const adapted = adaptedForward(adapter, inputs);
       const { attention, added } = traceCache(inputs, inputs.used!, width);
       const { output } = model.forward(inputs.tokenIds!, {
@@ -50,9 +57,19 @@ export async function compileGenerator(
       });
       return { logits: model.head(rowsAt(output, inputs.last!, width), adapted), ...added };
     },
-    signature,
-    { ...options, roundInBlocks: true },
-  );
+  };
+}
+
+/** Compiles {@link generatorGraph}. */
+export async function compileGenerator(
+  model: CausalLm,
+  adapter: LinearAdapter | undefined,
+  hidden: ForwardOptions['hidden'],
+  options: CompileOptions,
+  width: 'seq' | 1 = 'seq',
+): Promise<Executable> {
+  const { trace, signature } = generatorGraph(model, adapter, hidden, width);
+  return compile(trace, signature, { ...options, roundInBlocks: true });
 }
 
 /** The sessions of a generator. Weights stay mapped from their files: a second session holds no second copy of them. */
@@ -67,6 +84,15 @@ export interface GeneratorSessions {
 /** From so many rows on, products that stream the weights are faster than those that rearrange them. */
 const manyRows = 6;
 
+/** Whether single tokens of so many rows have a session of their own. */
+export function streamsSteps(
+  rows: number,
+  model: Pick<CausalLm, 'precision'>,
+  runtime: RuntimeOptions,
+): boolean {
+  return model.precision === 'float32' && runtime.prepackWeights !== true && rows >= manyRows;
+}
+
 /** Compiles a generator: the second session when it is first wanted. */
 export async function compileSessions(
   model: CausalLm,
@@ -76,11 +102,10 @@ export async function compileSessions(
 ): Promise<GeneratorSessions> {
   const executable = await compileGenerator(model, adapter, hidden, runtime);
   let streaming: Promise<Executable> | undefined;
-  const streams = model.precision === 'float32' && runtime.prepackWeights !== true;
   return {
     executable,
     stepExecutable: async (rows) => {
-      if (!streams || rows < manyRows) return executable;
+      if (!streamsSteps(rows, model, runtime)) return executable;
       streaming ??= compileGenerator(model, adapter, hidden, { ...runtime, streamWeights: true }, 1);
       return streaming;
     },

@@ -20,7 +20,8 @@ export interface ModeGraphs {
   readonly states: number;
   /** The most that one run gives. */
   readonly outputs: number;
-  readonly tracedNodes: number;
+  /** Of the graphs that sessions are made of. */
+  readonly compiledNodes: number;
 }
 
 /** A step that is to be measured. */
@@ -54,7 +55,7 @@ export function wholeGraphs(mode: MemoryMode, step: MeasuredStep): ModeGraphs {
     logits,
     states: 0,
     outputs: graph.outputs,
-    tracedNodes: graph.nodes,
+    compiledNodes: graph.nodes,
   };
 }
 
@@ -91,7 +92,7 @@ export function layeredGraphs(mode: MemoryMode, step: MeasuredStep): ModeGraphs 
     logits: head.peak,
     states: stateBytes * stateCount(settings, parts),
     outputs: Math.max(...all.map(({ outputs }) => outputs)),
-    tracedNodes: sum(all.map(({ nodes }) => nodes)),
+    compiledNodes: sum([...sessions, head].map(({ nodes }) => nodes)),
   };
 }
 

@@ -49,6 +49,7 @@ export function observerMemory(
   for (const probe of sentinel.probes) {
     for (const graph of probe.graphs?.(subject) ?? [])
       bytes += sessionBytes(graph) + (step.prepacked ? Math.max(graph.weights, graph.products) : 0);
+    bytes += probe.heldBytes?.(subject) ?? 0;
   }
   return bytes;
 }

@@ -97,8 +97,8 @@ export function estimateMode(
   // Penalties over parameters remember the start, and have a gradient of their own.
   const penalised = penalisesParameters(options.regularizers ?? []) ? 2 : 0;
   const trained = trainable.parameters.byteLength * ((gradientAccumulation > 1 ? 4 : 3) + penalised);
-  const { weights, tracedNodes, outputs } = graphs;
-  const sessions = processMemory(tracedNodes, outputs) + penaltySessions;
+  const { weights, compiledNodes, outputs } = graphs;
+  const sessions = processMemory(compiledNodes, outputs) + penaltySessions;
   const observers = observerMemory(options, run, isWhole);
   const [logits, activations] = [
     arenaFactor * graphs.logits,

@@ -12,6 +12,7 @@ import { type MemoryMode, memoryModes } from '../memory/memory-mode.ts';
 import type { Probe } from '../sentinel/probe.ts';
 import { klProbe } from '../sentinel/probes/kl-probe.ts';
 import { logOddsProbe } from '../sentinel/probes/log-odds-probe.ts';
+import { rulesProbe } from '../sentinel/probes/rules-probe.ts';
 import { type Trainable, trainAdapter, trainAllWeights } from '../step/trainable.ts';
 import { type PlanOptions, plan, planFastest, planWhole } from './plan.ts';
 import type { MemoryEstimate } from './plan-estimate.ts';
@@ -218,6 +219,27 @@ describe('an estimate adds up', () => {
       0,
     );
     expect(of(klProbe(), logOddsProbe())).toBeGreaterThan(of(klProbe()));
+  });
+
+  it('observers: sessions of a probe that generates, its cache, and a copy of the adapter to compare with', () => {
+    const rules = ['never'];
+    const of = (probe: Probe) =>
+      estimates({ sentinel: { everySteps: 1, probes: [probe] }, tokenizer }).whole.observers;
+    const { adapter } = base.trainable;
+    const probe = rulesProbe({ rules, maxNewTokens: 10 });
+    const subject = { model, tokenizer, adapter: adapter! };
+    const graphs = probe.graphs!(subject);
+    expect(graphs).toHaveLength(2);
+    const held = probe.heldBytes!(subject);
+    expect(of(probe)).toBeCloseTo(
+      graphs.reduce((sum, { peak, nodes }) => sum + 1.2 * peak + 8500 * nodes, held),
+      0,
+    );
+    const { layerCount, keyValueHeadCount, headSize } = model.config;
+    const longer = rulesProbe({ rules, maxNewTokens: 11 }).heldBytes!(subject);
+    // One token more of each of the eight questions.
+    expect(longer - held).toBe(8 * layerCount * 2 * keyValueHeadCount * headSize * 4);
+    expect(held).toBeGreaterThan(adapter!.parameters.byteLength);
   });
 
   it('and the sum is the total, for full training too', async () => {

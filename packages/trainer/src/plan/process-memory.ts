@@ -8,7 +8,7 @@ export const arenaFactor = 1.2;
 /** Of the runtime's library of 46 MB, what making a session and running it reads, once in a process. */
 const libraryBytes = 23e6;
 
-/** Of each node that is traced: its objects, its place in the encoded graph, and in the session. */
+/** Of each traced node of a graph that becomes a session: its objects, its place in the encoded graph, and in the session. */
 const bytesPerNode = 8500;
 
 /** Node's `--max-semi-space-size`: V8's young generation grows to two of these in a run of some length, whatever the model. */
@@ -18,15 +18,15 @@ const semiSpace = 2 ** 24;
  * Bytes of the runtime, of its compiled graphs, and of JavaScript. A run's outputs are copied into new arrays, which are collected when
  * as much as a semi-space has gathered.
  *
- * @param tracedNodes nodes of all graphs that are traced
+ * @param nodes traced nodes of all graphs that become sessions: layers that are alike share one
  * @param outputs the most bytes that one run gives
  */
-export function processMemory(tracedNodes: number, outputs: number): number {
+export function processMemory(nodes: number, outputs: number): number {
   const library = runtimeIsLoaded() ? 0 : libraryBytes;
-  return library + 2 * semiSpace + compiledMemory(tracedNodes) + semiSpace + outputs;
+  return library + 2 * semiSpace + compiledMemory(nodes) + semiSpace + outputs;
 }
 
 /** Bytes of compiled graphs beside others. */
-export function compiledMemory(tracedNodes: number): number {
-  return bytesPerNode * tracedNodes;
+export function compiledMemory(nodes: number): number {
+  return bytesPerNode * nodes;
 }

@@ -15,6 +15,8 @@ export interface Probe {
   readonly facts: unknown;
   /** What the graphs that it compiles will take in their largest runs, for the plan of a run. Without it nothing is counted. */
   graphs?(subject: ProbeSubject): readonly GraphMemory[];
+  /** Bytes that it holds besides, for the plan too, such as what it compares with or a key-value cache. Default 0. */
+  heldBytes?(subject: ProbeSubject): number;
   /** Compiles what it needs, once a run, and measures the reference where it compares with one. */
   open(subject: ProbeSubject): Promise<OpenProbe>;
 }

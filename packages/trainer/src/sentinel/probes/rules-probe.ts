@@ -1,4 +1,4 @@
-import { type AnswerTokenizer, answerChats, createGenerator } from '@safetune/models';
+import { type AnswerTokenizer, answerChats, createGenerator, estimateGeneration } from '@safetune/models';
 import { TrainOptionError } from '../../errors.ts';
 import { builtInPairs } from '../built-in-pairs.ts';
 import type { Probe, ProbeBounds, ProbeSubject } from '../probe.ts';
@@ -28,13 +28,22 @@ export function rulesProbe(options: RulesProbeOptions): Probe {
   const rules = texts.map(answerRule);
   if (rules.length === 0 || prompts.length === 0)
     throw new TrainOptionError(`sentinel: '${name}'`, 'it needs rules and prompts');
+  const conversations = prompts.map((content) => [{ role: 'user' as const, content }]);
+  const memory = ({ model, tokenizer, ...subject }: ProbeSubject) => {
+    const tokens = conversations.map((messages) => [
+      ...tokenizer.encode(tokenizer.renderChat(messages, { addGenerationPrompt: true })),
+    ]);
+    return estimateGeneration(model, tokens, { ...subject, maxNewTokens });
+  };
   return {
     name,
     bounds,
+    graphs: (subject) => memory(subject).graphs,
+    // The adapter's values are copied too, to tell whether keys and values are still those of the model.
+    heldBytes: (subject) => memory(subject).cache + subject.adapter.parameters.byteLength,
     facts: { type: 'rules', rules: texts, prompts, maxNewTokens },
     async open({ model, adapter, tokenizer, runtime }) {
       const generator = await createGenerator(model, { ...runtime, adapter });
-      const conversations = prompts.map((content) => [{ role: 'user' as const, content }]);
       const seeds = prompts.map((_, index) => index);
       const ending = answeringTokenizer(name, tokenizer);
       return {
