@@ -1,7 +1,8 @@
 /**
  * A run that is killed at random moments, without a chance to clean up, ends in the very bytes of one that is not: with dropout,
- * noise, accumulation, safeguards, a sentinel, evaluation with patience and the best values, and kept checkpoints.
- * KILLS=50 kills as often; every run that is over is compared, and another is begun.
+ * noise, accumulation, all safeguards that act at every step or keep something between steps, a sentinel, evaluation with patience
+ * and the best values, and kept checkpoints; of answers, and of pairs of answers.
+ * KILLS=25 kills each kind as often; every run that is over is compared, and another is begun.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,19 +13,48 @@ import { pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
 import { changedCheckpoint, checkpoint } from '../__fixtures__/small-run.ts';
 
-const kills = Number(process.env.KILLS ?? 3);
+/** Of each kind of run. */
+const kills = Number(process.env.KILLS ?? 2);
 
 const sourceOf = (file: string) => JSON.stringify(pathToFileURL(join(import.meta.dirname, file)).href);
 
+/** What a run learns from. */
+const kinds = ['answers', 'pairs'] as const;
+type Kind = (typeof kinds)[number];
+
 /** A program that trains into `directory`. */
-const program = (directory: string, aligned: string) => `
-  import { inoculation, interleaving, kl, ldifs, safeLora } from '@safetune/regularizers';
+const program = (kind: Kind, directory: string, aligned: string) => `
+  import {
+    aGem, inoculation, interleaving, kl, klOnAnchors, ldifs, personaVector, safeGrad, safeLora,
+  } from '@safetune/regularizers';
   import { createLoraAdapter } from '@safetune/lora';
   import { examples, setUp } from ${sourceOf('../__fixtures__/small-run.ts')};
   import { trainIntoDirectory } from ${sourceOf('run-directory.ts')};
-  const pool = examples.slice(0, 3).map(({ messages }) => ({
-    messages: [{ role: 'user', content: 'safe ' + messages[0].content }, messages[1]],
-  }));
+  const isPaired = ${kind === 'pairs'};
+  const withAnswers = (messages, index) => ({
+    messages,
+    ...(isPaired && {
+      rejected: [messages[0], { role: 'assistant', content: 'worse ' + (index % 5) }],
+    }),
+  });
+  const safe = examples.slice(0, 3).map(({ messages }) => [
+    { role: 'user', content: 'safe ' + messages[0].content }, messages[1],
+  ]);
+  const anchors = safe.map((messages) => ({ messages }));
+  const pool = safe.map(withAnswers);
+  // Momentum of the gradient, which only its state carries over a kill.
+  let momentum;
+  const smoothing = {
+    name: 'smoothing',
+    config: { type: 'smoothing' },
+    beforeTraining: ({ parameters }) => { momentum = new Float32Array(parameters.length); },
+    gradient: (gradient) => {
+      gradient.forEach((value, index) => { momentum[index] = 0.5 * momentum[index] + 0.5 * value; });
+      return momentum.slice();
+    },
+    saveState: () => ({ tensors: { momentum } }),
+    restoreState: ({ tensors }) => momentum.set(tensors.momentum),
+  };
   const norm = {
     name: 'norm',
     facts: 1,
@@ -35,7 +65,9 @@ const program = (directory: string, aligned: string) => `
     }),
   };
   const { options } = await setUp({
-    steps: 120,
+    examples: examples.map(({ messages }, index) => withAnswers(messages, index)),
+    ...(isPaired && { objective: { type: 'dpo' } }),
+    steps: isPaired ? 40 : 80,
     batchSize: 2,
     gradientAccumulation: 2,
     learningRate: { peak: 0.05, schedule: 'wsd', warmupShare: 0.1 },
@@ -46,8 +78,13 @@ const program = (directory: string, aligned: string) => `
     regularizers: [
       interleaving({ pool, share: 0.25, onExhaustion: () => {} }),
       inoculation({ share: 0.5 }),
-      kl({ weight: 0.1 }),
-      ldifs({ weight: 0.01 }),
+      kl({ weight: { from: 0.1, target: 0.05, gain: 0.5 } }),
+      ldifs({ weight: { from: 0.01, to: 0.02 } }),
+      klOnAnchors({ anchors, perStep: 1, weight: { from: 0.1, target: 0.1 }, crossEntropyWeight: 0.1 }),
+      aGem({ anchors, perStep: 1 }),
+      safeGrad({ anchors, perStep: 2 }),
+      personaVector({ vectors: new Map([[1, Float32Array.from({ length: 32 }, (_, at) => Math.sin(at))]]) }),
+      smoothing,
       safeLora({ base: ${JSON.stringify(checkpoint)}, aligned: ${JSON.stringify(aligned)}, when: { every: 5, end: true } }),
     ],
     runtime: { threads: 1 },
@@ -116,35 +153,44 @@ async function contents(folder: string): Promise<Record<string, string>> {
   );
 }
 
-it(`is bit-identical to one that was not, after ${kills} kills`, {
-  timeout: 60_000 * (3 + kills),
-}, async () => {
-  const root = await mkdtemp(join(tmpdir(), 'safetune-kill-'));
-  const aligned = await changedCheckpoint('model.layers.0.mlp.up_proj.weight', (values) => values.fill(0.5));
-  const through = join(root, 'through');
-  const durations = await run(program(through, aligned));
-  const expected = await contents(through);
-  expect(Object.keys(expected)).toContain('/adapter_model.safetensors');
-  expect(Object.values(expected).some((text) => text.includes('"by":"evaluation"'))).toBe(true);
-  const moments: string[] = [];
-  let [done, killed] = [0, 0];
-  for (; killed < kills; done++) {
-    const code = program(join(root, `${done}`), aligned);
-    for (let isOver = false; !isOver; ) {
-      // Half of them while it gets ready, where there is nothing to lose but files half written, half while it trains.
-      const since = Math.random() < 0.5 ? 'process' : 'start';
-      const moment: Moment = { since, milliseconds: Math.random() * durations[since] };
-      ({ isOver } = await run(code, killed < kills ? moment : undefined));
-      if (isOver) continue;
-      killed += 1;
-      moments.push(`${Math.round(moment.milliseconds)} ms after the ${since}`);
-    }
-    expect(await contents(join(root, `${done}`)), `killed ${moments.join(', ')}`).toEqual(expected);
-  }
-  if (process.env.KILLS !== undefined)
-    console.log(
-      `${killed} kills in ${done} runs (ready in ${Math.round(durations.process)} ms, trained in ${Math.round(durations.start)} ms), ` +
-        `${moments.join(', ')}: all equal`,
+it.each(kinds)(
+  `of %s, is bit-identical to one that was not, after ${kills} kills`,
+  {
+    timeout: 60_000 * (3 + 2 * kills),
+  },
+  async (kind) => {
+    const root = await mkdtemp(join(tmpdir(), 'safetune-kill-'));
+    const aligned = await changedCheckpoint('model.layers.0.mlp.up_proj.weight', (values) =>
+      values.fill(0.5),
     );
-  await Promise.all([root, aligned].map((folder) => rm(folder, { recursive: true })));
-});
+    const through = join(root, 'through');
+    const durations = await run(program(kind, through, aligned));
+    const expected = await contents(through);
+    expect(Object.keys(expected)).toContain('/adapter_model.safetensors');
+    // Pairs of so few steps are still learned from when the run is over.
+    if (kind === 'answers')
+      expect(Object.values(expected).some((text) => text.includes('"by":"evaluation"'))).toBe(true);
+    expect(expected['/metrics.jsonl']!.includes('margin')).toBe(kind === 'pairs');
+    const moments: string[] = [];
+    let [done, killed] = [0, 0];
+    for (; killed < kills; done++) {
+      const code = program(kind, join(root, `${done}`), aligned);
+      for (let isOver = false; !isOver; ) {
+        // Half of them while it gets ready, where there is nothing to lose but files half written, half while it trains.
+        const since = Math.random() < 0.5 ? 'process' : 'start';
+        const moment: Moment = { since, milliseconds: Math.random() * durations[since] };
+        ({ isOver } = await run(code, killed < kills ? moment : undefined));
+        if (isOver) continue;
+        killed += 1;
+        moments.push(`${Math.round(moment.milliseconds)} ms after the ${since}`);
+      }
+      expect(await contents(join(root, `${done}`)), `killed ${moments.join(', ')}`).toEqual(expected);
+    }
+    if (process.env.KILLS !== undefined)
+      console.log(
+        `${kind}: ${killed} kills in ${done} runs (ready in ${Math.round(durations.process)} ms, trained in ${Math.round(durations.start)} ms), ` +
+          `${moments.join(', ')}: all equal`,
+      );
+    await Promise.all([root, aligned].map((folder) => rm(folder, { recursive: true })));
+  },
+);
