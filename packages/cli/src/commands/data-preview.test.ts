@@ -101,6 +101,61 @@ describe('safetune data preview', () => {
   });
 });
 
+describe('of pairs of answers', () => {
+  const pair = (rejected: string) => ({
+    prompt: 'Is it <i>safe</i>?',
+    chosen: 'No, never.',
+    rejected,
+  });
+  const preview = async (rows: readonly object[], ...args: string[]) => {
+    const file = join(folder, `pairs-${args.length}.jsonl`);
+    await writeFile(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    return runCli('data', 'preview', file, '--model', model, ...args);
+  };
+
+  it('shows both, each with what of it is learned', async () => {
+    const { code, stdout, stderr } = await preview([pair('Sure, garden.'), pair('Go on.')]);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(stdout.match(/:\d, (better|worse) answer/g)).toEqual([
+      ':1, better answer',
+      ':1, worse answer',
+      ':2, better answer',
+      ':2, worse answer',
+    ]);
+    expect(stdout.match(/⟦[^⟧]*⟧/g)).toEqual(
+      expect.arrayContaining(['⟦No, never.<|im_end|>⟧', '⟦Sure, garden.<|im_end|>⟧', '⟦Go on.<|im_end|>⟧']),
+    );
+  });
+
+  it('counts a pair as one example, and finds it by its worse answer', async () => {
+    const rows = [pair('Sure, garden.'), pair('Go on.')];
+    expect((await preview(rows, '--examples', '1')).stdout.match(/:\d, /g)).toEqual([':1, ', ':1, ']);
+    const found = await preview(rows, '--search', 'go ON', '--examples', '5');
+    expect(found.stdout.match(/:\d, /g)).toEqual([':2, ', ':2, ']);
+  });
+
+  it('says of a pair with one answer that is refused that both are', async () => {
+    const { stdout } = await preview([pair('')]);
+    expect(stdout).toMatch(/better answer.*\n(.*\n)*?refused: with its worse answer, which is refused\n/);
+    expect(stdout).toMatch(/worse answer.*\n(.*\n)*?refused: .*there is no token to learn/);
+  });
+
+  it('has both on the page', async () => {
+    const html = join(folder, 'pairs.html');
+    await preview([pair('Sure, garden.')], '--html', html);
+    const page = await readFile(html, 'utf8');
+    expect(page).toContain('1 examples, 1 of them pairs of answers');
+    const { encode } = await loadTokenizer(model);
+    const tokenBoxes = page.match(/data-ids="[\d ]+"/g)!;
+    expect(tokenBoxes).toHaveLength(2);
+    expect(tokenBoxes[0]).toContain(` ${encode('No, never.<|im_end|>').join(' ')} `);
+    expect(tokenBoxes[1]).toContain(` ${encode('Sure, garden.<|im_end|>').join(' ')} `);
+    expect(page).toContain('pairs-2.jsonl:1, worse answer');
+    expect(page).not.toContain('<i>safe');
+  });
+});
+
 describe('examplePreview', () => {
   const token = { id: 1, kind: 'text', isCut: false } as const;
   const example = {

@@ -3,7 +3,7 @@ import { writeFileAtomically } from '@safetune/eval';
 import { loadTokenizer } from '@safetune/models';
 import { strictCommand } from '../command.ts';
 import { previewPage } from '../data-preview/preview-page.ts';
-import { type PreviewedExample, previewExample } from '../data-preview/previewed-example.ts';
+import { type PreviewedExample, previewExamples } from '../data-preview/previewed-example.ts';
 import { examplePreview, legendText } from '../data-preview/terminal-preview.ts';
 import { datasetFiles, modelFolder, modelOption } from '../hub-names.ts';
 import { choiceOption, integerOption, repeatedOption } from '../option-values.ts';
@@ -16,7 +16,7 @@ import { UsageError } from '../usage-error.ts';
 export const dataPreviewCommand = strictCommand({
   name: 'data preview',
   description:
-    'Show the tokens of examples as a model reads them: which are learned, with what weight, and why.',
+    'Show the tokens of examples as a model reads them: which are learned, with what weight, and why; of pairs, both answers.',
   example: 'data preview chats.jsonl --model ./model --html preview.html',
   positional: 'data',
   options: {
@@ -80,14 +80,15 @@ export const dataPreviewCommand = strictCommand({
     const isWanted = (example: ChatExample) =>
       (lines.size === 0 || lines.has(example.origin?.line ?? 0)) &&
       (args.search === undefined || holdsText(example, args.search));
-    const shown: PreviewedExample[] = [];
+    const shown: (readonly PreviewedExample[])[] = [];
     for await (const example of await openDataset(args.data, { resolve: datasetFiles })) {
       if (!isWanted(example)) continue;
-      const previewed = previewExample(example, tokenizer, { maxLength, supervise, allowHidden });
+      const previewed = previewExamples(example, tokenizer, { maxLength, supervise, allowHidden });
       shown.push(previewed);
       if (args.html === undefined) {
         const legend = shown.length === 1 ? `${legendText(columnsOf('stdout'), hasStyles())}\n\n` : '';
-        write('stdout', `${legend}${examplePreview(previewed, columnsOf('stdout'), hasStyles())}\n\n`);
+        const texts = previewed.map((each) => examplePreview(each, columnsOf('stdout'), hasStyles()));
+        write('stdout', `${legend}${texts.join('\n\n')}\n\n`);
       }
       if (shown.length >= most) break;
     }
@@ -100,10 +101,10 @@ export const dataPreviewCommand = strictCommand({
   },
 });
 
-function holdsText({ messages, text: plain = '' }: ChatExample, text: string): boolean {
+function holdsText({ messages, rejected = [], text: plain = '' }: ChatExample, text: string): boolean {
   const wanted = text.toLowerCase();
   if (plain.toLowerCase().includes(wanted)) return true;
-  return messages.some((message) => {
+  return [...messages, ...rejected].some((message) => {
     const said = [messageText(message), JSON.stringify({ ...message, content: undefined })];
     return said.some((one) => one.toLowerCase().includes(wanted));
   });

@@ -3,20 +3,26 @@ import { escapeMarkup, htmlPage } from '@safetune/eval';
 import { pageScript, pageStyle } from './page-parts.ts';
 import { countsText, type PreviewedExample, type PreviewedToken, ruleTexts } from './previewed-example.ts';
 
-/** Examples as one self-contained page: colours for mask and weight, and beside each token, on asking, what it is. */
+/**
+ * Examples as one self-contained page: colours for mask and weight, and beside each token, on asking, what it is.
+ *
+ * @param groups by example: one, or the two answers of a pair
+ */
 export function previewPage(
   { file, model }: { readonly file: string; readonly model: string },
-  examples: readonly PreviewedExample[],
+  groups: readonly (readonly PreviewedExample[])[],
 ): string {
+  const examples = groups.flat();
+  const pairs = groups.filter(({ length }) => length === 2).length;
   const count = (of: (example: PreviewedExample) => number) =>
     examples.reduce((sum, example) => sum + of(example), 0);
   const tokens = count((example) => example.tokens.length);
   const longest = Math.max(0, ...examples.map((example) => example.tokens.length));
-  const refused = examples.filter(({ refusal }) => refusal !== undefined).length;
+  const refused = groups.filter((group) => group.some(({ refusal }) => refusal !== undefined)).length;
   return htmlPage({
     title: `${file}, as ${model} reads it`,
     introduction: [
-      `${examples.length} examples, ${tokens} tokens (the longest ${longest}), ${count(({ learned }) => learned)} of them learned, ${count(({ cut }) => cut)} cut off${refused > 0 ? `; ${refused} examples refused` : ''}.`,
+      `${groups.length} examples${pairs > 0 ? `, ${pairs} of them pairs of answers` : ''}, ${tokens} tokens (the longest ${longest}), ${count(({ learned }) => learned)} of them learned, ${count(({ cut }) => cut)} cut off${refused > 0 ? `; ${refused} examples refused` : ''}.`,
       'Point at a token, tap it, or go through the tokens with Tab and the arrow keys: its id, text and weight stand below.',
     ],
     style: pageStyle,

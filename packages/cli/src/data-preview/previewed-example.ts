@@ -18,9 +18,9 @@ export interface PreviewedToken extends TokenText {
   readonly answer?: { readonly message: number; readonly rule: MaskRule };
 }
 
-/** An example as it is shown. */
+/** An example as it is shown; of a pair, one of its answers. */
 export interface PreviewedExample {
-  /** File and line. */
+  /** File and line, and which answer of a pair. */
   readonly where: string;
   /** Who speaks, in order. */
   readonly roles: readonly string[];
@@ -40,7 +40,31 @@ export const ruleTexts: Readonly<Record<MaskRule, string>> = {
   'substituted-texts': "marks put in the place of the assistant's texts",
 };
 
-export function previewExample(
+/** What an example shows; of a pair, the conversation with the better answer and that with the worse one. */
+export function previewExamples(
+  example: ChatExample,
+  tokenizer: ChatTokenizer,
+  options: TokenizeOptions,
+): readonly PreviewedExample[] {
+  const { rejected, ...better } = example;
+  if (rejected === undefined) return [previewExample(example, tokenizer, options)];
+  const answers = [
+    { name: 'better answer', conversation: better },
+    { name: 'worse answer', conversation: { ...better, messages: rejected } },
+  ].map(({ name, conversation }) => {
+    const shown = previewExample(conversation, tokenizer, options);
+    return { name, shown: { ...shown, where: `${shown.where}, ${name}` } };
+  });
+  const refused = answers.find(({ shown }) => shown.refusal !== undefined);
+  // A pair is trained on with both answers, or not at all.
+  return answers.map(({ shown }) =>
+    refused === undefined || shown.refusal !== undefined
+      ? shown
+      : { ...shown, refusal: `with its ${refused.name}, which is refused` },
+  );
+}
+
+function previewExample(
   example: ChatExample,
   tokenizer: ChatTokenizer,
   options: TokenizeOptions,
