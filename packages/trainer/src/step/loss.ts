@@ -85,14 +85,14 @@ export function traceLoss(
   ];
   const rowLoss = terms.length === 0 ? undefined : traceRowTerms(settings, traced, terms);
   const means = rowLoss?.means ?? new Map<string, Tensor>();
-  const crossEntropy =
+  const meanCrossEntropy =
     pairs === undefined
       ? means.get(crossEntropyTerm)!
       : divide(pairs.negativeLogLikelihood, weightTotal(traced));
   let objective = [
     rowLoss?.objective,
     pairs && multiply(pairs.value, inputs[pairsWeightInput]!),
-    pairs && multiply(crossEntropy, inputs[crossEntropyWeightInput]!),
+    pairs && multiply(meanCrossEntropy, inputs[crossEntropyWeightInput]!),
   ]
     .filter((value) => value !== undefined)
     .reduce(add);
@@ -111,7 +111,7 @@ export function traceLoss(
   const taskLoss = means.get(taskTerm);
   return {
     objective,
-    crossEntropy,
+    crossEntropy: meanCrossEntropy,
     ...(taskLoss && { taskLoss }),
     penalties,
     ...(pairs && { pairs }),
