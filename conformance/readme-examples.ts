@@ -6,9 +6,18 @@ import { workspace } from './pack.ts';
 /** The READMEs with programs, from the workspace's folder. */
 export const readmes = [
   'README.md',
-  ...['tensor', 'lora', 'models', 'datasets', 'regularizers', 'eval', 'trainer', 'organism', 'cli'].map(
-    (name) => `packages/${name}/README.md`,
-  ),
+  ...[
+    'tensor',
+    'lora',
+    'models',
+    'datasets',
+    'optimizers',
+    'regularizers',
+    'eval',
+    'trainer',
+    'organism',
+    'cli',
+  ].map((name) => `packages/${name}/README.md`),
 ];
 
 export interface ReadmeExamples {

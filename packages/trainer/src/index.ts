@@ -1,3 +1,15 @@
+export {
+  type AdamWOptions,
+  type AdamWState,
+  adamWStep,
+  clipByNorm,
+  createAdamWState,
+  type LearningRateOptions,
+  learningRateSchedule,
+  type ParameterGroup,
+  parameterGroups,
+  type ScheduleFunction,
+} from '@safetune/optimizers';
 export { type AnswerLossModel, createAnswerLoss } from './answers/answer-loss.ts';
 export { type AnswerStatesOptions, createAnswerStates } from './answers/answer-states.ts';
 export {
@@ -44,21 +56,7 @@ export type { MemoryMode } from './memory/memory-mode.ts';
 export type { ObjectiveConfig } from './objectives/config.ts';
 export { type MemoryPlan, type Plan, type PlanOptions, type PrecisionComparison, plan } from './plan/plan.ts';
 export type { BatchShape, MemoryEstimate } from './plan/plan-estimate.ts';
-export {
-  type AdamWOptions,
-  type AdamWState,
-  adamWStep,
-  clipByNorm,
-  createAdamWState,
-  type ParameterGroup,
-} from './run/adamw.ts';
 export type { Evaluation, EvaluationEvent, EvaluationOptions } from './run/evaluation.ts';
-export {
-  type LearningRateOptions,
-  learningRateSchedule,
-  type ScheduleFunction,
-} from './run/learning-rate.ts';
-export { parameterGroups } from './run/parameter-groups.ts';
 export type { StepEvent, TrainEvent } from './run/progress.ts';
 export type { RunControl } from './run/run-control.ts';
 export { type AdapterRunOptions, trainIntoDirectory } from './run/run-directory.ts';

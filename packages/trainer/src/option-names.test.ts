@@ -1,5 +1,6 @@
 import { createLoraAdapter } from '@safetune/lora';
 import { loadModel } from '@safetune/models';
+import type { AdamWOptions, LearningRateOptions } from '@safetune/optimizers';
 import type { RuntimeOptions } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import { checkpoint, setUp } from './__fixtures__/small-run.ts';
@@ -20,9 +21,7 @@ import {
   workerRunNames,
 } from './option-names.ts';
 import { type PlanOptions, plan } from './plan/plan.ts';
-import type { AdamWOptions } from './run/adamw.ts';
 import type { EvaluationOptions } from './run/evaluation.ts';
-import type { LearningRateOptions } from './run/learning-rate.ts';
 import { type AdapterRunOptions, trainIntoDirectory } from './run/run-directory.ts';
 import { train } from './run/train.ts';
 import type { TrainingCheckpoint, TrainOptions } from './run/train-options.ts';

@@ -10,6 +10,7 @@ import {
   writeMergedCheckpoint,
 } from '@safetune/lora';
 import { type CausalLm, loadModel } from '@safetune/models';
+import { adamWStep, clipByNorm, createAdamWState } from '@safetune/optimizers';
 import {
   compile,
   type HostArray,
@@ -23,7 +24,6 @@ import { describe, expect, it } from 'vitest';
 import { pythonWith, runPython } from '../../../../conformance/python.ts';
 import { checkpointDirectory, goldenBatch, lorasDirectory, readJson } from '../__fixtures__/goldens.ts';
 import { compileLayeredStep } from '../layered-step/layered-step.ts';
-import { adamWStep, clipByNorm, createAdamWState } from '../run/adamw.ts';
 import type { TrainStep } from '../step/train-step.ts';
 import { trainAdapter } from '../step/trainable.ts';
 import { compileTrainStep } from '../whole-step/whole-step.ts';

@@ -1,8 +1,8 @@
 // The fields of a run that decide how its steps are taken and what is measured and kept between them, under transformers' and
 // peft's names where they have one.
 import { type ChatExample, splitValidation } from '@safetune/datasets';
+import type { LearningRateOptions } from '@safetune/optimizers';
 import { z } from 'zod';
-import type { LearningRateOptions } from '../run/learning-rate.ts';
 import type { AdapterRunOptions } from '../run/run-directory.ts';
 import { dataSchema } from './data-source.ts';
 import { field } from './run-field.ts';

@@ -1,10 +1,11 @@
+import { checkAdamW } from '@safetune/optimizers';
 import { checkRegularizer } from '@safetune/regularizers';
 import type { TrainingExamples } from '../data/batches.ts';
 import { TrainOptionError } from '../errors.ts';
 import { type ObjectiveConfig, objectiveFromConfig } from '../objectives/config.ts';
 import { checkRunOptionNames, trainNames } from '../option-names.ts';
-import { checkAdamW } from './adamw.ts';
 import { checkEvaluation } from './evaluation.ts';
+import { ofTrainOption } from './optimizer-options.ts';
 import type { TrainOptions } from './train-options.ts';
 
 /**
@@ -26,7 +27,7 @@ export function checkTrainOptions(options: TrainOptions): void {
   checkPacking(options.packing);
   if (options.objective !== undefined) objectiveFromConfig(options.objective);
   checkPairs(options.examples, options.objective);
-  checkAdamW(optimizer ?? {});
+  ofTrainOption(() => checkAdamW(optimizer ?? {}));
   if (evaluation !== undefined) {
     checkEvaluation(evaluation);
     checkPairs(evaluation.examples, options.objective, 'held-out examples');

@@ -3,11 +3,11 @@ import { mkdir } from 'node:fs/promises';
 import type { ChatTokenizer } from '@safetune/datasets';
 import type { LoraAdapter } from '@safetune/lora';
 import type { CausalLm } from '@safetune/models';
+import { learningRateSchedule } from '@safetune/optimizers';
 import { withoutFolders } from '@safetune/regularizers';
 import { contentHash, contiguousData } from '@safetune/tensor';
 import type { FrozenParts } from '../step/frozen-parts.ts';
 import type { Fingerprint } from './differences.ts';
-import { learningRateSchedule } from './learning-rate.ts';
 import type { TrainOptions } from './train-options.ts';
 
 /** How each option is compared; a new one does not compile before it has been thought of. */

@@ -1,11 +1,10 @@
+import type { AdamWOptions, LearningRateOptions } from '@safetune/optimizers';
 import type { BatchStreamOptions } from '../data/batches.ts';
 import type { MemoryMode } from '../memory/memory-mode.ts';
 import type { SentinelOptions } from '../sentinel/sentinel-options.ts';
 import type { LossTerms, TrainStep, TrainStepOptions } from '../step/train-step.ts';
-import type { AdamWOptions } from './adamw.ts';
 import type { Fingerprint } from './differences.ts';
 import type { Evaluation, EvaluationOptions } from './evaluation.ts';
-import type { LearningRateOptions } from './learning-rate.ts';
 import type { TrainEvent } from './progress.ts';
 import type { RunControl } from './run-control.ts';
 import type { RunEnd } from './step-observer.ts';

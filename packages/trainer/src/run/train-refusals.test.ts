@@ -4,6 +4,7 @@ import { loadModel, loadTokenizer } from '@safetune/models';
 import { kl, type Regularizer, RegularizerOptionError } from '@safetune/regularizers';
 import { expect, it } from 'vitest';
 import { checkpointDirectory } from '../__fixtures__/goldens.ts';
+import { TrainOptionError } from '../errors.ts';
 import { trainAdapter } from '../step/trainable.ts';
 import { compileTrainStep } from '../whole-step/whole-step.ts';
 import { train } from './train.ts';
@@ -83,4 +84,18 @@ it.each<[object, string]>([
   const regularizer = { name: 'mine', config: { type: 'mine' }, ...hooks } as Regularizer;
   const failure = train({ ...(await setUp()), examples: [chat({})], regularizers: [regularizer] });
   await expect(failure).rejects.toThrow(message);
+});
+
+it.each([
+  [{ learningRate: { peak: -1 } }, 'learningRate', '-1 must be >= 0'],
+  [{ learningRate: { warmupSteps: 3 } }, 'warmupSteps', '3 steps of warm-up in a run of 1'],
+  [{ learningRate: { schedule: () => Number.NaN } }, 'schedule', 'gives NaN for step 0'],
+  [{ optimizer: { beta1: 2 } }, 'beta1', '2 must be a number from 0 to less than 1'],
+] as const)('refuses %o as an option of training', async (wrong, option, message) => {
+  const options = await setUp();
+  const error = await train({ ...options, examples: [chat({})], ...wrong }).catch(
+    (reason: unknown) => reason,
+  );
+  expect(TrainOptionError.isInstance(error), String(error)).toBe(true);
+  expect(error).toMatchObject({ option, message: expect.stringContaining(message) });
 });

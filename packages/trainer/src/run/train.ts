@@ -1,5 +1,12 @@
 import { skip } from '@safetune/datasets';
 import {
+  adamWStep,
+  clipByNorm,
+  createAdamWState,
+  learningRateSchedule,
+  parameterGroups,
+} from '@safetune/optimizers';
+import {
   callAdapterHook,
   type PenaltyWeights,
   penaltyWeights,
@@ -19,13 +26,11 @@ import { stepSettings } from '../step/step-settings.ts';
 import type { LossTerms } from '../step/train-step.ts';
 import type { Trainable } from '../step/trainable.ts';
 import { penalisesParameters } from '../step/trained-parameters.ts';
-import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
 import { checkTrainOptions, requirePositiveInteger } from './check-options.ts';
 import { openEvaluation } from './evaluation.ts';
 import { fingerprint } from './fingerprint.ts';
-import { learningRateSchedule } from './learning-rate.ts';
 import { nonFiniteStart } from './non-finite.ts';
-import { parameterGroups } from './parameter-groups.ts';
+import { ofTrainOption } from './optimizer-options.ts';
 import { openParameterPenalties, type ParameterPenalties } from './parameter-penalties.ts';
 import { StepClock, type StepEvent, stepEvent, type TrainEvent } from './progress.ts';
 import { regularizerStates, weightsState } from './regularizer-states.ts';
@@ -66,8 +71,10 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
   const steps =
     options.steps ?? (await countSteps({ ...endless, epochs: epochs ?? 1 }, gradientAccumulation));
   requirePositiveInteger('steps', steps);
-  const learningRate = learningRateSchedule(options.learningRate ?? {}, steps);
-  const groups = parameterGroups(trainable, options.optimizer ?? {}, options.learningRate?.peak ?? 1e-4);
+  const rateOf = ofTrainOption(() => learningRateSchedule(options.learningRate ?? {}, steps));
+  const learningRate = (step: number) => ofTrainOption(() => rateOf(step));
+  const { optimizer: settings = {}, learningRate: { peak = 1e-4 } = {} } = options;
+  const groups = ofTrainOption(() => parameterGroups(trainable, settings, peak));
   const packing =
     options.step === undefined ? await choosePacking(endless, options.packing ?? 'auto') : undefined;
   const frozenParts = await openFrozenParts(options);

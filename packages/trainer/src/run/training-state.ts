@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
+import type { AdamWState } from '@safetune/optimizers';
 import {
   findTensor,
   hostArray,
@@ -9,7 +10,6 @@ import {
   writeSafetensors,
 } from '@safetune/tensor';
 import { NonFiniteStateError, TrainingCheckpointError } from '../errors.ts';
-import type { AdamWState } from './adamw.ts';
 import { differences, type Fingerprint } from './differences.ts';
 import { firstNonFinite } from './non-finite.ts';
 import type { RunEnd, StatePart } from './step-observer.ts';

@@ -1,4 +1,4 @@
-import { TrainOptionError } from '../errors.ts';
+import { OptimizerOptionError } from './errors.ts';
 
 const schedules = ['linear', 'cosine', 'constant', 'wsd'] as const;
 
@@ -35,13 +35,13 @@ export interface LearningRateOptions {
  * the peak at step w: transformers' schedule of one step more, without its first rate, which is 0. With `startAtZero` it rises
  * as step / w.
  *
- * @throws TrainOptionError for a rate or a share out of range, for a warm-up as long as the run, for one that leaves no room for
+ * @throws OptimizerOptionError for a rate or a share out of range, for a warm-up as long as the run, for one that leaves no room for
  * the decay, and for an option that the schedule does not have.
  */
 export function learningRateSchedule(options: LearningRateOptions, steps: number): (step: number) => number {
   const { peak = 1e-4, schedule = 'linear', startAtZero = false } = options;
   if (!(Number.isFinite(peak) && peak >= 0))
-    throw new TrainOptionError('learningRate', `${peak} must be >= 0`);
+    throw new OptimizerOptionError('learningRate', `${peak} must be >= 0`);
   if (typeof schedule === 'function') {
     refuseWith(options, 'a schedule of your own', [
       'warmupSteps',
@@ -52,7 +52,7 @@ export function learningRateSchedule(options: LearningRateOptions, steps: number
     return (step) => peak * checkedShare(schedule(step, steps), step);
   }
   if (!schedules.includes(schedule))
-    throw new TrainOptionError('schedule', `'${schedule}' is none of ${schedules.join(', ')}`);
+    throw new OptimizerOptionError('schedule', `'${schedule}' is none of ${schedules.join(', ')}`);
   if (schedule !== 'wsd') refuseWith(options, `'${schedule}'`, ['decayShare']);
   const warmup = warmupSteps(options, steps);
   const stable = schedule === 'wsd' ? stableSteps(options, steps, warmup) : 0;
@@ -76,7 +76,7 @@ function halfCosine(progress: number): number {
 
 function checkedShare(share: number, step: number): number {
   if (Number.isFinite(share) && share >= 0) return share;
-  throw new TrainOptionError(
+  throw new OptimizerOptionError(
     'schedule',
     `gives ${share} for step ${step}; it must be a finite number of at least 0`,
   );
@@ -85,16 +85,16 @@ function checkedShare(share: number, step: number): number {
 function warmupSteps({ warmupSteps: given, warmupShare }: LearningRateOptions, steps: number): number {
   if (warmupShare !== undefined) {
     if (given !== undefined)
-      throw new TrainOptionError('warmupShare', 'is given together with warmupSteps; give one of them');
+      throw new OptimizerOptionError('warmupShare', 'is given together with warmupSteps; give one of them');
     requireShare('warmupShare', warmupShare, warmupShare >= 0 && warmupShare < 1, '0 <= share < 1');
   }
   const warmup =
     given ??
     (warmupShare === undefined ? Math.min(5, Math.floor(steps / 2)) : Math.ceil(warmupShare * steps));
   if (!(Number.isInteger(warmup) && warmup >= 0))
-    throw new TrainOptionError('warmupSteps', `${warmup} must be an integer >= 0`);
+    throw new OptimizerOptionError('warmupSteps', `${warmup} must be an integer >= 0`);
   if (warmup < steps) return warmup;
-  throw new TrainOptionError(
+  throw new OptimizerOptionError(
     warmupShare === undefined ? 'warmupSteps' : 'warmupShare',
     `${warmup} steps of warm-up in a run of ${steps} would never reach the learning rate; give fewer than ${steps}`,
   );
@@ -105,14 +105,14 @@ function stableSteps({ decayShare = 0.2 }: LearningRateOptions, steps: number, w
   requireShare('decayShare', decayShare, decayShare > 0 && decayShare <= 1, '0 < share <= 1');
   const stable = steps - warmup - Math.ceil(decayShare * steps);
   if (stable >= 0) return stable;
-  throw new TrainOptionError(
+  throw new OptimizerOptionError(
     'decayShare',
     `${warmup} steps of warm-up and ${Math.ceil(decayShare * steps)} of decay are more than the run's ${steps}`,
   );
 }
 
 function requireShare(option: string, share: number, isInside: boolean, range: string): void {
-  if (!isInside) throw new TrainOptionError(option, `${share} must be a share of the steps, ${range}`);
+  if (!isInside) throw new OptimizerOptionError(option, `${share} must be a share of the steps, ${range}`);
 }
 
 function refuseWith(
@@ -122,5 +122,5 @@ function refuseWith(
 ): void {
   const given = names.find((name) => options[name] !== undefined);
   if (given !== undefined)
-    throw new TrainOptionError(given, `has no meaning with ${schedule} as schedule; leave it out`);
+    throw new OptimizerOptionError(given, `has no meaning with ${schedule} as schedule; leave it out`);
 }

@@ -1,6 +1,5 @@
-import { TrainOptionError } from '../errors.ts';
-import type { Trainable } from '../step/trainable.ts';
 import type { AdamWOptions, ParameterGroup } from './adamw.ts';
+import { OptimizerOptionError } from './errors.ts';
 
 /**
  * What transformers' Trainer leaves out of weight decay, by name (`get_decay_parameter_names`): biases and norms. DoRA's
@@ -11,21 +10,41 @@ const withoutDecay = /bias|layernorm|rmsnorm|(^|\.)norm($|\.)|_norm($|\.)/;
 /** Rate of adapted embeddings under LoRA+: peft's `loraplus_lr_embedding`. */
 const embeddingRate = 1e-6;
 
+/** A view of the flat buffer: a `HostArray` is one. */
+interface ParameterView {
+  /** The buffer, or a part of it. */
+  readonly data: unknown;
+  /** Elements of `data` before the view's first. */
+  readonly offset: number;
+  readonly size: number;
+  readonly shape: readonly number[];
+}
+
+/** What is trained: a `Trainable` of the trainer package is one. */
+export interface FlatParameters {
+  /** All values, one behind the other. */
+  readonly parameters: Float32Array;
+  /** Views of these by name, in their order: PEFT's names for an adapter's. */
+  readonly tensors: Readonly<Record<string, ParameterView>>;
+  /** The adapter that they belong to; missing where all weights are trained. */
+  readonly adapter?: object | undefined;
+}
+
 /**
  * Groups of the trained values, in their order: without decay for norms and biases, as transformers' Trainer has them, and with
  * LoRA+ (Hayou et al. 2024) at the rates of peft's `create_loraplus_optimizer`: factors B and vectors at `loraPlusRatio` times the
  * rate, adapted embeddings at 1e-6.
  *
  * @param peak the highest learning rate
- * @throws TrainOptionError for LoRA+ without an adapter.
+ * @throws OptimizerOptionError for LoRA+ without an adapter.
  */
 export function parameterGroups(
-  { tensors, parameters, adapter }: Trainable,
+  { tensors, parameters, adapter }: FlatParameters,
   { weightDecay = 0.01, decayAll = false, loraPlusRatio }: AdamWOptions,
   peak: number,
 ): ParameterGroup[] {
   if (loraPlusRatio !== undefined && adapter === undefined)
-    throw new TrainOptionError('loraPlusRatio', 'is for adapters, but all weights are trained');
+    throw new OptimizerOptionError('loraPlusRatio', 'is for adapters, but all weights are trained');
   const factorOf = (name: string, rank: number) => {
     if (loraPlusRatio === undefined) return 1;
     if (name.includes('.lora_embedding_')) return peak === 0 ? 0 : embeddingRate / peak;

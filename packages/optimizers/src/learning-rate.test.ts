@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TrainOptionError } from '../errors.ts';
-import { type LearningRateOptions, learningRateSchedule } from './learning-rate.ts';
+import { type LearningRateOptions, learningRateSchedule, OptimizerOptionError } from './index.ts';
 
 const rates = (options: LearningRateOptions, steps: number) =>
   Array.from({ length: steps }, (_, step) => learningRateSchedule(options, steps)(step));
@@ -67,7 +66,7 @@ describe('learningRateSchedule', () => {
   });
 
   it('refuses a negative rate, and a schedule that there is not', () => {
-    expect(() => learningRateSchedule({ peak: -1 }, 10)).toThrow(TrainOptionError);
+    expect(() => learningRateSchedule({ peak: -1 }, 10)).toThrow(OptimizerOptionError);
     expect(() => learningRateSchedule({ schedule: 'sine' as 'cosine' }, 10)).toThrow(
       "'sine' is none of linear, cosine, constant, wsd",
     );

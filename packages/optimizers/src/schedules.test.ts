@@ -1,7 +1,7 @@
 /** The rates of transformers' schedules, from goldens that it made. */
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { goldensDirectory, readJson } from '../__fixtures__/goldens.ts';
-import { type LearningRateOptions, learningRateSchedule } from './learning-rate.ts';
+import { type LearningRateOptions, learningRateSchedule } from './index.ts';
 
 interface Golden {
   readonly schedule: 'linear' | 'cosine' | 'constant' | 'wsd';
@@ -11,7 +11,8 @@ interface Golden {
   readonly rates: readonly number[];
 }
 
-const goldens = await readJson<Golden[]>(goldensDirectory('training'), 'schedules.json');
+const file = new URL('../../../conformance/goldens/training/schedules.json', import.meta.url);
+const goldens = JSON.parse(readFileSync(file, 'utf8')) as Golden[];
 
 it.each(goldens)(
   'are those of $schedule over $steps steps with $warmup of warm-up, from zero: $startAtZero',

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { adamWStep, clipByNorm, createAdamWState } from './adamw.ts';
+import {
+  type AdamWOptions,
+  adamWStep,
+  checkAdamW,
+  clipByNorm,
+  createAdamWState,
+  OptimizerOptionError,
+} from './index.ts';
 
 describe('adamWStep', () => {
   // torch.optim.AdamW([tensor([1., -2.])], lr=0.1, weight_decay=0.01), gradients [0.5, -1], then [0.1, 0.2].
@@ -23,5 +30,18 @@ describe('clipByNorm', () => {
     const short = Float32Array.of(0.3, 0.4);
     expect(clipByNorm(short, 1)).toBeCloseTo(0.5, 6);
     expect([...short]).toEqual([...Float32Array.of(0.3, 0.4)]);
+  });
+});
+
+describe('checkAdamW', () => {
+  it.each<[AdamWOptions, string]>([
+    [{ beta1: 1 }, 'beta1: 1 must be a number from 0 to less than 1'],
+    [{ beta2: -0.1 }, 'beta2: -0.1 must be'],
+    [{ epsilon: 0 }, 'epsilon: 0 must be a number greater than 0'],
+    [{ weightDecay: Number.NaN }, 'weightDecay: NaN must be'],
+    [{ loraPlusRatio: 0 }, 'loraPlusRatio: 0 must be'],
+  ])('refuses %o', (options, message) => {
+    expect(() => checkAdamW(options)).toThrow(message);
+    expect(() => checkAdamW(options)).toThrow(OptimizerOptionError);
   });
 });

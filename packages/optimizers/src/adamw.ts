@@ -1,4 +1,4 @@
-import { TrainOptionError } from '../errors.ts';
+import { OptimizerOptionError } from './errors.ts';
 
 /** AdamW's settings (Loshchilov and Hutter 2019); defaults as PyTorch's, weight decay as the paper's 0.01. */
 export interface AdamWOptions {
@@ -22,7 +22,7 @@ export interface AdamWOptions {
   readonly loraPlusRatio?: number;
 }
 
-/** @throws TrainOptionError for a setting out of range. */
+/** @throws OptimizerOptionError for a setting out of range. */
 export function checkAdamW({
   beta1 = 0.9,
   beta2 = 0.999,
@@ -32,7 +32,7 @@ export function checkAdamW({
 }: AdamWOptions): void {
   const require = (option: string, value: number, holds: boolean, range: string) => {
     if (!(holds && Number.isFinite(value)))
-      throw new TrainOptionError(option, `${value} must be a number ${range}`);
+      throw new OptimizerOptionError(option, `${value} must be a number ${range}`);
   };
   require('beta1', beta1, beta1 >= 0 && beta1 < 1, 'from 0 to less than 1');
   require('beta2', beta2, beta2 >= 0 && beta2 < 1, 'from 0 to less than 1');
@@ -95,17 +95,4 @@ export function adamWStep(
         parameters[index]! * keep - (stepSize * m) / (Math.sqrt(v) * squareCorrection + epsilon);
     }
   }
-}
-
-/** Scales `gradients` in place so that their l2 norm is at most `limit`; returns the norm from before. */
-export function clipByNorm(gradients: Float32Array, limit: number): number {
-  let total = 0;
-  for (let index = 0; index < gradients.length; index++) total += gradients[index]! * gradients[index]!;
-  const norm = Math.sqrt(total);
-  if (norm > limit) {
-    // The small constant is PyTorch's clip_grad_norm_.
-    const factor = limit / (norm + 1e-6);
-    for (let index = 0; index < gradients.length; index++) gradients[index]! *= factor;
-  }
-  return norm;
 }
