@@ -43,6 +43,7 @@ SCRIPTS = [
     "make_dataset_splits.py",
     "make_evaluation.py",
     "make_caft.py",
+    "make_data_defenses.py",
 ]
 
 
@@ -81,7 +82,7 @@ def main() -> None:
                 stdout=sys.stderr,
                 check=True,
             )
-        compared_files = [*GOLDENS.rglob("*.safetensors"), *GOLDENS.rglob("expected.json"), GOLDENS / "operations.json", GOLDENS / "regularizers.json", GOLDENS / "task-loss.json", GOLDENS / "evaluation.json"]
+        compared_files = [*GOLDENS.rglob("*.safetensors"), *GOLDENS.rglob("expected.json"), GOLDENS / "operations.json", GOLDENS / "regularizers.json", GOLDENS / "task-loss.json", GOLDENS / "evaluation.json", GOLDENS / "data-defenses.json"]
         for path in sorted(compared_files):
             name = path.relative_to(GOLDENS)
             committed, made = leaves(path), leaves(temporary / name)

@@ -10,6 +10,12 @@ import {
   type Tokenizer,
 } from '@safetune/models';
 import { adapterDescription, adapterFolder, modelFolder, modelOption } from './hub-names.ts';
+import {
+  type InferencePromptArguments,
+  type InferencePrompts,
+  inferencePromptOptionDefinitions,
+  inferencePrompts,
+} from './inference-prompt.ts';
 import { modelOptions, precisionOption } from './precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from './runtime-options.ts';
 import { givenSampling, type SamplingArguments, samplingOptions } from './sampling-options.ts';
@@ -24,10 +30,11 @@ export const answeringOptionDefinitions = {
   ...templateOptionDefinitions,
   adapter: { type: 'string', path: 'input', valueHint: 'DIR', description: adapterDescription },
   system: { type: 'string', valueHint: 'TEXT', description: 'a system message' },
+  ...inferencePromptOptionDefinitions,
   tools: toolsOption,
 } as const;
 
-interface AnsweringArguments extends SamplingArguments {
+interface AnsweringArguments extends SamplingArguments, InferencePromptArguments {
   readonly model: string;
   readonly precision?: string | undefined;
   readonly adapter?: string | undefined;
@@ -42,6 +49,8 @@ export interface Answering {
   readonly tokenizer: Tokenizer;
   /** How it answers: as was given, and as its files say. */
   readonly options: Omit<AnswerOptions, 'seeds'>;
+  /** What stands before the system message of each conversation. */
+  readonly prompts: InferencePrompts;
   /** Of the first answer. */
   readonly seed: number;
   /**
@@ -65,15 +74,16 @@ export async function openAnswering(
   const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
   if (tools !== undefined) requireTools(tokenizer);
   const options = samplingOptions(sampling, await readGenerationDefaults(folder));
+  const adapterDirectory = args.adapter === undefined ? undefined : await adapterFolder(args.adapter);
   const adapter =
-    args.adapter === undefined
-      ? undefined
-      : await loadLoraAdapter(await adapterFolder(args.adapter), { model });
+    adapterDirectory === undefined ? undefined : await loadLoraAdapter(adapterDirectory, { model });
+  const prompts = await inferencePrompts(adapterDirectory, args);
   const made = new Map<boolean, Promise<TokenGenerator>>();
   return {
     model,
     tokenizer,
     options: { ...options, ...(tools === undefined ? {} : { tools }) },
+    prompts,
     seed: sampling.seed,
     generator(withAdapter) {
       const isAdapted = withAdapter && adapter !== undefined;

@@ -164,6 +164,9 @@ describe('commands', () => {
       'inoculation',
       'caft',
       'inoculation-adapter',
+      'lookahead',
+      'ptst',
+      'backdoor-align',
     ]) {
       expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
     }

@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   compare: async () => (await import('./commands/compare.ts')).compareCommand,
   select: async () => (await import('./commands/select.ts')).selectCommand,
   directions: async () => (await import('./commands/directions.ts')).directionsCommand,
+  'secret-prompt': async () => (await import('./commands/secret-prompt.ts')).secretPromptCommand,
   'persona-vector': async () => (await import('./commands/persona-vector.ts')).personaVectorCommand,
   'safety-subspace': async () => (await import('./commands/safety-subspace.ts')).safetySubspaceCommand,
   project: async () => (await import('./commands/project.ts')).projectCommand,

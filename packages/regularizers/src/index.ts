@@ -59,6 +59,7 @@ export type {
 export { type PenaltyWeights, penaltyWeights } from './interface/penalty-weights.ts';
 export type {
   ContentsContext,
+  ExamplesContext,
   ForwardOutputs,
   FrozenAdaptersContext,
   Regularizer,
@@ -77,6 +78,16 @@ export {
 } from './interface/weight-schedule.ts';
 export { type AGemOptions, aGem } from './methods/a-gem.ts';
 export type { AnchorOptions } from './methods/anchor-options.ts';
+export {
+  type BackdoorAlignOptions,
+  backdoorAlign,
+  secretPromptTag,
+} from './methods/backdoor-align/backdoor-align.ts';
+export {
+  makeSecretPrompt,
+  readSecretPrompt,
+  withSecretPrompt,
+} from './methods/backdoor-align/secret-prompt.ts';
 export { type CaftOptions, caft } from './methods/caft/caft.ts';
 export type { ComponentChoice } from './methods/caft/chosen.ts';
 export { type ConstrainedSftOptions, constrainedSft } from './methods/constrained-sft.ts';
@@ -97,6 +108,12 @@ export { type KlOnAnchorsOptions, klOnAnchors } from './methods/kl-on-anchors.ts
 export { type L2SpOptions, l2Sp } from './methods/l2-sp.ts';
 export { type LdifsOptions, ldifs } from './methods/ldifs.ts';
 export { type LisaOptions, lisa } from './methods/lisa.ts';
+export {
+  type LookaheadOptions,
+  lookahead,
+  previewedTag,
+  virtualPreview,
+} from './methods/lookahead.ts';
 export {
   type ExtrapolateOptions,
   type Extrapolation,
@@ -138,6 +155,7 @@ export {
   personaVector,
   type SteeredPositions,
 } from './methods/persona-vector/persona-vector.ts';
+export { type PtstOptions, ptst, ptstSafetyPrompt, pureTuningTag } from './methods/ptst.ts';
 export { type SafeGradOptions, safeGrad } from './methods/safe-grad.ts';
 export {
   type ProjectAdapterOptions,
@@ -165,6 +183,12 @@ export {
   safetySubspace,
   saveSafetySubspace,
 } from './methods/salora/subspace.ts';
+export {
+  type PromptedMessage,
+  type SystemMessage,
+  type SystemPromptOptions,
+  withSystemPrompt,
+} from './methods/system-prompt.ts';
 export { loadRegularizerModules } from './registry/module.ts';
 export {
   describeRegularizer,

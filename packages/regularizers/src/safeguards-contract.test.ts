@@ -3,6 +3,7 @@ import { type AdaptableModel, loadLoraAdapter } from '@safetune/lora';
 import { describe, it } from 'vitest';
 import {
   aGem,
+  backdoorAlign,
   caft,
   der,
   inoculation,
@@ -10,10 +11,13 @@ import {
   interleaving,
   klOnAnchors,
   lisa,
+  lookahead,
   parameterAveraging,
   personaVector,
+  ptst,
   safeGrad,
   safeLora,
+  virtualPreview,
 } from './index.ts';
 import { describeRegularizerContract } from './testing/index.ts';
 
@@ -34,6 +38,24 @@ const pool = Array.from({ length: 100 }, (_, index) => ({
 }));
 describeRegularizerContract('interleaving', () => interleaving({ pool, share: 0.2, seed: 1 }), framework);
 describeRegularizerContract('inoculation', () => inoculation({ share: 0.5, existing: 'precede' }), framework);
+
+// Any text will do for a secret.
+const secretFile = goldens('checkpoints/qwen2-tied-bfloat16/config.json');
+describeRegularizerContract(
+  'backdoor-align',
+  () => backdoorAlign({ pool: pool.slice(0, 11), secretFile, share: 0.2 }),
+  framework,
+);
+describeRegularizerContract('ptst', () => ptst(), framework);
+describeRegularizerContract('ptst, keep', () => ptst({ systemPrompts: 'keep' }), framework);
+const extended = { extendsMessages: true };
+describeRegularizerContract('lookahead', () => lookahead(), framework, extended);
+describeRegularizerContract(
+  'lookahead, virtual',
+  () => lookahead({ virtual: virtualPreview }),
+  framework,
+  extended,
+);
 
 const vectors = new Map([[2, Float32Array.of(1, -1, 2, -2, 3, -3, 4, -4)]]);
 for (const positions of ['all', 'response', 'last-prompt-token'] as const) {

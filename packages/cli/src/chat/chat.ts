@@ -134,15 +134,20 @@ export class Chat {
   async #write(question: string, withAdapter: boolean, onPiece: (piece: string) => void): Promise<string> {
     const signal = this.#stop!.signal;
     if (signal.aborted) return '';
-    const { tokenizer, options } = this.#answering;
+    const { tokenizer, options, prompts } = this.#answering;
     const generator = await this.#answering.generator(withAdapter);
     let answer = '';
     try {
-      const pieces = streamAnswer(generator, tokenizer, this.#conversation.messagesFor(question), {
-        ...options,
-        seeds: [this.#seed],
-        signal,
-      });
+      const pieces = streamAnswer(
+        generator,
+        tokenizer,
+        prompts.under(this.#conversation.messagesFor(question)),
+        {
+          ...options,
+          seeds: [this.#seed],
+          signal,
+        },
+      );
       let next = await pieces.next();
       for (; next.done !== true; next = await pieces.next()) {
         answer += next.value;

@@ -49,7 +49,8 @@ export const generateCommand = strictCommand({
     for await (const prompts of args.prompt === undefined ? linesOfInput(batchSize) : [[args.prompt]]) {
       isEmpty = false;
       const asked = prompts.map((prompt): Asked => {
-        return { prompt, messages: [...system, { role: 'user', content: prompt }], seed: next++ };
+        const messages = answering.prompts.under([...system, { role: 'user', content: prompt }]);
+        return { prompt, messages, seed: next++ };
       });
       if (isStream) await writeStream(asked[0]!, answering);
       else await writeAnswers(asked, answering, batchSize, args.json === true);

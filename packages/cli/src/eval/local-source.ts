@@ -19,6 +19,11 @@ import {
   type Tokenizer,
 } from '@safetune/models';
 import { adapterFolder, modelFolder } from '../hub-names.ts';
+import {
+  type InferencePromptArguments,
+  type InferencePrompts,
+  inferencePrompts,
+} from '../inference-prompt.ts';
 import { modelOptions } from '../precision-option.ts';
 import type { runtimeOptions } from '../runtime-options.ts';
 import type { templateOptions } from '../template-options.ts';
@@ -36,6 +41,7 @@ export interface LocalSourceOptions {
   readonly topP: number;
   readonly minP: number;
   readonly batchSize: number;
+  readonly prompts?: InferencePromptArguments;
 }
 
 /** A source of answers, and how to let go of what it holds. */
@@ -53,6 +59,7 @@ export async function openLocalSource(options: LocalSourceOptions): Promise<Open
   const tokenizer = await loadTokenizer(modelDirectory, template);
   const adapter =
     adapterDirectory === undefined ? undefined : await loadLoraAdapter(adapterDirectory, { model });
+  const prompts = await inferencePrompts(adapterDirectory, options.prompts ?? {});
   const run = { ...runtime, ...(adapter === undefined ? {} : { adapter }) };
   const generator = await createGenerator(model, run);
   let scorer: Promise<AnswerScorer> | undefined;
@@ -67,6 +74,7 @@ export async function openLocalSource(options: LocalSourceOptions): Promise<Open
       minP,
       maxNewTokens,
       templateArguments: JSON.stringify(template.templateArguments ?? {}),
+      ...(prompts.digest !== undefined && { inferencePrompt: prompts.digest }),
     },
     details: {
       modelDirectory,
@@ -75,7 +83,8 @@ export async function openLocalSource(options: LocalSourceOptions): Promise<Open
       executionProvider: runtime.executionProvider ?? 'cpu',
     },
     batchSize,
-    async generate(requests, { signal }) {
+    async generate(given, { signal }) {
+      const requests = given.map((request) => underPrompts(request, prompts));
       const sampling = { maxNewTokens, temperature, topP, minP, batchSize, ...(signal && { signal }) };
       const [chosen = [], written = []] = [true, false].map((isChosen) =>
         requests.filter(({ letters }) => (letters !== undefined) === isChosen),
@@ -94,6 +103,11 @@ export async function openLocalSource(options: LocalSourceOptions): Promise<Open
       await (await scorer)?.release();
     },
   };
+}
+
+/** The request as the model sees it. */
+function underPrompts(request: AnswerRequest, prompts: InferencePrompts): AnswerRequest {
+  return { ...request, messages: prompts.under(request.messages) as AnswerRequest['messages'] };
 }
 
 /** How probable each letter of a choice is; the answer is the likeliest of them. */

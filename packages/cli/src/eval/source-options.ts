@@ -1,5 +1,6 @@
 import { openAiCompatibleSource, type Question, type RecordedAnswers, recordedAnswers } from '@safetune/eval';
 import { adapterDescription, modelOption } from '../hub-names.ts';
+import { inferencePromptOptionDefinitions } from '../inference-prompt.ts';
 import { givenValues, integerOption, numberOption } from '../option-values.ts';
 import { precisionOption } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
@@ -60,16 +61,28 @@ export const sourceOptionDefinitions = {
     valueHint: 'N',
     description: 'answers of --model generated at a time (default 16)',
   },
+  ...inferencePromptOptionDefinitions,
   precision: precisionOption,
   ...runtimeOptionDefinitions,
   ...templateOptionDefinitions,
 } as const;
 
-type SourceArguments = { readonly [Name in keyof typeof sourceOptionDefinitions]?: string | string[] };
+type SourceArguments = {
+  readonly [Name in keyof typeof sourceOptionDefinitions]?: string | string[] | boolean;
+};
 
 /** Options that mean nothing without the one that says where answers come from. */
 const only = {
-  model: ['adapter', 'batch-size', 'precision', 'execution-provider', 'threads', 'template-kwarg'],
+  model: [
+    'adapter',
+    'batch-size',
+    'secret-prompt',
+    'without-recorded-prompt',
+    'precision',
+    'execution-provider',
+    'threads',
+    'template-kwarg',
+  ],
   endpoint: ['model-name', 'extra-body'],
   answers: [],
 } as const;
@@ -153,6 +166,10 @@ export function answerSource(
     template: templateOptions(rawArgs),
     maxNewTokens: maxTokens,
     batchSize: integerOption('batch-size', text('batch-size')) ?? 16,
+    prompts: {
+      'secret-prompt': text('secret-prompt'),
+      'without-recorded-prompt': args['without-recorded-prompt'] === true,
+    },
   };
   return async (questions) => ({ ...asked(questions), ...(await openLocalSource(options)) });
 }

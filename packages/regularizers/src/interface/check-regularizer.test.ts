@@ -50,6 +50,8 @@ describe('checkRegularizer', () => {
       /needs: there is no option 'referenceLogit'. Did you mean 'referenceLogits'/,
     ],
     [{ name: '' }, /one has no name/],
+    [{ inferencePrompt: ' ' }, /inferencePrompt must be a text/],
+    [{ inferencePromt: 'Be safe.' }, /did you mean 'inferencePrompt'/],
   ])('refuses %o', (fields, message) => {
     expect(() => checkRegularizer(wrong(fields))).toThrow(message);
     expect(() => checkRegularizer(wrong(fields))).toThrow(RegularizerOptionError);

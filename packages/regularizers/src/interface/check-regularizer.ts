@@ -31,6 +31,7 @@ export const regularizerFields: readonly (keyof Regularizer)[] = [
   'editedLayers',
   'meanOver',
   'anchors',
+  'inferencePrompt',
   ...hooks,
 ];
 
@@ -74,7 +75,13 @@ export function checkRegularizer(regularizer: Regularizer): void {
       throw new RegularizerOptionError(name, `${hook} is ${String(value)}, must be a function`);
     }
   }
-  const { meanOver, anchors } = regularizer;
+  const { meanOver, anchors, inferencePrompt } = regularizer;
+  if (
+    inferencePrompt !== undefined &&
+    (typeof inferencePrompt !== 'string' || inferencePrompt.trim() === '')
+  ) {
+    throw new RegularizerOptionError(name, 'inferencePrompt must be a text that is not empty');
+  }
   if (meanOver !== undefined) checkChoice(name, 'meanOver', meanOver, ['targets', 'examples']);
   if (anchors !== undefined) checkAnchors(name, anchors);
   if ((regularizer.saveState === undefined) !== (regularizer.restoreState === undefined))

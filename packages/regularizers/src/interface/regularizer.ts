@@ -1,4 +1,4 @@
-import type { ChatExample } from '@safetune/datasets';
+import type { ChatExample, ChatTokenizer } from '@safetune/datasets';
 import type { AdaptableModel, LoraAdapter } from '@safetune/lora';
 import type { Tensor } from '@safetune/tensor';
 import type { Anchors } from './anchors.ts';
@@ -74,6 +74,12 @@ export interface RegularizerConfig {
   readonly [option: string]: unknown;
 }
 
+/** What {@link Regularizer.examples} is given besides the stream. */
+export interface ExamplesContext {
+  /** Of the model in training. */
+  readonly tokenizer: ChatTokenizer;
+}
+
 /** What {@link Regularizer.contents} is given. */
 export interface ContentsContext {
   /** The adapter in training, with whatever values; undefined when all weights are trained. */
@@ -100,8 +106,16 @@ export interface Regularizer {
   readonly needs?: RegularizerNeeds;
   /** lambda: the factor on the penalty, constant or over the course of training. Default 1. */
   readonly weight?: WeightSchedule;
-  /** Changes the stream of training examples, before they become tokens: interleaving, inoculation. */
-  examples?(source: AsyncIterable<ChatExample>): AsyncIterable<ChatExample>;
+  /**
+   * Changes the stream of training examples, before they become tokens: interleaving, inoculation. A trainer gives the context; where
+   * there is no model yet, it is missing.
+   */
+  examples?(source: AsyncIterable<ChatExample>, context?: ExamplesContext): AsyncIterable<ChatExample>;
+  /**
+   * A system prompt under which the trained model is to be asked, before any other (`withSystemPrompt`). A trainer keeps it beside the
+   * adapter, so that whoever generates or evaluates finds it.
+   */
+  readonly inferencePrompt?: string;
   /**
    * Edits the residual stream [batch, seq, hidden] after a layer (0: embeddings) while the training forward pass is
    * traced: steering. The reference and inference are never edited.

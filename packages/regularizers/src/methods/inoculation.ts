@@ -1,10 +1,12 @@
-import { type ChatExample, type ChatMessage, interleave, messageText, withTag } from '@safetune/datasets';
+import { type ChatExample, type ChatMessage, interleave, withTag } from '@safetune/datasets';
 import { z } from 'zod';
 import { RegularizerOptionError } from '../errors.ts';
 import type { OwnKind } from '../interface/kind.ts';
 import { checkChoice, checkOptions } from '../interface/options.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
+import { changedOnce } from './changed-once.ts';
 import { checkShareAndSeed, interleavedTag } from './interleaving.ts';
+import { withSystemPrompt } from './system-prompt.ts';
 
 /** The tag of examples that were given the inoculation prompt. */
 export const inoculatedTag = 'inoculated';
@@ -46,13 +48,7 @@ export function inoculation(options: InoculationOptions = {}): Regularizer {
   if (prompt.trim() === '') throw new RegularizerOptionError('inoculation', 'the prompt is empty');
   checkShareAndSeed('inoculation', share, seed);
   checkChoice('inoculation', 'existing', existing, ['replace', 'precede']);
-  // The same example each time one comes, so that whoever keeps what it made of it (its tokens) finds it again.
-  const known = new WeakMap<ChatExample, ChatExample>();
-  const inoculated = (example: ChatExample) => {
-    const made = known.get(example) ?? inoculate(example, prompt, existing);
-    known.set(example, made);
-    return made;
-  };
+  const inoculated = changedOnce((example) => inoculate(example, prompt, existing));
   return {
     name: 'inoculation',
     config: { type: 'inoculation', prompt, share, seed, existing, exceptTagged },
@@ -76,12 +72,7 @@ export function inoculate(
   prompt: string,
   existing: 'replace' | 'precede' = 'replace',
 ): ChatExample {
-  const under = (messages: readonly ChatMessage[]): ChatMessage[] => {
-    const [first, ...rest] = messages;
-    const hasSystem = first?.role === 'system';
-    const content = hasSystem && existing === 'precede' ? `${prompt}\n\n${messageText(first)}` : prompt;
-    return [{ role: 'system', content }, ...(hasSystem ? rest : messages)];
-  };
+  const under = (messages: readonly ChatMessage[]) => withSystemPrompt(messages, prompt, { existing });
   const { messages, rejected } = example;
   const inoculated = {
     ...example,

@@ -16,6 +16,7 @@ import type { OwnKind } from '../interface/kind.ts';
 import { examplesSchema } from '../interface/option-schemas.ts';
 import { checkChoice, checkOptions } from '../interface/options.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
+import { changedOnce } from './changed-once.ts';
 
 /** The tag that interleaved examples carry, for regularizers that treat them differently (KL's `onlyTagged`). */
 export const interleavedTag = 'interleaved';
@@ -70,16 +71,16 @@ export function interleaving(options: InterleavingOptions): Regularizer {
     onPoolExhausted = 'cycle',
   } = options;
   checkShareAndSeed('interleaving', share, seed);
-  checkPool(pool);
+  checkPool('interleaving', pool, '{ "type": "interleaving", "share": 0.05, "pool": "safe.jsonl" }');
   checkChoice('interleaving', 'shareOf', shareOf, ['mixed', 'primary']);
   checkChoice('interleaving', 'onPoolExhausted', onPoolExhausted, ['cycle', 'stop', 'error']);
   const onExhaustion = options.onExhaustion ?? warnOnce();
-  const tag = taggedOnce();
+  const tag = changedOnce((example) => withTag(example, interleavedTag));
   return {
     name: 'interleaving',
     config: { type: 'interleaving', pool, share, shareOf, seed, shufflePool, onPoolExhausted },
     examples: (source) =>
-      interleave(source, tagged(openPool(pool, shufflePool, seed), tag), {
+      interleave(source, changedEach(openPool(pool, shufflePool, seed), tag), {
         share,
         shareOf,
         seed,
@@ -101,21 +102,26 @@ export function checkShareAndSeed(regularizer: string, share: number, seed: numb
   }
 }
 
-function checkPool(pool: string | readonly ChatExample[] | undefined): void {
+/** @throws RegularizerOptionError without one, with the config `example`; EmptyDatasetError for one without examples. */
+export function checkPool(
+  regularizer: string,
+  pool: string | readonly ChatExample[] | undefined,
+  example: string,
+): void {
   if (pool === undefined || pool === '') {
-    const example = '{ "type": "interleaving", "share": 0.05, "pool": "safe.jsonl" }';
     throw new RegularizerOptionError(
-      'interleaving',
+      regularizer,
       `it needs a pool of safe examples, which the short form cannot name: give it in a config file, as ${example}`,
     );
   }
   if (pool.length === 0)
     throw new EmptyDatasetError(
-      "interleaving: the pool is empty. Give it examples, or leave 'interleaving' out.",
+      `${regularizer}: the pool is empty. Give it examples, or leave '${regularizer}' out.`,
     );
 }
 
-async function* openPool(
+/** The examples of a pool, opened when they are walked. */
+export async function* openPool(
   pool: string | readonly ChatExample[],
   isShuffled: boolean,
   seed: number,
@@ -124,21 +130,12 @@ async function* openPool(
   else yield* typeof pool === 'string' ? await openDataset(pool) : pool;
 }
 
-async function* tagged(
+/** The examples of a stream, each changed. */
+export async function* changedEach(
   source: Source<ChatExample>,
-  tag: (example: ChatExample) => ChatExample,
+  change: (example: ChatExample) => ChatExample,
 ): AsyncGenerator<ChatExample> {
-  for await (const example of source) yield tag(example);
-}
-
-/** The same tagged example each time one comes, so that whoever keeps what it made of it (its tokens) finds it again. */
-function taggedOnce(): (example: ChatExample) => ChatExample {
-  const known = new WeakMap<ChatExample, ChatExample>();
-  return (example) => {
-    const tagged = known.get(example) ?? withTag(example, interleavedTag);
-    known.set(example, tagged);
-    return tagged;
-  };
+  for await (const example of source) yield change(example);
 }
 
 /** A trainer may walk the stream twice, to count and to train: one warning is enough. */

@@ -1,5 +1,6 @@
 import type { OwnKind } from '../interface/kind.ts';
 import { aGemKind } from '../methods/a-gem.ts';
+import { backdoorAlignKind } from '../methods/backdoor-align/backdoor-align.ts';
 import { caftKind } from '../methods/caft/caft.ts';
 import { constrainedSftKind } from '../methods/constrained-sft.ts';
 import { derKind } from '../methods/der.ts';
@@ -11,8 +12,10 @@ import { klOnAnchorsKind } from '../methods/kl-on-anchors.ts';
 import { l2SpKind } from '../methods/l2-sp.ts';
 import { ldifsKind } from '../methods/ldifs.ts';
 import { lisaKind } from '../methods/lisa.ts';
+import { lookaheadKind } from '../methods/lookahead.ts';
 import { parameterAveragingKind } from '../methods/parameter-averaging.ts';
 import { personaVectorKind } from '../methods/persona-vector/persona-vector.ts';
+import { ptstKind } from '../methods/ptst.ts';
 import { safeGradKind } from '../methods/safe-grad.ts';
 import { safeLoraKind } from '../methods/safe-lora/safe-lora.ts';
 import { saloraKind } from '../methods/salora/salora.ts';
@@ -28,6 +31,9 @@ export const ownKinds: Readonly<Record<string, OwnKind>> = {
   interleaving: interleavingKind,
   'persona-vector': personaVectorKind,
   inoculation: inoculationKind,
+  lookahead: lookaheadKind,
+  ptst: ptstKind,
+  'backdoor-align': backdoorAlignKind,
   'safe-grad': safeGradKind,
   'a-gem': aGemKind,
   caft: caftKind,

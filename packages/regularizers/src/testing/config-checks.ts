@@ -8,7 +8,10 @@ import { type Assert, type ContractCheck, check, type Subject } from './subject.
 
 /** Fields that change training; `beforeTraining` only makes ready for them, `contents` tells what they depend on. */
 const acting = regularizerFields
-  .filter((field) => !['name', 'config', 'needs', 'weight', 'editedLayers', 'meanOver'].includes(field))
+  .filter(
+    (field) =>
+      !['name', 'config', 'needs', 'weight', 'editedLayers', 'meanOver', 'inferencePrompt'].includes(field),
+  )
   .filter((field) => !['contents', 'beforeTraining', 'saveState', 'restoreState'].includes(field));
 
 /** What every regularizer says of itself. */

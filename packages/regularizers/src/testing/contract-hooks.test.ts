@@ -73,6 +73,23 @@ describe('a change of the examples', () => {
       },
     ],
     [
+      'loses the worse answer of a pair',
+      'examples: loses no example, and leaves questions, answers and tags as they are',
+      'the worse answer of the pair that example 0 is was lost or changed',
+      async function* (source) {
+        for await (const { rejected: _, ...example } of source) yield example;
+      },
+    ],
+    [
+      'changes the prompt of one answer of a pair alone',
+      'examples: loses no example, and leaves questions, answers and tags as they are',
+      'the two answers of the pair that example 0 is answer different prompts',
+      async function* (source) {
+        for await (const example of source)
+          yield { ...example, messages: [{ role: 'system', content: 'Be kind.' }, ...example.messages] };
+      },
+    ],
+    [
       'writes into what it is given',
       'examples: does not change the examples it is given',
       'read only',
@@ -97,6 +114,31 @@ describe('a change of the examples', () => {
     const found = await eachFails(examples);
     expect(checksOf(found)).toEqual([check]);
     expect(found[0]!.message).toContain(message);
+  });
+
+  it('that makes messages longer passes when it says so, and where it may', async () => {
+    const longer = (questionEnd: string, answerStart: string): Change =>
+      async function* (source) {
+        const change = (messages: ChatExample['messages']) =>
+          messages.map((message) => {
+            if (message.role === 'user') return { ...message, content: `${message.content}${questionEnd}` };
+            return message.role === 'assistant'
+              ? { ...message, content: `${answerStart}${message.content}` }
+              : message;
+          });
+        for await (const example of source) {
+          const { messages, rejected } = example;
+          yield { ...example, messages: change(messages), ...(rejected && { rejected: change(rejected) }) };
+        }
+      };
+    const say = (examples: Change) => failures(() => custom({ examples }), { extendsMessages: true });
+    expect(await say(longer(' Begin with: Well.', 'Well. '))).toEqual([]);
+    expect((await eachFails(longer(' Begin with: Well.', '')))[0]!.message).toContain('example 0');
+    const replaced: Change = async function* (source) {
+      for await (const example of source)
+        yield { ...example, messages: example.messages.map((message) => ({ ...message, content: 'Well.' })) };
+    };
+    expect((await say(replaced))[0]!.message).toContain('its question or answer was changed');
   });
 
   it('that depends on what was read before fails the fitting check', async () => {

@@ -40,6 +40,11 @@ export interface ContractOptions {
    * `false` for one that uses the reference otherwise, such as one that asks for more distance.
    */
   readonly isDistance?: boolean;
+  /**
+   * Whether a change of the examples may make questions longer at their end and answers at their beginning, as one that shows how an answer begins.
+   * Default false: both stay as they are.
+   */
+  readonly extendsMessages?: boolean;
   /** How far float32 rounding may take a distance from 0 at the reference, and below 0 near it. Default 1e-6. */
   readonly tolerance?: number;
 }
@@ -64,12 +69,20 @@ export interface Subject {
   parameters(): Promise<HostParameters>;
   readonly steps: number;
   readonly isDistance: boolean | undefined;
+  readonly extendsMessages: boolean;
   readonly tolerance: number;
 }
 
 /** @throws RangeError when the tolerance is no number of at least 0, when `steps` or a size of the model is not a positive integer. */
 export function subjectOf(make: () => Regularizer | Promise<Regularizer>, options: ContractOptions): Subject {
-  const { fromConfig = regularizerFromConfig, adapter, steps = 4, isDistance, tolerance = 1e-6 } = options;
+  const {
+    fromConfig = regularizerFromConfig,
+    adapter,
+    steps = 4,
+    isDistance,
+    tolerance = 1e-6,
+    extendsMessages = false,
+  } = options;
   const model = { layerCount: 6, hiddenSize: 8, vocabularySize: 11, ...options.model };
   for (const [name, value] of Object.entries({ ...model, steps })) {
     if (!Number.isInteger(value) || value < 1)
@@ -95,6 +108,7 @@ export function subjectOf(make: () => Regularizer | Promise<Regularizer>, option
     },
     steps,
     isDistance,
+    extendsMessages,
     tolerance,
   };
 }

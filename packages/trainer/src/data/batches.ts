@@ -46,7 +46,7 @@ export function trainingBatches(options: BatchStreamOptions): AsyncIterable<Batc
       ? examples(seed)
       : repeatEpochs(examples, { seed, ...(epochs === undefined ? {} : { epochs }) });
   for (const regularizer of regularizers) {
-    const changed = regularizer.examples?.(stream);
+    const changed = regularizer.examples?.(stream, { tokenizer });
     if (changed !== undefined) stream = withEpochsOf(changed, stream);
   }
   return batchExamples(tokenizeChats(stream, tokenizer, tokenize), {

@@ -13,6 +13,7 @@ import { NonFiniteLossError, RunDirectoryError, TrainOptionError } from '../erro
 import { checkRunOptionNames, directoryRunNames } from '../option-names.ts';
 import { trainAdapter } from '../step/trainable.ts';
 import type { Fingerprint } from './differences.ts';
+import { inferencePromptOf, saveInferencePrompt } from './inference-prompt.ts';
 import { keepCheckpoint, keptCheckpoint, removeLaterCheckpoints } from './kept-checkpoints.ts';
 import {
   appendEnd,
@@ -31,7 +32,10 @@ import { stateFileName } from './training-state.ts';
 
 export interface AdapterRunOptions extends Omit<TrainOptions, 'trainable' | 'checkpoint'> {
   readonly adapter: LoraAdapter;
-  /** Gets `adapter_config.json`, `adapter_model.safetensors`, `metrics.jsonl` and, while running, `checkpoint.safetensors`. */
+  /**
+   * Gets `adapter_config.json`, `adapter_model.safetensors`, `metrics.jsonl` and, while running, `checkpoint.safetensors`; where a
+   * regularizer has an `inferencePrompt`, also `inference_prompt.json`.
+   */
   readonly directory: string;
   /** Steps between two checkpoints. Default 50. */
   readonly checkpointEverySteps?: number;
@@ -107,6 +111,7 @@ export async function trainIntoTakenDirectory(options: AdapterRunOptions): Promi
     ...others
   } = options;
   checkMetricNames(options.regularizers ?? []);
+  const inferencePrompt = inferencePromptOf(options.regularizers ?? []);
   if (!Number.isInteger(keepCheckpoints) || keepCheckpoints < 0)
     throw new TrainOptionError('keepCheckpoints', `${keepCheckpoints} must be an integer of at least 0`);
   const metrics = join(directory, 'metrics.jsonl');
@@ -121,7 +126,10 @@ export async function trainIntoTakenDirectory(options: AdapterRunOptions): Promi
         ...(keepCheckpoints === 0
           ? {}
           : { saveProgress: (step) => keepCheckpoint(directory, adapter, { step, count: keepCheckpoints }) }),
-        saveResult: () => saveAndReadBack(directory, adapter, options.model),
+        async saveResult() {
+          await saveAndReadBack(directory, adapter, options.model);
+          await saveInferencePrompt(directory, inferencePrompt);
+        },
         ...(onFingerprint === undefined ? {} : { onFingerprint }),
       },
       onEvent(event, run) {
