@@ -2,10 +2,9 @@
 
 python3 make_masks.py              writes goldens/masks.json, for templates/marked
 python3 make_masks.py FILE.jinja…  prints the same for these templates, for which there may be no goldens
-python3 make_masks.py --trl        prints it for the training templates of trl, with their texts
+python3 make_masks.py --trl        prints it for the templates that trl's assistant-only loss takes in the place of models' own, with their texts
 """
 
-import importlib.util
 import itertools
 import json
 import pathlib
@@ -46,13 +45,32 @@ def answers(files):
     ]
 
 
+def of_trl():
+    """trl's templates, which of them it trains with for which of models', and what of conversations it trains."""
+    import trl
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    folder = pathlib.Path(trl.__file__).parent / "chat_templates"
+    templates = {file.stem: file.read_text() for file in sorted(folder.glob("*.jinja"))}
+    names = {text: name for name, text in templates.items()}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"<unk>": 0}, unk_token="<unk>")), **tokens)
+    training = {}
+    for name, text in templates.items():
+        tokenizer.chat_template = text
+        try:
+            patched = trl.chat_template_utils.get_training_chat_template(tokenizer)
+        except Exception:  # a template that trl cannot train with, or a processor's
+            continue
+        if patched is not None:
+            training[name] = names[patched]
+    files = [folder / f"{name}.jinja" for name in sorted(set(training.values()))]
+    return {"version": trl.__version__, "templates": templates, "training": training, "answers": answers(files)}
+
+
 def main(arguments):
     if arguments == ["--trl"]:
-        found = importlib.util.find_spec("trl")
-        folder = pathlib.Path(found.origin).parent / "chat_templates" if found else None
-        files = sorted(folder.glob("*.jinja")) if folder else []
-        templates = {file.stem: file.read_text() for file in files}
-        print(json.dumps({"templates": templates, "answers": answers(file for file in files if "_training" in file.stem)}))
+        print(json.dumps(of_trl()))
     elif arguments:
         print(json.dumps(answers(pathlib.Path(file) for file in arguments)))
     else:
