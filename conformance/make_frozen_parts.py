@@ -4,7 +4,8 @@ one that is trained, and references that are not the model with the adapter off.
 goldens/frozen-parts/ holds `trait` (an adapter by peft), expected.safetensors (the gradients of the trained adapter) and expected.json
 (the values). The trained adapter and its batch are those of goldens/adapters, the other checkpoint is SafeLoRA's aligned one. Run
 make_adapters.py and make_safe_lora.py first. With --model, --adapter, --frozen and --batch it prints cross-entropy with the
-frozen adapter in the forward pass, and the norms of the gradients, and writes nothing.
+frozen adapter in the forward pass, and the norms of the gradients, and writes nothing; with --other as well, a checkpoint, the penalties
+that are taken to the frozen adapter and to that, and the norms of their gradients.
 """
 
 import argparse
@@ -101,6 +102,11 @@ def states_of(model, batch) -> list[torch.Tensor]:
 def live(arguments) -> None:
     batch = {name: values.long() for name, values in load_file(arguments.batch).items()}
     model = both(arguments.model, arguments.adapter, arguments.frozen)
+    if arguments.other is not None:
+        terms = golden_terms(model, load_model(arguments.other), batch)
+        norm = lambda term: sum(value.pow(2).sum() for value in gradients(term, parameters_of(model)).values()).sqrt().item()
+        report({name: {"value": term.item(), "norm": norm(term)} for name, term in terms.items()})
+        return
     loss = with_frozen(model, batch)
     found = gradients(loss, parameters_of(model))
     report({"loss": loss.item(), "norms": {name: gradient.norm().item() for name, gradient in found.items()}})
@@ -108,7 +114,7 @@ def live(arguments) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("model", "adapter", "frozen", "batch"):
+    for name in ("model", "adapter", "frozen", "batch", "other"):
         parser.add_argument(f"--{name}", type=Path)
     arguments = parser.parse_args()
     make_repeatable()

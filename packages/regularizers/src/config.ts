@@ -4,6 +4,7 @@ import { nearestName } from '@safetune/datasets';
 import { z } from 'zod';
 import { RegularizerOptionError } from './errors.ts';
 import { checkRegularizer } from './interface/check-regularizer.ts';
+import { withChangedPaths } from './interface/config-paths.ts';
 import { named, withFields } from './interface/named.ts';
 import { checkOptions } from './interface/options.ts';
 import type { Regularizer, RegularizerConfig } from './interface/regularizer.ts';
@@ -120,12 +121,7 @@ function requireWeight({ weight }: Regularizer, config: RegularizerConfig): void
  */
 export function withoutFolders(config: RegularizerConfig): RegularizerConfig {
   const paths = describeRegularizer(config.type)?.paths ?? [];
-  return Object.fromEntries(
-    Object.entries(config).map(([option, value]) => {
-      const isPath = paths.includes(option) || (option === 'type' && isModulePath(config.type));
-      return [option, isPath && typeof value === 'string' ? basename(value) : value];
-    }),
-  ) as RegularizerConfig;
+  return withChangedPaths(config, isModulePath(config.type) ? ['type', ...paths] : paths, basename);
 }
 
 /**

@@ -42,6 +42,7 @@ export { type CompiledTaskLoss, compileTaskLoss, type TaskLossResult } from './h
 export { callAdapterHook } from './interface/adapter-hooks.ts';
 export { type Anchors, loadAnchors } from './interface/anchors.ts';
 export { checkRegularizer } from './interface/check-regularizer.ts';
+export { withChangedPaths } from './interface/config-paths.ts';
 export { declaredOutputs } from './interface/declared-outputs.ts';
 export { openFrozenAdapters } from './interface/frozen-adapters.ts';
 export type { GradientContext } from './interface/gradient-context.ts';
@@ -57,6 +58,7 @@ export type {
   TracedParameters,
 } from './interface/parameters.ts';
 export { type PenaltyWeights, penaltyWeights } from './interface/penalty-weights.ts';
+export { type Reference, referenceName } from './interface/reference.ts';
 export type {
   ContentsContext,
   ExamplesContext,

@@ -49,6 +49,12 @@ describe('checkRegularizer', () => {
       { needs: { referenceLogit: true } },
       /needs: there is no option 'referenceLogit'. Did you mean 'referenceLogits'/,
     ],
+    [
+      { needs: { reference: { adaptor: 'safe' } } },
+      /mine: there is no option 'adaptor'. Did you mean 'adapter'/,
+    ],
+    [{ needs: { reference: 'safe' } }, /reference is "safe", must be 'base', \{ adapter: folder \} or/],
+    [{ needs: { reference: { adapter: 'a', checkpoint: 'b' } } }, /must be 'base', \{ adapter: folder \} or/],
     [{ name: '' }, /one has no name/],
     [{ inferencePrompt: ' ' }, /inferencePrompt must be a text/],
     [{ inferencePromt: 'Be safe.' }, /did you mean 'inferencePrompt'/],

@@ -2,6 +2,7 @@ import { nearestName, unknownOption } from '@safetune/datasets';
 import { RegularizerOptionError } from '../errors.ts';
 import { checkAnchors } from './anchors.ts';
 import { checkChoice } from './options.ts';
+import { checkReference } from './reference.ts';
 import type { Regularizer, RegularizerNeeds } from './regularizer.ts';
 
 /** Those of its fields that are functions. */
@@ -40,6 +41,7 @@ const needs: readonly (keyof RegularizerNeeds)[] = [
   'rows',
   'hiddenStates',
   'referenceHiddenStates',
+  'reference',
   'tags',
 ];
 
@@ -93,6 +95,7 @@ export function checkRegularizer(regularizer: Regularizer): void {
   const unknownNeed = unknownOption(regularizer.needs ?? {}, needs);
   if (unknownNeed !== undefined)
     throw new RegularizerOptionError(name, `needs: there is ${unknownNeed.message}`);
+  if (regularizer.needs?.reference !== undefined) checkReference(name, regularizer.needs.reference);
 }
 
 function checkField(regularizer: Regularizer, field: string): void {

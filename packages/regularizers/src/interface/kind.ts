@@ -26,7 +26,7 @@ export interface RegularizerKind<Options extends object = Record<string, unknown
   readonly schema?: OptionSchema<Options>;
   /** The option that the number of a short form such as `interleaving=0.05` gives. Default 'weight'. */
   readonly strength?: string;
-  /** The options whose texts are paths of files or folders. */
+  /** The options whose texts are paths of files or folders; `reference.adapter` is an option in the option `reference`. */
   readonly paths?: readonly string[];
   /** Whether it cannot do without an option that no short form can give. Default false. */
   readonly needsFile?: boolean;

@@ -5,12 +5,13 @@ import type { Anchors } from './anchors.ts';
 import type { GradientContext } from './gradient-context.ts';
 import type { LayerSelection } from './layers.ts';
 import type { ParameterContext, TracedParameters } from './parameters.ts';
+import type { Reference } from './reference.ts';
 import type { RegularizerState } from './state.ts';
 import type { WeightSchedule } from './weight-schedule.ts';
 
 /** What a regularizer wants computed. A trainer computes nothing that no regularizer needs. */
 export interface RegularizerNeeds {
-  /** Logits of the safe reference (the model without its adapter) at the same rows. */
+  /** Logits of the safe reference at the same rows. */
   readonly referenceLogits?: boolean;
   /** Rows of logits: those that predict a response token (default), or those that predict any token. */
   readonly rows?: 'response' | 'all';
@@ -18,6 +19,11 @@ export interface RegularizerNeeds {
   readonly hiddenStates?: LayerSelection;
   /** The same states of the safe reference. */
   readonly referenceHiddenStates?: LayerSelection;
+  /**
+   * Which model the safe reference is. Default 'base': the one in training without what is trained. A trainer opens what is named before
+   * the step is compiled, computes it once for all who name the same, and continues a run only with the same.
+   */
+  readonly reference?: Reference;
   /** Tags of examples it tells apart; see {@link ForwardOutputs.tagged}. */
   readonly tags?: readonly string[];
 }

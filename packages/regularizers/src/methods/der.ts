@@ -5,6 +5,7 @@ import type { OwnKind } from '../interface/kind.ts';
 import { maskedMean } from '../interface/masked-mean.ts';
 import { weightSchema } from '../interface/option-schemas.ts';
 import { checkOptions } from '../interface/options.ts';
+import { type Reference, referenceField, referencePaths, referenceSchema } from '../interface/reference.ts';
 import type { ForwardOutputs, Regularizer, RowPenalty } from '../interface/regularizer.ts';
 import { checkWeight, type WeightSchedule } from '../interface/weight-schedule.ts';
 import { type AnchorOptions, anchorFields, anchorOptionSchemas } from './anchor-options.ts';
@@ -15,6 +16,8 @@ export interface DerOptions extends AnchorOptions {
   readonly weight?: WeightSchedule;
   /** beta of DER++: factor on the cross-entropy of the replayed answers. Default 0. */
   readonly crossEntropyWeight?: number;
+  /** The model whose logits they are: 'base' (default), `{ adapter: folder }` or `{ checkpoint: folder }`; see {@link Reference}. */
+  readonly reference?: Reference;
 }
 
 /**
@@ -31,9 +34,10 @@ export interface DerOptions extends AnchorOptions {
  * der({ anchors: 'safe.jsonl', weight: 0.5 });
  */
 export function der(options: DerOptions): Regularizer {
-  checkOptions('der', options, ['anchors', 'perStep', 'weight', 'crossEntropyWeight']);
+  checkOptions('der', options, ['anchors', 'perStep', 'weight', 'crossEntropyWeight', 'reference']);
   const { anchors, perStep, crossEntropyWeight = 0 } = options;
   const weight = checkWeight('der', options.weight ?? 0.5);
+  const reference = referenceField('der', options.reference);
   const penaltyPerRow = ({ logits, referenceLogits, responseMask }: ForwardOutputs): RowPenalty => {
     if (referenceLogits === undefined) throw new MissingNeedError('der', 'referenceLogits');
     const difference = subtract(logits, stopGradient(referenceLogits));
@@ -47,10 +51,11 @@ export function der(options: DerOptions): Regularizer {
       ...(perStep === undefined ? {} : { perStep }),
       weight,
       crossEntropyWeight,
+      ...reference,
     },
     weight,
     ...anchorFields('der', options, crossEntropyWeight),
-    needs: { referenceLogits: true },
+    needs: { referenceLogits: true, ...reference },
     penaltyPerRow,
     penalty(outputs) {
       const { values, mask } = penaltyPerRow(outputs);
@@ -67,7 +72,8 @@ export const derKind: OwnKind = {
     ...anchorOptionSchemas,
     weight: weightSchema.optional(),
     crossEntropyWeight: z.number().optional(),
+    reference: referenceSchema.optional(),
   }),
-  paths: ['anchors'],
+  paths: ['anchors', ...referencePaths],
   create: der,
 };

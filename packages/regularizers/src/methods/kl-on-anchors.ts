@@ -2,13 +2,16 @@ import { z } from 'zod';
 import type { OwnKind } from '../interface/kind.ts';
 import { weightSchema } from '../interface/option-schemas.ts';
 import { checkOptions } from '../interface/options.ts';
+import { referencePaths, referenceSchema } from '../interface/reference.ts';
 import type { Regularizer } from '../interface/regularizer.ts';
 import type { WeightSchedule } from '../interface/weight-schedule.ts';
 import { type AnchorOptions, anchorFields, anchorOptionSchemas } from './anchor-options.ts';
 import { type KlOptions, kl } from './kl.ts';
 
 /** Options of {@link klOnAnchors}. */
-export interface KlOnAnchorsOptions extends AnchorOptions, Pick<KlOptions, 'direction' | 'temperature'> {
+export interface KlOnAnchorsOptions
+  extends AnchorOptions,
+    Pick<KlOptions, 'direction' | 'temperature' | 'reference'> {
   /** beta. Default 1. */
   readonly weight?: WeightSchedule;
   /** gamma: factor on the cross-entropy of the anchors' answers. Default 0. */
@@ -37,13 +40,15 @@ export function klOnAnchors(options: KlOnAnchorsOptions): Regularizer {
     'crossEntropyWeight',
     'direction',
     'temperature',
+    'reference',
   ]);
-  const { anchors, perStep, crossEntropyWeight = 0, weight = 1, direction, temperature } = options;
+  const { anchors, perStep, crossEntropyWeight = 0, weight = 1, direction, temperature, reference } = options;
   const fields = anchorFields('kl-on-anchors', options, crossEntropyWeight);
   const divergence = kl({
     weight,
     ...(direction === undefined ? {} : { direction }),
     ...(temperature === undefined ? {} : { temperature }),
+    ...(reference === undefined ? {} : { reference }),
   });
   const { type: _type, scope: _scope, ...settings } = divergence.config;
   return {
@@ -70,7 +75,8 @@ export const klOnAnchorsKind: OwnKind = {
     crossEntropyWeight: z.number().optional(),
     direction: z.enum(['forward', 'reverse']).optional(),
     temperature: z.number().optional(),
+    reference: referenceSchema.optional(),
   }),
-  paths: ['anchors'],
+  paths: ['anchors', ...referencePaths],
   create: klOnAnchors,
 };

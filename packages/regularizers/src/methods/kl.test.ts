@@ -30,6 +30,10 @@ describeRegularizerContract('kl, reverse, softened', () => kl({ direction: 'reve
   describe,
   it,
 });
+describeRegularizerContract('kl to an adapter', () => kl({ reference: { adapter: 'safe' } }), {
+  describe,
+  it,
+});
 describeRegularizerContract('kl of all tokens', () => kl({ scope: 'all' }), { describe, it });
 describeRegularizerContract('kl of tagged examples', () => kl({ onlyTagged: 'interleaved' }), {
   describe,

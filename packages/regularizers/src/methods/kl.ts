@@ -19,6 +19,7 @@ import type { OwnKind } from '../interface/kind.ts';
 import { maskedMean } from '../interface/masked-mean.ts';
 import { weightSchema } from '../interface/option-schemas.ts';
 import { checkChoice, checkOptions } from '../interface/options.ts';
+import { type Reference, referenceField, referencePaths, referenceSchema } from '../interface/reference.ts';
 import type { ForwardOutputs, Regularizer, RowPenalty } from '../interface/regularizer.ts';
 import { checkWeight, type WeightSchedule } from '../interface/weight-schedule.ts';
 
@@ -33,6 +34,8 @@ export interface KlOptions {
   readonly scope?: 'response' | 'all';
   /** Only examples that carry this tag, such as the interleaved safe ones. Default: every example. */
   readonly onlyTagged?: string;
+  /** The model it stays near: 'base' (default), `{ adapter: folder }` or `{ checkpoint: folder }`; see {@link Reference}. */
+  readonly reference?: Reference;
 }
 
 /**
@@ -50,9 +53,10 @@ export interface KlOptions {
  * const safeguard = kl({ weight: 0.1, onlyTagged: 'interleaved' });
  */
 export function kl(options: KlOptions = {}): Regularizer {
-  checkOptions('kl', options, ['weight', 'direction', 'temperature', 'scope', 'onlyTagged']);
+  checkOptions('kl', options, ['weight', 'direction', 'temperature', 'scope', 'onlyTagged', 'reference']);
   const { direction = 'forward', temperature = 1, scope = 'response', onlyTagged } = options;
   const weight = checkWeight('kl', options.weight ?? 0.1);
+  const reference = referenceField('kl', options.reference);
   checkChoice('kl', 'direction', direction, ['forward', 'reverse']);
   checkChoice('kl', 'scope', scope, ['response', 'all']);
   if (!(temperature > 0 && Number.isFinite(temperature))) {
@@ -66,11 +70,11 @@ export function kl(options: KlOptions = {}): Regularizer {
     tagged,
   }: ForwardOutputs): RowPenalty => {
     if (referenceLogits === undefined) throw new MissingNeedError('kl', 'referenceLogits');
-    const reference = stopGradient(referenceLogits);
+    const fixed = stopGradient(referenceLogits);
     const values =
       direction === 'forward'
-        ? klDivergence(logits, reference, temperature)
-        : klDivergence(reference, logits, temperature);
+        ? klDivergence(logits, fixed, temperature)
+        : klDivergence(fixed, logits, temperature);
     // Rows of 'all' are every predicted token, those of 'response' carry the mask.
     const mask = scope === 'all' ? full(values.shape, 1) : responseMask;
     return {
@@ -87,10 +91,12 @@ export function kl(options: KlOptions = {}): Regularizer {
       temperature,
       scope,
       ...(onlyTagged === undefined ? {} : { onlyTagged }),
+      ...reference,
     },
     weight,
     needs: {
       referenceLogits: true,
+      ...reference,
       rows: scope,
       ...(onlyTagged === undefined ? {} : { tags: [onlyTagged] }),
     },
@@ -149,6 +155,8 @@ export const klKind: OwnKind = {
     temperature: z.number().optional(),
     scope: z.enum(['response', 'all']).optional(),
     onlyTagged: z.string().optional(),
+    reference: referenceSchema.optional(),
   }),
+  paths: referencePaths,
   create: kl,
 };

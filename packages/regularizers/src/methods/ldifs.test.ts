@@ -24,6 +24,10 @@ import {
 import { describeRegularizerContract } from '../testing/index.ts';
 
 describeRegularizerContract('ldifs', () => ldifs(), { describe, it }, { tolerance: 0 });
+describeRegularizerContract('ldifs to a checkpoint', () => ldifs({ reference: { checkpoint: 'safe' } }), {
+  describe,
+  it,
+});
 describeRegularizerContract('ldifs of every second layer', () => ldifs({ layers: { every: 2 } }), {
   describe,
   it,

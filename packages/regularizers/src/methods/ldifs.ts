@@ -21,6 +21,7 @@ import type { OwnKind } from '../interface/kind.ts';
 import { checkLayers, type LayerSelection, resolveLayers } from '../interface/layers.ts';
 import { layersSchema, weightSchema } from '../interface/option-schemas.ts';
 import { checkOptions } from '../interface/options.ts';
+import { type Reference, referenceField, referencePaths, referenceSchema } from '../interface/reference.ts';
 import type { ForwardOutputs, Regularizer } from '../interface/regularizer.ts';
 import { checkWeight, type WeightSchedule } from '../interface/weight-schedule.ts';
 
@@ -33,6 +34,8 @@ export interface LdifsOptions {
   readonly normalise?: boolean;
   /** Divide each example's distance by the length of its feature: layers x real tokens x hidden size. Default false. */
   readonly perLength?: boolean;
+  /** The model it stays near: 'base' (default), `{ adapter: folder }` or `{ checkpoint: folder }`; see {@link Reference}. */
+  readonly reference?: Reference;
 }
 
 /**
@@ -49,15 +52,16 @@ export interface LdifsOptions {
  * MissingNeedError when states of a layer are not there.
  */
 export function ldifs(options: LdifsOptions = {}): Regularizer {
-  checkOptions('ldifs', options, ['weight', 'layers', 'normalise', 'perLength']);
+  checkOptions('ldifs', options, ['weight', 'layers', 'normalise', 'perLength', 'reference']);
   const { normalise = true, perLength = false } = options;
   const weight = checkWeight('ldifs', options.weight ?? 1);
+  const reference = referenceField('ldifs', options.reference);
   const layers = checkLayers('ldifs', options.layers ?? { count: 5 });
   return {
     name: 'ldifs',
-    config: { type: 'ldifs', weight, layers, normalise, perLength },
+    config: { type: 'ldifs', weight, layers, normalise, perLength, ...reference },
     weight,
-    needs: { hiddenStates: layers, referenceHiddenStates: layers },
+    needs: { hiddenStates: layers, referenceHiddenStates: layers, ...reference },
     meanOver: 'examples',
     penalty({ hiddenStates, referenceHiddenStates, tokenMask }) {
       const features = normalise ? unitFeature : (states: Tensor) => states;
@@ -117,6 +121,8 @@ export const ldifsKind: OwnKind = {
     layers: layersSchema.optional(),
     normalise: z.boolean().optional(),
     perLength: z.boolean().optional(),
+    reference: referenceSchema.optional(),
   }),
+  paths: referencePaths,
   create: ldifs,
 };

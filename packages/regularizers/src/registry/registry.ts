@@ -66,7 +66,7 @@ export interface RegularizerDescription {
   readonly strength: string;
   /** Names of its options; empty where it has no schema. */
   readonly options: readonly string[];
-  /** Those of its options whose texts are paths of files or folders. */
+  /** Those of its options whose texts are paths of files or folders; `reference.adapter` is an option in another. */
   readonly paths: readonly string[];
   /** Whether it has an option that no short form gives and that it cannot do without. */
   readonly needsFile: boolean;

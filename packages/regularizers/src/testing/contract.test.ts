@@ -180,6 +180,13 @@ describe('a broken penalty fails the fitting check', () => {
       'declares hiddenStates.3 but does not use it',
     ],
     [
+      'a reference named in vain',
+      'uses what its needs declare, and nothing else',
+      { hiddenStates: [2], reference: { adapter: 'safe' } },
+      ({ hiddenStates, tokenMask }) => maskedMean(sum(square(hiddenStates.get(2)!), { axes: -1 }), tokenMask),
+      'names a reference but declares neither its logits nor its hidden states',
+    ],
+    [
       'all rows declared in vain',
       'uses what its needs declare, and nothing else',
       { ...logits, rows: 'all' },

@@ -30,6 +30,11 @@ export function needsChecks(subject: Subject): ContractCheck[] {
         assert(Object.keys(needs).length === 0, 'declares needs but has no hook that could use them');
         return;
       }
+      const comparing = needs.referenceLogits === true || needs.referenceHiddenStates !== undefined;
+      assert(
+        comparing || needs.reference === undefined,
+        'names a reference but declares neither its logits nor its hidden states',
+      );
       const declared = declaredOffer(regularizer, subject.model);
       const offer = generousOffer(declared, needs, subject.model);
       const used = [

@@ -5,21 +5,28 @@ import {
   GradientError,
   type RuntimeOptions,
 } from '@safetune/tensor';
-import { referenceDepth } from '../step/forward.ts';
+import type { StepReference } from '../step/references.ts';
 import type { StepSettings } from '../step/step-settings.ts';
 import { hiddenLayers, layeredParts, type Part, referenceStates } from './layered-trace.ts';
+
+/** The compiled parts of a reference. */
+export interface LayeredReference {
+  readonly reference: StepReference;
+  /** Undefined when it has the embedding of the model in training. */
+  readonly embed: CompiledLayer | undefined;
+  /** As many as it is needed for. */
+  readonly blocks: readonly CompiledLayer[];
+  /** Layers whose states the head takes. */
+  readonly layers: readonly number[];
+}
 
 /** The compiled parts of a layered step; see `LayeredParts` for what each takes and gives. */
 export interface LayeredNetwork {
   readonly embed: CompiledLayer;
-  /** Undefined when no reference is needed, or has the same embedding. */
-  readonly referenceEmbed: CompiledLayer | undefined;
   /** Undefined when the embedding is not trained. */
   readonly embedGradient: CompiledLayer | undefined;
-  /** The block that leads to layer l at l - 1; so in the next two. */
+  /** The block that leads to layer l at l - 1; so in the next. */
   readonly blocks: readonly CompiledLayer[];
-  /** As many as the reference is needed for. */
-  readonly referenceBlocks: readonly CompiledLayer[];
   /** Undefined for the blocks below all that is trained, where the backward pass has ended. */
   readonly blockGradients: readonly (CompiledLayer | undefined)[];
   /** By layer; only those that a regularizer edits. */
@@ -29,8 +36,7 @@ export interface LayeredNetwork {
   evaluationHead(): Promise<CompiledLayer>;
   /** Layers whose states the head takes, besides the last. */
   readonly hiddenLayers: readonly number[];
-  /** Layers of the reference whose states the head takes. */
-  readonly referenceLayers: readonly number[];
+  readonly references: readonly LayeredReference[];
   release(): Promise<void>;
 }
 
@@ -67,15 +73,23 @@ export async function compileNetwork(
     // Noise is an input too, but not trained.
     const trainsEmbedding = embed.inputs.some((name) => name in settings.trainable.tensors);
     const embedGradient = trainsEmbedding ? await compilePart(parts.embedGradient, 'constant') : undefined;
-    const referenceEmbed =
-      trainsEmbedding && referenceDepth(settings) !== undefined
-        ? await compilePart(parts.referenceEmbed, 'constant')
-        : undefined;
     const blocks = await compileParts(layers.map(parts.block), 'fed');
     const first = embedGradient === undefined ? firstTrained(settings, blocks) : 1;
     const gradients = await compileParts(layers.slice(first - 1).map(parts.blockGradient), 'fed');
-    const reference = layers.slice(0, referenceDepth(settings) ?? 0);
-    const referenceBlocks = await compileParts(reference.map(parts.referenceBlock), 'fed');
+    const references: LayeredReference[] = [];
+    for (const reference of settings.references) {
+      const needed = layers.slice(0, reference.depth);
+      const shares = embed.inputs.length === 0 && sharesEmbedding(settings, reference);
+      references.push({
+        reference,
+        embed: shares ? undefined : await compilePart(parts.referenceEmbed(reference), 'constant'),
+        blocks: await compileParts(
+          needed.map((layer) => parts.referenceBlock(reference, layer)),
+          'fed',
+        ),
+        layers: referenceStates(reference),
+      });
+    }
     const edits = new Map<number, { edit: CompiledLayer; editGradient: CompiledLayer }>();
     for (const layer of [0, ...layers]) {
       const edit = parts.edit(layer);
@@ -90,10 +104,8 @@ export async function compileNetwork(
     let evaluationHead: Promise<CompiledLayer> | undefined;
     return {
       embed,
-      referenceEmbed,
       embedGradient,
       blocks,
-      referenceBlocks,
       blockGradients: [...layers.slice(0, first - 1).map(() => undefined), ...gradients],
       edits,
       head,
@@ -102,13 +114,19 @@ export async function compileNetwork(
         return evaluationHead;
       },
       hiddenLayers: hiddenLayers(settings),
-      referenceLayers: referenceStates(settings),
+      references,
       release,
     };
   } catch (error) {
     await release();
     throw error;
   }
+}
+
+/** Whether a reference looks tokens up as the model does from which training starts. */
+function sharesEmbedding({ model }: StepSettings, reference: StepReference): boolean {
+  const { embeddings = [], replaced = [], tokens = [] } = reference.adapter ?? {};
+  return reference.model === model && embeddings.length + replaced.length + tokens.length === 0;
 }
 
 /** The first layer, from 1, whose block has trained tensors; one past the last when none has. */

@@ -9,9 +9,13 @@ type Values = Readonly<Record<string, HostArray>>;
 export interface LayeredRun {
   readonly network: LayeredNetwork;
   readonly weights: BlockWeights;
+  /** Those of references that have weights of their own, by their names. */
+  readonly referenceWeights: ReadonlyMap<string, BlockWeights>;
   readonly buffers: HostBuffers;
   /** Trained values by name, and what is fed beside them. */
   readonly tensors: Values;
+  /** What references are fed. */
+  readonly referenceTensors: Values;
   /** Where the gradients of trained values go, by output name. */
   readonly gradients: Values;
 }
@@ -44,7 +48,7 @@ export async function runLayers(run: LayeredRun, inputs: Values, shape: readonly
       ...run.tensors,
       state: up.states.at(-1)!,
       ...named(network.hiddenLayers, headNames.hidden, up.states),
-      ...named(network.referenceLayers, headNames.referenceHidden, up.references),
+      ...referenceStates(network, up.references),
     },
     {
       stateGradient: gradient,
@@ -69,31 +73,37 @@ export async function evaluateLayers(
   shape: readonly number[],
   withReference: boolean,
 ): Promise<Values> {
-  const { embed, blocks, referenceEmbed, referenceBlocks } = network;
+  const { embed, blocks } = network;
+  const base = withReference ? network.references[0]! : undefined;
   const take = (name: string) => buffers.array(name, shape);
   let [state, next] = [take('state 0'), take('state 1')];
   await embed.run({ ...inputs, ...tensors }, { into: { state } });
   let reference = state;
-  if (withReference && referenceEmbed !== undefined) {
-    reference = take('reference 0');
-    await referenceEmbed.run(inputs, { into: { state: reference } });
+  if (base?.embed !== undefined) {
+    reference = take('reference 0 0');
+    await base.embed.run(inputs, { into: { state: reference } });
   }
   for (const [index, block] of blocks.entries()) {
     const loaded = await weights.load(index, index + 1 < blocks.length ? index + 1 : undefined);
     await block.run({ ...inputs, ...loaded, ...tensors, state }, { into: { next } });
-    if (withReference) {
-      const after = take(`reference ${index % 2 ? 'even' : 'odd'}`);
-      await referenceBlocks[index]!.run(
-        { ...inputs, ...loaded, state: reference },
-        { into: { next: after } },
-      );
+    if (base !== undefined) {
+      const after = take(`reference 0 ${index % 2 ? 'even' : 'odd'}`);
+      await base.blocks[index]!.run({ ...inputs, ...loaded, state: reference }, { into: { next: after } });
       reference = after;
     }
     [state, next] = [next, state];
   }
   const head = await network.evaluationHead();
-  const ofReference = withReference ? { [headNames.referenceHidden(blocks.length)]: reference } : {};
+  const ofReference = withReference ? { [headNames.referenceHidden(0, blocks.length)]: reference } : {};
   return head.run({ ...inputs, ...tensors, state, ...ofReference });
+}
+
+/** The states of references that the head takes, by its names. */
+function referenceStates({ references }: LayeredNetwork, states: Forward['references']): Values {
+  const named = references.flatMap(({ layers }, index) =>
+    layers.map((layer) => [headNames.referenceHidden(index, layer), states[index]![layer]!] as const),
+  );
+  return Object.fromEntries(named);
 }
 
 /** The residual stream by layer. */
@@ -102,21 +112,21 @@ interface Forward {
   readonly unedited: readonly HostArray[];
   /** As the next block gets it. */
   readonly states: readonly HostArray[];
-  /** Of the safe reference; only the layers that the head takes are still what they were. */
-  readonly references: readonly HostArray[];
+  /** Of each reference; only the layers that the head takes are still what they were. */
+  readonly references: readonly (readonly HostArray[])[];
 }
 
 async function runForward(
-  { network, weights, buffers, tensors }: LayeredRun,
+  { network, weights, referenceWeights, buffers, tensors, referenceTensors }: LayeredRun,
   compute: Compute,
   inputs: Values,
   shape: readonly number[],
 ): Promise<Forward> {
-  const { blocks, referenceEmbed, referenceBlocks, referenceLayers } = network;
+  const { blocks } = network;
   const take = (name: string) => buffers.array(name, shape);
   const unedited: HostArray[] = [];
   const states: HostArray[] = [];
-  const references: HostArray[] = [];
+  const references: HostArray[][] = network.references.map(() => []);
   const enter = async (layer: number) => {
     const edit = network.edits.get(layer)?.edit;
     states[layer] = edit === undefined ? unedited[layer]! : take(`edited ${layer}`);
@@ -124,9 +134,13 @@ async function runForward(
       await compute(edit, { ...inputs, state: unedited[layer]! }, { edited: states[layer] });
   };
   unedited[0] = take('state 0');
-  references[0] = referenceEmbed === undefined ? unedited[0] : take('reference 0');
   await compute(network.embed, { ...inputs, ...tensors }, { state: unedited[0] });
-  if (referenceEmbed !== undefined) await compute(referenceEmbed, inputs, { state: references[0] });
+  for (const [index, { embed }] of network.references.entries()) {
+    const state = embed === undefined ? unedited[0] : take(`reference ${index} 0`);
+    references[index]![0] = state;
+    // Trained values of all weights have the names of the reference's own.
+    if (embed !== undefined) await compute(embed, { ...inputs, ...referenceTensors }, { state });
+  }
   await enter(0);
   for (let layer = 1; layer <= blocks.length; layer++) {
     const loaded = await weights.load(layer - 1, layer < blocks.length ? layer : undefined);
@@ -136,16 +150,20 @@ async function runForward(
       { ...inputs, ...loaded, ...tensors, state: states[layer - 1]! },
       { next: unedited[layer]! },
     );
-    const reference = referenceBlocks[layer - 1];
-    if (reference !== undefined) {
-      references[layer] = take(
-        `reference ${referenceLayers.includes(layer) ? layer : layer % 2 ? 'odd' : 'even'}`,
+    for (const [index, { reference, blocks, layers }] of network.references.entries()) {
+      const block = blocks[layer - 1];
+      if (block === undefined) continue;
+      const states = references[index]!;
+      states[layer] = take(
+        `reference ${index} ${layers.includes(layer) ? layer : layer % 2 ? 'odd' : 'even'}`,
       );
-      // Trained values of all weights have the names of the reference's own.
+      const own = await referenceWeights
+        .get(reference.name)
+        ?.load(layer - 1, layer < blocks.length ? layer : undefined);
       await compute(
-        reference,
-        { ...inputs, ...loaded, state: references[layer - 1]! },
-        { next: references[layer]! },
+        block,
+        { ...inputs, ...(own ?? loaded), ...referenceTensors, state: states[layer - 1]! },
+        { next: states[layer]! },
       );
     }
     await enter(layer);

@@ -1,8 +1,10 @@
 import type { Batch } from '@safetune/datasets';
-import type { WeightRegion } from '@safetune/tensor';
+import type { CausalLm } from '@safetune/models';
+import type { CompiledLayer, WeightRegion } from '@safetune/tensor';
 import { type RowPieces, tokenCount } from '../data/batch-inputs.ts';
 import { checkOptionNames, compileNames } from '../option-names.ts';
 import { withOpenedParts } from '../step/frozen-parts.ts';
+import { referenceTensors } from '../step/references.ts';
 import {
   cutsHead,
   firstDraw,
@@ -17,7 +19,7 @@ import {
 import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
 import { createHostBuffers } from './layered-buffers.ts';
 import { compileNetwork, type LayeredNetwork } from './layered-network.ts';
-import { evaluateLayers, runLayers } from './layered-run.ts';
+import { evaluateLayers, type LayeredRun, runLayers } from './layered-run.ts';
 import { type BlockWeights, residentWeights, streamedWeights } from './layered-weights.ts';
 
 export interface LayeredStepOptions extends Omit<TrainStepOptions, 'recompute'> {
@@ -48,7 +50,11 @@ export async function compileLayeredStep(options: LayeredStepOptions): Promise<T
   const { trainable } = options;
   const { model } = settings;
   const network = await compileNetwork(settings, { ...model.runtime, ...options.runtime });
-  const weights = await openWeights(network, options.weights ?? 'resident').catch(async (error: unknown) => {
+  const { weights, referenceWeights, close } = await openAllWeights(
+    network,
+    options.weights ?? 'resident',
+    model,
+  ).catch(async (error: unknown) => {
     await network.release();
     throw error;
   });
@@ -57,6 +63,8 @@ export async function compileLayeredStep(options: LayeredStepOptions): Promise<T
   const run = {
     network,
     weights,
+    referenceWeights,
+    referenceTensors: referenceTensors(settings.references),
     buffers: createHostBuffers(),
     gradients: gradientViews(trainable, flat),
   };
@@ -83,7 +91,7 @@ export async function compileLayeredStep(options: LayeredStepOptions): Promise<T
       return readLossTerms(plain, outputs).loss;
     },
     async release() {
-      await weights.close();
+      await close();
       await network.release();
     },
   };
@@ -92,13 +100,43 @@ export async function compileLayeredStep(options: LayeredStepOptions): Promise<T
 /** Smaller pieces than the whole step's: who goes layer by layer wants memory. */
 const layeredPieces: RowPieces = { count: 32, rows: 64 };
 
-/** Each block's weights in all passes. */
-async function openWeights(network: LayeredNetwork, place: 'resident' | 'streamed'): Promise<BlockWeights> {
-  const { blocks, referenceBlocks, blockGradients } = network;
-  const regions = blocks.map((block, index) => {
-    const passes = [block, referenceBlocks[index], blockGradients[index]];
-    const all = passes.flatMap((pass) => pass?.weights ?? []);
-    return [...new Map(all.map((region): [string, WeightRegion] => [region.name, region])).values()];
-  });
-  return place === 'resident' ? residentWeights(regions) : streamedWeights(regions);
+interface AllWeights extends Pick<LayeredRun, 'weights' | 'referenceWeights'> {
+  close(): Promise<void>;
+}
+
+/** Each block's weights in all passes, and those of other checkpoints that are references. */
+async function openAllWeights(
+  { blocks, references, blockGradients }: LayeredNetwork,
+  place: 'resident' | 'streamed',
+  model: CausalLm,
+): Promise<AllWeights> {
+  const ofModel = references.filter(({ reference }) => reference.model === model);
+  const passes = [blocks, blockGradients, ...ofModel.map((reference) => reference.blocks)];
+  const opened: BlockWeights[] = [];
+  const open = async (regions: readonly (readonly WeightRegion[])[]) => {
+    const weights = place === 'resident' ? await residentWeights(regions) : streamedWeights(regions);
+    opened.push(weights);
+    return weights;
+  };
+  const close = async () => {
+    for (const each of opened) await each.close();
+  };
+  try {
+    const weights = await open(blocks.map((_, index) => regionsOf(passes.map((pass) => pass[index]))));
+    const referenceWeights = new Map<string, BlockWeights>();
+    for (const { reference, blocks: own } of references) {
+      if (reference.model === model) continue;
+      referenceWeights.set(reference.name, await open(own.map((block) => regionsOf([block]))));
+    }
+    return { weights, referenceWeights, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The weights of several passes over one block, each once. */
+function regionsOf(passes: readonly (CompiledLayer | undefined)[]): WeightRegion[] {
+  const all = passes.flatMap((pass) => pass?.weights ?? []);
+  return [...new Map(all.map((region): [string, WeightRegion] => [region.name, region])).values()];
 }

@@ -20,9 +20,9 @@ import {
   type ForwardSettings,
   neededLayers,
   networkTokens,
-  referenceDepth,
 } from '../step/forward.ts';
 import { traceLoss } from '../step/loss.ts';
+import { type StepReference, type TracedReference, tracedReferences } from '../step/references.ts';
 import {
   gradientOutput,
   lossOutputs,
@@ -41,7 +41,8 @@ export interface Part {
 /** Names of the head's inputs and outputs that the whole step does not have. */
 export const headNames = {
   hidden: (layer: number) => `hidden:${layer}`,
-  referenceHidden: (layer: number) => `referenceHidden:${layer}`,
+  /** @param reference its place among the step's */
+  referenceHidden: (reference: number, layer: number) => `referenceHidden:${reference}:${layer}`,
   hiddenGradient: (layer: number) => `hiddenGradient:${layer}`,
 };
 
@@ -49,21 +50,21 @@ export const headNames = {
 export interface LayeredParts {
   /** `tokenIds` to the embeddings, `state`. */
   readonly embed: Part;
-  /** The same in the safe reference. */
-  readonly referenceEmbed: Part;
+  /** The same in a reference. */
+  referenceEmbed(reference: StepReference): Part;
   /** `tokenIds` and the `gradient` of their embeddings to gradients of trained tensors. */
   readonly embedGradient: Part;
   /** `state` before block `layer` to `next` after it. */
   block(layer: number): Part;
-  /** The same in the safe reference. */
-  referenceBlock(layer: number): Part;
+  /** The same in a reference. */
+  referenceBlock(reference: StepReference, layer: number): Part;
   /** `state` before block `layer` and `gradient` after it to `stateGradient` before it, and gradients of trained tensors. */
   blockGradient(layer: number): Part;
   /** `state` after a layer as the block left it to `edited`; undefined where no regularizer edits. */
   edit(layer: number): Part | undefined;
   /** `state` before an edit and `gradient` after it to `stateGradient` before it. */
   editGradient(layer: number): Part;
-  /** The last `state`, the reference's, and those that penalties see to loss terms and gradients. */
+  /** The last `state`, the references', and those that penalties see to loss terms and gradients. */
   readonly head: Part;
   /** The last `state`, and the reference's for an objective over pairs, to the loss without penalties and gradients. */
   readonly evaluationHead: Part;
@@ -85,10 +86,12 @@ export function layeredParts(settings: StepSettings): LayeredParts {
   const tokens = { ...pick(batch, ['tokenIds', 'tokenMask', 'tokenResponseMask']), ...places };
   const state = { state: stateType };
   const stateAndGradient = { state: stateType, gradient: stateType };
-  const traceBlock = (layer: number, inputs: NamedTensors, options: BlockOptions = {}) =>
-    model.block(layer, inputs.state!, { ...options, ...blockSettings(settings, inputs) });
-  const traceEmbedding = (inputs: NamedTensors, options?: AdaptedForward) =>
-    model.embed(networkTokens(settings, inputs), options);
+  const traceBlock = (layer: number, inputs: NamedTensors, options: BlockOptions, of = model) =>
+    of.block(layer, inputs.state!, { ...options, ...blockSettings(settings, inputs) });
+  const traceEmbedding = (inputs: NamedTensors, options: AdaptedForward, of = model) =>
+    of.embed(networkTokens(settings, inputs), options);
+  const references = tracedReferences(settings.references, fed);
+  const adaptedOf = ({ name }: StepReference) => references.find((each) => each.name === name)!.adapted;
   const editState = (inputs: NamedTensors, layer: number) =>
     editHidden({ regularizers, packed }, inputs.state!, layer, inputs);
 
@@ -97,10 +100,10 @@ export function layeredParts(settings: StepSettings): LayeredParts {
       signature: ids,
       trace: (inputs) => ({ state: traceEmbedding(inputs, trained) }),
     },
-    referenceEmbed: {
+    referenceEmbed: (reference) => ({
       signature: ids,
-      trace: (inputs) => ({ state: traceEmbedding(inputs) }),
-    },
+      trace: (inputs) => ({ state: traceEmbedding(inputs, adaptedOf(reference), reference.model) }),
+    }),
     embedGradient: {
       signature: { ...ids, gradient: stateType },
       trace: (inputs) => parameterGradients(traceEmbedding(inputs, trained), inputs.gradient!, parameters),
@@ -109,9 +112,9 @@ export function layeredParts(settings: StepSettings): LayeredParts {
       signature: { ...state, ...places },
       trace: (inputs) => ({ next: traceBlock(layer, inputs, trained) }),
     }),
-    referenceBlock: (layer) => ({
+    referenceBlock: (reference, layer) => ({
       signature: { ...state, ...places },
-      trace: (inputs) => ({ next: traceBlock(layer, inputs) }),
+      trace: (inputs) => ({ next: traceBlock(layer, inputs, adaptedOf(reference), reference.model) }),
     }),
     blockGradient: (layer) => ({
       signature: { ...stateAndGradient, ...places },
@@ -136,7 +139,7 @@ export function layeredParts(settings: StepSettings): LayeredParts {
         return { stateGradient: pullBack([edited], [inputs.state!], { unused: 'zeros' })[0]! };
       },
     }),
-    head: headPart(settings, parameters, trainedOf),
+    head: headPart(settings, parameters, trainedOf, references),
     evaluationHead: evaluationHeadPart(settings, parameters, trainedOf),
   };
 }
@@ -167,16 +170,12 @@ function parameterGradients(
 
 /** Layers besides the last whose states penalties see. */
 export function hiddenLayers(settings: Pick<StepSettings, 'model' | 'regularizers'>): number[] {
-  return neededLayers(settings, 'hiddenStates').filter((layer) => layer !== settings.model.config.layerCount);
+  return neededLayers(settings).filter((layer) => layer !== settings.model.config.layerCount);
 }
 
-/** Layers of the reference whose states the head takes: those that penalties see, and the last for its logits. */
-export function referenceStates(
-  settings: Pick<StepSettings, 'model' | 'regularizers' | 'objective'>,
-): number[] {
-  const depth = referenceDepth(settings);
-  const needed = neededLayers(settings, 'referenceHiddenStates');
-  return depth === undefined || needed.includes(depth) ? needed : [...needed, depth];
+/** Layers of a reference whose states the head takes: those that penalties see, and the last for its logits. */
+export function referenceStates({ layers, depth }: StepReference): number[] {
+  return [...new Set([...layers, depth])];
 }
 
 function evaluationHeadPart(
@@ -187,7 +186,9 @@ function evaluationHeadPart(
   const { model, pieces, attentionBlocks, packed, objective } = settings;
   const { layerCount, hiddenSize } = model.config;
   const stateType = tensorType('float32', [...streamShape(settings), hiddenSize]);
-  const referenceState = headNames.referenceHidden(layerCount);
+  // That of an objective, which is taken to the model in training.
+  const base = settings.references.filter(({ name }) => name === 'base');
+  const referenceState = headNames.referenceHidden(0, layerCount);
   return {
     signature: {
       ...batchSignature(pieces.count, [], packed),
@@ -206,10 +207,12 @@ function evaluationHeadPart(
         recompute: 'none' as const,
         attentionBlocks,
         packed,
+        references: objective ? base.map((each) => ({ ...each, layers: [], adapted: {} })) : [],
       };
       const output = model.finalNorm(inputs.state!, trained(0));
       const reference = objective && { output: model.finalNorm(inputs[referenceState]!), states: {} };
-      const traced = collectForward(forward, inputs, { output, states: {} }, reference);
+      const backbones = new Map(reference && [['base', reference]]);
+      const traced = collectForward(forward, inputs, { output, states: {} }, backbones);
       return lossOutputs(traceLoss(forward, traced, inputs));
     },
   };
@@ -219,24 +222,26 @@ function headPart(
   settings: StepSettings,
   parameters: NamedTensors,
   trained: ForwardSettings['trained'],
+  references: readonly TracedReference[],
 ): Part {
   const { model, regularizers, pieces, tags, attentionBlocks, packed, objective } = settings;
   const { layerCount, hiddenSize } = model.config;
   const stateType = tensorType('float32', [...streamShape(settings), hiddenSize]);
-  const [hidden, reference] = [hiddenLayers(settings), referenceStates(settings)];
+  const hidden = hiddenLayers(settings);
+  const referenceNames = references.flatMap((reference, index) =>
+    referenceStates(reference).map((layer) => headNames.referenceHidden(index, layer)),
+  );
   return {
     signature: {
       ...batchSignature(pieces.count, tags, packed),
       state: stateType,
       ...Object.fromEntries(hidden.map((layer) => [headNames.hidden(layer), stateType])),
-      ...Object.fromEntries(reference.map((layer) => [headNames.referenceHidden(layer), stateType])),
+      ...Object.fromEntries(referenceNames.map((name) => [name, stateType])),
       ...(objective && pairSignature),
       ...termWeightTypes(settings),
     },
     trace(inputs) {
       const states = { ...pickStates(inputs, hidden, headNames.hidden), [layerCount]: inputs.state! };
-      const referenceOf = pickStates(inputs, reference, headNames.referenceHidden);
-      const last = referenceOf[layerCount];
       const forward = {
         model,
         trained,
@@ -247,15 +252,22 @@ function headPart(
         recompute: 'none' as const,
         attentionBlocks,
         packed,
+        references,
       };
+      const backbones = references.map((reference, index) => {
+        const nameOf = (layer: number) => headNames.referenceHidden(index, layer);
+        const ofReference = pickStates(inputs, referenceStates(reference), nameOf);
+        const last = ofReference[layerCount];
+        // Without its logits nothing reads the reference's output.
+        const output =
+          last === undefined ? inputs.state! : reference.model.finalNorm(last, reference.adapted);
+        return [reference.name, { output, states: ofReference }] as const;
+      });
       const traced = collectForward(
         forward,
         inputs,
         { output: model.finalNorm(states[layerCount]!, trained(0)), states },
-        // Without its logits nothing reads the reference's output.
-        reference.length === 0
-          ? undefined
-          : { output: last === undefined ? inputs.state! : model.finalNorm(last), states: referenceOf },
+        new Map(backbones),
       );
       const loss = traceLoss(forward, traced, inputs);
       const used = new Set(tensorsBehind([loss.objective], Object.values(parameters)));

@@ -7,7 +7,6 @@ import {
   referenceStates,
 } from '../layered-step/layered-trace.ts';
 import type { MemoryMode } from '../memory/memory-mode.ts';
-import { referenceDepth } from '../step/forward.ts';
 import { type StepSettings, trainsHead } from '../step/step-settings.ts';
 import { traceTrainStep, trainStepSignature } from '../whole-step/whole-step.ts';
 
@@ -68,8 +67,13 @@ export function layeredGraphs(mode: MemoryMode, step: MeasuredStep): ModeGraphs 
   const measured = (part: Part) => measurePart(part, extents);
   const forward = layers.map((layer) => measured(parts.block(layer)));
   const backward = layers.map((layer) => measured(parts.blockGradient(layer)));
-  const depth = referenceDepth(settings) ?? 0;
-  const reference = layers.slice(0, depth).map((layer) => measured(parts.referenceBlock(layer)));
+  const references = settings.references.map((reference) => ({
+    isOther: reference.model !== settings.model,
+    blocks: layers.slice(0, reference.depth).map((layer) => measured(parts.referenceBlock(reference, layer))),
+  }));
+  const [own, other] = [false, true].map((isOther) =>
+    references.filter((each) => each.isOther === isOther).map(({ blocks }) => blocks),
+  ) as [GraphMemory[][], GraphMemory[][]];
   const edits = [0, ...layers].flatMap((layer) => {
     const edit = parts.edit(layer);
     return edit === undefined ? [] : [measured(edit), measured(parts.editGradient(layer))];
@@ -78,16 +82,26 @@ export function layeredGraphs(mode: MemoryMode, step: MeasuredStep): ModeGraphs 
   const embed = measured(parts.embed);
   // With all weights trained, only the reference's are read.
   const blockWeights = layers.map((_, index) =>
-    Math.max(forward[index]!.weights, backward[index]!.weights, reference[index]?.weights ?? 0),
+    Math.max(
+      forward[index]!.weights,
+      backward[index]!.weights,
+      ...own.map((blocks) => blocks[index]?.weights ?? 0),
+    ),
   );
-  const resident =
-    mode === 'layered' ? sum(blockWeights) : sum(blockWeights.toSorted((a, b) => b - a).slice(0, 2));
+  // Each other checkpoint has its own, which come in and go beside the model's.
+  const resident = [blockWeights, ...other.map((blocks) => blocks.map(({ weights }) => weights))]
+    .map((weights) =>
+      mode === 'layered' ? sum(weights) : sum(weights.toSorted((a, b) => b - a).slice(0, 2)),
+    )
+    .reduce((total, bytes) => total + bytes, 0);
   const stateBytes = 4 * (settings.packed ? extents.tokens! : extents.batch! * extents.seq!) * hiddenSize;
-  const all = [...forward, ...backward, ...reference, ...edits, head, embed];
+  const ofReferences = references.flatMap(({ blocks }) => blocks);
+  const all = [...forward, ...backward, ...ofReferences, ...edits, head, embed];
   // Each session keeps what its largest run needed.
-  const sessions = [...[forward, backward, reference].flatMap(different), ...edits, embed];
+  const sessions = [...[forward, backward, ...own, ...other].flatMap(different), ...edits, embed];
   return {
-    weights: resident + constantWeights(head, prepacked) + mappedTables(otherTables(parts, extents), step),
+    weights:
+      resident + constantWeights(head, prepacked) + mappedTables(otherTables(settings, parts, extents), step),
     activations: sum(sessions.map(({ peak }) => peak)),
     logits: head.peak,
     states: stateBytes * stateCount(settings, parts),
@@ -102,19 +116,22 @@ function different(graphs: readonly GraphMemory[]): readonly GraphMemory[] {
 }
 
 /** Of the tables that the embeddings are read from, those that are not the head's weights as well, which it maps whole. */
-function otherTables({ embed, head }: LayeredParts, extents: Extents): number {
-  return estimateMemory([...tracedOutputs(embed), ...tracedOutputs(head)], extents).tables;
+function otherTables(settings: StepSettings, parts: LayeredParts, extents: Extents): number {
+  const { embed, referenceEmbed, head } = parts;
+  const others = settings.references.filter(({ model }) => model !== settings.model).map(referenceEmbed);
+  return estimateMemory([embed, ...others, head].flatMap(tracedOutputs), extents).tables;
 }
 
 /** Residual streams that are held at once. */
 function stateCount(settings: StepSettings, { edit }: LayeredParts): number {
   const layers = Array.from({ length: settings.model.config.layerCount + 1 }, (_, layer) => layer);
   const edited = layers.filter((layer) => edit(layer) !== undefined).length;
-  // The reference goes to and fro between two where the head does not take it, as the gradient does.
+  // A reference goes to and fro between two where the head does not take it, as the gradient does.
   const embedding = trainsHead(settings.trainable, settings.model) ? 1 : 0;
-  const reference =
-    referenceDepth(settings) === undefined ? 0 : 2 + referenceStates(settings).length + embedding;
-  return layers.length + edited + 2 + hiddenLayers(settings).length + reference;
+  const ofReferences = settings.references.map(
+    (reference) => 2 + referenceStates(reference).length + embedding,
+  );
+  return layers.length + edited + 2 + hiddenLayers(settings).length + sum(ofReferences);
 }
 
 /** Prepacking replaces a weight by one copy for each way of multiplying by it: as it lies, and transposed. */
@@ -123,8 +140,9 @@ function constantWeights({ weights, products }: GraphMemory, prepacked: boolean)
 }
 
 /** What tokens map of tables of embeddings: most rows are far apart. */
-function mappedTables(tables: number, { differentTokens }: MeasuredStep): number {
-  return Math.min(tables, mappedAround * differentTokens);
+function mappedTables(tables: number, { settings, differentTokens }: MeasuredStep): number {
+  const others = settings.references.filter(({ model }) => model !== settings.model).length;
+  return Math.min(tables, (1 + others) * mappedAround * differentTokens);
 }
 
 export function measurePart(part: Part, extents: Extents): GraphMemory {

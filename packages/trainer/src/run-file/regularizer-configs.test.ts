@@ -41,11 +41,27 @@ it('a module in a run file is of its folder, as are the files of its options, wh
   ]);
 });
 
+it('the folder of a reference is of the folder of the file', async () => {
+  const file = await fileWith('  - { type: kl, reference: { adapter: ./safe } }');
+  const { run } = await readRun({ file });
+  const reference = { adapter: join(relative('.', folder), 'safe') };
+  expect(run.regularizers).toEqual([{ type: 'kl', reference }]);
+  expect(regularizerFromConfig(regularizerConfigOf(run.regularizers[0]!)).needs).toEqual({
+    referenceLogits: true,
+    reference,
+    rows: 'response',
+  });
+});
+
 it.each([
   ['  - { type: mine/gone.ts }', /run.yaml:4.*mine\/gone.ts: there is no such module/],
   ['  - { type: mine/shrink.mjs, per_stap: 1 }', /run.yaml:4.*there is no option 'per_stap'/],
   ['  - { type: klx }', /must be one of kl, .* or the path of a module/],
   ['  - { type: kl, wieght: 1 }', /run.yaml:4.*there is no option 'wieght'. Did you mean 'weight'/],
+  [
+    '  - { type: kl, reference: { folder: ./safe } }',
+    /run.yaml:4.*reference must be 'base', \{adapter: folder\} or \{checkpoint: folder\}/,
+  ],
   ['  - { type: kl, weight: heavy }', /run.yaml:4.*weight 'heavy' must be a number/],
 ])('%s is refused with its line', async (regularizers, message) => {
   await expect(readRun({ file: await fileWith(regularizers) })).rejects.toThrow(message);

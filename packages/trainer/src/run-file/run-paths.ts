@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { describeRegularizer, isModulePath } from '@safetune/regularizers';
+import { describeRegularizer, isModulePath, withChangedPaths } from '@safetune/regularizers';
 import { withSentinelPaths } from '../sentinel/config.ts';
 import { snakeCase } from './file-form.ts';
 
@@ -50,11 +50,9 @@ function regularizerChanged(
   if (typeof type !== 'string') return config;
   const isModule = isModulePath(type);
   const paths = describeRegularizer(isModule ? openable(type) : type)?.paths ?? [];
-  const changed = Object.entries(config).map(([name, value]) => [
-    name,
-    paths.some((path) => snakeCase(path) === snakeCase(name)) ? textChanged(value, unlessName) : value,
-  ]);
-  return { ...Object.fromEntries(changed), ...(isModule ? { type: change(type) } : {}) };
+  // An option may be written as the library has it, too.
+  const spelt = [...new Set(paths.flatMap((path) => [path, snakeCase(path)]))];
+  return { ...withChangedPaths(config, spelt, unlessName), ...(isModule ? { type: change(type) } : {}) };
 }
 
 function textChanged(value: unknown, change: Change): unknown {

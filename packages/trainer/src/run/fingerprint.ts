@@ -7,6 +7,7 @@ import { learningRateSchedule } from '@safetune/optimizers';
 import { withoutFolders } from '@safetune/regularizers';
 import { contentHash, contiguousData } from '@safetune/tensor';
 import type { FrozenParts } from '../step/frozen-parts.ts';
+import { type OpenedReference, referenceOf } from '../step/references.ts';
 import type { Fingerprint } from './differences.ts';
 import type { TrainOptions } from './train-options.ts';
 
@@ -94,6 +95,8 @@ export async function fingerprint(
     const frozen = frozenParts.adapters.get(name);
     if (frozen !== undefined)
       facts[`regularizer ${name}: frozen adapters`] = digest(frozen.map(adapterDigest));
+    const reference = frozenParts.references.get(referenceOf(regularizer));
+    if (reference !== undefined) facts[`regularizer ${name}: reference`] = await referenceDigest(reference);
   }
   if (options.sentinel !== undefined) {
     facts['sentinel: everySteps'] = `${options.sentinel.everySteps}`;
@@ -109,6 +112,10 @@ function adapterDigest({ modules, trained }: LoraAdapter): string {
   for (const [name, array] of Object.entries(trained))
     hash.update(JSON.stringify([name, array.shape])).update(contiguousData(array) as Float32Array);
   return hash.digest('hex');
+}
+
+function referenceDigest({ model, adapter }: OpenedReference): string | Promise<string> {
+  return adapter === undefined ? weightsDigest(model) : adapterDigest(adapter);
 }
 
 /** SHA-256 of a model's weights as they are used. */

@@ -3,10 +3,15 @@ import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLoraAdapter, loadLoraAdapter } from '@safetune/lora';
-import { inoculationAdapter } from '@safetune/regularizers';
+import { inoculationAdapter, kl } from '@safetune/regularizers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { relativeError } from '../__fixtures__/goldens.ts';
-import { examples, setUp } from '../__fixtures__/small-run.ts';
+import {
+  changedCheckpoint,
+  checkpoint as checkpointFolder,
+  examples,
+  setUp,
+} from '../__fixtures__/small-run.ts';
 import { TrainingCheckpointError } from '../errors.ts';
 import { trainAdapter } from '../step/trainable.ts';
 import { type AdapterRunOptions, trainIntoDirectory } from './run-directory.ts';
@@ -78,6 +83,51 @@ describe('a run beside a frozen adapter', () => {
     }).catch((thrown: unknown) => thrown);
     if (!TrainingCheckpointError.isInstance(error)) throw error;
     expect(error.differences).toEqual(['regularizer inoculation-adapter: frozen adapters']);
+  });
+
+  it('stays near an adapter that it names as its reference, and goes on with that one alone', async () => {
+    const reference = { adapter: trait };
+    const regularizers = [kl({ weight: 5, scope: 'all', reference })];
+    const ends: number[][] = [];
+    for (const memory of ['whole', 'layered'] as const) {
+      const { options, adapter, steps } = await setUp({ steps: 10, memory, regularizers });
+      await train({ ...options, trainable: trainAdapter(adapter) });
+      const values = steps().map(({ penalties }) => penalties.kl!);
+      expect(values[0]).toBeGreaterThan(0.1);
+      expect(values.at(-1)).toBeLessThan(values[0]! / 2);
+      ends.push([values[0]!, values.at(-1)!]);
+    }
+    const [whole, layered] = ends as [number[], number[]];
+    expect(relativeError(layered, whole)).toBeLessThan(1e-2);
+
+    const differs = async (file: string, first: object, then: object) => {
+      const runWith = async (changes: Partial<TrainOptions>) => {
+        const { options, adapter } = await setUp({ steps: 4 });
+        const checkpoint = { file: join(root, file), everySteps: 2 };
+        await train({ ...options, trainable: trainAdapter(adapter), checkpoint, ...changes });
+      };
+      const onEvent: TrainOptions['onEvent'] = (event) => {
+        if (event.type === 'checkpoint') throw new Error('stopped');
+      };
+      const [before, after] = [first, then].map((named) => [kl({ reference: named as never })]);
+      await expect(runWith({ regularizers: before!, onEvent })).rejects.toThrow('stopped');
+      const error: unknown = await runWith({ regularizers: after! }).catch((thrown: unknown) => thrown);
+      if (!TrainingCheckpointError.isInstance(error)) throw error;
+      return error.differences;
+    };
+    const otherTrait = join(root, 'another', 'trait');
+    await run('another/trait', { steps: 2 });
+    expect(await differs('adapters.state', reference, { adapter: otherTrait })).toEqual([
+      'regularizer kl: reference',
+    ]);
+    const changed = await changedCheckpoint('model.norm.weight', (values) => values.fill(0.5));
+    const [same, other] = [join(root, 'same', 'model'), join(root, 'other', 'model')];
+    await cp(checkpointFolder, same, { recursive: true });
+    await cp(changed, other, { recursive: true });
+    expect(await differs('models.state', { checkpoint: same }, { checkpoint: other })).toEqual([
+      'regularizer kl: reference',
+    ]);
+    await rm(changed, { recursive: true });
   });
 
   it('says before anything is trained that an adapter is of another model', async () => {

@@ -26,6 +26,7 @@ import {
 import { pieceExtent, pieceInput, tagInput } from '../data/batch-inputs.ts';
 import { TrainOptionError } from '../errors.ts';
 import type { PairObjective } from '../objectives/pair-objective.ts';
+import type { TracedReference } from './references.ts';
 
 export interface ForwardSettings {
   readonly model: CausalLm;
@@ -47,6 +48,8 @@ export interface ForwardSettings {
    * give is unpacked.
    */
   readonly packed: boolean;
+  /** The models that penalties are taken to. */
+  readonly references: readonly TracedReference[];
 }
 
 /** One piece of the rows of logits: hidden states to apply the head to, and what is known of each row. */
@@ -58,15 +61,17 @@ export interface RowPiece
   readonly lossWeight: Tensor;
   /** [rows, hidden], after the final norm. */
   readonly hidden: Tensor;
-  /** The same of the safe reference, when a regularizer needs its logits. */
-  readonly referenceHidden: Tensor | undefined;
+  /** The same of each reference whose logits are needed, by its name. */
+  readonly referenceHidden: ReadonlyMap<string, Tensor>;
 }
 
-/** A forward pass up to the head, in training and (where needed) of the safe reference. */
+/** A forward pass up to the head, in training and of the references. */
 export interface TracedForward {
   readonly pieces: readonly RowPiece[];
   /** What penalties see besides the rows. */
-  readonly shared: TracedBatch & Pick<ForwardOutputs, 'hiddenStates' | 'referenceHiddenStates' | 'tagged'>;
+  readonly shared: TracedBatch & Pick<ForwardOutputs, 'hiddenStates' | 'tagged'>;
+  /** The states of each reference by layer, by its name. */
+  readonly referenceStates: ReadonlyMap<string, ForwardOutputs['referenceHiddenStates']>;
 }
 
 /** A backbone's result, [batch, seq, hidden] or packed; of the states, at least those that regularizers need. */
@@ -77,7 +82,7 @@ export interface TracedBackbone {
   readonly states: Readonly<Record<number, Tensor>>;
 }
 
-/** Traces the model in training and, where a regularizer needs it, its safe reference. */
+/** Traces the model in training and the references. */
 export function traceForward(settings: ForwardSettings, inputs: NamedTensors): TracedForward {
   const { model, trained, recompute } = settings;
   checkEditedLayers(settings);
@@ -89,31 +94,39 @@ export function traceForward(settings: ForwardSettings, inputs: NamedTensors): T
     block: (trace, state) => checkpoint((before) => [trace(before)], [state], { recompute })[0]!,
     hidden: (state, layer) => editHidden(settings, state, layer, inputs),
   });
-  const reference = referenceDepth(settings) === undefined ? undefined : model.forward(tokenIds, blocks);
-  return collectForward(settings, inputs, backbone, reference);
+  const references = settings.references.map(
+    ({ name, model, adapted }) => [name, model.forward(tokenIds, { ...adapted, ...blocks })] as const,
+  );
+  return collectForward(settings, inputs, backbone, new Map(references));
 }
 
-/** What penalties see, of backbones that were traced or computed before. */
+/**
+ * What penalties see, of backbones that were traced or computed before.
+ *
+ * @param references those of the references, by name
+ */
 export function collectForward(
   settings: ForwardSettings,
   inputs: NamedTensors,
   backbone: TracedBackbone,
-  reference: TracedBackbone | undefined,
+  references: ReadonlyMap<string, TracedBackbone>,
 ): TracedForward {
   const pick = (states: Readonly<Record<number, Tensor>>, layers: readonly number[]) =>
     new Map(layers.map((layer) => [layer, unpacked(settings, states[layer]!, inputs)]));
   return {
-    pieces: rowPieces(settings, inputs, backbone.output, reference?.output),
+    pieces: rowPieces(settings, inputs, backbone.output, references),
     shared: {
       ...tracedBatch(inputs),
-      hiddenStates: pick(backbone.states, neededLayers(settings, 'hiddenStates')),
-      referenceHiddenStates: pick(reference?.states ?? {}, neededLayers(settings, 'referenceHiddenStates')),
+      hiddenStates: pick(backbone.states, neededLayers(settings)),
       tagged: (tag) => {
         const mask = inputs[tagInput(tag)];
         if (mask !== undefined) return mask;
         throw new TrainOptionError('regularizers', `the tag '${tag}' is used but not declared in needs.tags`);
       },
     },
+    referenceStates: new Map(
+      settings.references.map(({ name, layers }) => [name, pick(references.get(name)!.states, layers)]),
+    ),
   };
 }
 
@@ -181,38 +194,23 @@ export function checkEditedLayers({
   }
 }
 
-/** The layers whose states some regularizer needs, ascending. */
-export function neededLayers(
-  { model, regularizers }: Pick<ForwardSettings, 'model' | 'regularizers'>,
-  need: 'hiddenStates' | 'referenceHiddenStates',
-): number[] {
+/** The layers of the model in training whose states some regularizer needs, ascending. */
+export function neededLayers({
+  model,
+  regularizers,
+}: Pick<ForwardSettings, 'model' | 'regularizers'>): number[] {
   const layers = regularizers.flatMap(({ needs }) => {
-    const selection = needs?.[need];
+    const selection = needs?.hiddenStates;
     return selection === undefined ? [] : resolveLayers(selection, model.config.layerCount);
   });
   return [...new Set(layers)].sort((a, b) => a - b);
-}
-
-/** The last layer of the safe reference that some regularizer needs; undefined when none needs a reference. */
-export function referenceDepth(
-  settings: Pick<ForwardSettings, 'model' | 'regularizers' | 'objective'>,
-): number | undefined {
-  if (needsReferenceLogits(settings)) return settings.model.config.layerCount;
-  return neededLayers(settings, 'referenceHiddenStates').at(-1);
-}
-
-function needsReferenceLogits({
-  regularizers,
-  objective,
-}: Pick<ForwardSettings, 'regularizers' | 'objective'>): boolean {
-  return objective !== undefined || regularizers.some(({ needs }) => needs?.referenceLogits);
 }
 
 function rowPieces(
   settings: ForwardSettings,
   inputs: NamedTensors,
   output: Tensor,
-  referenceOutput: Tensor | undefined,
+  references: ReadonlyMap<string, TracedBackbone>,
 ): RowPiece[] {
   const { model, pieces, packed } = settings;
   const { hiddenSize } = model.config;
@@ -228,11 +226,13 @@ function rowPieces(
       extents,
     );
   const hidden = hiddenPieces(output);
-  const referenceHidden = needsReferenceLogits(settings) ? hiddenPieces(referenceOutput!) : undefined;
+  const ofReferences = settings.references.flatMap(({ name, logits }) =>
+    logits ? [[name, hiddenPieces(references.get(name)!.output)] as const] : [],
+  );
   return hidden.map((rows, piece) => ({
     piece,
     hidden: rows,
-    referenceHidden: referenceHidden?.[piece],
+    referenceHidden: new Map(ofReferences.map(([name, rows]) => [name, rows[piece]!])),
     labels: inputs[pieceInput('labels', piece)]!,
     responseMask: inputs[pieceInput('responseMask', piece)]!,
     positionInResponse: inputs[pieceInput('positionInResponse', piece)]!,

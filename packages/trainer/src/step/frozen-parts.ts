@@ -3,19 +3,23 @@ import type { CausalLm } from '@safetune/models';
 import { openFrozenAdapters, type Regularizer } from '@safetune/regularizers';
 import { TrainOptionError } from '../errors.ts';
 import { withFrozenAdapters } from './frozen-adapters.ts';
+import { openReference } from './open-reference.ts';
+import { namedReferences, type OpenedReference, referenceOf } from './references.ts';
 import type { Trainable } from './trainable.ts';
 
-/** What regularizers bring into the step that stays as it is, opened; by the name of the regularizer. */
+/** What regularizers bring into the step that stays as it is, opened. */
 export interface FrozenParts {
-  /** Adapters that are in the forward pass in training. */
+  /** Adapters that are in the forward pass in training, by the name of the regularizer. */
   readonly adapters: ReadonlyMap<string, readonly LoraAdapter[]>;
+  /** The models that penalties are taken to, besides the one in training, by `referenceName`. */
+  readonly references: ReadonlyMap<string, OpenedReference>;
 }
 
 /**
- * Opens what regularizers bring into a training step: the adapters that they keep in its forward pass. `train` and the functions that
+ * Opens what regularizers bring into a training step: the adapters that they keep in its forward pass, and the references that they name. `train` and the functions that
  * compile a step do so themselves; `plan`, which opens nothing, is given it.
  *
- * @throws RegularizerOptionError, AdapterMismatchError of adapters that do not fit; what opening them throws.
+ * @throws RegularizerOptionError, AdapterMismatchError of what does not fit the model; what opening adapters and checkpoints throws.
  *
  * @example
  * const frozenParts = await openFrozenParts({ model, regularizers });
@@ -33,7 +37,12 @@ export async function openFrozenParts({
     if (regularizer.frozenAdapters === undefined) continue;
     adapters.set(regularizer.name, await openFrozenAdapters(regularizer, { model }));
   }
-  return { adapters };
+  const references = new Map<string, OpenedReference>();
+  for (const [name, reference] of namedReferences(regularizers)) {
+    const { name: owner } = regularizers.find((regularizer) => referenceOf(regularizer) === name)!;
+    references.set(name, await openReference(owner, reference, model));
+  }
+  return { adapters, references };
 }
 
 /**

@@ -30,6 +30,7 @@ import {
   trainedHeadPieces,
 } from './head-pieces.ts';
 import { tracePairLoss } from './pair-loss.ts';
+import { referenceOf } from './references.ts';
 
 /** The loss of a step, traced. */
 export interface TracedLoss {
@@ -58,10 +59,16 @@ interface RowTerm {
   readonly weight: Tensor;
   /** @param perRow [rows], the cross-entropy of each */
   rows(
-    outputs: ForwardOutputs,
+    outputs: RowOutputs,
     piece: RowPiece,
     perRow: Tensor,
   ): { readonly values: Tensor; readonly mask: Tensor };
+}
+
+/** What a forward pass gives for some rows. */
+interface RowOutputs extends Pick<ForwardOutputs, 'logits' | 'labels'> {
+  /** All that a regularizer may see, beside a reference of this name. */
+  beside(reference: string): ForwardOutputs;
 }
 
 /** Names of terms that are no regularizer's, which has one that is not empty. */
@@ -149,7 +156,7 @@ function penaltyTerms(settings: ForwardSettings): Omit<RowTerm, 'weight'>[] {
       : [
           {
             name: regularizer.name,
-            rows: (outputs: ForwardOutputs) =>
+            rows: (outputs: RowOutputs) =>
               tracedRowPenalty(regularizer, declaredOf(settings, regularizer, outputs)),
           },
         ],
@@ -159,9 +166,9 @@ function penaltyTerms(settings: ForwardSettings): Omit<RowTerm, 'weight'>[] {
 function declaredOf(
   { model }: ForwardSettings,
   regularizer: Regularizer,
-  outputs: ForwardOutputs,
+  outputs: RowOutputs,
 ): ForwardOutputs {
-  return declaredOutputs(regularizer, outputs, model.config.layerCount);
+  return declaredOutputs(regularizer, outputs.beside(referenceOf(regularizer)), model.config.layerCount);
 }
 
 /** What each penalty by row is a mean over, by name: the sum of its mask over all rows, a scalar. */
@@ -237,38 +244,56 @@ function maskTotal(settings: ForwardSettings, traced: TracedForward, term: Pick<
   return masks.map((mask) => sum(mask)).reduce(add);
 }
 
-/** What a penalty sees of one piece of rows. */
+/** What penalties see of one piece of rows. */
 function pieceOutputs(
-  { model, trained }: ForwardSettings,
-  { shared }: TracedForward,
+  { model, trained, references }: ForwardSettings,
+  { shared, referenceStates }: TracedForward,
   piece: RowPiece,
-): ForwardOutputs {
+): RowOutputs {
   const { hidden, referenceHidden, labels, responseMask, positionInResponse, exampleOfRow } = piece;
-  return {
+  const own = {
     ...shared,
     labels,
     responseMask,
     positionInResponse,
     exampleOfRow,
     logits: model.head(hidden, trained(piece.piece)),
-    ...(referenceHidden === undefined ? {} : { referenceLogits: model.head(referenceHidden) }),
+  };
+  const known = new Map<string, ForwardOutputs>();
+  return {
+    logits: own.logits,
+    labels,
+    beside(name) {
+      const reference = references.find((each) => each.name === name);
+      const rows = referenceHidden.get(name);
+      // Those who share a reference share its logits.
+      const outputs = known.get(name) ?? {
+        ...own,
+        referenceHiddenStates: referenceStates.get(name) ?? new Map(),
+        ...(rows && reference && { referenceLogits: reference.model.head(rows, reference.adapted) }),
+      };
+      known.set(name, outputs);
+      return outputs;
+    },
   };
 }
 
 /** What a penalty sees that is no mean over rows: all rows at once. */
-function wholeOutputs(settings: ForwardSettings, traced: TracedForward): ForwardOutputs {
+function wholeOutputs(settings: ForwardSettings, traced: TracedForward): RowOutputs {
   const [first, ...others] = traced.pieces as [RowPiece, ...RowPiece[]];
-  const join = (field: Exclude<keyof RowPiece, 'piece'>) =>
-    others.length === 0
-      ? first[field]!
-      : concatenate(
-          traced.pieces.map((piece) => piece[field]!),
-          0,
-        );
+  const joined = (part: (piece: RowPiece) => Tensor) =>
+    others.length === 0 ? part(first) : concatenate(traced.pieces.map(part), 0);
+  const join = (field: Exclude<keyof RowPiece, 'piece' | 'referenceHidden'>) =>
+    joined((piece) => piece[field]);
   return pieceOutputs(settings, traced, {
     piece: others.length === 0 ? 0 : traced.pieces.length,
     hidden: join('hidden'),
-    referenceHidden: first.referenceHidden === undefined ? undefined : join('referenceHidden'),
+    referenceHidden: new Map(
+      [...first.referenceHidden.keys()].map((name) => [
+        name,
+        joined(({ referenceHidden }) => referenceHidden.get(name)!),
+      ]),
+    ),
     labels: join('labels'),
     responseMask: join('responseMask'),
     positionInResponse: join('positionInResponse'),

@@ -45,7 +45,7 @@ export function tracePairLoss(
       )[0]!,
   );
   const reference = stopGradient(
-    answers(({ referenceHidden, labels }) => crossEntropy(model.head(referenceHidden!), labels)),
+    answers(({ referenceHidden, labels }) => crossEntropy(model.head(referenceHidden.get('base')!), labels)),
   );
   const [chosen, rejected] = [inputs[pairInputs.chosen]!, inputs[pairInputs.rejected]!];
   return {

@@ -64,14 +64,13 @@ function traceCounts(settings: StepSettings, inputs: NamedTensors): Record<strin
     attentionBlocks,
     // Counted are examples as they are, however the step runs over them.
     packed: false,
+    references: settings.references.map((reference) => ({ ...reference, adapted: {} })),
   };
-  const layers = [
-    ...neededLayers(settings, 'hiddenStates'),
-    ...neededLayers(settings, 'referenceHiddenStates'),
-  ];
+  const layers = [...neededLayers(settings), ...settings.references.flatMap((each) => each.layers)];
   const states = Object.fromEntries(layers.map((layer) => [layer, state]));
   const backbone = { output: state, states };
-  const counts = traceRowCounts(forward, collectForward(forward, inputs, backbone, backbone));
+  const references = new Map(settings.references.map(({ name }) => [name, backbone]));
+  const counts = traceRowCounts(forward, collectForward(forward, inputs, backbone, references));
   for (const [name, count] of Object.entries(counts)) {
     if (tensorsBehind([count], [state]).length === 0) continue;
     throw new TrainOptionError(

@@ -26,6 +26,7 @@ import {
   taskLossWeightInput,
   weightInput,
 } from './loss.ts';
+import { referenceTensors, type StepReference, stepReferences } from './references.ts';
 import type { LossTerms, StepRunOptions, TrainStepOptions } from './train-step.ts';
 import { type Trainable, viewsOf } from './trainable.ts';
 
@@ -45,6 +46,8 @@ export interface StepSettings {
   /** Whether the network runs over the batch's examples packed into one row. */
   readonly packed: boolean;
   readonly objective?: PairObjective | undefined;
+  /** The models that penalties, and the objective, are taken to. */
+  readonly references: readonly StepReference[];
 }
 
 /**
@@ -58,6 +61,7 @@ export function stepSettings(options: Omit<TrainStepOptions, 'recompute' | 'runt
   if (options.objective !== undefined) refuseRowLosses(regularizers, options.objective.type);
   const trainable = withFrozenParts(options.trainable, regularizers, frozenParts);
   if (trainable.adapter !== undefined) requireAdapterFits(trainable.adapter, model);
+  const objective = options.objective && objectiveFromConfig(options.objective);
   return {
     model,
     trainable,
@@ -70,7 +74,8 @@ export function stepSettings(options: Omit<TrainStepOptions, 'recompute' | 'runt
     pieces: options.headPieces ?? defaultHeadPieces(model, trainable),
     attentionBlocks: options.attentionBlocks ?? 1,
     packed: options.packing === true,
-    objective: options.objective && objectiveFromConfig(options.objective),
+    objective,
+    references: stepReferences(model, regularizers, objective, frozenParts?.references),
   };
 }
 
@@ -92,7 +97,8 @@ function refuseRowLosses(regularizers: readonly Regularizer[], objective: string
 
 /** The same model and trainable, of which nothing but the cross-entropy is wanted. */
 export function withoutRegularizers(settings: StepSettings): StepSettings {
-  return { ...settings, regularizers: [], penalties: [], tags: [], scope: 'response' };
+  const references = stepReferences(settings.model, [], settings.objective, undefined);
+  return { ...settings, regularizers: [], penalties: [], tags: [], scope: 'response', references };
 }
 
 /** Beyond this the logits of a batch are worth cutting up. */
@@ -114,13 +120,18 @@ function defaultHeadPieces(model: CausalLm, trainable: Trainable): RowPieces {
   return { count: cutsHead(model) && !trainsHead(trainable, model) ? 16 : 1, rows: 128 };
 }
 
-/** Types of what a step is fed besides the batch: trained values, frozen ones, and drawn ones. */
-export function trainableTypes({ trainable, pieces, packed }: StepSettings): Record<string, TensorType> {
+/** Types of what a step is fed besides the batch: trained values, frozen ones, those of references, and drawn ones. */
+export function trainableTypes({
+  trainable,
+  pieces,
+  packed,
+  references,
+}: StepSettings): Record<string, TensorType> {
   const { tensors, frozen = {}, drawn } = trainable;
   const drawnTypes = drawn?.types(piecesWithWhole(pieces)) ?? {};
   return {
     ...Object.fromEntries(
-      Object.entries({ ...tensors, ...frozen }).map(([name, { shape }]) => [
+      Object.entries({ ...tensors, ...frozen, ...referenceTensors(references) }).map(([name, { shape }]) => [
         name,
         tensorType('float32', shape),
       ]),
@@ -136,7 +147,7 @@ export function trainableTypes({ trainable, pieces, packed }: StepSettings): Rec
 
 /** Their values for one forward pass; without a draw, of one that is no training. */
 export function trainableValues(
-  { trainable: { tensors, frozen, drawn }, pieces, packed }: StepSettings,
+  { trainable: { tensors, frozen, drawn }, pieces, packed, references }: StepSettings,
   batch: Batch,
   draw: DropoutDraw | undefined,
 ): Record<string, HostArray> {
@@ -147,6 +158,7 @@ export function trainableValues(
   return {
     ...tensors,
     ...frozen,
+    ...referenceTensors(references),
     ...Object.fromEntries(
       Object.entries(values).map(([name, value]) => [
         name,

@@ -13,6 +13,7 @@ import { checkOptionNames, compileNames } from '../option-names.ts';
 import { type ForwardSettings, traceForward } from '../step/forward.ts';
 import { withOpenedParts } from '../step/frozen-parts.ts';
 import { traceLoss } from '../step/loss.ts';
+import { tracedReferences } from '../step/references.ts';
 import {
   firstDraw,
   gradientOutput,
@@ -112,10 +113,11 @@ export function traceTrainStep(
 }
 
 function forwardSettings(
-  { model, trainable, regularizers, pieces, attentionBlocks, packed, objective }: StepSettings,
+  settings: StepSettings,
   inputs: NamedTensors,
   recompute: Recomputation,
 ): ForwardSettings {
+  const { model, trainable, regularizers, pieces, attentionBlocks, packed, objective } = settings;
   return {
     model,
     trained: (piece: number) => trainable.forward(inputs, piece),
@@ -126,5 +128,6 @@ function forwardSettings(
     attentionBlocks,
     packed,
     objective,
+    references: tracedReferences(settings.references, inputs),
   };
 }
