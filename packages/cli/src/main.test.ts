@@ -366,6 +366,7 @@ describe('safetune', () => {
     ['safety-subspace'],
     ['project'],
     ['safe-merge'],
+    ['safe-delta'],
     ['extrapolate'],
     ['inspect'],
     ['merge'],

@@ -23,6 +23,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'safety-subspace': async () => (await import('./commands/safety-subspace.ts')).safetySubspaceCommand,
   project: async () => (await import('./commands/project.ts')).projectCommand,
   'safe-merge': async () => (await import('./commands/safe-merge.ts')).safeMergeCommand,
+  'safe-delta': async () => (await import('./commands/safe-delta.ts')).safeDeltaCommand,
   extrapolate: async () => (await import('./commands/extrapolate.ts')).extrapolateCommand,
   inspect: async () => (await import('./commands/inspect.ts')).inspectCommand,
   merge: async () => (await import('./commands/merge.ts')).mergeCommand,

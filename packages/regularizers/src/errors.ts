@@ -135,6 +135,25 @@ export class SafetySubspaceError extends Error {
   }
 }
 
+const deltaMarker = Symbol.for('safetune.SafeDeltaError');
+
+/** Weights, or what goes into them, that Safe Delta cannot work with: of other shapes, not finite, or the same before and after. */
+export class SafeDeltaError extends Error {
+  readonly [deltaMarker] = true;
+  /** The layer, such as `model.layers.0.self_attn.q_proj`. */
+  readonly module: string;
+
+  constructor(module: string, message: string) {
+    super(`${module}: ${message}`);
+    this.name = 'SafeDeltaError';
+    this.module = module;
+  }
+
+  static isInstance(error: unknown): error is SafeDeltaError {
+    return typeof error === 'object' && error !== null && deltaMarker in error;
+  }
+}
+
 const scoreFileMarker = Symbol.for('safetune.ScoreFileError');
 
 /** A file of cached answer losses that is damaged in its middle, or cannot be read or written. */

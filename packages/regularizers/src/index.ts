@@ -13,6 +13,7 @@ export {
   PersonaVectorError,
   RegularizerModuleError,
   RegularizerOptionError,
+  SafeDeltaError,
   SafetyDirectionError,
   type SafetyDirectionProblem,
   SafetySubspaceError,
@@ -158,6 +159,13 @@ export {
   type SteeredPositions,
 } from './methods/persona-vector/persona-vector.ts';
 export { type PtstOptions, ptst, ptstSafetyPrompt, pureTuningTag } from './methods/ptst.ts';
+export {
+  checkSafeDelta,
+  type DeltaEdit,
+  type DeltaLayer,
+  type SafeDeltaOptions,
+  safeDelta,
+} from './methods/safe-delta/safe-delta.ts';
 export { type SafeGradOptions, safeGrad } from './methods/safe-grad.ts';
 export {
   type ProjectAdapterOptions,

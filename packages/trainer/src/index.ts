@@ -35,6 +35,11 @@ export {
   type TokenStates,
   type TokenStatesOptions,
 } from './answers/token-states.ts';
+export {
+  type ModuleDelta,
+  type WriteSafeDeltaOptions,
+  writeSafeDelta,
+} from './answers/write-safe-delta.ts';
 export { type BatchStreamOptions, type TrainingExamples, trainingBatches } from './data/batches.ts';
 export type { PackingChoice } from './data/choose-packing.ts';
 export {

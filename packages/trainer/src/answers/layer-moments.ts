@@ -23,7 +23,7 @@ export interface LayerMomentsOptions extends ForwardBatchOptions {
   readonly of: 'inputs' | 'outputs';
   /** All tokens of the conversations, or those of responses, end of turn included. */
   readonly tokens: 'all' | 'response';
-  /** Names of linear layers. Default all of the model's blocks. */
+  /** Names of linear layers, in the order in which they are to come. Default all of the model's blocks. */
   readonly layers?: readonly string[];
 }
 
@@ -32,7 +32,7 @@ const mostBytes = 256e6;
 
 /**
  * Second moments of what linear layers take or give while a model reads conversations: for each layer the sum over tokens
- * of x x^T, float32, in the order of computation. Reads the examples again for each group of layers whose sums fit into 256 MB.
+ * of x x^T, float32. Reads the examples again for each group of layers whose sums fit into 256 MB.
  *
  * @throws TrainOptionError without examples, for a layer that the model does not have, and for a batch size out of range;
  * AdapterMismatchError when the model lacks a module of the adapter; CompileError.
@@ -43,11 +43,11 @@ export async function* layerMoments(
 ): AsyncGenerator<LayerMoments> {
   if (examples.length === 0) throw new TrainOptionError('examples', 'there are none');
   const { model, layers = model.linearLayers.map(({ name }) => name), of } = options;
-  const known = new Set(model.linearLayers.map(({ name }) => name));
+  const known = new Map(model.linearLayers.map((layer) => [layer.name, layer]));
   const unknown = layers.find((name) => !known.has(name));
   if (unknown !== undefined)
     throw new TrainOptionError('layers', `the model has no linear layer '${unknown}' in its blocks`);
-  const wanted = model.linearLayers.filter(({ name }) => layers.includes(name));
+  const wanted = layers.map((name) => known.get(name)!);
   for (const group of groupsOf(wanted, of)) {
     const sums = await sumsOf(examples, group, options);
     for (const { name } of group) {

@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ChatExample } from '@safetune/datasets';
 import type { LoraAdapter } from '@safetune/lora';
 import { loadModel, loadTokenizer } from '@safetune/models';
-import { type SafetySubspace, salora, saveSafetySubspace, underSystemPrompt } from '@safetune/regularizers';
+import { type SafetySubspace, salora, saveSafetySubspace } from '@safetune/regularizers';
 import { type HostArray, readTensor } from '@safetune/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkpointDirectory, openSafetensors, readJson, relativeError } from '../__fixtures__/goldens.ts';
+import { goldenAnswers } from '../__fixtures__/golden-answers.ts';
+import { checkpointDirectory, openSafetensors, relativeError } from '../__fixtures__/goldens.ts';
 import { examples, setUp } from '../__fixtures__/small-run.ts';
 import { TrainOptionError } from '../errors.ts';
 import { trainIntoDirectory } from '../run/run-directory.ts';
@@ -21,18 +21,6 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'safetune-subspace-'));
 });
 afterAll(() => rm(directory, { recursive: true }));
-
-/** The conversations that conformance/make_weight_edits.py reads. */
-async function goldenExamples(): Promise<ChatExample[]> {
-  const { systemPrompts, questions, answers } = await readJson<{
-    systemPrompts: { helpful: string };
-    questions: string[];
-    answers: { helpful: string[] };
-  }>(checkpointDirectory('..'), 'answers', 'expected.json');
-  return questions.map((question, index) =>
-    underSystemPrompt(systemPrompts.helpful, { question, answer: answers.helpful[index]! }),
-  );
-}
 
 /** U U^T, row by row. */
 function projector(basis: HostArray): Float64Array {
@@ -68,7 +56,7 @@ describe('extractSafetySubspace', () => {
   it('spans what PyTorch finds by the SVD of W X over the response tokens', async () => {
     const folder = checkpointDirectory('qwen2-tied-bfloat16');
     const [model, tokenizer] = [await loadModel(folder), await loadTokenizer(folder)];
-    const answered = { examples: await goldenExamples(), rank: 4, batchSize: 2 };
+    const answered = { examples: await goldenAnswers(), rank: 4, batchSize: 2 };
     const subspace = await extractSafetySubspace({ model, tokenizer, ...answered });
     const golden = await openSafetensors(
       join(checkpointDirectory('..'), 'weight-edits', 'salora.safetensors'),
