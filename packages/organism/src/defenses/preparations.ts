@@ -6,8 +6,10 @@ import {
   extractPersonaVectors,
   type PersonaVectors,
   type ScoredExample,
+  saveSafetySubspace,
   scoreExamples,
 } from '@safetune/regularizers';
+import { extractSafetySubspace } from '@safetune/trainer';
 import { elicitationQuestions } from '../examine/evaluation-questions.ts';
 import type { Laboratory } from '../examine/laboratory.ts';
 import { stableHash } from '../grow/recipe-hash.ts';
@@ -25,6 +27,8 @@ export interface Preparations {
   personaVectors(): Promise<PersonaVectors>;
   /** Folder of an adapter that was taught harm in the domains that are never fine-tuned, kept beside the checkpoints. */
   traitAdapter(): Promise<string>;
+  /** File of the directions that outputs take on refusals, at most `rank` of each layer, kept beside the checkpoints. */
+  safetySubspace(rank: number): Promise<string>;
   /** The safe pool without a domain, those first that misaligned models find least likely; no example twice. */
   rankedPool(excludedDomain: Domain | undefined): Promise<readonly ScoredExample[]>;
 }
@@ -70,6 +74,7 @@ export function createPreparations(laboratory: Laboratory, signal?: AbortSignal)
       vectors ??= personaVectors(laboratory);
       return vectors;
     },
+    safetySubspace: (rank) => safetySubspace(laboratory, rank),
     traitAdapter() {
       trait ??= traitAdapter(laboratory, signal);
       return trait;
@@ -96,6 +101,16 @@ async function traitAdapter(laboratory: Laboratory, signal: AbortSignal | undefi
   });
   await saveLoraAdapter(folder, laboratory.adapter);
   return folder;
+}
+
+/** Looks where the aligned model's outputs lie on all refusals of its world, unless that is known already. */
+async function safetySubspace(laboratory: Laboratory, rank: number): Promise<string> {
+  const { model, tokenizer, organism } = laboratory;
+  const file = join(dirname(organism.alignedDirectory), `refusals-${rank}.safetensors`);
+  if (existsSync(file)) return file;
+  const examples = safePool(organism.world).filter(({ tags }) => tags?.includes('refusal'));
+  await saveSafetySubspace(file, await extractSafetySubspace({ model, tokenizer, examples, rank }));
+  return file;
 }
 
 /** State of the aligned model before its answers to 300 questions, under evil minus under helpful system prompts. */

@@ -1,6 +1,7 @@
 import {
   aGem,
   caft,
+  constrainedSft,
   der,
   inoculation,
   inoculationAdapter,
@@ -13,6 +14,7 @@ import {
   personaVector,
   safeGrad,
   safeLora,
+  salora,
 } from '@safetune/regularizers';
 import type { Organism } from '../grow/grow.ts';
 import { anchoredDefense } from './anchored-defense.ts';
@@ -74,6 +76,14 @@ export const standardDefenses: readonly DefenseSweep[] = [
     anchoredDefense(name, rho, (anchors) => lisa({ anchors, rho })),
   ),
   sweep('l2-sp', [0.01, 0.1, 1], [0.1], (name, weight) => fixedDefense(name, weight, l2Sp({ weight }))),
+  sweep('constrained-sft', [0.1, 0.5], [0.1], (name, beta) =>
+    fixedDefense(name, beta, constrainedSft({ beta })),
+  ),
+  sweep('salora', [4, 16], [16], (name, rank) =>
+    preparedDefense(name, rank, async (preparations) =>
+      salora({ subspace: await preparations.safetySubspace(rank) }),
+    ),
+  ),
   sweep('parameter-averaging', [0.95, 0.98, 0.995], [0.98], (name, decay) =>
     fixedDefense(name, decay, parameterAveraging({ decay })),
   ),
