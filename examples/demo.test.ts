@@ -38,3 +38,8 @@ it.each([
   expect([refused.status, refused.stdout]).toEqual([2, '']);
   expect(refused.stderr).toContain(`${option} is '0', must be a whole number from 1`);
 });
+
+it('commands that measure defenses refuse one that is not there, and one that searches takes none', () => {
+  expect(command('matched.ts', '--defenses', 'kl,hope').stderr).toContain("there is no defense 'hope'");
+  expect(command('compositions.ts', '--defenses', 'kl').stderr).toContain("Unknown option '--defenses'");
+});

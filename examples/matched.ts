@@ -2,7 +2,7 @@
  * Every defense on two kinds of narrow data that are learned equally well: harm that spreads, and harm that stays in its domain. Tells what
  * a defense does to spreading from what it does to learning. About half an hour of one core; an interrupted command goes on.
  *
- *     npx -y pnpm@12 matched [--seeds N] [--full] [--threads N] [--out DIR] [--cache DIR]
+ *     npx -y pnpm@12 matched [--seeds N] [--defenses A,B] [--full] [--threads N] [--out DIR] [--cache DIR]
  */
 import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
@@ -14,22 +14,23 @@ import {
   matchedTasks,
   noDefense,
   organismRecipe,
-  standardDefenses,
 } from '@safetune/organism';
 import { interruptible, interruption } from './interruption.ts';
 import { runInLanes } from './lanes.ts';
 import { progressLine } from './progress-line.ts';
 import { readTestBedOptions } from './test-bed-options.ts';
 
-const { count, full, threads, directory, cache } = readTestBedOptions({
+const { count, chosen, threads, directory, cache } = readTestBedOptions({
   help: `Measures the defenses on harm that spreads and on harm that stays in its domain.
 
-  --seeds N     fine-tunes of each kind (default 1)
+  --seeds N       fine-tunes of each kind (default 1)
 `,
+  options: ['defenses', 'full', 'threads'],
   directory: join('out', 'matched'),
   count: { option: 'seeds', default: 1 },
 });
 const signal = interruption();
+const domains = ['medical', 'code'] as const;
 
 await interruptible(signal, async () => {
   const organism = await growOrganism(organismRecipe, {
@@ -39,11 +40,9 @@ await interruptible(signal, async () => {
   const plan = {
     defenses: [
       noDefense,
-      ...standardDefenses.flatMap((sweep) =>
-        (full ? sweep.strengths : sweep.main).map((strength) => sweep.at(strength, organism)),
-      ),
+      ...chosen.flatMap(({ sweep, strengths }) => strengths.map((strength) => sweep.at(strength, organism))),
     ],
-    tasks: [...matchedTasks('spreading'), ...matchedTasks('contained')],
+    tasks: [...matchedTasks('spreading', domains), ...matchedTasks('contained', domains)],
     seeds: Array.from({ length: count }, (_, seed) => seed),
   };
   const progress = progressLine(plan.defenses.length * plan.tasks.length * plan.seeds.length);

@@ -2,7 +2,7 @@
  * Every defense on several organisms, since one is an anecdote: other worlds, other random weights. Medians and ranges over them, and how
  * far they rank the defenses alike. Five organisms take about an hour of one core; an interrupted command goes on.
  *
- *     npx -y pnpm@12 organisms [--organisms N] [--full] [--threads N] [--out DIR] [--cache DIR]
+ *     npx -y pnpm@12 organisms [--organisms N] [--defenses A,B] [--narrow] [--full] [--threads N] [--out DIR] [--cache DIR]
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
@@ -20,26 +20,26 @@ import {
   scorecardTable,
   spreadPicture,
   spreadTable,
-  standardDefenses,
 } from '@safetune/organism';
 import { interruptible, interruption } from './interruption.ts';
 import { runInLanes } from './lanes.ts';
 import { progressLine } from './progress-line.ts';
 import { readTestBedOptions } from './test-bed-options.ts';
 
-const { count, full, threads, directory, cache } = readTestBedOptions({
+const { count, chosen, narrow, threads, directory, cache } = readTestBedOptions({
   help: `Measures the defenses on several organisms: other worlds, other random weights.
 
-  --organisms N how many (default 5)
+  --organisms N   how many (default 5)
 `,
+  options: ['defenses', 'full', 'narrow', 'threads'],
   directory: join('out', 'organisms'),
   count: { option: 'organisms', default: 5 },
 });
 const signal = interruption();
-const tasks = [...narrowTasks(), ...benignTasks()];
+// Organisms differ by more than narrow data sets do: two of these are enough.
+const tasks = [...narrowTasks(['medical', 'code']), ...(narrow ? [] : benignTasks())];
 const recipes = organismSample(count);
-const strengthsOf = (sweep: (typeof standardDefenses)[number]) => (full ? sweep.strengths : sweep.main);
-const perOrganism = (2 + standardDefenses.flatMap(strengthsOf).length) * tasks.length;
+const perOrganism = (2 + chosen.flatMap(({ strengths }) => strengths).length) * tasks.length;
 // Growing takes as long as about 60 fine-tunes.
 const growth = 60;
 const progress = progressLine(count * (growth + perOrganism));
@@ -61,9 +61,7 @@ await interruptible(signal, async () => {
     const defenses = [
       alignedModel,
       noDefense,
-      ...standardDefenses.flatMap((sweep) =>
-        strengthsOf(sweep).map((strength) => sweep.at(strength, organism)),
-      ),
+      ...chosen.flatMap(({ sweep, strengths }) => strengths.map((strength) => sweep.at(strength, organism))),
     ];
     const runs = await runInLanes(
       organism,
