@@ -10,6 +10,7 @@ import { type Batch, type ChatExample, padBatch } from '@safetune/datasets';
 import { createLoraAdapter, writeMergedCheckpoint } from '@safetune/lora';
 import { type CausalLm, loadModel } from '@safetune/models';
 import {
+  constrainedSft,
   inoculation,
   interleaving,
   kl,
@@ -40,6 +41,7 @@ const steps = {
   without: await stepOf(model, []),
   kl: await stepOf(model, [kl()]),
   ldifs: await stepOf(model, [ldifs()]),
+  'constrained-sft': await stepOf(model, [constrainedSft()]),
   'kl + ldifs': await stepOf(model, [kl(), ldifs()]),
   'persona-vector': await stepOf(model, [personaVector({ vectors: steered })]),
 };
@@ -48,6 +50,7 @@ console.log(`${values.model}, ${values.tokens} tokens, ${rounds} rounds`);
 const times = await timeInTurns(steps);
 reportRatio('kl', ['without'], 1.65);
 reportRatio('ldifs', ['without'], 1.65);
+reportRatio('constrained-sft', ['without'], 1.65);
 reportRatio('kl + ldifs', ['kl', 'ldifs'], 1.05);
 reportRatio('persona-vector', ['without'], 1.03);
 await Promise.all(Object.values(steps).map((step) => step.release()));

@@ -45,6 +45,9 @@ export const standardDefenses: readonly DefenseSweep[] = [
     fixedDefense(name, weight, kl({ weight, direction: 'reverse' })),
   ),
   sweep('ldifs', [0.1, 1, 10], [1], (name, weight) => fixedDefense(name, weight, ldifs({ weight }))),
+  sweep('constrained-sft', [0.02, 0.05, 0.1], [0.05], (name, beta) =>
+    fixedDefense(name, beta, constrainedSft({ beta })),
+  ),
   sweep('safe-lora', [0.6, 0.65], [0.65], (name, threshold, organism) =>
     fixedDefense(name, threshold, safeLora({ ...checkpoints(organism), threshold })),
   ),

@@ -58,8 +58,9 @@ export async function compileTerm(
   const all = [traced.value, ...Object.values(traced.shown)];
   const isUsed = new Set(all.flatMap((tensor) => inputsBehind(tensor, probes)));
   const used = Object.fromEntries(Object.entries(types).filter(([key]) => isUsed.has(key)));
+  const behindValue = new Set(inputsBehind(traced.value, probes));
   const trained = ['logits', ...offer.hiddenStates.map((layer) => stateInput('hiddenStates', layer))].filter(
-    (key) => isUsed.has(key),
+    (key) => behindValue.has(key),
   );
   if (trained.length === 0) {
     throw new RegularizerOptionError(

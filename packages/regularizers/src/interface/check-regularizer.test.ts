@@ -42,6 +42,8 @@ describe('checkRegularizer', () => {
   it.each<[object, RegExp]>([
     [{ afterstep: () => {} }, /mine: 'afterstep' would never be used: did you mean 'afterStep'\?/],
     [{ penaltys: () => {} }, /did you mean 'penalty'/],
+    [{ taskLossPerRows: () => {} }, /did you mean 'taskLossPerRow'/],
+    [{ taskLossPerRow: 0.5 }, /taskLossPerRow is 0.5, must be a function/],
     [{ onStep: () => {} }, /'onStep' would never be used: the hooks are examples, .*afterTraining/],
     [{ wieght: 3 }, /did you mean 'weight'/],
     [{ penalty: 3 }, /penalty is 3, must be a function/],
