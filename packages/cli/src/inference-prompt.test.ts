@@ -78,6 +78,17 @@ describe('safetune generate', () => {
   });
 });
 
+it.each([
+  ['merge', ['--out', 'merged']],
+  ['export', ['--format', 'gguf', '--out', 'model.gguf']],
+])('%s tells under which prompt to serve what it makes', async (command, [...rest]) => {
+  const out = join(folder, rest.pop()!);
+  const { code, stderr } = await runCli(command, '--model', model, '--adapter', adapter, ...rest, out);
+  expect(code).toBe(0);
+  expect(stderr).toContain(`the safeguard ptst counts on this system prompt`);
+  expect(stderr).toContain(ptstSafetyPrompt);
+});
+
 it('eval asks under the prompts, and says so in its settings', async () => {
   const open = (prompts: object) =>
     openLocalSource({

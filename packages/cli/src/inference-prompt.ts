@@ -24,6 +24,16 @@ export interface InferencePromptArguments {
   readonly 'without-recorded-prompt'?: boolean | undefined;
 }
 
+/** Tells whoever makes a model of an adapter under which prompt to serve it: the model has no place for it. @throws FileReadError */
+export async function tellInferencePrompt(adapterDirectory: string): Promise<void> {
+  const recorded = await readInferencePrompt(adapterDirectory);
+  if (recorded === undefined) return;
+  const { regularizer, systemPrompt } = recorded;
+  note(
+    `the safeguard ${printable(regularizer)} counts on this system prompt, under which the model is to be served: ${printable(systemPrompt)}\n`,
+  );
+}
+
 /** What a model is asked under. */
 export interface InferencePrompts {
   /** SHA-256 of it; undefined where there is nothing. */

@@ -11,6 +11,7 @@ import {
 } from '@safetune/models';
 import { strictCommand } from '../command.ts';
 import { adapterDescription, adapterFolder, modelFolder, modelOption } from '../hub-names.ts';
+import { tellInferencePrompt } from '../inference-prompt.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
 import { note, print } from '../terminal/output.ts';
 import { UsageError } from '../usage-error.ts';
@@ -85,8 +86,9 @@ async function write(
   request: ReturnType<typeof requestOf>,
   args: Pick<RawOptions, 'adapter' | 'modelfile' | 'from'> & { readonly out: string },
 ): Promise<void> {
-  const adapter =
-    args.adapter === undefined ? undefined : await loadLoraAdapter(await adapterFolder(args.adapter));
+  const adapterDirectory = args.adapter === undefined ? undefined : await adapterFolder(args.adapter);
+  const adapter = adapterDirectory === undefined ? undefined : await loadLoraAdapter(adapterDirectory);
+  if (adapterDirectory !== undefined) await tellInferencePrompt(adapterDirectory);
   const replaced = adapter === undefined ? undefined : await mergedTensors(model, adapter);
   if (request.format === 'onnx') {
     const files = await writeOnnxModel(model, args.out, replaced === undefined ? {} : { replaced });

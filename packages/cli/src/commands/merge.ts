@@ -3,6 +3,7 @@ import { loadLoraAdapter, writeMergedCheckpoint } from '@safetune/lora';
 import { withCheckpointFolder } from '@safetune/models';
 import { strictCommand } from '../command.ts';
 import { adapterDescription, adapterFolder, modelFolder, modelOption } from '../hub-names.ts';
+import { tellInferencePrompt } from '../inference-prompt.ts';
 import { choiceOption } from '../option-values.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
 import { print } from '../terminal/output.ts';
@@ -37,10 +38,12 @@ export const mergeCommand = strictCommand({
     const dtype = choiceOption('dtype', args.dtype, storedTypes) ?? 'stored';
     await refuseToOverwrite(join(args.out, 'config.json'), { force, holds: 'a model' });
     const model = await modelFolder(args.model);
-    const adapter = await loadLoraAdapter(await adapterFolder(args.adapter));
+    const adapterDirectory = await adapterFolder(args.adapter);
+    const adapter = await loadLoraAdapter(adapterDirectory);
     await withCheckpointFolder(model, (folder) =>
       writeMergedCheckpoint(folder, adapter, args.out, { dtype, replace: force }),
     );
     print(`${adapter.modules.length} modules merged and read back; model in ${args.out}\n`);
+    await tellInferencePrompt(adapterDirectory);
   },
 });

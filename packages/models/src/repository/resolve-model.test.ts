@@ -121,11 +121,16 @@ describe('a model on the hub', () => {
   });
 });
 
-it('an adapter is two files; what is something else is called by its name', async () => {
+it('an adapter is two files, and the prompt that a safeguard left; what is something else is called by its name', async () => {
   server.repositories.set('models/owner/adapter', adapterRepository());
   server.repositories.set(`models/${name}`, await goldenRepository('qwen2-tied-bfloat16'));
   const { path } = await resolveAdapter('owner/adapter', options());
   expect((await readdir(path)).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+  const prompted = adapterRepository();
+  prompted.set('inference_prompt.json', { content: Buffer.from('{}'), isLarge: false });
+  server.repositories.set('models/owner/prompted', prompted);
+  const { path: other } = await resolveAdapter('owner/prompted', options());
+  expect(await readdir(other)).toContain('inference_prompt.json');
   await expect(resolveModel('owner/adapter', options())).rejects.toThrow(
     'It is an adapter: give its base model',
   );

@@ -53,7 +53,28 @@ it('the folder of a reference is of the folder of the file', async () => {
   });
 });
 
+it("layers' numbers are keys, quoted or not", async () => {
+  const config = {
+    type: 'caft',
+    directions: {
+      1: [
+        [1, 0, 0],
+        [0, 1, 0],
+      ],
+      16: [[0, 0, 1]],
+    },
+    components: { 1: [1], 16: [0] },
+  };
+  const quoted = JSON.stringify(config);
+  for (const written of [quoted, quoted.replaceAll(/"(\d+)":/g, '$1: ')]) {
+    const { run } = await readRun({ file: await fileWith(`  - ${written}`) });
+    expect(regularizerConfigOf(run.regularizers[0]!)).toEqual(config);
+  }
+});
+
 it.each([
+  ['  - { type: caft, components: { 1: [0], "1": [2] } }', /run.yaml:4: '1' is there twice/],
+  ['  - { type: caft, components: { 1.5: [0] } }', /run.yaml:4: a key must be the name of an option/],
   ['  - { type: mine/gone.ts }', /run.yaml:4.*mine\/gone.ts: there is no such module/],
   ['  - { type: mine/shrink.mjs, per_stap: 1 }', /run.yaml:4.*there is no option 'per_stap'/],
   ['  - { type: klx }', /must be one of kl, .* or the path of a module/],

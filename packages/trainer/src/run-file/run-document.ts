@@ -51,7 +51,9 @@ export async function readRunDocument(file: string): Promise<RunDocument> {
       // The library compares each key with all before it.
       const keys = new Set<unknown>();
       for (const { key } of items as Pair[]) {
-        const name = isScalar(key) ? key.value : undefined;
+        // A layer's number, as in `components: { 16: [0] }`, is a name as well.
+        const value = isScalar(key) ? key.value : undefined;
+        const name = Number.isSafeInteger(value) ? `${value}` : value;
         if (typeof name !== 'string' || name === '__proto__') {
           throw refused(file, lineAt(key), 'a key must be the name of an option');
         }
