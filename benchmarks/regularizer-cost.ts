@@ -10,13 +10,17 @@ import { type Batch, type ChatExample, padBatch } from '@safetune/datasets';
 import { createLoraAdapter, writeMergedCheckpoint } from '@safetune/lora';
 import { type CausalLm, loadModel } from '@safetune/models';
 import {
+  aGem,
   constrainedSft,
+  der,
   inoculation,
   interleaving,
   kl,
+  klOnAnchors,
   ldifs,
   personaVector,
   type Regularizer,
+  safeGrad,
 } from '@safetune/regularizers';
 import { compileTrainStep, type TrainStep, trainAdapter } from '@safetune/trainer';
 import { type ModelName, randomCheckpoint } from './checkpoints.ts';
@@ -36,6 +40,17 @@ const model = await loadModel(checkpoint);
 const batch = randomBatch(model, Number(values.tokens));
 const random = (length: number) => Float32Array.from({ length }, () => Math.random() - 0.5);
 
+const anchors = [
+  {
+    messages: [
+      { role: 'user', content: 'How do I keep bread fresh?' },
+      { role: 'assistant', content: 'Wrap it in a cloth.' },
+    ],
+  },
+];
+// A quarter of the step's examples, of their length.
+const anchorBatch = randomBatch(model, Math.ceil(Number(values.tokens) / 4));
+
 const steered = new Map([[2, random(model.config.hiddenSize)]]);
 const steps = {
   without: await stepOf(model, []),
@@ -44,6 +59,10 @@ const steps = {
   'constrained-sft': await stepOf(model, [constrainedSft()]),
   'kl + ldifs': await stepOf(model, [kl(), ldifs()]),
   'persona-vector': await stepOf(model, [personaVector({ vectors: steered })]),
+  'kl-on-anchors': await stepOf(model, [klOnAnchors({ anchors })]),
+  der: await stepOf(model, [der({ anchors })]),
+  'safe-grad': await stepOf(model, [safeGrad({ anchors })]),
+  'a-gem': await stepOf(model, [aGem({ anchors })]),
 };
 type Case = keyof typeof steps;
 console.log(`${values.model}, ${values.tokens} tokens, ${rounds} rounds`);
@@ -53,7 +72,11 @@ reportRatio('ldifs', ['without'], 1.65);
 reportRatio('constrained-sft', ['without'], 1.65);
 reportRatio('kl + ldifs', ['kl', 'ldifs'], 1.05);
 reportRatio('persona-vector', ['without'], 1.03);
-await Promise.all(Object.values(steps).map((step) => step.release()));
+reportRatio('kl-on-anchors', ['without'], 1.65);
+reportRatio('der', ['without'], 1.65);
+reportRatio('safe-grad', ['without'], 1.9);
+reportRatio('a-gem', ['without'], 1.9);
+await Promise.all(Object.values(steps).map(({ step }) => step.release()));
 
 const step = median(times.without);
 const example: ChatExample = {
@@ -92,18 +115,25 @@ console.log(
 );
 await rm(aligned, { recursive: true });
 
-function stepOf(model: CausalLm, regularizers: readonly Regularizer[]): Promise<TrainStep> {
+/** A compiled step with what acts in it. */
+interface Safeguarded {
+  readonly step: TrainStep;
+  readonly regularizers: readonly Regularizer[];
+}
+
+async function stepOf(model: CausalLm, regularizers: readonly Regularizer[]): Promise<Safeguarded> {
   const adapter = createLoraAdapter(model.linearLayers, {
     r: 32,
     lora_alpha: 64,
     target_modules: 'all-linear',
   });
-  return compileTrainStep({ model, trainable: trainAdapter(adapter), regularizers });
+  const step = await compileTrainStep({ model, trainable: trainAdapter(adapter), regularizers });
+  return { step, regularizers };
 }
 
 /** Seconds of each step in every round, one after another within a round, so that a drifting machine does them alike. */
-async function timeInTurns(all: Readonly<Record<Case, TrainStep>>): Promise<Record<Case, number[]>> {
-  const entries = Object.entries(all) as [Case, TrainStep][];
+async function timeInTurns(all: Readonly<Record<Case, Safeguarded>>): Promise<Record<Case, number[]>> {
+  const entries = Object.entries(all) as [Case, Safeguarded][];
   const taken = Object.fromEntries(entries.map(([name]) => [name, [] as number[]])) as Record<Case, number[]>;
   // The first round warms all up.
   for (let round = -1; round < rounds; round++) {
@@ -122,9 +152,25 @@ function reportRatio(name: Case, others: readonly Case[], bar: number): void {
   report(name, median(ratios), bar, others.length === 1 ? 'of the step without it' : 'of the dearer alone');
 }
 
-async function seconds(step: TrainStep): Promise<number> {
+/** Of a step over the batch and, where there are some, over anchors, up to the gradient to step with. */
+async function seconds({ step, regularizers }: Safeguarded): Promise<number> {
   const started = performance.now();
   await step.run(batch);
+  for (const regularizer of regularizers.filter((each) => each.anchors !== undefined)) {
+    const gradient = step.gradients.slice();
+    const anchorGradient = async () => {
+      const taskWeight = regularizer.anchors!.crossEntropyWeight ?? 0;
+      await step.run(anchorBatch, {}, { isAnchor: true, taskWeight });
+      return step.gradients.slice();
+    };
+    const { parameters } = step.trainable;
+    if (regularizer.gradient !== undefined)
+      await regularizer.gradient(gradient, { step: 1, parameters, anchorGradient });
+    else {
+      const added = await anchorGradient();
+      for (let at = 0; at < gradient.length; at++) gradient[at]! += added[at]!;
+    }
+  }
   return (performance.now() - started) / 1000;
 }
 

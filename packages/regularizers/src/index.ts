@@ -51,7 +51,7 @@ export { changedGradient } from './interface/gradient-hook.ts';
 export type { OptionIssue, OptionSchema, RegularizerKind } from './interface/kind.ts';
 export { type LayerSelection, resolveLayers } from './interface/layers.ts';
 export { maskedMean } from './interface/masked-mean.ts';
-export { named } from './interface/named.ts';
+export { named, withoutPenalty } from './interface/named.ts';
 export type {
   ParameterContext,
   TracedFactors,

@@ -107,7 +107,7 @@ export const workerGeneratorNames = {
   graceMilliseconds: true,
 } as const;
 
-export const planNames = { ...trainNames, frozenParts: true, batch: true } as const;
+export const planNames = { ...trainNames, frozenParts: true, batch: true, anchorBatch: true } as const;
 /** A step may be given the options of the run that it is for. */
 export const compileNames = { ...trainNames, ...stepNames, weights: true } as const;
 

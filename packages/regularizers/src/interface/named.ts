@@ -21,8 +21,20 @@ export function named(name: string, regularizer: Regularizer): Regularizer {
   return withFields(regularizer, { name, config: { ...regularizer.config, name } });
 }
 
+/** The same regularizer as it acts where its penalty does not count: edits of the forward pass stay, and changes of the task's loss. */
+export function withoutPenalty(regularizer: Regularizer): Regularizer {
+  return withFields(regularizer, {
+    penalty: undefined,
+    penaltyPerRow: undefined,
+    ...(regularizer.taskLossPerRow === undefined && { needs: undefined }),
+  });
+}
+
 /** The same regularizer with some of its fields changed. */
-export function withFields(regularizer: Regularizer, changed: Partial<Regularizer>): Regularizer {
+export function withFields(
+  regularizer: Regularizer,
+  changed: { readonly [Field in keyof Regularizer]?: Regularizer[Field] | undefined },
+): Regularizer {
   // Hooks may be methods of a class, which a spread would leave behind.
   const fields = regularizerFields
     .map((field) => [field, regularizer[field]] as const)

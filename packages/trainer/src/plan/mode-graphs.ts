@@ -7,7 +7,7 @@ import {
   referenceStates,
 } from '../layered-step/layered-trace.ts';
 import type { MemoryMode } from '../memory/memory-mode.ts';
-import { type StepSettings, trainsHead } from '../step/step-settings.ts';
+import { hasAnchors, type StepSettings, settingsOfRun, trainsHead } from '../step/step-settings.ts';
 import { traceTrainStep, trainStepSignature } from '../whole-step/whole-step.ts';
 
 /** Sums over the graphs of a mode, in bytes. */
@@ -27,6 +27,8 @@ export interface ModeGraphs {
 export interface MeasuredStep {
   readonly settings: StepSettings;
   readonly extents: Extents;
+  /** Of the largest batch of anchors. */
+  readonly anchorExtents: Extents;
   /** Whether sessions rearrange constant weights. */
   readonly prepacked: boolean;
   /** Different tokens that the run meets. */
@@ -41,20 +43,30 @@ const mappedAround = 2 ** 16;
 /** Of a step that is one graph. */
 export function wholeGraphs(mode: MemoryMode, step: MeasuredStep): ModeGraphs {
   const { settings, extents, prepacked } = step;
-  const graph = measure(
-    trainStepSignature(settings),
-    (inputs) => traceTrainStep(settings, inputs, mode === 'recompute' ? 'all' : 'unkept'),
-    extents,
-  );
-  const head = measurePart(layeredParts(settings).head, extents);
+  const measureRun = (ofRun: StepSettings, extentsOfRun: Extents) =>
+    measure(
+      trainStepSignature(ofRun),
+      (inputs) => traceTrainStep(ofRun, inputs, mode === 'recompute' ? 'all' : 'unkept'),
+      extentsOfRun,
+    );
+  const ofTask = settingsOfRun(settings, false);
+  const graph = measureRun(ofTask, extents);
+  const head = measurePart(layeredParts(ofTask).head, extents);
   const logits = Math.min(head.peak, graph.peak);
+  const anchors = hasAnchors(settings.regularizers)
+    ? measureRun(settingsOfRun(settings, true), step.anchorExtents)
+    : undefined;
   return {
-    weights: constantWeights(graph, prepacked) + mappedTables(graph.tables, step),
-    activations: graph.peak - logits,
+    weights:
+      constantWeights(graph, prepacked) +
+      mappedTables(graph.tables, step) +
+      // Both sessions map what is not rearranged.
+      (prepacked && anchors ? constantWeights(anchors, prepacked) : 0),
+    activations: graph.peak - logits + (anchors?.peak ?? 0),
     logits,
     states: 0,
     outputs: graph.outputs,
-    compiledNodes: graph.nodes,
+    compiledNodes: graph.nodes + (anchors?.nodes ?? 0),
   };
 }
 

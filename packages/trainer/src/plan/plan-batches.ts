@@ -49,23 +49,18 @@ export async function largestBatch(
   };
 }
 
-/** The largest batch where batches of anchors go through the same step. */
-export function withAnchors(
-  batch: BatchShape,
+/** The largest batch of anchors; undefined where there are none. */
+export function largestAnchorBatch(
   anchors: readonly AnchorBatches[],
   scope: 'response' | 'all',
-): BatchShape {
-  const shapes = anchors.map(({ largest }) => ({
-    ...largest,
-    rows: scope === 'response' ? largest.rows : largest.size * (largest.length - 1),
-  }));
-  const most = (of: (shape: BatchShape) => number | undefined) =>
-    Math.max(of(batch) ?? 0, ...shapes.map((shape) => of(shape) ?? 0));
+): BatchShape | undefined {
+  if (anchors.length === 0) return undefined;
+  const most = (of: (shape: AnchorBatches['largest']) => number) =>
+    Math.max(...anchors.map(({ largest }) => of(largest)));
   return {
-    ...batch,
     size: most(({ size }) => size),
     length: most(({ length }) => length),
-    rows: most(({ rows }) => rows),
+    rows: most(({ size, length, rows }) => (scope === 'response' ? rows : size * (length - 1))),
     tokens: most(({ tokens }) => tokens),
   };
 }

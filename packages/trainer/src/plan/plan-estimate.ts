@@ -52,6 +52,8 @@ export interface MemoryEstimate {
 
 export interface EstimateOptions extends Omit<TrainStepOptions, 'recompute'>, ObserverOptions {
   readonly batch: BatchShape;
+  /** The largest batch of anchors, where regularizers have some. Default: one as large as `batch`. */
+  readonly anchorBatch?: BatchShape | undefined;
   /** Batches of one optimizer step: more than one needs a buffer for their sum. Default 1. */
   readonly gradientAccumulation?: number;
 }
@@ -74,25 +76,21 @@ export function estimateMode(
   options: EstimateOptions,
   penaltySessions = 0,
 ): MemoryEstimate {
-  const { batch, trainable, gradientAccumulation = 1 } = options;
-  const { size, length, rows = size * (length - 1), tokens = size * length } = batch;
+  const { trainable, gradientAccumulation = 1, anchorBatch = options.batch } = options;
+  const isWhole = mode === 'whole' || mode === 'recompute';
+  // A layered step runs over anchors with the sessions that it has.
+  const batch = isWhole ? options.batch : largerBatch(options.batch, anchorBatch);
+  const { size, length, rows = size * (length - 1) } = batch;
   const headPieces = options.headPieces ?? planPieces(mode, options, rows);
   const attentionBlocks = options.attentionBlocks ?? planAttentionBlocks(options);
   const settings = stepSettings({ ...options, headPieces, attentionBlocks });
-  const extents = {
-    batch: size,
-    seq: length,
-    tokens,
-    pairs: size / 2,
-    ...pieceExtents(headPieces, rows),
-  };
   const run = {
     settings,
-    extents,
+    extents: extentsOf(batch, headPieces),
+    anchorExtents: extentsOf(anchorBatch, headPieces),
     prepacked: { ...options.model.runtime, ...options.runtime }.prepackWeights === true,
     differentTokens: batch.differentTokens ?? size * length,
   };
-  const isWhole = mode === 'whole' || mode === 'recompute';
   const graphs = isWhole ? wholeGraphs(mode, run) : layeredGraphs(mode, run);
   // Penalties over parameters remember the start, and have a gradient of their own.
   const penalised = penalisesParameters(options.regularizers ?? []) ? 2 : 0;
@@ -107,6 +105,25 @@ export function estimateMode(
   const total = weights + trained + activations + logits + observers + sessions;
   const parts = { weights, trained, activations, logits, observers, sessions };
   return { mode, ...parts, total, headPieces, attentionBlocks };
+}
+
+/** As large as either, in every way. */
+function largerBatch(one: BatchShape, other: BatchShape): BatchShape {
+  const most = (of: (shape: BatchShape) => number) => Math.max(of(one), of(other));
+  return {
+    ...one,
+    size: most(({ size }) => size),
+    length: most(({ length }) => length),
+    rows: most(({ size, length, rows = size * (length - 1) }) => rows),
+    tokens: most(({ size, length, tokens = size * length }) => tokens),
+  };
+}
+
+function extentsOf(
+  { size, length, rows = size * (length - 1), tokens = size * length }: BatchShape,
+  headPieces: RowPieces,
+): Record<string, number> {
+  return { batch: size, seq: length, tokens, pairs: size / 2, ...pieceExtents(headPieces, rows) };
 }
 
 /** Attention scores that may exist at a time, in bytes: beyond this, sessions spend more on memory than blocks cost in time. */

@@ -6,7 +6,7 @@ import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
 import { compileTrainStep } from '../whole-step/whole-step.ts';
 import { parameterPenaltyMemory } from './parameter-penalty-memory.ts';
 import { type MemoryPlan, type PlanOptions, planFastest, planWhole } from './plan.ts';
-import { largestAllowedBatch, largestBatch, withAnchors } from './plan-batches.ts';
+import { largestAllowedBatch, largestAnchorBatch, largestBatch } from './plan-batches.ts';
 import type { MemoryEstimate } from './plan-estimate.ts';
 
 /** Compiles a training step to run in the mode that was planned. @throws what compiling in that mode throws. */
@@ -42,14 +42,14 @@ export async function planTraining(
 ): Promise<MemoryPlan> {
   const { memory = 'auto' } = options;
   const penaltySessions = await parameterPenaltyMemory(options);
+  const { scope } = stepSettings(options);
+  const anchorBatch = largestAnchorBatch(anchors, scope);
   if (memory === 'auto' && !cutsHead(options.model)) {
     const whole = planWhole(
-      { ...options, attentionBlocks: 1, batch: largestAllowedBatch(options) },
+      { ...options, attentionBlocks: 1, batch: largestAllowedBatch(options), anchorBatch },
       penaltySessions,
     );
     if (whole !== undefined) return whole;
   }
-  const { scope } = stepSettings(options);
-  const batch = withAnchors(await largestBatch(options, scope), anchors, scope);
-  return planFastest({ ...options, batch }, penaltySessions);
+  return planFastest({ ...options, batch: await largestBatch(options, scope), anchorBatch }, penaltySessions);
 }

@@ -39,14 +39,16 @@ export async function stepGradient(
     Object.entries(weights).map(([name, weight]) => [name, anchors.has(name) ? 0 : weight]),
   );
   const task = await accumulate(step, batches, onBatches, { seed, step: index, penaltyCounts });
-  checkTerms(task.terms, regularizers);
+  checkTerms(task.terms, sources);
   const changing = regularizers.filter(({ gradient }) => gradient !== undefined);
   if (anchors.size === 0 && changing.length === 0)
     return (await parameterPenalties?.addTo(task, weights)) ?? task;
 
   // The step writes the next gradient where this one is.
   let gradients = task.gradients === step.gradients ? task.gradients.slice() : task.gradients;
-  const penalties: Record<string, number> = { ...task.terms.penalties };
+  const penalties = Object.fromEntries(
+    Object.entries(task.terms.penalties).filter(([name]) => !anchors.has(name)),
+  );
   let { loss } = task.terms;
   const ofAnchors = async (regularizer: Regularizer): Promise<StepGradient> => {
     const found = await anchorGradient(sources, regularizer, index, weights);
@@ -98,7 +100,7 @@ function anchorGradient(
 }
 
 /** A compiled step that was handed in may be of other regularizers. */
-function checkTerms({ penalties, taskLoss }: LossTerms, regularizers: readonly Regularizer[]): void {
+function checkTerms({ penalties, taskLoss }: LossTerms, { regularizers, anchors }: GradientSources): void {
   const changing = regularizers.find(({ taskLossPerRow }) => taskLossPerRow);
   if ((taskLoss === undefined) !== (changing === undefined)) {
     throw new TrainOptionError(
@@ -110,7 +112,10 @@ function checkTerms({ penalties, taskLoss }: LossTerms, regularizers: readonly R
   }
   const ofBatches = regularizers.filter(({ penalty, penaltyPerRow }) => penalty ?? penaltyPerRow);
   const [computed, wanted] = [Object.keys(penalties), ofBatches.map(({ name }) => name)].map((names) =>
-    names.sort().join(', '),
+    names
+      .filter((name) => !anchors.has(name))
+      .sort()
+      .join(', '),
   );
   if (computed === wanted) return;
   throw new TrainOptionError(

@@ -1,7 +1,7 @@
 import type { Batch } from '@safetune/datasets';
 import { type DropoutDraw, requireAdapterFits } from '@safetune/lora';
 import type { CausalLm } from '@safetune/models';
-import { checkRegularizer, type Regularizer } from '@safetune/regularizers';
+import { checkRegularizer, type Regularizer, withoutPenalty } from '@safetune/regularizers';
 import {
   contiguousData,
   type Dimension,
@@ -66,16 +66,44 @@ export function stepSettings(options: Omit<TrainStepOptions, 'recompute' | 'runt
     model,
     trainable,
     regularizers,
-    penalties: regularizers
-      .filter(({ penalty, penaltyPerRow }) => penalty ?? penaltyPerRow)
-      .map(({ name }) => name),
-    tags: [...new Set(regularizers.flatMap(({ needs }) => needs?.tags ?? []))],
-    scope: regularizers.some(({ needs }) => needs?.rows === 'all') ? 'all' : 'response',
+    ...needsOf(regularizers),
     pieces: options.headPieces ?? defaultHeadPieces(model, trainable),
     attentionBlocks: options.attentionBlocks ?? 1,
     packed: options.packing === true,
     objective,
     references: stepReferences(model, regularizers, objective, frozenParts?.references),
+  };
+}
+
+/** What a batch of the task needs computed, or a batch of anchors: the penalties on it, and no others. */
+export function settingsOfRun(settings: StepSettings, isAnchor: boolean): StepSettings {
+  const { model, regularizers, references } = settings;
+  if (!hasAnchors(regularizers)) return settings;
+  const acting = regularizers.map((regularizer) =>
+    (regularizer.anchors !== undefined) === isAnchor ? regularizer : withoutPenalty(regularizer),
+  );
+  const objective = isAnchor ? undefined : settings.objective;
+  const opened = new Map(references.map((reference) => [reference.name, reference]));
+  return {
+    ...settings,
+    ...needsOf(acting),
+    regularizers: acting,
+    objective,
+    references: stepReferences(model, acting, objective, opened),
+  };
+}
+
+export function hasAnchors(regularizers: readonly Regularizer[]): boolean {
+  return regularizers.some(({ anchors }) => anchors !== undefined);
+}
+
+function needsOf(regularizers: readonly Regularizer[]): Pick<StepSettings, 'penalties' | 'tags' | 'scope'> {
+  return {
+    penalties: regularizers
+      .filter(({ penalty, penaltyPerRow }) => penalty ?? penaltyPerRow)
+      .map(({ name }) => name),
+    tags: [...new Set(regularizers.flatMap(({ needs }) => needs?.tags ?? []))],
+    scope: regularizers.some(({ needs }) => needs?.rows === 'all') ? 'all' : 'response',
   };
 }
 

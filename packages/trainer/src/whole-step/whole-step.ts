@@ -18,10 +18,12 @@ import {
   firstDraw,
   gradientOutput,
   gradientViews,
+  hasAnchors,
   lossInputs,
   lossOutputs,
   readLossTerms,
   type StepSettings,
+  settingsOfRun,
   stepSettings,
   termWeightTypes,
   trainableTypes,
@@ -31,7 +33,8 @@ import {
 import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
 
 /**
- * Compiles the training step of a model: traced once, differentiated once, one session.
+ * Compiles the training step of a model: traced once, differentiated once, one session. With anchors there are two: what is minimised on
+ * these is not computed of the batches of the task, and the other way round.
  *
  * @throws TrainOptionError when two regularizers have one name; GradientError when a trained tensor would get no gradient; what
  * opening adapters that a regularizer brings along throws.
@@ -41,11 +44,17 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
   const settings = stepSettings(await withOpenedParts(options));
   const { trainable } = options;
   const { model } = settings;
-  const executable: Executable = await compile(
-    (inputs) => traceTrainStep(settings, inputs, options.recompute),
-    trainStepSignature(settings),
-    { ...model.runtime, ...options.runtime },
-  );
+  const compileRun = async (isAnchor: boolean) => {
+    const ofRun = settingsOfRun(settings, isAnchor);
+    const executable: Executable = await compile(
+      (inputs) => traceTrainStep(ofRun, inputs, options.recompute),
+      trainStepSignature(ofRun),
+      { ...model.runtime, ...options.runtime },
+    );
+    return { settings: ofRun, executable };
+  };
+  const ofTask = await compileRun(false);
+  const ofAnchors = hasAnchors(settings.regularizers) ? await compileRun(true) : ofTask;
   const flat = new Float32Array(trainable.parameters.length);
   const into = gradientViews(trainable, flat);
   const plain = withoutRegularizers(settings);
@@ -61,6 +70,7 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
     trainable,
     gradients: flat,
     async run(batch, weights = {}, how = {}) {
+      const { settings, executable } = how.isAnchor ? ofAnchors : ofTask;
       const inputs = {
         ...lossInputs(settings, batch, weights, how),
         ...trainableValues(settings, batch, how.draw ?? firstDraw),
@@ -74,7 +84,8 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
     },
     async release() {
       await (await evaluation)?.release();
-      await executable.release();
+      await ofTask.executable.release();
+      if (ofAnchors !== ofTask) await ofAnchors.executable.release();
     },
   };
 }
