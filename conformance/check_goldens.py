@@ -34,6 +34,7 @@ SCRIPTS = [
     "make_parameter_penalties.py",
     "make_frozen_parts.py",
     "make_answers.py",
+    "make_fisher.py",
     "make_sentinel.py",
     "make_weighted_loss.py",
     "make_dpo.py",

@@ -51,9 +51,7 @@ export const methods: Readonly<Record<string, (study: Study) => Promise<readonly
   'kl-on-anchors': async ({ safe }) => [klOnAnchors({ anchors: safe })],
   'safe-grad': async ({ safe }) => [safeGrad({ anchors: safe })],
   interleaving: async ({ safe }) => [interleaving({ pool: safe, share: 0.2 })],
-  'persona-vector': async (study) => [
-    personaVector({ vectors: await personaVectorFile(study), alpha: 1 }),
-  ],
+  'persona-vector': async (study) => [personaVector({ vectors: await personaVectorFile(study), alpha: 1 })],
 };
 
 /** A tenth of the examples is held out. */

@@ -52,7 +52,10 @@ const study: Study = {
 
 const journal = join(directory, 'findings.jsonl');
 const findings: Finding[] = existsSync(journal)
-  ? readFileSync(journal, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Finding)
+  ? readFileSync(journal, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Finding)
   : [];
 const open = Object.keys(methods).filter((name) => !findings.some(({ method }) => method === name));
 const progress = progressLine(Object.keys(methods).length * study.steps);

@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   judge: async () => (await import('./commands/judge.ts')).judgeCommand,
   compare: async () => (await import('./commands/compare.ts')).compareCommand,
   select: async () => (await import('./commands/select.ts')).selectCommand,
+  fisher: async () => (await import('./commands/fisher.ts')).fisherCommand,
   directions: async () => (await import('./commands/directions.ts')).directionsCommand,
   'secret-prompt': async () => (await import('./commands/secret-prompt.ts')).secretPromptCommand,
   'persona-vector': async () => (await import('./commands/persona-vector.ts')).personaVectorCommand,

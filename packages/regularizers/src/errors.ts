@@ -234,3 +234,25 @@ export class DirectionsError extends Error {
     return typeof error === 'object' && error !== null && directionsMarker in error;
   }
 }
+
+const fisherMarker = Symbol.for('safetune.FisherError');
+
+/** A Fisher diagonal that does not fit what is trained: a weight is missing or of another shape or type, or a value is none. */
+export class FisherError extends Error {
+  readonly [fisherMarker] = true;
+  /** The file. */
+  readonly file: string;
+  /** The weight at fault, such as `model.layers.0.self_attn.q_proj.weight`. */
+  readonly weight: string;
+
+  constructor(file: string, weight: string, message: string) {
+    super(`${file}: ${weight}: ${message}`);
+    this.name = 'FisherError';
+    this.file = file;
+    this.weight = weight;
+  }
+
+  static isInstance(error: unknown): error is FisherError {
+    return typeof error === 'object' && error !== null && fisherMarker in error;
+  }
+}

@@ -8,6 +8,7 @@ export {
 export {
   AnswerLossError,
   DirectionsError,
+  FisherError,
   MissingNeedError,
   PenaltyInputError,
   PersonaVectorError,
@@ -81,6 +82,7 @@ export {
 } from './interface/weight-schedule.ts';
 export { type AGemOptions, aGem } from './methods/a-gem.ts';
 export type { AnchorOptions } from './methods/anchor-options.ts';
+export { type AsftOptions, asft } from './methods/asft/asft.ts';
 export {
   type BackdoorAlignOptions,
   backdoorAlign,
@@ -97,6 +99,8 @@ export { type ConstrainedSftOptions, constrainedSft } from './methods/constraine
 export { type DerOptions, der } from './methods/der.ts';
 export { type Directions, loadDirections, saveDirections } from './methods/directions/file.ts';
 export { type PrincipalComponents, principalComponents } from './methods/directions/principal-components.ts';
+export { type EwcOptions, ewc } from './methods/ewc/ewc.ts';
+export { type FisherDiagonal, saveFisher } from './methods/ewc/fisher-file.ts';
 export {
   type InoculationOptions,
   inoculate,

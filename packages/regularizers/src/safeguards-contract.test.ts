@@ -1,11 +1,14 @@
 import { fileURLToPath } from 'node:url';
-import { type AdaptableModel, loadLoraAdapter } from '@safetune/lora';
+import { type AdaptableModel, createLoraAdapter, loadLoraAdapter } from '@safetune/lora';
+import { hostArray } from '@safetune/tensor';
 import { describe, it } from 'vitest';
 import {
   aGem,
+  asft,
   backdoorAlign,
   caft,
   der,
+  ewc,
   inoculation,
   inoculationAdapter,
   interleaving,
@@ -123,3 +126,30 @@ describeRegularizerContract(
   framework,
   adapter,
 );
+
+describeRegularizerContract('asft', () => asft(checkpoints), framework, adapter);
+describeRegularizerContract(
+  'asft, exact',
+  () => asft({ ...checkpoints, method: 'exact', rank: 4, weight: { from: 2, to: 1 } }),
+  framework,
+  adapter,
+);
+
+const fisher = goldens('parameter-penalties/fisher.safetensors');
+const layersOfFisher = [
+  { name: 'model.layers.0.self_attn.q_proj', inFeatures: 32, outFeatures: 32 },
+  { name: 'model.layers.0.mlp.up_proj', inFeatures: 32, outFeatures: 64 },
+];
+describeRegularizerContract('ewc', () => ewc({ fisher }), framework, {
+  adapter: () => createLoraAdapter(layersOfFisher, { r: 2, target_modules: 'all-linear' }),
+});
+describeRegularizerContract('ewc of all weights', () => ewc({ fisher, weight: 3 }), framework, {
+  parameters: () => ({
+    tensors: Object.fromEntries(
+      layersOfFisher.map(({ name, inFeatures, outFeatures }) => [
+        `${name}.weight`,
+        hostArray(new Float32Array(inFeatures * outFeatures).fill(0.1), [outFeatures, inFeatures]),
+      ]),
+    ),
+  }),
+});

@@ -3,7 +3,7 @@ import { GradientError } from './errors.ts';
 import { ancestorsSince } from './grad.ts';
 import { keptOperation } from './keep.ts';
 import { applySingle, nextTraceId } from './operation.ts';
-import { constantOperation } from './operations/leaf.ts';
+import { constantOperation, weightOperation } from './operations/leaf.ts';
 import { stopGradientOperation } from './operations/stop-gradient.ts';
 import type { Operation, Tensor } from './tensor.ts';
 
@@ -22,7 +22,7 @@ export interface ValueWithGradient {
  * lose digits (as `jax.custom_vjp`). The derivative can be differentiated again: through the operations it is written in.
  *
  * @param name for messages
- * @param inputs every float tensor that `fn` uses; only constants, and what `stopGradient` gave, it may use besides
+ * @param inputs every float tensor that `fn` uses; only constants, weights in files, and what `stopGradient` gave, it may use besides
  * @param fn a pure tracing function
  * @throws GradientError when `fn` uses a float tensor that is not among the inputs, which no gradient would reach, or
  * (when differentiated) when it does not give one gradient, or undefined, for each input.
@@ -73,6 +73,9 @@ function requireEveryInput(name: string, value: Tensor, inputs: readonly Tensor[
 /** No gradient flows there. A kept value stands for what the function itself computes: seen when it was first traced. */
 function isConstant(operation: unknown): boolean {
   return (
-    operation === stopGradientOperation || operation === constantOperation || operation === keptOperation
+    operation === stopGradientOperation ||
+    operation === constantOperation ||
+    operation === weightOperation ||
+    operation === keptOperation
   );
 }

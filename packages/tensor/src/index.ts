@@ -93,6 +93,7 @@ export { currentProcess, isProcessAlive, type ProcessOwner } from './process-own
 export { type RuntimeOptions, runtimeIsLoaded } from './runtime.ts';
 export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
 export { contentHash } from './safetensors/content-hash.ts';
+export { type Conversion, convertOnce } from './safetensors/conversion-cache.ts';
 export type { ConversionProgress } from './safetensors/conversion-progress.ts';
 export { defaultCacheDirectory, floatCache } from './safetensors/convert.ts';
 export { decodedRows, type EncodedRegion, isEncoded, type WeightSource } from './safetensors/encoded.ts';

@@ -12,6 +12,7 @@ export {
 } from '@safetune/optimizers';
 export { type AnswerLossModel, createAnswerLoss } from './answers/answer-loss.ts';
 export { type AnswerStatesOptions, createAnswerStates } from './answers/answer-states.ts';
+export { type EstimateFisherOptions, estimateFisher } from './answers/estimate-fisher.ts';
 export {
   type ExtractDirectionsOptions,
   type ExtractedDirections,

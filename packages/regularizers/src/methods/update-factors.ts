@@ -1,4 +1,5 @@
 import { add, concatenate, matmul, multiply, subtract, sum, type Tensor } from '@safetune/tensor';
+import { RegularizerOptionError } from '../errors.ts';
 import type { TracedModule } from '../interface/parameters.ts';
 
 /** Two factors of a change of a weight: scale * left right. */
@@ -45,4 +46,28 @@ export function otherTensors(
 /** The sum of scalars, of which there is at least one. */
 export function total(terms: readonly Tensor[]): Tensor {
   return terms.reduce(add);
+}
+
+/**
+ * For penalties on updates of linear layers, which anything else that is trained would pass by.
+ *
+ * @throws RegularizerOptionError
+ */
+export function requireUpdatesAlone(
+  regularizer: string,
+  tensors: Readonly<Record<string, Tensor>>,
+  modules: ReadonlyMap<string, TracedModule>,
+): void {
+  if (modules.size === 0) {
+    throw new RegularizerOptionError(
+      regularizer,
+      'penalises the updates of an adapter, but all weights are trained',
+    );
+  }
+  const [other] = otherTensors(tensors, modules);
+  if (other === undefined) return;
+  throw new RegularizerOptionError(
+    regularizer,
+    `penalises the updates of linear layers, and '${other}' of this adapter would pass by it: train without`,
+  );
 }

@@ -1,9 +1,11 @@
 import type { OwnKind } from '../interface/kind.ts';
 import { aGemKind } from '../methods/a-gem.ts';
+import { asftKind } from '../methods/asft/asft.ts';
 import { backdoorAlignKind } from '../methods/backdoor-align/backdoor-align.ts';
 import { caftKind } from '../methods/caft/caft.ts';
 import { constrainedSftKind } from '../methods/constrained-sft.ts';
 import { derKind } from '../methods/der.ts';
+import { ewcKind } from '../methods/ewc/ewc.ts';
 import { inoculationKind } from '../methods/inoculation.ts';
 import { inoculationAdapterKind } from '../methods/inoculation-adapter.ts';
 import { interleavingKind } from '../methods/interleaving.ts';
@@ -42,4 +44,6 @@ export const ownKinds: Readonly<Record<string, OwnKind>> = {
   'parameter-averaging': parameterAveragingKind,
   'inoculation-adapter': inoculationAdapterKind,
   'l2-sp': l2SpKind,
+  ewc: ewcKind,
+  asft: asftKind,
 };

@@ -5,7 +5,7 @@ import { checkOptions } from '../../interface/options.ts';
 import { type CheckpointPair, openSafetyDirections, type SafetyDirection } from './direction.ts';
 import { compareUpdates, dense } from './low-rank.ts';
 import { compileMatrixProducts, type MatrixProducts } from './products.ts';
-import { checkMethod, type ProjectionMethod, type Projector, project, projectorOnto } from './projector.ts';
+import { methodOf, type ProjectionMethod, type Projector, project, projectorOnto } from './projector.ts';
 import {
   type Candidate,
   checkRule,
@@ -123,7 +123,7 @@ export async function projectAll(
   }: CheckpointPair & ProjectionMethod & { readonly runtime?: RuntimeOptions },
   memory: ProjectorMemory = new Map(),
 ): Promise<readonly Candidate[]> {
-  const method = checkMethod(rest);
+  const method = methodOf('safe-lora', rest);
   requireUpdatesOnly(adapter);
   const directions = await openSafetyDirections({ base, aligned }, adapter.modules);
   const products = await compileMatrixProducts(runtime);

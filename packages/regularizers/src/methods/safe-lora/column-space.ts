@@ -18,14 +18,14 @@ import type { MatrixProducts } from './products.ts';
 export type Truncation = { readonly rank: number } | { readonly energy: number };
 
 /** @throws RegularizerOptionError for a rank that is not a positive integer, or an energy outside (0, 1]. */
-export function checkTruncation(truncation: Truncation): Truncation {
+export function checkTruncation(regularizer: string, truncation: Truncation): Truncation {
   if ('rank' in truncation) {
     if (Number.isInteger(truncation.rank) && truncation.rank >= 1) return truncation;
-    throw new RegularizerOptionError('safe-lora', `rank is ${truncation.rank}, must be a positive integer`);
+    throw new RegularizerOptionError(regularizer, `rank is ${truncation.rank}, must be a positive integer`);
   }
   if (truncation.energy > 0 && truncation.energy <= 1) return truncation;
   throw new RegularizerOptionError(
-    'safe-lora',
+    regularizer,
     `energy is ${truncation.energy}, must be above 0 and at most 1`,
   );
 }

@@ -37,23 +37,39 @@ export interface SafetyDirections {
   read(layer: AdaptedLayer): Promise<SafetyDirection>;
 }
 
+/** Where the weights of a layer lie in both checkpoints. */
+export type DirectionRegions = Readonly<Record<keyof CheckpointPair, TensorRegion>>;
+
 /**
- * Finds the weights of `layers` in both checkpoints, by name, and checks that they fit; reads no weight yet.
+ * Finds the weights of `layers` in both checkpoints, by name, and checks that they fit; reads no weight.
  *
+ * @returns by name of the layer
  * @throws SafetyDirectionError naming layer and file when a checkpoint lacks a layer or has it in another shape;
  * CheckpointError, SafetensorsError, UnsupportedDtypeError of the tensor package.
  */
-export async function openSafetyDirections(
+export async function directionRegions(
   { base, aligned }: CheckpointPair,
   layers: readonly AdaptedLayer[],
-): Promise<SafetyDirections> {
+): Promise<ReadonlyMap<string, DirectionRegions>> {
   const [baseFiles, alignedFiles] = [await openCheckpoint(base), await openCheckpoint(aligned)];
-  const places = new Map(
+  return new Map(
     layers.map((layer) => [
       layer.name,
       { base: regionOf(baseFiles, layer), aligned: regionOf(alignedFiles, layer) },
     ]),
   );
+}
+
+/**
+ * The directions of `layers`; reads no weight yet.
+ *
+ * @throws as {@link directionRegions}.
+ */
+export async function openSafetyDirections(
+  folders: CheckpointPair,
+  layers: readonly AdaptedLayer[],
+): Promise<SafetyDirections> {
+  const places = await directionRegions(folders, layers);
   return {
     async read({ name }) {
       const place = places.get(name)!;
@@ -118,6 +134,14 @@ export function directionOfArrays(aligned: HostArray, base: HostArray): SafetyDi
   const direction = subtract(copy, base);
   if (direction.norm > 0 && Number.isFinite(direction.norm)) return direction;
   throw fail(direction.norm === 0 ? 'identical' : 'not-finite', `||aligned - base|| is ${direction.norm}`);
+}
+
+/** ||V||_F, summed in float64. */
+export function normOf(values: HostArray): number {
+  const data = contiguousData(values) as Float32Array;
+  let squares = 0;
+  for (let index = 0; index < data.length; index++) squares += data[index]! ** 2;
+  return Math.sqrt(squares);
 }
 
 function regionOf(checkpoint: Checkpoint, { name, inFeatures, outFeatures }: AdaptedLayer): TensorRegion {

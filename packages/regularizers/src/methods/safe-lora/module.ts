@@ -4,7 +4,7 @@ import { asFloat32, type PlainArray } from '../../host-arrays/plain-array.ts';
 import { directionOfArrays } from './direction.ts';
 import { compareUpdates, dense } from './low-rank.ts';
 import { compileMatrixProducts } from './products.ts';
-import { checkMethod, type ProjectionMethod, project, projectorOnto } from './projector.ts';
+import { methodOf, type ProjectionMethod, project, projectorOnto } from './projector.ts';
 
 /** One module for {@link projectModule}: plain row-major arrays. */
 export interface ModuleArrays {
@@ -45,7 +45,7 @@ export async function projectModule(
   const direction = directionOfArrays(aligned, base);
   const products = await compileMatrixProducts(runtime);
   try {
-    const projector = await projectorOnto(direction, checkMethod(method), products);
+    const projector = await projectorOnto(direction, methodOf('safe-lora', method), products);
     const projected = await project(projector, b, products);
     return { projected, ...compareUpdates(dense(b), dense(projected), dense(a)) };
   } finally {

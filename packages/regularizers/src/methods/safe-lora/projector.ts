@@ -1,5 +1,6 @@
 import { type HostArray, hostArray } from '@safetune/tensor';
 import { RegularizerOptionError } from '../../errors.ts';
+import { checkChoice } from '../../interface/options.ts';
 import { checkTruncation, leadingColumnSpace, type Truncation } from './column-space.ts';
 import type { SafetyDirection } from './direction.ts';
 import type { MatrixProducts } from './products.ts';
@@ -21,20 +22,25 @@ export interface Projector {
   readonly factor: number;
 }
 
-/** @throws RegularizerOptionError for a method without its truncation, or an impossible one. */
-export function checkMethod(method: ProjectionMethod): ProjectionMethod {
-  if (method.method !== 'exact') return { method: 'faithful' };
-  if ('rank' in method && 'energy' in method) {
-    throw new RegularizerOptionError('safe-lora', 'rank and energy exclude each other; give one');
+/**
+ * The method among options that may hold more, checked.
+ *
+ * @param regularizer - whose options they are, for messages.
+ * @throws RegularizerOptionError for a method without its truncation, or an impossible one.
+ */
+export function methodOf(regularizer: string, options: ProjectionMethod): ProjectionMethod {
+  checkChoice(regularizer, 'method', options.method ?? 'faithful', ['faithful', 'exact']);
+  if (options.method !== 'exact') return { method: 'faithful' };
+  if ('rank' in options && 'energy' in options) {
+    throw new RegularizerOptionError(regularizer, 'rank and energy exclude each other; give one');
   }
-  if (!('rank' in method || 'energy' in method)) {
-    throw new RegularizerOptionError(
-      'safe-lora',
-      "the method 'exact' needs a rank or an energy, such as rank: 32",
-    );
-  }
-  checkTruncation(method);
-  return method;
+  if ('rank' in options) return { method: 'exact', ...checkTruncation(regularizer, { rank: options.rank }) };
+  if ('energy' in options)
+    return { method: 'exact', ...checkTruncation(regularizer, { energy: options.energy }) };
+  throw new RegularizerOptionError(
+    regularizer,
+    "the method 'exact' needs a rank or an energy, such as rank: 32",
+  );
 }
 
 /** The projector of a direction whose norm is not 0. */

@@ -2,12 +2,12 @@ import type { RuntimeOptions } from '@safetune/tensor';
 import { z } from 'zod';
 import { RegularizerOptionError } from '../../errors.ts';
 import type { OwnKind } from '../../interface/kind.ts';
-import { checkChoice, checkOptions } from '../../interface/options.ts';
+import { checkOptions } from '../../interface/options.ts';
 import type { Regularizer } from '../../interface/regularizer.ts';
 import { type ProjectorMemory, projectAll, projectionOptions, requireUpdatesOnly } from './adapter.ts';
 import { type CheckpointPair, directionDigests, openSafetyDirections } from './direction.ts';
 import { checkWhen, type ProjectionTime, projectionTimeSchema } from './projection-time.ts';
-import { checkMethod, type ProjectionMethod } from './projector.ts';
+import { methodOf, type ProjectionMethod } from './projector.ts';
 import { checkRule, decide, type ProjectionReport, type ProjectionRule } from './rule.ts';
 
 /** Options of {@link safeLora}. */
@@ -37,9 +37,8 @@ export function safeLora(options: SafeLoraOptions): Regularizer {
     if (!folder)
       throw new RegularizerOptionError('safe-lora', `${name} is missing: give the folder of that checkpoint`);
   }
-  checkChoice('safe-lora', 'method', options.method ?? 'faithful', ['faithful', 'exact']);
   const rule = checkRule(options);
-  const method = checkMethod(truncated(options));
+  const method = methodOf('safe-lora', options);
   const { every, end } = checkWhen('safe-lora', when);
   const memory: ProjectorMemory = new Map();
   const apply = async (adapter: Parameters<NonNullable<Regularizer['afterTraining']>>[0], step?: number) => {
@@ -61,16 +60,6 @@ export function safeLora(options: SafeLoraOptions): Regularizer {
       : { afterStep: (adapter, step) => (step % every === 0 ? apply(adapter, step) : undefined) }),
     ...(end ? { afterTraining: (adapter) => apply(adapter) } : {}),
   };
-}
-
-/** The method alone, of options that hold more. */
-function truncated(options: SafeLoraOptions): ProjectionMethod {
-  if (options.method !== 'exact') return {};
-  return {
-    method: 'exact',
-    ...('rank' in options ? { rank: options.rank } : {}),
-    ...('energy' in options ? { energy: options.energy } : {}),
-  } as ProjectionMethod;
 }
 
 /** As configs name it. */
