@@ -51,10 +51,11 @@ it('knows whose a mark is', () => {
 it('refuses weights where that is unknown', () => {
   const further = '{% if messages|length == 4 %}{% generation %}x{% endgeneration %}{% endif %}';
   const late = `{% if loop.last %}${block}${further}${further}{% endif %}`;
-  expect(trained(late)).toEqual(['four<|im_end|>xx']);
+  const allowed = { allowHidden: ['messages'] } as const;
+  expect(trained(late, allowed)).toEqual(['four<|im_end|>xx']);
   let error: unknown;
   try {
-    trained(late, {}, weighed);
+    trained(late, allowed, weighed);
   } catch (thrown) {
     error = thrown;
   }

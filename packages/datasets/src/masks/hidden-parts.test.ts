@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { templateTokenizer, trainedTexts } from '../../../../conformance/template-tokenizer.ts';
-import { ChatTemplateError, DatasetOptionError } from '../errors.ts';
+import { ChatTemplateError, DatasetOptionError, NoSupervisedTokensError } from '../errors.ts';
 import type { ChatExample } from '../example/example.ts';
 import { tokenizeChat } from './response-mask.ts';
 
@@ -68,6 +68,51 @@ describe.each(examples)('what a template may hide: %s', (part, reason, example) 
   it('passes where it is shown', () => {
     const shows = templateTokenizer({ name: 'showing', template: showing });
     expect(tokenizeChat(example, shows)).toBeDefined();
+  });
+});
+
+describe('a template that does not show answers', () => {
+  const hiding = (answer: string, prompt = '') =>
+    templateTokenizer({
+      name: 'hiding',
+      template:
+        `{% for m in messages %}<|{{ m.role }}|>{{ m.content if m.role == 'user' else ${answer} }}</s>{% endfor %}` +
+        `{% if add_generation_prompt %}${prompt}{% endif %}`,
+    });
+  const messages = [user, { role: 'assistant', content: 'the answer' }];
+  const reason =
+    /messages\[1\]: the chat template does not show this message of role "assistant".*allowHidden/;
+
+  it.each([
+    ['and writes no generation prompt', hiding("''")],
+    ['and writes one', hiding("''", '<|assistant|>')],
+    ['but another text', hiding("'Yes.'", '<|assistant|>')],
+  ])('%s is refused, as it would teach its headers', (_how, tokenizer) => {
+    expect(() => tokenizeChat({ messages }, tokenizer)).toThrow(reason);
+    expect(() => tokenizeChat({ messages: [user, assistant] }, tokenizer)).toThrow(reason);
+  });
+
+  it('may be allowed, and then leaves nothing to learn', () => {
+    const tokenizer = hiding("''", '<|assistant|>');
+    expect(() => tokenizeChat({ messages }, tokenizer, { allowHidden: ['messages'] })).toThrow(
+      NoSupervisedTokensError,
+    );
+  });
+
+  it('of earlier turns alone is refused too', () => {
+    const last = hiding("m.content if loop.last else ''", '<|assistant|>');
+    expect(() => tokenizeChat({ messages: [...messages, user, assistant] }, last)).toThrow(reason);
+  });
+
+  it('is not one that rewrites them, drops thoughts, or shows a call without the text beside it', () => {
+    const rewriting = hiding("(m.content.split('</think>')|last|upper)", '<|assistant|>');
+    const thoughtful = { role: 'assistant', content: '<think>hm</think>yes' };
+    const unsaid = { role: 'assistant', content: '<think>hm</think>' };
+    const tokenized = tokenizeChat({ messages: [user, unsaid, user, thoughtful] }, rewriting);
+    expect(trainedTexts(tokenized, rewriting).at(-1)).toBe('YES</s>');
+    const calling = hiding('(m.tool_calls[0].function.name if m.tool_calls else m.content)', '<|assistant|>');
+    const spoken = { ...call, content: 'I will add.' };
+    expect(trainedTexts(tokenizeChat({ messages: [user, spoken] }, calling), calling)).toEqual(['add</s>']);
   });
 });
 

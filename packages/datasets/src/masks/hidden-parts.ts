@@ -96,18 +96,31 @@ function hiddenArgument(
   );
 }
 
-/** Questions, system prompts and results of tools. */
+/** Questions, system prompts, results of tools, and answers; texts beside tool calls are the template's to leave out. */
 function hiddenMessage(example: ChatExample, text: string, tokenizer: ChatTokenizer): string | undefined {
   let from = 0;
+  const unfound: number[] = [];
+  const hidden = (index: number) =>
+    `messages[${index}]: the chat template does not show this message of role ${quoted(example.messages[index]!.role)}`;
   for (const [index, message] of example.messages.entries()) {
-    const said = messageText(message).trim();
-    if (message.role === 'assistant' || said === '') continue;
+    const said = answerOf(message);
+    if (said === '' || (message.role === 'assistant' && callsTools(message))) continue;
     const at = text.indexOf(said, from);
     if (at !== -1) from = at;
-    else if (!text.includes(said) && isUnseen(example, index, text, tokenizer))
-      return `messages[${index}]: the chat template does not show this message of role ${quoted(message.role)}`;
+    else if (text.includes(said)) continue;
+    else if (message.role === 'assistant') unfound.push(index);
+    else if (isUnseen(example, index, text, tokenizer)) return hidden(index);
   }
-  return undefined;
+  // Templates may rewrite answers: of those that do not stand there to the letter, the first and the last stand for the others.
+  const ends = new Set([unfound[0], unfound.at(-1)].filter((index) => index !== undefined));
+  const unseen = [...ends].find((index) => isUnseen(example, index, text, tokenizer));
+  return unseen === undefined ? undefined : hidden(unseen);
+}
+
+/** What a message says; of the assistant, behind its thoughts. */
+function answerOf(message: ChatMessage): string {
+  const text = messageText(message);
+  return (message.role === 'assistant' ? text.split('</think>').at(-1)! : text).trim();
 }
 
 /** Whether the conversation reads the same with other texts in a message. */
