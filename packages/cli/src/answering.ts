@@ -4,7 +4,6 @@ import {
   type CausalLm,
   createGenerator,
   loadModel,
-  loadTokenizer,
   readGenerationDefaults,
   type TokenGenerator,
   type Tokenizer,
@@ -19,7 +18,7 @@ import {
 import { modelOptions, precisionOption } from './precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from './runtime-options.ts';
 import { givenSampling, type SamplingArguments, samplingOptions } from './sampling-options.ts';
-import { templateOptionDefinitions, templateOptions } from './template-options.ts';
+import { loadChatTokenizer, templateOptionDefinitions, templateOptions } from './template-options.ts';
 import { readToolsFile, requireTools, toolsOption } from './tools-file.ts';
 
 /** The options of commands in which a model, with or without an adapter, answers. */
@@ -70,14 +69,14 @@ export async function openAnswering(
   const sampling = givenSampling(args, rawArgs);
   const tools = args.tools === undefined ? undefined : await readToolsFile(args.tools);
   const folder = await modelFolder(args.model);
-  const model = await loadModel(folder, modelOptions(args.precision, 'generation'));
-  const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
+  const adapterDirectory = args.adapter === undefined ? undefined : await adapterFolder(args.adapter);
+  const tokenizer = await loadChatTokenizer(folder, templateOptions(rawArgs));
   if (tools !== undefined) requireTools(tokenizer);
   const options = samplingOptions(sampling, await readGenerationDefaults(folder));
-  const adapterDirectory = args.adapter === undefined ? undefined : await adapterFolder(args.adapter);
+  const prompts = await inferencePrompts(adapterDirectory, args);
+  const model = await loadModel(folder, modelOptions(args.precision, 'generation'));
   const adapter =
     adapterDirectory === undefined ? undefined : await loadLoraAdapter(adapterDirectory, { model });
-  const prompts = await inferencePrompts(adapterDirectory, args);
   const made = new Map<boolean, Promise<TokenGenerator>>();
   return {
     model,

@@ -1,4 +1,4 @@
-import type { LoadTokenizerOptions } from '@safetune/models';
+import { type LoadTokenizerOptions, loadTokenizer, type Tokenizer } from '@safetune/models';
 import { givenValues } from './option-values.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -26,6 +26,18 @@ export function templateOptions(rawArgs: readonly string[]): LoadTokenizerOption
     templateArguments.set(name, jsonOrText(text));
   }
   return templateArguments.size === 0 ? {} : { templateArguments: Object.fromEntries(templateArguments) };
+}
+
+/**
+ * The tokenizer of a model that is to answer conversations. To be loaded before the model, whose weights may take minutes to
+ * convert.
+ *
+ * @throws what loadTokenizer throws; MissingChatTemplateError or ChatRenderError where any conversation would be refused.
+ */
+export async function loadChatTokenizer(folder: string, options: LoadTokenizerOptions): Promise<Tokenizer> {
+  const tokenizer = await loadTokenizer(folder, options);
+  if (tokenizer.templateVariables === undefined) tokenizer.renderChat([{ role: 'user', content: '' }]);
+  return tokenizer;
 }
 
 function jsonOrText(text: string): unknown {

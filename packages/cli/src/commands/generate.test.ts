@@ -81,6 +81,23 @@ describe('safetune generate on stdin', () => {
   });
 });
 
+describe('safetune generate with a model that cannot answer', () => {
+  it('says so before it looks at the weights, which may take minutes to convert', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'safetune-generate-'));
+    await cp(model, directory, { recursive: true, filter: (path) => !path.endsWith('.safetensors') });
+    const ask = ['generate', '--model', directory, '--prompt', 'Hello'];
+    const withTemplate = await runCliOn('', ask);
+    expect(withTemplate.stderr).toContain('model-00001-of-00003.safetensors');
+    await writeFile(join(directory, 'chat_template.jinja'), '{% for message in %}');
+    expect((await runCliOn('', ask)).stderr).toContain('the chat template fails: line 1');
+    await rm(join(directory, 'chat_template.jinja'));
+    const { code, stderr, stdout } = await runCliOn('', ask);
+    expect(stderr).toContain('the tokenizer has no chat template');
+    expect([code, stdout]).toEqual([1, '']);
+    await rm(directory, { recursive: true });
+  });
+});
+
 describe('safetune generate with a model that says how it is sampled', () => {
   let directory: string;
   beforeAll(async () => {

@@ -13,7 +13,6 @@ import {
   createScorer,
   type FinishReason,
   loadModel,
-  loadTokenizer,
   scoreAnswers,
   type TokenGenerator,
   type Tokenizer,
@@ -26,7 +25,7 @@ import {
 } from '../inference-prompt.ts';
 import { modelOptions } from '../precision-option.ts';
 import type { runtimeOptions } from '../runtime-options.ts';
-import type { templateOptions } from '../template-options.ts';
+import { loadChatTokenizer, type templateOptions } from '../template-options.ts';
 
 /** What a local model is asked with. */
 export interface LocalSourceOptions {
@@ -55,8 +54,8 @@ export async function openLocalSource(options: LocalSourceOptions): Promise<Open
   const { runtime, template, temperature, maxNewTokens, topP, minP, batchSize } = options;
   const modelDirectory = await modelFolder(options.model);
   const adapterDirectory = options.adapter === undefined ? undefined : await adapterFolder(options.adapter);
+  const tokenizer = await loadChatTokenizer(modelDirectory, template);
   const model = await loadModel(modelDirectory, modelOptions(options.precision, 'generation'));
-  const tokenizer = await loadTokenizer(modelDirectory, template);
   const adapter =
     adapterDirectory === undefined ? undefined : await loadLoraAdapter(adapterDirectory, { model });
   const prompts = await inferencePrompts(adapterDirectory, options.prompts ?? {});
