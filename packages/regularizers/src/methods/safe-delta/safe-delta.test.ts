@@ -1,5 +1,9 @@
-import { type HostArray, hostArray } from '@safetune/tensor';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type HostArray, hostArray, writeSafetensors } from '@safetune/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pythonWith, runPython } from '../../../../../conformance/python.ts';
 import { RegularizerOptionError, SafeDeltaError, safeDelta } from '../../index.ts';
 import { compileMatrixProducts, type MatrixProducts } from '../safe-lora/products.ts';
 import { inverseFactor } from './inverse-factor.ts';
@@ -134,5 +138,55 @@ describe('safeDelta', () => {
       await expect(safeDelta({ ...layer, ...part }, { scale: 1e6 })).rejects.toSatisfy(
         SafeDeltaError.isInstance,
       );
+  });
+});
+
+const python = pythonWith('torch', 'safetensors');
+describe.skipIf(python === undefined)('against PyTorch (skipped: no Python with torch)', () => {
+  // Wider than the blocks of the factorisation and than a panel, which divide none of these widths.
+  it.each([2048, 200])('a layer of 300 columns, by blocks of %i', async (blockColumns) => {
+    const [rows, columns, tokens] = [48, 300, 700];
+    const [aligned, change, inputs] = [
+      random(rows, columns),
+      random(rows, columns, 0.1),
+      random(tokens, columns),
+    ];
+    // Inputs that go together, some strong and one never active.
+    const x = inputs.data as Float32Array<ArrayBuffer>;
+    for (let token = 0; token < tokens; token++) {
+      for (let column = 1; column < columns; column++)
+        x[token * columns + column]! += 0.7 * x[token * columns + column - 1]!;
+      for (let column = 0; column < columns; column += 7) x[token * columns + column]! *= 5;
+      x[token * columns + 40] = 0;
+    }
+    const tuned = hostArray(
+      (aligned.data as Float32Array).map((value, at) => value + Number(change.data[at])),
+      [rows, columns],
+    );
+    const moments = await products.transposedTimes(inputs, inputs);
+    const scale = 900;
+    const { values, taken } = await safeDelta(
+      { aligned, tuned, moments, samples: 5 },
+      { scale, blockColumns },
+    );
+    const directory = await mkdtemp(join(tmpdir(), 'safetune-safe-delta-'));
+    try {
+      const layer = join(directory, 'layer.safetensors');
+      await writeSafetensors(layer, { aligned, tuned, inputs, written: values });
+      const options = ['--samples', '5', '--scale', String(scale), '--block', String(blockColumns)];
+      const found = (await runPython('verify_weight_edits.py', [
+        'safe-delta',
+        '--layer',
+        layer,
+        ...options,
+      ])) as { largest: number; taken: number };
+      expect(taken).toBeGreaterThan(0.1);
+      expect(taken).toBeLessThan(0.8);
+      // A value at the end of the budget may fall to the other side by rounding: one of 14,400.
+      expect(Math.abs(taken - found.taken)).toBeLessThan(3e-4);
+      expect(found.largest).toBeLessThan(0.02);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 });

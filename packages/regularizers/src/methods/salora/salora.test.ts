@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createLoraAdapter, type LoraAdapter, loadLoraAdapter } from '@safetune/lora';
-import { type HostArray, hostArray, svd } from '@safetune/tensor';
+import { type HostArray, hostArray, svd, writeSafetensors } from '@safetune/tensor';
 import { afterAll, describe, expect, it } from 'vitest';
+import { pythonWith, runPython } from '../../../../../conformance/python.ts';
 import {
   RegularizerOptionError,
   regularizerFromConfig,
@@ -176,3 +177,30 @@ describe('salora', () => {
 });
 
 describeRegularizerContract('salora', () => salora({ subspace: file }), { describe, it }, { adapter: load });
+
+const python = pythonWith('torch', 'safetensors');
+describe.skipIf(python === undefined)('against PyTorch (skipped: no Python with torch)', () => {
+  it('spans what the SVD of W X does in a layer too large to decompose whole', async () => {
+    const [tokens, columns, rows] = [400, 60, 150];
+    const inputs = hostArray(
+      Float32Array.from({ length: tokens * columns }, (_, at) => draw() * 0.8 ** (at % columns)),
+      [tokens, columns],
+    );
+    const aligned = hostArray(Float32Array.from({ length: rows * columns }, draw), [rows, columns]);
+    const products = await compileMatrixProducts();
+    const outputs = await products.times(aligned, await products.transposedTimes(inputs, identity(tokens)));
+    const moments = await products.times(outputs, await products.transposedTimes(outputs, identity(rows)));
+    await products.release();
+    const written = (await safetySubspace([{ name: 'layer', moments }], 6)).get('layer')!;
+    const layer = join(directory, 'layer.safetensors');
+    await writeSafetensors(layer, { aligned, inputs, written });
+    const options = ['salora', '--layer', layer, '--rank', '6'];
+    const found = (await runPython('verify_weight_edits.py', options)) as { largest: number };
+    expect(found.largest).toBeLessThan(2e-3);
+  });
+});
+
+function identity(size: number): HostArray {
+  const values = Float32Array.from({ length: size * size }, (_, at) => Number(at % (size + 1) === 0));
+  return hostArray(values, [size, size]);
+}
