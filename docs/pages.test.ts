@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { listRegularizers } from '../packages/regularizers/src/index.ts';
 
 const pages = globSync('**/*.md', { cwd: import.meta.dirname }).sort();
 
@@ -45,3 +46,11 @@ describe.each(pages)('docs/%s', (name) => {
 function lines(text: string): string[] {
   return text.split('\n').filter((line) => line !== '');
 }
+
+describe('the list of safeguards', () => {
+  const list = readFileSync(join(import.meta.dirname, 'regularizers/README.md'), 'utf8');
+
+  it.each(listRegularizers().map(({ type }) => type))('has %s, with its page', (type) => {
+    expect(list).toMatch(new RegExp(`^\\| \\[\`${type}\`\\]\\([a-z0-9-]+\\.md\\)`, 'm'));
+  });
+});
