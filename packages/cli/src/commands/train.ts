@@ -25,6 +25,7 @@ import { note, print } from '../terminal/output.ts';
 import { packingLine } from '../terminal/packing-line.ts';
 import { printableName } from '../terminal/printable.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
+import { runEndLine } from '../terminal/run-end-line.ts';
 import { createSentinelLine } from '../terminal/sentinel-line.ts';
 import { UsageError } from '../usage-error.ts';
 import { commandVersions } from '../version.ts';
@@ -137,10 +138,11 @@ export const trainCommand = strictCommand({
       result.best === undefined
         ? ''
         : `, smallest held-out loss ${result.best.loss.toFixed(4)} after step ${result.best.step}`;
-    await listeners.end(`${result.steps} steps done${loss}${best}`);
-    print(`${result.steps} steps done${loss}${best}; adapter in ${out}\n`);
-    if (result.ended !== undefined)
-      note(`ended after step ${result.ended.step}, before its last: ${result.ended.reason}\n`);
+    const early = result.ended === undefined ? undefined : runEndLine(result.ended);
+    const done = `${result.steps} steps done${loss}${best}`;
+    await listeners.end(early === undefined ? done : `${done}; ${early}`);
+    print(`${done}; adapter in ${out}\n`);
+    if (early !== undefined) note(`${early}\n`);
   },
 });
 
