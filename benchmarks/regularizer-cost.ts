@@ -7,13 +7,14 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Batch, type ChatExample, padBatch } from '@safetune/datasets';
-import { createLoraAdapter, writeMergedCheckpoint } from '@safetune/lora';
+import { createLoraAdapter, saveLoraAdapter, writeMergedCheckpoint } from '@safetune/lora';
 import { type CausalLm, loadModel } from '@safetune/models';
 import {
   aGem,
   constrainedSft,
   der,
   inoculation,
+  inoculationAdapter,
   interleaving,
   kl,
   klOnAnchors,
@@ -53,6 +54,14 @@ const anchors = [
 ];
 // A quarter of the step's examples, of their length.
 const anchorBatch = randomBatch(model, Math.ceil(Number(values.tokens) / 4));
+const adapter = createLoraAdapter(model.linearLayers, {
+  r: 32,
+  lora_alpha: 64,
+  target_modules: 'all-linear',
+});
+adapter.parameters.set(random(adapter.parameters.length));
+const frozen = join(cache, `${values.model}-adapter`);
+await saveLoraAdapter(frozen, adapter);
 
 const steered = new Map([[2, random(model.config.hiddenSize)]]);
 const steps = {
@@ -66,6 +75,8 @@ const steps = {
   der: await stepOf(model, [der({ anchors })]),
   'safe-grad': await stepOf(model, [safeGrad({ anchors })]),
   'a-gem': await stepOf(model, [aGem({ anchors })]),
+  'inoculation-adapter': await stepOf(model, [inoculationAdapter({ adapter: frozen })]),
+  'kl to an adapter': await stepOf(model, [kl({ reference: { adapter: frozen } })]),
 };
 type Case = keyof typeof steps;
 console.log(`${values.model}, ${values.tokens} tokens, ${rounds} rounds`);
@@ -75,11 +86,14 @@ reportRatio('ldifs', ['without'], 1.65);
 reportRatio('constrained-sft', ['without'], 1.65);
 reportRatio('kl + ldifs', ['kl', 'ldifs'], 1.05);
 reportRatio('persona-vector', ['without'], 1.03);
+reportRatio('inoculation-adapter', ['without'], 1.1);
+reportRatio('kl to an adapter', ['kl'], 1.1);
 reportRatio('kl-on-anchors', ['without'], 1.65);
 reportRatio('der', ['without'], 1.65);
 reportRatio('safe-grad', ['without'], 1.9);
 reportRatio('a-gem', ['without'], 1.9);
 await Promise.all(Object.values(steps).map(({ step }) => step.release()));
+await rm(frozen, { recursive: true });
 
 const step = median(times.without);
 const example: ChatExample = {
@@ -94,12 +108,6 @@ for (const regularizer of [interleaving({ pool: [example], share: 0.05 }), inocu
 }
 
 const aligned = join(cache, `${values.model}-aligned`);
-const adapter = createLoraAdapter(model.linearLayers, {
-  r: 32,
-  lora_alpha: 64,
-  target_modules: 'all-linear',
-});
-adapter.parameters.set(random(adapter.parameters.length));
 report('salora', 1 + (await projectionSeconds()) / step, 1.1, 'of the step without it');
 await rm(aligned, { recursive: true, force: true });
 await writeMergedCheckpoint(checkpoint, adapter, aligned);

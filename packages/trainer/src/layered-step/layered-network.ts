@@ -7,7 +7,9 @@ import {
 } from '@safetune/tensor';
 import type { StepReference } from '../step/references.ts';
 import type { StepSettings } from '../step/step-settings.ts';
-import { hiddenLayers, layeredParts, type Part, referenceStates } from './layered-trace.ts';
+import { hiddenLayers, referenceStates } from './layered-head.ts';
+import type { Part } from './layered-part.ts';
+import { layeredParts } from './layered-trace.ts';
 
 /** The compiled parts of a reference. */
 export interface LayeredReference {

@@ -1,7 +1,7 @@
 import type { CompiledLayer, HostArray } from '@safetune/tensor';
 import { addInto, type HostBuffers } from './layered-buffers.ts';
+import { headNames } from './layered-head.ts';
 import type { LayeredNetwork } from './layered-network.ts';
-import { headNames } from './layered-trace.ts';
 import type { BlockWeights } from './layered-weights.ts';
 
 type Values = Readonly<Record<string, HostArray>>;

@@ -1,11 +1,7 @@
 import { estimateMemory, type GraphMemory, input, type Signature, type Tensor } from '@safetune/tensor';
-import {
-  hiddenLayers,
-  type LayeredParts,
-  layeredParts,
-  type Part,
-  referenceStates,
-} from '../layered-step/layered-trace.ts';
+import { hiddenLayers, referenceStates } from '../layered-step/layered-head.ts';
+import type { Part } from '../layered-step/layered-part.ts';
+import { type LayeredParts, layeredParts } from '../layered-step/layered-trace.ts';
 import type { MemoryMode } from '../memory/memory-mode.ts';
 import { hasAnchors, type StepSettings, settingsOfRun, trainsHead } from '../step/step-settings.ts';
 import { traceTrainStep, trainStepSignature } from '../whole-step/whole-step.ts';

@@ -130,6 +130,28 @@ describe('a run beside a frozen adapter', () => {
     await rm(changed, { recursive: true });
   });
 
+  it('is the mean over all batches of a step, as without', async () => {
+    const first: number[] = [];
+    for (const [batchSize, gradientAccumulation] of [
+      [4, 1],
+      [2, 2],
+    ] as const) {
+      const regularizers = [inoculationAdapter({ adapter: trait }), kl({ reference: { adapter: trait } })];
+      const { options, adapter, steps } = await setUp({
+        steps: 2,
+        batchSize,
+        gradientAccumulation,
+        regularizers,
+        bucketWindow: 1,
+      });
+      await train({ ...options, trainable: trainAdapter(adapter) });
+      const [, step] = steps();
+      first.push(step!.crossEntropy, step!.penalties.kl!, step!.gradientNorm);
+    }
+    expect(first[1]).toBeGreaterThan(1e-6);
+    for (const index of [0, 1, 2]) expect(first[index + 3]! / first[index]!).toBeCloseTo(1, 3);
+  });
+
   it('says before anything is trained that an adapter is of another model', async () => {
     const { options, adapter, events } = await setUp();
     const stranger = createLoraAdapter([{ name: 'model.layers.9.up', inFeatures: 4, outFeatures: 4 }], {

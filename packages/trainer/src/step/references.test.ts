@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLoraAdapterFor, loadLoraAdapter, saveLoraAdapter } from '@safetune/lora';
 import { loadModel } from '@safetune/models';
-import { kl, ldifs, named, type Reference, type Regularizer } from '@safetune/regularizers';
+import { kl, klOnAnchors, ldifs, named, type Reference, type Regularizer } from '@safetune/regularizers';
 import { hostArray, readTensor, writeSafetensors } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import { pythonWith, runPython } from '../../../../conformance/python.ts';
@@ -122,6 +122,25 @@ describe('penalties to several references in one step', () => {
     whole.forEach((value, index) => {
       expect(Math.abs(layered[index]! - value)).toBeLessThan(1e-4 * Math.abs(value) + 1e-5);
     });
+  });
+
+  it.each([
+    ['whole', compileTrainStep],
+    ['layered', compileLayeredStep],
+  ] as const)('are each those of their own batches, where one is on anchors: %s', async (_name, compile) => {
+    const { expected, batch, options } = await open();
+    const anchors = [{ messages: [{ role: 'assistant', content: 'yes' }] }];
+    const regularizers = [
+      kl({ reference: references.adapter }),
+      klOnAnchors({ anchors, reference: references.checkpoint }),
+    ];
+    const step = await compile({ ...options, regularizers });
+    const weights = { kl: 1, 'kl-on-anchors': 1 };
+    const { penalties: onTask } = await step.run(batch, { ...weights, 'kl-on-anchors': 0 });
+    const { penalties: onAnchors } = await step.run(batch, { ...weights, kl: 0 }, { isAnchor: true });
+    expect(onTask.kl! / (expected['kl.adapter'] as number)).toBeCloseTo(1, 4);
+    expect(onAnchors['kl-on-anchors']! / (expected['kl.checkpoint'] as number)).toBeCloseTo(1, 4);
+    await step.release();
   });
 
   it('have no noise on their embeddings, in either mode', async () => {
