@@ -1,5 +1,7 @@
 import type { CausalLm } from '@safetune/models';
 import { readTensor } from '@safetune/tensor';
+import { NonFiniteLossError } from '../errors.ts';
+import type { LossTerms } from '../step/train-step.ts';
 import type { Trainable } from '../step/trainable.ts';
 
 /** Index of the first NaN or infinite value. */
@@ -19,7 +21,7 @@ export function nonFiniteTrained({ tensors }: Trainable): string | undefined {
  * Where a loss got its NaN from that was not finite before anything was trained: values that the run was started with.
  * Reads all weights of the model, one at a time. Undefined when all are finite.
  */
-export async function nonFiniteStart(model: CausalLm, trainable: Trainable): Promise<string | undefined> {
+async function nonFiniteStart(model: CausalLm, trainable: Trainable): Promise<string | undefined> {
   const trained = nonFiniteTrained(trainable);
   if (trained !== undefined) return `'${trained}' of the values to train`;
   for (const region of model.weights.values()) {
@@ -29,4 +31,24 @@ export async function nonFiniteStart(model: CausalLm, trainable: Trainable): Pro
       return `'${region.name}' of the model, in ${region.file}`;
   }
   return undefined;
+}
+
+/**
+ * The error of a step whose loss or gradient is not finite.
+ *
+ * @param step from 1
+ * @param begun what the run was begun with, when this was its first step: what was not finite before is looked for there
+ */
+export async function nonFiniteStep(
+  step: number,
+  { pairs, loss, crossEntropy, taskLoss, penalties }: LossTerms,
+  begun: { readonly model: CausalLm; readonly trainable: Trainable } | undefined,
+): Promise<NonFiniteLossError> {
+  const terms = { loss, crossEntropy, ...(taskLoss !== undefined && { taskLoss }), ...penalties };
+  const source = begun && (await nonFiniteStart(begun.model, begun.trainable));
+  return new NonFiniteLossError(
+    step,
+    { ...pairs, ...terms },
+    { isFirst: begun !== undefined, source: source ?? null },
+  );
 }

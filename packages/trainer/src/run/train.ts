@@ -1,11 +1,4 @@
-import { skip } from '@safetune/datasets';
-import {
-  adamWStep,
-  clipByNorm,
-  createAdamWState,
-  learningRateSchedule,
-  parameterGroups,
-} from '@safetune/optimizers';
+import { adamWStep, clipByNorm, createAdamWState, parameterGroups } from '@safetune/optimizers';
 import {
   callAdapterHook,
   type PenaltyWeights,
@@ -13,28 +6,25 @@ import {
   type Regularizer,
 } from '@safetune/regularizers';
 import { FileWriteError } from '@safetune/tensor';
-import { openAnchors } from '../data/anchor-batches.ts';
-import { countSteps, takeStep, trainingBatches } from '../data/batches.ts';
-import { choosePacking } from '../data/choose-packing.ts';
-import { NonFiniteLossError, TrainOptionError } from '../errors.ts';
-import { compilePlannedStep, planTraining } from '../plan/planned-step.ts';
+import { takeStep } from '../data/batches.ts';
+import { TrainOptionError } from '../errors.ts';
 import { openSentinel } from '../sentinel/sentinel.ts';
 import { withEmbeddingNoise } from '../step/embedding-noise.ts';
-import { openFrozenParts } from '../step/frozen-parts.ts';
 import { compilePenaltyCounts, type PenaltyCounts } from '../step/penalty-counts.ts';
 import { stepSettings } from '../step/step-settings.ts';
 import type { LossTerms } from '../step/train-step.ts';
 import type { Trainable } from '../step/trainable.ts';
 import { penalisesParameters } from '../step/trained-parameters.ts';
-import { checkTrainOptions, requirePositiveInteger } from './check-options.ts';
+import { checkTrainOptions } from './check-options.ts';
 import { openEvaluation } from './evaluation.ts';
 import { fingerprint } from './fingerprint.ts';
-import { nonFiniteStart } from './non-finite.ts';
+import { nonFiniteStep } from './non-finite.ts';
 import { ofTrainOption } from './optimizer-options.ts';
 import { openParameterPenalties, type ParameterPenalties } from './parameter-penalties.ts';
 import { StepClock, type StepEvent, stepEvent, type TrainEvent } from './progress.ts';
 import { regularizerStates, weightsState } from './regularizer-states.ts';
 import { createRunControl } from './run-control.ts';
+import { layOutRun } from './run-layout.ts';
 import { stepGradient } from './step-gradient.ts';
 import { observe, type StepObserver } from './step-observer.ts';
 import type { TrainOptions, TrainResult } from './train-options.ts';
@@ -61,38 +51,22 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
   const { trainable, regularizers = [], gradientAccumulation = 1, checkpoint, signal } = options;
   const { control, observer: callback } = createRunControl();
   const onEvent = (event: TrainEvent) => options.onEvent?.(event, control);
-  // The examples are walked to count, to plan and to train, every epoch anew: they become tokens once.
-  const tokenize = {
-    cache: new WeakMap(),
-    ...options.tokenize,
-    vocabularySize: options.model.config.vocabularySize,
-  };
-  const { epochs, ...endless } = { ...options, seed: options.seed ?? 0, tokenize };
-  const steps =
-    options.steps ?? (await countSteps({ ...endless, epochs: epochs ?? 1 }, gradientAccumulation));
-  requirePositiveInteger('steps', steps);
-  const rateOf = ofTrainOption(() => learningRateSchedule(options.learningRate ?? {}, steps));
-  const learningRate = (step: number) => ofTrainOption(() => rateOf(step));
   const { optimizer: settings = {}, learningRate: { peak = 1e-4 } = {} } = options;
   const groups = ofTrainOption(() => parameterGroups(trainable, settings, peak));
-  const packing =
-    options.step === undefined ? await choosePacking(endless, options.packing ?? 'auto') : undefined;
-  const frozenParts = await openFrozenParts(options);
-  const laidOut = { ...endless, frozenParts, packing: packing?.packed ?? false };
-  const anchors = await openAnchors(laidOut, gradientAccumulation);
-  const planned = options.step === undefined ? await planTraining(laidOut, [...anchors.values()]) : undefined;
-  const step = options.step ?? (await compilePlannedStep(laidOut, planned!.chosen));
+  const layout = await layOutRun(options);
+  const { steps, step, anchors, learningRate } = layout;
   let penaltyCounts: PenaltyCounts | undefined;
   let parameterPenalties: ParameterPenalties | undefined;
   const observers: StepObserver[] = [];
   try {
     if (gradientAccumulation > 1 || [...anchors.values()].some(({ count }) => count > 1)) {
-      penaltyCounts = await compilePenaltyCounts(stepSettings(laidOut), options.runtime);
+      penaltyCounts = await compilePenaltyCounts(stepSettings(layout.stepOptions), options.runtime);
     }
     if (options.sentinel !== undefined)
       observers.push(await openSentinel({ ...options, onEvent }, options.sentinel));
     const evaluation =
-      options.evaluation && (await openEvaluation({ ...endless, step, onEvent }, options.evaluation));
+      options.evaluation &&
+      (await openEvaluation({ ...options, ...layout.stream, step, onEvent }, options.evaluation));
     observers.push(...(evaluation === undefined ? [] : [evaluation]), callback);
     const weights = penaltyWeights(regularizers.filter(hasPenalty));
     const states = regularizerStates(regularizers);
@@ -101,7 +75,7 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
       parameters: trainable.parameters,
       optimizer,
       ...(penalisesParameters(regularizers) && { start: trainable.parameters.slice() }),
-      fingerprint: checkpoint === undefined ? {} : await fingerprint(options, steps, frozenParts),
+      fingerprint: checkpoint === undefined ? {} : await fingerprint(options, steps, layout.frozenParts),
       parts: [...observers, states, weightsState(weights)],
     };
     checkpoint?.onFingerprint?.(state.fingerprint);
@@ -118,16 +92,14 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
       steps,
       done: optimizer.step,
       parameters: trainable.parameters.length,
-      memory: planned?.chosen.mode,
-      plan: planned && { chosen: planned.chosen, available: planned.available },
-      packing,
+      memory: layout.planned?.chosen.mode,
+      plan: layout.planned && { chosen: layout.planned.chosen, available: layout.planned.available },
+      packing: layout.packing,
     });
-    const stream = trainingBatches(
-      options.steps === undefined ? { ...endless, epochs: epochs ?? 1 } : endless,
-    );
-    const batches = skip(stream, optimizer.step * gradientAccumulation);
+    const batches = layout.batchesFrom(start);
     const clock = new StepClock(steps);
-    const sources = { step, regularizers, anchors, penaltyCounts, parameterPenalties, seed: endless.seed };
+    const { seed } = layout;
+    const sources = { step, regularizers, anchors, penaltyCounts, parameterPenalties, seed };
     let last: LossTerms | undefined;
 
     if (restored === undefined) ended = await observe(observers, 0, steps);
@@ -145,20 +117,8 @@ export async function train(given: TrainOptions): Promise<TrainResult> {
       const { terms, gradients } = await stepGradient(sources, taken, index, present);
       weights.follow(terms.penalties);
       const gradientNorm = clipByNorm(gradients, options.maxGradientNorm ?? 1);
-      if (!Number.isFinite(terms.loss) || !Number.isFinite(gradientNorm)) {
-        const isFirst = index === start;
-        throw new NonFiniteLossError(
-          index + 1,
-          {
-            ...terms.pairs,
-            loss: terms.loss,
-            crossEntropy: terms.crossEntropy,
-            ...(terms.taskLoss !== undefined && { taskLoss: terms.taskLoss }),
-            ...terms.penalties,
-          },
-          { isFirst, source: isFirst ? ((await nonFiniteStart(options.model, trainable)) ?? null) : null },
-        );
-      }
+      if (!Number.isFinite(terms.loss) || !Number.isFinite(gradientNorm))
+        throw await nonFiniteStep(index + 1, terms, index === start ? options : undefined);
       adamWStep(trainable.parameters, gradients, optimizer, learningRate(index), options.optimizer, groups);
       for (const regularizer of regularizers)
         await callAdapterHook(regularizer, 'afterStep', trainable.adapter!, index + 1);
