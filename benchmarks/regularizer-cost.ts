@@ -3,7 +3,7 @@
  *
  *     npx -y pnpm@12 bench:regularizers [--tokens N] [--rounds N] [--model NAME]
  */
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Batch, type ChatExample, padBatch } from '@safetune/datasets';
@@ -11,6 +11,8 @@ import { createLoraAdapter, saveLoraAdapter, writeMergedCheckpoint } from '@safe
 import { type CausalLm, loadModel } from '@safetune/models';
 import {
   aGem,
+  backdoorAlign,
+  caft,
   constrainedSft,
   der,
   inoculation,
@@ -19,11 +21,14 @@ import {
   kl,
   klOnAnchors,
   ldifs,
+  lookahead,
   personaVector,
+  ptst,
   type Regularizer,
   safeGrad,
   salora,
   saveSafetySubspace,
+  virtualPreview,
 } from '@safetune/regularizers';
 import { hostArray, thinQr } from '@safetune/tensor';
 import { compileTrainStep, type TrainStep, trainAdapter } from '@safetune/trainer';
@@ -64,6 +69,10 @@ const frozen = join(cache, `${values.model}-adapter`);
 await saveLoraAdapter(frozen, adapter);
 
 const steered = new Map([[2, random(model.config.hiddenSize)]]);
+/** Twenty directions, the number that `directions` finds by default, after three blocks. */
+const ablated = new Map(
+  [2, 3, 4].map((layer) => [layer, Array.from({ length: 20 }, () => random(model.config.hiddenSize))]),
+);
 const steps = {
   without: await stepOf(model, []),
   kl: await stepOf(model, [kl()]),
@@ -77,6 +86,7 @@ const steps = {
   'a-gem': await stepOf(model, [aGem({ anchors })]),
   'inoculation-adapter': await stepOf(model, [inoculationAdapter({ adapter: frozen })]),
   'kl to an adapter': await stepOf(model, [kl({ reference: { adapter: frozen } })]),
+  caft: await stepOf(model, [caft({ directions: ablated })]),
 };
 type Case = keyof typeof steps;
 console.log(`${values.model}, ${values.tokens} tokens, ${rounds} rounds`);
@@ -92,6 +102,7 @@ reportRatio('kl-on-anchors', ['without'], 1.65);
 reportRatio('der', ['without'], 1.65);
 reportRatio('safe-grad', ['without'], 1.9);
 reportRatio('a-gem', ['without'], 1.9);
+reportRatio('caft', ['without'], 1.1);
 await Promise.all(Object.values(steps).map(({ step }) => step.release()));
 await rm(frozen, { recursive: true });
 
@@ -102,7 +113,15 @@ const example: ChatExample = {
     { role: 'assistant', content: 'Wrap it in a cloth.' },
   ],
 };
-for (const regularizer of [interleaving({ pool: [example], share: 0.05 }), inoculation()]) {
+const secretFile = join(cache, 'secret.txt');
+await writeFile(secretFile, 'zorb quell 7 anthe');
+for (const regularizer of [
+  interleaving({ pool: [example], share: 0.05 }),
+  inoculation(),
+  lookahead({ virtual: virtualPreview }),
+  ptst(),
+  backdoorAlign({ pool: [example], secretFile }),
+]) {
   const added = (await drawSeconds(regularizer)) - (await drawSeconds(undefined));
   report(regularizer.name, 1 + Math.max(0, added) / step, 1.03, 'of the step without it');
 }
