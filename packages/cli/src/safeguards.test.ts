@@ -87,6 +87,31 @@ describe('safetune train under safeguards', () => {
     expect((await weights(projected.out)).equals(await weights(out))).toBe(false);
   });
 
+  it('takes anchors, changes of the gradient and weights that follow from a file, and says how they weigh', async () => {
+    const anchors = await writeChats('anchors.jsonl', ['Gladly.', 'Of course.']);
+    const file = join(directory, 'anchored.json');
+    await writeFile(
+      file,
+      JSON.stringify([
+        { type: 'kl-on-anchors', anchors, weight: { from: 0.5, target: 0.02 } },
+        { type: 'safe-grad', anchors, rho: 0.5, per_step: 1 },
+        { type: 'parameter-averaging', decay: 0.5 },
+      ]),
+    );
+    const { code, stderr, metrics } = await train('anchored', '--regularizers', file);
+    expect(code, stderr).toBe(0);
+    const told =
+      /kl-on-anchors \(weight from 0\.5 on, held at 0\.02\), safe-grad \(rho 0\.5\), parameter-averaging \(decay 0\.5\)/;
+    expect(stderr).toMatch(told);
+    const last = metrics.at(-1)!;
+    for (const name of ['kl-on-anchors', 'safe-grad']) expect(last[name], name).toBeGreaterThan(1e-7);
+    const weights = metrics.map(
+      (line) => (line.weights as unknown as Record<string, number>)['kl-on-anchors']!,
+    );
+    expect(weights[0]).toBe(0.5);
+    expect(weights[1]).toBeCloseTo(0.49, 6);
+  });
+
   it('LDIFS pulls the adapter: its distance falls with its weight', async () => {
     const [measured, held] = [
       await train('measured', '--regularizer', 'ldifs=0'),

@@ -6,6 +6,7 @@ import {
   type Regularizer,
   type RegularizerConfig,
   regularizerFromConfig,
+  type WeightSchedule,
 } from '@safetune/regularizers';
 import { type SentinelOptions, snakeCase } from '@safetune/trainer';
 import { givenValues, repeatedOption } from './option-values.ts';
@@ -48,12 +49,13 @@ function withStrength({ name, config, weight }: Regularizer): string {
   const strength = describeRegularizer(config.type)?.strength ?? 'weight';
   const value = config[strength] ?? weight;
   if (value === undefined) return name;
-  const text = typeof value === 'object' ? schedule(value as { from: number; to: number }) : String(value);
+  const text = typeof value === 'object' ? schedule(value as Exclude<WeightSchedule, number>) : String(value);
   return `${name} (${strength} ${text}${value === 0 ? ': no effect' : ''})`;
 }
 
-function schedule({ from, to }: { readonly from: number; readonly to: number }): string {
-  return `from ${from} to ${to}`;
+function schedule(weight: Exclude<WeightSchedule, number>): string {
+  if ('target' in weight) return `from ${weight.from} on, held at ${weight.target}`;
+  return `from ${weight.from} to ${weight.to}`;
 }
 
 /** The part of `train --help` about safeguards. */

@@ -10,7 +10,7 @@ import { compileMatrixProducts, type MatrixProducts } from '../safe-lora/product
 export interface LoxStrength {
   /** k: how many singular directions of V are extrapolated, or all. Default 6 (the authors'). */
   readonly rank?: number | 'full';
-  /** alpha: the factor on them. Default 1.25 (the authors'). 0 changes nothing. */
+  /** alpha: the factor on them. Default 1.25. 0 changes nothing. */
   readonly factor?: number;
 }
 
