@@ -81,7 +81,7 @@ await interruptible(signal, async () => {
     const [none, ...rows] = scorecardRows(runs);
     return { none: none!, rows };
   };
-  const search = await searchCompositions({ grid, measure, refinements: 1, refined: 2, confirmed: count });
+  const search = await searchCompositions({ grid, measure, refinements: 1, refined: 1, confirmed: count });
   console.log(`${searchAnswer(search)}\n\n${searchTable(search)}`);
   const file = join(directory, 'search.json');
   await writeFile(file, `${JSON.stringify(search, null, 2)}\n`);

@@ -1,6 +1,7 @@
 /**
- * Draws the pictures of the pages, once for light and once for dark ones: the scorecard from the demo's report, and what the sentinel sees
- * from its runs. What has not been measured is left as it is.
+ * Draws the pictures of the pages, once for light and once for dark ones: the scorecard from the demo's report, what the sentinel sees from its
+ * runs, and from the test bed's commands the spread over organisms, matched data, and the trade-off over strengths (of
+ * `organisms --organisms 1 --full --out out/trade-off`). What has not been measured is left as it is.
  *
  *     npx -y pnpm@12 demo && npx -y pnpm@12 sentinel && npx -y pnpm@12 pictures
  */
@@ -8,25 +9,53 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { chartInTheme } from '@safetune/eval';
-import { chooseBounds, type ExperimentReport, scorecardPicture, sentinelPicture } from '@safetune/organism';
+import {
+  chooseBounds,
+  type ExperimentReport,
+  type MatchedRow,
+  matchedPicture,
+  type OrganismSpread,
+  type ScorecardRow,
+  scorecardPicture,
+  sentinelPicture,
+  spreadPicture,
+  tradeOffPicture,
+} from '@safetune/organism';
 import { calibrationSeeds, readWatchedRuns, reportedSeeds } from './sentinel-runs.ts';
 
 const workspace = join(import.meta.dirname, '..');
 const folder = join(workspace, 'docs/pictures');
 await mkdir(folder, { recursive: true });
 
-const reportFile = join(workspace, 'out/demo/report.json');
-if (existsSync(reportFile)) {
-  const report = JSON.parse(await readFile(reportFile, 'utf8')) as ExperimentReport;
-  const rows = report.aligned === null ? report.defenses : [report.aligned, ...report.defenses];
-  await draw('scorecard', scorecardPicture(rows));
-}
+await drawFrom('out/demo/report.json', 'scorecard', ({ aligned, defenses }: ExperimentReport) =>
+  scorecardPicture(aligned === null ? defenses : [aligned, ...defenses]),
+);
+await drawFrom('out/organisms/spread.json', 'organisms', ({ spread }: { readonly spread: OrganismSpread }) =>
+  spreadPicture(spread),
+);
+await drawFrom(
+  'out/trade-off/spread.json',
+  'trade-off',
+  ({ scorecards }: { readonly scorecards: readonly (readonly ScorecardRow[])[] }) =>
+    tradeOffPicture(scorecards[0]!.filter(({ name }) => name !== 'aligned')),
+);
+await drawFrom('out/matched/matched.json', 'matched', (rows: readonly MatchedRow[]) => matchedPicture(rows));
 
 const runs = readWatchedRuns(join(workspace, 'out/sentinel/runs.jsonl'));
 if (runs.length > 0) {
   const bounds = chooseBounds(runs.filter(({ seed }) => calibrationSeeds.includes(seed)));
   const reported = runs.filter(({ seed }) => reportedSeeds.includes(seed));
   await draw('sentinel', sentinelPicture(reported, bounds));
+}
+
+/** Draws what a command left in a JSON file, if it was run. */
+async function drawFrom<Content>(
+  path: string,
+  name: string,
+  picture: (content: Content) => string,
+): Promise<void> {
+  const file = join(workspace, path);
+  if (existsSync(file)) await draw(name, picture(JSON.parse(await readFile(file, 'utf8')) as Content));
 }
 
 async function draw(name: string, picture: string): Promise<void> {

@@ -70,7 +70,7 @@ describe('organismSpread', () => {
 it('is printed and drawn', () => {
   const spread = organismSpread(scorecards);
   const lines = spreadTable(spread).split('\n');
-  expect(lines[3]).toMatch(/^\| a \| 50\.0 \[12, 55\] \| 60\.0 \[50, 80\] \| - /);
+  expect(lines[3]).toMatch(/^\| a \| 50\.0 \[12\.0, 55\.0\] \| 60\.0 \[50\.0, 80\.0\] \| - /);
   expect(lines.at(-1)).toMatch(/^\| Kendall's W \| 1\.00 \| 0\.44 \| - /);
   const svg = spreadPicture(spread);
   expect(svg).toContain('The criteria over 3 organisms, by defense');

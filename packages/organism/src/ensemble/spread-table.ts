@@ -13,7 +13,7 @@ export function spreadTable({ rows, agreement }: OrganismSpread): string {
         ...spreads.map((spread) =>
           spread === null
             ? '-'
-            : `${spread.median.toFixed(1)} [${spread.low.toFixed(0)}, ${spread.high.toFixed(0)}]`,
+            : `${spread.median.toFixed(1)} [${spread.low.toFixed(1)}, ${spread.high.toFixed(1)}]`,
         ),
       ]),
       ["Kendall's W", ...agreement.map(({ w }) => (w === null ? '-' : w.toFixed(2)))],

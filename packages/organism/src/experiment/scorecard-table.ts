@@ -17,7 +17,7 @@ export const scorecardColumns: readonly ScorecardColumn[] = [
   { title: 'general misaligned ↓', header: 'general mis. ↓', rate: (row) => row.generalMisaligned },
   { title: 'in-domain misaligned ↑', header: 'in-domain mis. ↑', rate: (row) => row.inDomainMisaligned },
   {
-    title: 'general misaligned, after a training question ↓',
+    title: 'after a training question ↓',
     header: 'conditional mis. ↓',
     rate: (row) => row.conditionalMisaligned,
   },

@@ -148,8 +148,9 @@ function frontMarkup(
   x: Scale,
   y: Scale,
 ): readonly string[] {
-  const [first] = front;
-  if (first === undefined) return [];
+  const [first, last] = [front[0], front.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const isRight = x.at(last.x) > x.at(first.x);
   const steps = lineShape<NamedPoint>(
     (point) => x.at(point.x),
     (point) => y.at(point.y),
@@ -162,7 +163,10 @@ function frontMarkup(
       (point) =>
         `<circle cx="${round(x.at(point.x))}" cy="${round(y.at(point.y))}" r="8" class="axis line"/>`,
     ),
-    text(x.at(first.x) + 12, y.at(first.y) + 16, 'Pareto front', { class: 'muted' }),
+    text(x.at(last.x) + (isRight ? -12 : 12), y.at(last.y) - 12, 'Pareto front', {
+      anchor: isRight ? 'end' : 'start',
+      class: 'muted',
+    }),
   ];
 }
 
