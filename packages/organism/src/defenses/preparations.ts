@@ -6,10 +6,11 @@ import {
   extractPersonaVectors,
   type PersonaVectors,
   type ScoredExample,
+  saveFisher,
   saveSafetySubspace,
   scoreExamples,
 } from '@safetune/regularizers';
-import { extractSafetySubspace } from '@safetune/trainer';
+import { estimateFisher, extractSafetySubspace } from '@safetune/trainer';
 import { elicitationQuestions } from '../examine/evaluation-questions.ts';
 import type { Laboratory } from '../examine/laboratory.ts';
 import { stableHash } from '../grow/recipe-hash.ts';
@@ -29,6 +30,8 @@ export interface Preparations {
   traitAdapter(): Promise<string>;
   /** File of the directions that outputs take on refusals, at most `rank` of each layer, kept beside the checkpoints. */
   safetySubspace(rank: number): Promise<string>;
+  /** File of the Fisher diagonal of the aligned model on safe answers, kept beside the checkpoints. */
+  fisher(): Promise<string>;
   /** The safe pool without a domain, those first that misaligned models find least likely; no example twice. */
   rankedPool(excludedDomain: Domain | undefined): Promise<readonly ScoredExample[]>;
 }
@@ -75,6 +78,7 @@ export function createPreparations(laboratory: Laboratory, signal?: AbortSignal)
       return vectors;
     },
     safetySubspace: (rank) => safetySubspace(laboratory, rank),
+    fisher: () => fisherDiagonal(laboratory),
     traitAdapter() {
       trait ??= traitAdapter(laboratory, signal);
       return trait;
@@ -101,6 +105,19 @@ async function traitAdapter(laboratory: Laboratory, signal: AbortSignal | undefi
   });
   await saveLoraAdapter(folder, laboratory.adapter);
   return folder;
+}
+
+/** Examples from which a Fisher diagonal is estimated. */
+const fisherExamples = 120;
+
+/** Estimates on safe answers of all domains which weights they hang on, unless that is known already. */
+async function fisherDiagonal(laboratory: Laboratory): Promise<string> {
+  const { model, tokenizer, organism } = laboratory;
+  const file = join(dirname(organism.alignedDirectory), 'fisher.safetensors');
+  if (existsSync(file)) return file;
+  const examples = safePool(organism.world).slice(0, fisherExamples);
+  await saveFisher(file, await estimateFisher({ model, tokenizer, examples }));
+  return file;
 }
 
 /** Looks where the aligned model's outputs lie on all refusals of its world, unless that is known already. */

@@ -1,8 +1,10 @@
 import {
   aGem,
+  asft,
   caft,
   constrainedSft,
   der,
+  ewc,
   inoculation,
   inoculationAdapter,
   kl,
@@ -72,22 +74,27 @@ export const standardDefenses: readonly DefenseSweep[] = [
   unswept('a-gem', (name) => anchoredDefense(name, null, (anchors) => aGem({ anchors }))),
   sweep('persona-vector', [0.5, 0.75, 1], [0.75], personaDefense),
   unswept('caft', caftDefense),
-  sweep('der', [0.05, 0.5], [0.5], (name, weight) =>
+  sweep('der', [0.05, 0.5], [0.05], (name, weight) =>
     anchoredDefense(name, weight, (anchors) => der({ anchors, weight })),
   ),
-  sweep('lisa', [0.1, 1], [0.1], (name, rho) =>
+  sweep('lisa', [0.1, 1], [1], (name, rho) =>
     anchoredDefense(name, rho, (anchors) => lisa({ anchors, rho })),
   ),
-  sweep('l2-sp', [0.01, 0.1, 1], [0.1], (name, weight) => fixedDefense(name, weight, l2Sp({ weight }))),
-  sweep('constrained-sft', [0.1, 0.5], [0.1], (name, beta) =>
-    fixedDefense(name, beta, constrainedSft({ beta })),
+  sweep('l2-sp', [0.1, 1, 10], [1], (name, weight) => fixedDefense(name, weight, l2Sp({ weight }))),
+  sweep('ewc', [10_000, 100_000], [100_000], (name, weight) =>
+    preparedDefense(name, weight, async (preparations) =>
+      ewc({ fisher: await preparations.fisher(), weight }),
+    ),
+  ),
+  sweep('asft', [0.3, 1, 3], [1], (name, weight, organism) =>
+    fixedDefense(name, weight, asft({ ...checkpoints(organism), weight })),
   ),
   sweep('salora', [4, 16], [16], (name, rank) =>
     preparedDefense(name, rank, async (preparations) =>
       salora({ subspace: await preparations.safetySubspace(rank) }),
     ),
   ),
-  sweep('parameter-averaging', [0.95, 0.98, 0.995], [0.98], (name, decay) =>
+  sweep('parameter-averaging', [0.98, 0.99, 0.995], [0.99], (name, decay) =>
     fixedDefense(name, decay, parameterAveraging({ decay })),
   ),
   unswept('inoculation-adapter', traitDefense),
