@@ -11,22 +11,28 @@ import { createLoraAdapter, saveLoraAdapter, writeMergedCheckpoint } from '@safe
 import { type CausalLm, loadModel } from '@safetune/models';
 import {
   aGem,
+  asft,
   backdoorAlign,
   caft,
+  compileParameterPenalty,
   constrainedSft,
   der,
+  ewc,
   inoculation,
   inoculationAdapter,
   interleaving,
   kl,
   klOnAnchors,
+  l2Sp,
   ldifs,
   lookahead,
+  parametersOf,
   personaVector,
   ptst,
   type Regularizer,
   safeGrad,
   salora,
+  saveFisher,
   saveSafetySubspace,
   virtualPreview,
 } from '@safetune/regularizers';
@@ -144,7 +150,51 @@ console.log(
   `safe-lora: ${modules} modules projected in ${took.toFixed(1)} s (bar: 60 s) and ${(peakBytes / 1e9).toFixed(2)} GB ` +
     `(bar: 2 GB) ${took <= 60 && peakBytes <= 2e9 ? 'met' : 'NOT MET'}`,
 );
+const fisher = join(cache, `${values.model}-fisher.safetensors`);
+await saveRandomFisher(fisher);
+const perOptimizerStep = 16;
+for (const regularizer of [l2Sp(), ewc({ fisher }), asft({ base: checkpoint, aligned })]) {
+  const taken = await penaltySeconds(regularizer);
+  const of = `of an optimizer step of ${perOptimizerStep} batches (${(1000 * taken).toFixed(0)} ms once in it)`;
+  report(regularizer.name, 1 + taken / (perOptimizerStep * step), 1.1, of);
+}
+await rm(fisher);
 await rm(aligned, { recursive: true });
+
+/** What a penalty on what is trained takes, once an optimizer step whatever its batches: the median, of a new adapter that has moved. */
+async function penaltySeconds(regularizer: Regularizer): Promise<number> {
+  const adapter = createLoraAdapter(model.linearLayers, {
+    r: 32,
+    lora_alpha: 64,
+    target_modules: 'all-linear',
+  });
+  const penalty = await compileParameterPenalty(regularizer, parametersOf(adapter));
+  adapter.parameters.set(random(adapter.parameters.length));
+  const into = Object.fromEntries(
+    penalty.uses.map((name) => {
+      const { size, shape } = adapter.trained[name]!;
+      return [name, hostArray(new Float32Array(size), shape)];
+    }),
+  );
+  const taken: number[] = [];
+  // The first maps files and warms up.
+  for (let round = -1; round < rounds; round++) {
+    const started = performance.now();
+    await penalty.run(adapter.trained, 1, into);
+    if (round >= 0) taken.push((performance.now() - started) / 1000);
+  }
+  await penalty.release();
+  return median(taken);
+}
+
+/** Its values cost what those of an estimate do. */
+async function saveRandomFisher(path: string): Promise<void> {
+  const weights = model.linearLayers.map(({ name, inFeatures, outFeatures }) => [
+    `${name}.weight`,
+    hostArray(random(inFeatures * outFeatures).map(Math.abs), [outFeatures, inFeatures]),
+  ]);
+  await saveFisher(path, { weights: Object.fromEntries(weights), examples: 1, tokens: 1 });
+}
 
 /** A compiled step with what acts in it. */
 interface Safeguarded {

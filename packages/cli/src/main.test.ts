@@ -363,6 +363,7 @@ describe('safetune', () => {
     ['generate'],
     ['eval'],
     ['select'],
+    ['fisher'],
     ['safety-subspace'],
     ['project'],
     ['safe-merge'],

@@ -6,7 +6,7 @@ import { l2Sp, type Regularizer } from '@safetune/regularizers';
 import { contiguousData, multiply, openSafetensors, square, subtract, sum } from '@safetune/tensor';
 import { describe, expect, it } from 'vitest';
 import { relativeError } from '../__fixtures__/goldens.ts';
-import { setUp } from '../__fixtures__/small-run.ts';
+import { examples, setUp } from '../__fixtures__/small-run.ts';
 import { planTraining } from '../plan/planned-step.ts';
 import { trainAdapter, trainAllWeights } from '../step/trainable.ts';
 import { compileTrainStep } from '../whole-step/whole-step.ts';
@@ -98,6 +98,54 @@ describe('penalties over what is trained', () => {
     }
     expect(relativeError(trained[1]!, trained[0]!)).toBeLessThan(2e-3);
     expect(relativeError(trained[2]!, trained[0]!)).toBeLessThan(2e-3);
+  });
+
+  it('are in the gradient that others change, and beside what is minimised on anchors', async () => {
+    const seen: Float32Array[][] = [];
+    const values: { first: number; second: number }[] = [];
+    for (const weight of [0, 10]) {
+      const gradients: Float32Array[] = [];
+      const anchored: Regularizer = {
+        ...l2Sp({ of: 'factors', weight }),
+        anchors: { load: () => [examples[0]!], perStep: 1, crossEntropyWeight: 0.5 },
+      };
+      const watching: Regularizer = {
+        name: 'watching',
+        config: { type: 'watching' },
+        gradient(gradient) {
+          gradients.push(gradient.slice());
+          return gradient;
+        },
+      };
+      const { adapter, options, steps } = await setUp({ steps: 2, regularizers: [anchored, watching] });
+      const start = adapter.parameters.slice();
+      let moved = start;
+      await train({
+        ...options,
+        trainable: trainAdapter(adapter),
+        onEvent: (event, run) => {
+          options.onEvent(event, run);
+          if (event.type === 'step' && event.step === 1) moved = adapter.parameters.slice();
+        },
+      });
+      const [first, second] = steps();
+      // The first step is at the start: what it logs is the cross-entropy of the anchors alone.
+      const squares = apart(moved, start).reduce((total, value) => total + value ** 2, 0) / 2;
+      values.push({ first: first!.penalties['l2-sp']!, second: second!.penalties['l2-sp']! - squares });
+      seen.push([...gradients, apart(moved, start)]);
+    }
+    const [without, within] = seen as [Float32Array[], Float32Array[]];
+    expect(within[0]).toEqual(without[0]);
+    const added = apart(within[1]!, without[1]!);
+    expect(
+      relativeError(
+        added,
+        within[2]!.map((value) => 10 * value),
+      ),
+    ).toBeLessThan(1e-4);
+    expect(values[1]!.first).toBeCloseTo(values[0]!.first, 6);
+    expect(values[1]!.second).toBeCloseTo(values[0]!.second, 4);
+    expect(values[0]!.first).toBeGreaterThan(1);
   });
 
   it('go with training all weights, where there are no modules', async () => {
