@@ -127,14 +127,14 @@ export interface Regularizer {
    * traced: steering. The reference and inference are never edited.
    */
   hidden?(state: Tensor, layer: number, batch: TracedBatch): Tensor;
+  /** Layers that `hidden` changes; a trainer refuses one that the model does not have. Default: not known. */
+  readonly editedLayers?: LayerSelection;
   /**
    * Adapters that are in the forward pass in training beside what is trained, as they are and without dropout: their low-rank updates
    * add to the layers' outputs. The safe reference, evaluation and the result never have them. Opened once, before the step is
    * compiled. Updates of linear layers alone: no DoRA, no embeddings, no tensors trained whole. A run is continued only with the same.
    */
   frozenAdapters?(context: FrozenAdaptersContext): readonly LoraAdapter[] | Promise<readonly LoraAdapter[]>;
-  /** Layers that `hidden` changes; a trainer refuses one that the model does not have. Default: not known. */
-  readonly editedLayers?: LayerSelection;
   /** A traced scalar, unweighted: KL, LDIFS. The trainer adds `weight * penalty` to the loss. */
   penalty?(outputs: ForwardOutputs): Tensor;
   /**
@@ -162,15 +162,15 @@ export interface Regularizer {
    */
   readonly anchors?: Anchors;
   /**
-   * Changes a step's gradient, between the backward pass and clipping, and gives the one to step with. `gradient` is that of the
-   * task with all that others add to the loss; the array may be changed and given back.
-   */
-  gradient?(gradient: Float32Array, context: GradientContext): Float32Array | Promise<Float32Array>;
-  /**
    * A traced scalar over what is trained and its values at the start of training, unweighted: L2-SP, EWC, AsFT. Computed once an
    * optimizer step, of no batch; the trainer adds `weight * parameterPenalty` to the loss. It may wait, to open a file.
    */
   parameterPenalty?(parameters: TracedParameters, context: ParameterContext): Tensor | Promise<Tensor>;
+  /**
+   * Changes a step's gradient, between the backward pass and clipping, and gives the one to step with. `gradient` is that of the
+   * task with all that others add to the loss; the array may be changed and given back.
+   */
+  gradient?(gradient: Float32Array, context: GradientContext): Float32Array | Promise<Float32Array>;
   /**
    * What it reads besides its config, as digests by name (a pool's, a file of vectors'): a run is continued only with the
    * same. Called before `beforeTraining`.
@@ -181,12 +181,12 @@ export interface Regularizer {
    * adapter. Leaves the adapter as it is. A run that resumes calls it again, with the values it continues from.
    */
   beforeTraining?(adapter: LoraAdapter): void | Promise<void>;
-  /** What a resumed run needs of it to go on as this one: what `afterStep` and `gradient` keep from step to step. */
-  saveState?(): RegularizerState;
-  /** Takes it up again, after `beforeTraining`, which has set everything to the start. */
-  restoreState?(state: RegularizerState): void;
   /** On the adapter after an optimizer step (`step` counts from 1): SafeLoRA every n steps. */
   afterStep?(adapter: LoraAdapter, step: number): void | Promise<void>;
   /** On the adapter when training is over: SafeLoRA at the end. */
   afterTraining?(adapter: LoraAdapter): void | Promise<void>;
+  /** What a resumed run needs of it to go on as this one: what `afterStep` and `gradient` keep from step to step. */
+  saveState?(): RegularizerState;
+  /** Takes it up again, after `beforeTraining`, which has set everything to the start. */
+  restoreState?(state: RegularizerState): void;
 }
