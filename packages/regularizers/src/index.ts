@@ -80,60 +80,46 @@ export {
   type WeightSchedule,
   weightAt,
 } from './interface/weight-schedule.ts';
-export { type AGemOptions, aGem } from './methods/a-gem.ts';
-export type { AnchorOptions } from './methods/anchor-options.ts';
-export { type AsftOptions, asft } from './methods/asft/asft.ts';
+export { type AGemOptions, aGem } from './methods/anchored/a-gem.ts';
+export type { AnchorOptions } from './methods/anchored/anchor-options.ts';
+export { type DerOptions, der } from './methods/anchored/der.ts';
+export { type KlOnAnchorsOptions, klOnAnchors } from './methods/anchored/kl-on-anchors.ts';
+export { type LisaOptions, lisa } from './methods/anchored/lisa.ts';
+export { type SafeGradOptions, safeGrad } from './methods/anchored/safe-grad.ts';
 export {
   type BackdoorAlignOptions,
   backdoorAlign,
   secretPromptTag,
-} from './methods/backdoor-align/backdoor-align.ts';
+} from './methods/data/backdoor-align/backdoor-align.ts';
 export {
   makeSecretPrompt,
   readSecretPrompt,
   withSecretPrompt,
-} from './methods/backdoor-align/secret-prompt.ts';
-export { type CaftOptions, caft } from './methods/caft/caft.ts';
-export type { ComponentChoice } from './methods/caft/chosen.ts';
-export { type ConstrainedSftOptions, constrainedSft } from './methods/constrained-sft.ts';
-export { type DerOptions, der } from './methods/der.ts';
-export { type Directions, loadDirections, saveDirections } from './methods/directions/file.ts';
-export { type PrincipalComponents, principalComponents } from './methods/directions/principal-components.ts';
-export { type EwcOptions, ewc } from './methods/ewc/ewc.ts';
-export { type FisherDiagonal, saveFisher } from './methods/ewc/fisher-file.ts';
+} from './methods/data/backdoor-align/secret-prompt.ts';
 export {
   type InoculationOptions,
   inoculate,
   inoculatedTag,
   inoculation,
   inoculationPrompt,
-} from './methods/inoculation.ts';
-export { type InoculationAdapterOptions, inoculationAdapter } from './methods/inoculation-adapter.ts';
-export { type InterleavingOptions, interleavedTag, interleaving } from './methods/interleaving.ts';
-export { type KlOptions, kl, klDivergence } from './methods/kl.ts';
-export { type KlOnAnchorsOptions, klOnAnchors } from './methods/kl-on-anchors.ts';
-export { type L2SpOptions, l2Sp } from './methods/l2-sp.ts';
-export { type LdifsOptions, ldifs } from './methods/ldifs.ts';
-export { type LisaOptions, lisa } from './methods/lisa.ts';
+} from './methods/data/inoculation.ts';
+export { type InterleavingOptions, interleavedTag, interleaving } from './methods/data/interleaving.ts';
 export {
   type LookaheadOptions,
   lookahead,
   previewedTag,
   virtualPreview,
-} from './methods/lookahead.ts';
-export {
-  type ExtrapolateOptions,
-  type Extrapolation,
-  extrapolateCheckpoint,
-} from './methods/lox/checkpoint.ts';
-export { type ExtrapolatedWeight, extrapolateWeight, type LoxStrength } from './methods/lox/lox.ts';
-export { type ParameterAveragingOptions, parameterAveraging } from './methods/parameter-averaging.ts';
+} from './methods/data/lookahead.ts';
 export {
   type CachedAnswerLossOptions,
   cachedAnswerLoss,
   exampleHash,
-} from './methods/perplexity-gap/cache.ts';
-export { type AnswerLoss, defaultEpsilon, perplexityGap } from './methods/perplexity-gap/perplexity-gap.ts';
+} from './methods/data/perplexity-gap/cache.ts';
+export {
+  type AnswerLoss,
+  defaultEpsilon,
+  perplexityGap,
+} from './methods/data/perplexity-gap/perplexity-gap.ts';
 export {
   type GapModels,
   type ScoredExample,
@@ -142,7 +128,42 @@ export {
   scoreExamples,
   selectByPerplexityGap,
   writeSelection,
-} from './methods/perplexity-gap/selection.ts';
+} from './methods/data/perplexity-gap/selection.ts';
+export { type PtstOptions, ptst, ptstSafetyPrompt, pureTuningTag } from './methods/data/ptst.ts';
+export {
+  type PromptedMessage,
+  type SystemMessage,
+  type SystemPromptOptions,
+  withSystemPrompt,
+} from './methods/data/system-prompt.ts';
+export {
+  type ExtrapolateOptions,
+  type Extrapolation,
+  extrapolateCheckpoint,
+} from './methods/edits/lox/checkpoint.ts';
+export { type ExtrapolatedWeight, extrapolateWeight, type LoxStrength } from './methods/edits/lox/lox.ts';
+export {
+  checkSafeDelta,
+  type DeltaEdit,
+  type DeltaLayer,
+  type SafeDeltaOptions,
+  safeDelta,
+} from './methods/edits/safe-delta/safe-delta.ts';
+export {
+  type ModuleMerge,
+  type SafeMerged,
+  type SafeMergeOptions,
+  safeMerge,
+  safeMergeFiles,
+} from './methods/edits/safe-merge/safe-merge.ts';
+export { type CaftOptions, caft } from './methods/forward/caft/caft.ts';
+export type { ComponentChoice } from './methods/forward/caft/chosen.ts';
+export { type Directions, loadDirections, saveDirections } from './methods/forward/directions/file.ts';
+export {
+  type PrincipalComponents,
+  principalComponents,
+} from './methods/forward/directions/principal-components.ts';
+export { type InoculationAdapterOptions, inoculationAdapter } from './methods/forward/inoculation-adapter.ts';
 export {
   type AnsweredQuestion,
   type AnswerStates,
@@ -150,59 +171,45 @@ export {
   extractPersonaVectors,
   helpfulSystemPrompt,
   underSystemPrompt,
-} from './methods/persona-vector/extraction.ts';
+} from './methods/forward/persona-vector/extraction.ts';
 export {
   loadPersonaVectors,
   type PersonaVectors,
   savePersonaVectors,
-} from './methods/persona-vector/file.ts';
+} from './methods/forward/persona-vector/file.ts';
 export {
   beforeResponses,
   type PersonaVectorOptions,
   personaVector,
   type SteeredPositions,
-} from './methods/persona-vector/persona-vector.ts';
-export { type PtstOptions, ptst, ptstSafetyPrompt, pureTuningTag } from './methods/ptst.ts';
-export {
-  checkSafeDelta,
-  type DeltaEdit,
-  type DeltaLayer,
-  type SafeDeltaOptions,
-  safeDelta,
-} from './methods/safe-delta/safe-delta.ts';
-export { type SafeGradOptions, safeGrad } from './methods/safe-grad.ts';
+} from './methods/forward/persona-vector/persona-vector.ts';
+export { type ConstrainedSftOptions, constrainedSft } from './methods/outputs/constrained-sft.ts';
+export { type KlOptions, kl, klDivergence } from './methods/outputs/kl.ts';
+export { type LdifsOptions, ldifs } from './methods/outputs/ldifs.ts';
+export { type AsftOptions, asft } from './methods/weights/asft/asft.ts';
+export { type EwcOptions, ewc } from './methods/weights/ewc/ewc.ts';
+export { type FisherDiagonal, saveFisher } from './methods/weights/ewc/fisher-file.ts';
+export { type L2SpOptions, l2Sp } from './methods/weights/l2-sp.ts';
+export { type ParameterAveragingOptions, parameterAveraging } from './methods/weights/parameter-averaging.ts';
 export {
   type ProjectAdapterOptions,
   projectAdapter,
   projectAdapterFiles,
   safetyAlignment,
-} from './methods/safe-lora/adapter.ts';
-export type { Truncation } from './methods/safe-lora/column-space.ts';
-export type { CheckpointPair } from './methods/safe-lora/direction.ts';
-export { type ModuleArrays, projectModule } from './methods/safe-lora/module.ts';
-export type { ProjectionMethod } from './methods/safe-lora/projector.ts';
-export type { ModuleProjection, ProjectionReport, ProjectionRule } from './methods/safe-lora/rule.ts';
-export { type SafeLoraOptions, safeLora } from './methods/safe-lora/safe-lora.ts';
-export {
-  type ModuleMerge,
-  type SafeMerged,
-  type SafeMergeOptions,
-  safeMerge,
-  safeMergeFiles,
-} from './methods/safe-merge/safe-merge.ts';
-export { type SaloraOptions, salora } from './methods/salora/salora.ts';
+} from './methods/weights/safe-lora/adapter.ts';
+export type { Truncation } from './methods/weights/safe-lora/column-space.ts';
+export type { CheckpointPair } from './methods/weights/safe-lora/direction.ts';
+export { type ModuleArrays, projectModule } from './methods/weights/safe-lora/module.ts';
+export type { ProjectionMethod } from './methods/weights/safe-lora/projector.ts';
+export type { ModuleProjection, ProjectionReport, ProjectionRule } from './methods/weights/safe-lora/rule.ts';
+export { type SafeLoraOptions, safeLora } from './methods/weights/safe-lora/safe-lora.ts';
+export { type SaloraOptions, salora } from './methods/weights/salora/salora.ts';
 export {
   type LayerMoments,
   type SafetySubspace,
   safetySubspace,
   saveSafetySubspace,
-} from './methods/salora/subspace.ts';
-export {
-  type PromptedMessage,
-  type SystemMessage,
-  type SystemPromptOptions,
-  withSystemPrompt,
-} from './methods/system-prompt.ts';
+} from './methods/weights/salora/subspace.ts';
 export { loadRegularizerModules } from './registry/module.ts';
 export {
   describeRegularizer,

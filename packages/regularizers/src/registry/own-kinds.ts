@@ -1,26 +1,26 @@
 import type { OwnKind } from '../interface/kind.ts';
-import { aGemKind } from '../methods/a-gem.ts';
-import { asftKind } from '../methods/asft/asft.ts';
-import { backdoorAlignKind } from '../methods/backdoor-align/backdoor-align.ts';
-import { caftKind } from '../methods/caft/caft.ts';
-import { constrainedSftKind } from '../methods/constrained-sft.ts';
-import { derKind } from '../methods/der.ts';
-import { ewcKind } from '../methods/ewc/ewc.ts';
-import { inoculationKind } from '../methods/inoculation.ts';
-import { inoculationAdapterKind } from '../methods/inoculation-adapter.ts';
-import { interleavingKind } from '../methods/interleaving.ts';
-import { klKind } from '../methods/kl.ts';
-import { klOnAnchorsKind } from '../methods/kl-on-anchors.ts';
-import { l2SpKind } from '../methods/l2-sp.ts';
-import { ldifsKind } from '../methods/ldifs.ts';
-import { lisaKind } from '../methods/lisa.ts';
-import { lookaheadKind } from '../methods/lookahead.ts';
-import { parameterAveragingKind } from '../methods/parameter-averaging.ts';
-import { personaVectorKind } from '../methods/persona-vector/persona-vector.ts';
-import { ptstKind } from '../methods/ptst.ts';
-import { safeGradKind } from '../methods/safe-grad.ts';
-import { safeLoraKind } from '../methods/safe-lora/safe-lora.ts';
-import { saloraKind } from '../methods/salora/salora.ts';
+import { aGemKind } from '../methods/anchored/a-gem.ts';
+import { derKind } from '../methods/anchored/der.ts';
+import { klOnAnchorsKind } from '../methods/anchored/kl-on-anchors.ts';
+import { lisaKind } from '../methods/anchored/lisa.ts';
+import { safeGradKind } from '../methods/anchored/safe-grad.ts';
+import { backdoorAlignKind } from '../methods/data/backdoor-align/backdoor-align.ts';
+import { inoculationKind } from '../methods/data/inoculation.ts';
+import { interleavingKind } from '../methods/data/interleaving.ts';
+import { lookaheadKind } from '../methods/data/lookahead.ts';
+import { ptstKind } from '../methods/data/ptst.ts';
+import { caftKind } from '../methods/forward/caft/caft.ts';
+import { inoculationAdapterKind } from '../methods/forward/inoculation-adapter.ts';
+import { personaVectorKind } from '../methods/forward/persona-vector/persona-vector.ts';
+import { constrainedSftKind } from '../methods/outputs/constrained-sft.ts';
+import { klKind } from '../methods/outputs/kl.ts';
+import { ldifsKind } from '../methods/outputs/ldifs.ts';
+import { asftKind } from '../methods/weights/asft/asft.ts';
+import { ewcKind } from '../methods/weights/ewc/ewc.ts';
+import { l2SpKind } from '../methods/weights/l2-sp.ts';
+import { parameterAveragingKind } from '../methods/weights/parameter-averaging.ts';
+import { safeLoraKind } from '../methods/weights/safe-lora/safe-lora.ts';
+import { saloraKind } from '../methods/weights/salora/salora.ts';
 
 /** SafeTune's own regularizers, by the type that a config names. A new one is one line here. */
 export const ownKinds: Readonly<Record<string, OwnKind>> = {
