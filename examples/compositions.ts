@@ -54,7 +54,7 @@ const grid = compositionGrid(
 );
 const among = {
   search: { tasks: [...narrowTasks(['medical', 'code']), ...benignTasks()], seeds: [0] },
-  confirmation: { tasks: [...narrowTasks(), ...benignTasks()], seeds: [1] },
+  confirmation: { tasks: [...narrowTasks(), ...benignTasks()], seeds: [1, 2] },
 };
 
 await interruptible(signal, async () => {

@@ -3,7 +3,7 @@ import { midRanks } from './mid-ranks.ts';
 
 /**
  * Kendall's coefficient of concordance: how far several observers put the same items in the same order. 1: all in one order;
- * 1 / m, for many items, is what m observers who rank by chance come to. The mean of Spearman's rank correlation over all pairs of observers
+ * 1 / m is what m observers who rank by chance come to on average. The mean of Spearman's rank correlation over all pairs of observers
  * is (m W - 1) / (m - 1).
  *
  *     W = 12 S / (m^2 (n^3 - n) - m T)
