@@ -113,7 +113,7 @@ export function tradeOffSvg(chart: TradeOff): string {
     ...plot.legend,
     ...horizontalAxis(x, chart.x.label, area),
     ...verticalAxis(y, chart.y.label, area),
-    ...(chart.better === undefined ? [] : frontMarkup(front, chart.better, x, y)),
+    ...(chart.better === undefined ? [] : frontMarkup(front, chart.better, x, y, area.left)),
     ...lines,
     ...labels,
     ...marks,
@@ -147,10 +147,11 @@ function frontMarkup(
   better: { readonly x: Better; readonly y: Better },
   x: Scale,
   y: Scale,
+  left: number,
 ): readonly string[] {
-  const [first, last] = [front[0], front.at(-1)];
-  if (first === undefined || last === undefined) return [];
-  const isRight = x.at(last.x) > x.at(first.x);
+  const last = front.at(-1);
+  if (last === undefined) return [];
+  const hasRoom = x.at(last.x) > left + 120;
   const steps = lineShape<NamedPoint>(
     (point) => x.at(point.x),
     (point) => y.at(point.y),
@@ -163,8 +164,8 @@ function frontMarkup(
       (point) =>
         `<circle cx="${round(x.at(point.x))}" cy="${round(y.at(point.y))}" r="8" class="axis line"/>`,
     ),
-    text(x.at(last.x) + (isRight ? -12 : 12), y.at(last.y) - 12, 'Pareto front', {
-      anchor: isRight ? 'end' : 'start',
+    text(x.at(last.x) + (hasRoom ? -12 : 12), y.at(last.y) - 12, 'Pareto front', {
+      anchor: hasRoom ? 'end' : 'start',
       class: 'muted',
     }),
   ];
