@@ -17,7 +17,7 @@ export interface DemoOptions {
 
 const help = `Grows a tiny model in which emergent misalignment happens, and measures the defenses against it.
 
-  --full           three seeds, and each defense over its strengths (about a quarter of an hour)
+  --full           three seeds, and each defense over its strengths (about half an hour of one core)
   --defense NAME   only this one, next to none: ${standardDefenses.map(({ name }) => name).join(', ')}
   --seed N         first seed of the fine-tunes (default 0)
   --out DIR        where report.json, report.html, adapters/ and checkpoints/ go (default out/demo)
