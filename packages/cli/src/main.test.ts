@@ -126,7 +126,7 @@ describe('safetune train', () => {
 
   it.each([
     ['an unknown option', ['--regulariser', 'kl=0.1'], "there is no option '--regulariser'"],
-    ['an unknown regularizer', ['--regularizer', 'ewc=1'], 'ewc: there is no such regularizer'],
+    ['an unknown regularizer', ['--regularizer', 'magic=1'], 'magic: there is no such regularizer'],
     ['a weight that is no number', ['--regularizer', 'kl=lots'], "'kl=lots' does not end in a number"],
     ['a negative weight', ['--regularizer', 'kl=-1'], 'the weight is -1'],
     ['modules that match nothing', ['--target-modules', 'query,value'], 'query'],

@@ -3,7 +3,7 @@ import { regularizerFromConfig } from './config.ts';
 
 it.each([
   [{ type: 'kl', wieght: 1 }, "there is no option 'wieght'. Did you mean 'weight'?"],
-  [{ type: 'kl', weight: 'lots' }, 'weight: must be a number, or {from, to}'],
+  [{ type: 'kl', weight: 'lots' }, 'weight: must be a number, {from, to} with numbers'],
   [{ type: 'kl', direction: 'up' }, 'direction must be forward or reverse'],
   [{ type: 'kl', temperature: 'hot' }, 'temperature must be a number'],
   [{ type: 'ldifs', layers: 'some' }, "layers: must be 'all', {every: N}"],

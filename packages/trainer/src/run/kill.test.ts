@@ -25,7 +25,8 @@ type Kind = (typeof kinds)[number];
 /** A program that trains into `directory`. */
 const program = (kind: Kind, directory: string, aligned: string) => `
   import {
-    aGem, inoculation, interleaving, kl, klOnAnchors, ldifs, personaVector, safeGrad, safeLora,
+    aGem, constrainedSft, der, inoculation, interleaving, kl, klOnAnchors, l2Sp, ldifs, lisa, parameterAveraging,
+    personaVector, safeGrad, safeLora,
   } from '@safetune/regularizers';
   import { createLoraAdapter } from '@safetune/lora';
   import { examples, setUp } from ${sourceOf('../__fixtures__/small-run.ts')};
@@ -76,15 +77,21 @@ const program = (kind: Kind, directory: string, aligned: string) => `
     evaluation: { examples: pool, everySteps: 3, patience: 12, restoreBest: true },
     sentinel: { everySteps: 4, probes: [norm] },
     regularizers: [
+      // An objective over pairs has no loss of tokens.
+      ...(isPaired ? [] : [constrainedSft()]),
       interleaving({ pool, share: 0.25, onExhaustion: () => {} }),
       inoculation({ share: 0.5 }),
       kl({ weight: { from: 0.1, target: 0.05, gain: 0.5 } }),
       ldifs({ weight: { from: 0.01, to: 0.02 } }),
       klOnAnchors({ anchors, perStep: 1, weight: { from: 0.1, target: 0.1 }, crossEntropyWeight: 0.1 }),
+      der({ anchors, perStep: 1, weight: 0.01 }),
+      l2Sp({ weight: 0.001 }),
       aGem({ anchors, perStep: 1 }),
       safeGrad({ anchors, perStep: 2 }),
       personaVector({ vectors: new Map([[1, Float32Array.from({ length: 32 }, (_, at) => Math.sin(at))]]) }),
       smoothing,
+      lisa({ anchors, perStep: 1, alignmentSteps: 2, taskSteps: 6 }),
+      parameterAveraging({ decay: 0.9 }),
       safeLora({ base: ${JSON.stringify(checkpoint)}, aligned: ${JSON.stringify(aligned)}, when: { every: 5, end: true } }),
     ],
     runtime: { threads: 1 },
