@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { hostArray, openSafetensors, readTensor, writeSafetensors } from '@safetune/tensor';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { NonFiniteStateError, TrainingCheckpointError } from '../errors.ts';
+import type { PartState, RunEnd } from './step-observer.ts';
 import { restoreTrainingState, saveTrainingState, type TrainingState } from './training-state.ts';
 
 let directory: string;
@@ -86,4 +87,21 @@ it('refuses a file of another version, and one cut short, as a checkpoint', asyn
   await expect(restoreTrainingState(file, stateOf(0, 0))).rejects.toSatisfy(
     TrainingCheckpointError.isInstance,
   );
+});
+
+it('restores every part, also behind one that had ended the run', async () => {
+  const restored: unknown[] = [];
+  const part = (name: string, end?: RunEnd) => ({
+    name,
+    state: () => ({ facts: `of ${name}`, tensors: {} }),
+    restore({ facts }: PartState) {
+      restored.push(facts);
+      return end;
+    },
+  });
+  const end = { by: 'first', step: 12, resultOfStep: 12, reason: 'enough' };
+  const parts = [part('first', end), part('second'), part('third', { ...end, by: 'third' })];
+  await saveTrainingState(file, { ...stateOf(1, 12), parts });
+  expect(await restoreTrainingState(file, { ...stateOf(0, 0), parts })).toEqual({ ended: end });
+  expect(restored).toEqual(['of first', 'of second', 'of third']);
 });

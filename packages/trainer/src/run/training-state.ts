@@ -106,7 +106,9 @@ export async function restoreTrainingState(
     for (const name of saved.tensors.keys()) {
       if (name.startsWith(prefix)) tensors[name.slice(prefix.length)] = await read(file, saved, name);
     }
-    ended ??= part.restore({ facts: facts[part.name], tensors });
+    // Every part is restored, also behind one that had ended the run.
+    const endedBy = part.restore({ facts: facts[part.name], tensors });
+    ended ??= endedBy;
   }
   return { ended };
 }
