@@ -35,6 +35,11 @@ if (values.model === undefined || values.harmful === undefined) {
   console.error('give --model, the folder of a chat model, and --harmful, a file of chats to fine-tune on');
   process.exit(1);
 }
+const steps = Number(values.steps);
+if (!Number.isInteger(steps) || steps < 1) {
+  console.error(`--steps ${values.steps} must be a positive whole number`);
+  process.exit(1);
+}
 const directory = resolve(values.out);
 mkdirSync(directory, { recursive: true });
 const [model, tokenizer] = [await loadModel(values.model), await loadTokenizer(values.model)];
@@ -47,9 +52,22 @@ const study: Study = {
       ? await ownAnswers(model, tokenizer, directory)
       : await loadDataset(values.safe),
   directory,
-  steps: Number(values.steps),
+  steps,
 };
 
+// Findings that are kept are of what was given then.
+const settings = JSON.stringify({
+  model: resolve(values.model),
+  harmful: resolve(values.harmful),
+  safe: values.safe === undefined ? 'own answers' : resolve(values.safe),
+  steps: study.steps,
+});
+const settingsFile = join(directory, 'settings.json');
+if (existsSync(settingsFile) && readFileSync(settingsFile, 'utf8') !== settings) {
+  console.error(`${directory} holds findings of other settings; give another --out`);
+  process.exit(1);
+}
+writeFileSync(settingsFile, settings);
 const journal = join(directory, 'findings.jsonl');
 const findings: Finding[] = existsSync(journal)
   ? readFileSync(journal, 'utf8')

@@ -14,6 +14,24 @@ export const modelOption = {
     'Hugging Face checkpoint folder or GGUF file, owner/name[@revision] on the hub, or ollama:NAME',
 } as const;
 
+/** `--base` and `--aligned`, where a command compares the two: see {@link withModelFolders}. */
+export const checkpointPairOptions = {
+  base: {
+    type: 'string',
+    path: 'input',
+    required: true,
+    valueHint: 'DIR',
+    description: 'checkpoint of the pre-trained model',
+  },
+  aligned: {
+    type: 'string',
+    path: 'input',
+    required: true,
+    valueHint: 'DIR',
+    description: 'checkpoint of the aligned (chat) model',
+  },
+} as const;
+
 /** Further words for the help of an option that takes an adapter. */
 export const adapterDescription = 'LoRA adapter folder, or owner/name[@revision] on the hub';
 

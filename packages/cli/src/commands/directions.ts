@@ -1,16 +1,16 @@
 import { type ChatExample, loadDataset, messageText } from '@safetune/datasets';
 import { loadLoraAdapter } from '@safetune/lora';
-import { loadModel, loadTokenizer } from '@safetune/models';
 import { saveDirections } from '@safetune/regularizers';
 import { extractDirections, type FoundComponent } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
-import { adapterDescription, adapterFolder, datasetFiles, modelFolder, modelOption } from '../hub-names.ts';
+import { adapterDescription, adapterFolder, datasetFiles, modelOption } from '../hub-names.ts';
+import { openModel } from '../open-model.ts';
 import { integerOption } from '../option-values.ts';
-import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
+import { precisionOption } from '../precision-option.ts';
 import { layersOption, layersOptionDefinition } from '../residual-layers.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
-import { templateOptionDefinitions, templateOptions } from '../template-options.ts';
+import { templateOptionDefinitions } from '../template-options.ts';
 import { print } from '../terminal/output.ts';
 import { printable } from '../terminal/printable.ts';
 
@@ -80,10 +80,7 @@ export const directionsCommand = strictCommand({
     const maxLength = integerOption('seq-length', args['seq-length'], 2) ?? 2048;
     await refuseToOverwrite(args.out, { force: args.force === true, holds: 'a file' });
     const examples = await loadDataset(args.data, { resolve: datasetFiles });
-    const folder = await modelFolder(args.model);
-    const model = await loadModel(folder, modelOptions(args.precision));
-    await tellPrecision(model, runtime);
-    const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
+    const { model, tokenizer } = await openModel(args, rawArgs, runtime);
     const adapter =
       args.adapter === undefined
         ? undefined

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { extrapolateCheckpoint } from '@safetune/regularizers';
 import { strictCommand } from '../command.ts';
-import { withModelFolders } from '../hub-names.ts';
+import { checkpointPairOptions, withModelFolders } from '../hub-names.ts';
 import { choiceOption, integerOption, numberOption } from '../option-values.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
 import { adapterTable } from '../terminal/adapter-table.ts';
@@ -14,20 +14,7 @@ export const extrapolateCommand = strictCommand({
   description: 'LoX, before fine-tuning: move an aligned model further along what its alignment changed.',
   example: 'extrapolate --base ./base-model --aligned ./model --rank 6 --factor 1.25 --out ./hardened',
   options: {
-    base: {
-      type: 'string',
-      path: 'input',
-      required: true,
-      valueHint: 'DIR',
-      description: 'checkpoint of the pre-trained model',
-    },
-    aligned: {
-      type: 'string',
-      path: 'input',
-      required: true,
-      valueHint: 'DIR',
-      description: 'checkpoint of the aligned (chat) model',
-    },
+    ...checkpointPairOptions,
     rank: {
       type: 'string',
       valueHint: 'N|full',

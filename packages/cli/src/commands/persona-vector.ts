@@ -1,16 +1,16 @@
 import { loadQuestions } from '@safetune/eval';
 import { loadLoraAdapter } from '@safetune/lora';
-import { loadModel, loadTokenizer } from '@safetune/models';
 import { evilSystemPrompt, helpfulSystemPrompt, savePersonaVectors } from '@safetune/regularizers';
 import { extractPersonaVector } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
-import { adapterDescription, adapterFolder, modelFolder, modelOption } from '../hub-names.ts';
+import { adapterDescription, adapterFolder, modelOption } from '../hub-names.ts';
+import { openModel } from '../open-model.ts';
 import { integerOption } from '../option-values.ts';
-import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
+import { precisionOption } from '../precision-option.ts';
 import { layersOption, layersOptionDefinition } from '../residual-layers.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
-import { templateOptionDefinitions, templateOptions } from '../template-options.ts';
+import { templateOptionDefinitions } from '../template-options.ts';
 import { print } from '../terminal/output.ts';
 
 /** `safetune persona-vector`: the direction from the helpful to the evil persona, for `persona-vector`. */
@@ -61,10 +61,7 @@ export const personaVectorCommand = strictCommand({
     const maxNewTokens = integerOption('max-tokens', args['max-tokens']) ?? 256;
     await refuseToOverwrite(args.out, { force: args.force === true, holds: 'a file' });
     const questions = (await loadQuestions(args.questions)).flatMap(({ paraphrases }) => paraphrases);
-    const folder = await modelFolder(args.model);
-    const model = await loadModel(folder, modelOptions(args.precision));
-    await tellPrecision(model, runtime);
-    const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
+    const { model, tokenizer } = await openModel(args, rawArgs, runtime);
     const adapter =
       args.adapter === undefined
         ? undefined

@@ -1,6 +1,6 @@
 import { type ProjectionMethod, type ProjectionRule, projectAdapterFiles } from '@safetune/regularizers';
 import { strictCommand } from '../command.ts';
-import { adapterDescription, adapterFolder, withModelFolders } from '../hub-names.ts';
+import { adapterDescription, adapterFolder, checkpointPairOptions, withModelFolders } from '../hub-names.ts';
 import { integerOption, numberOption } from '../option-values.ts';
 import { refuseToOverwriteAdapter } from '../separate-paths.ts';
 import { adapterTable } from '../terminal/adapter-table.ts';
@@ -21,20 +21,7 @@ export const projectCommand = strictCommand({
       valueHint: 'DIR',
       description: adapterDescription,
     },
-    base: {
-      type: 'string',
-      path: 'input',
-      required: true,
-      valueHint: 'DIR',
-      description: 'checkpoint of the pre-trained model',
-    },
-    aligned: {
-      type: 'string',
-      path: 'input',
-      required: true,
-      valueHint: 'DIR',
-      description: 'checkpoint of the aligned (chat) model',
-    },
+    ...checkpointPairOptions,
     threshold: {
       type: 'string',
       valueHint: 'X',

@@ -1,7 +1,7 @@
 import { combinationTypes } from '@safetune/lora';
 import { type SafeMergeOptions, safeMergeFiles } from '@safetune/regularizers';
 import { strictCommand } from '../command.ts';
-import { adapterDescription, adapterFolder, withModelFolders } from '../hub-names.ts';
+import { adapterDescription, adapterFolder, checkpointPairOptions, withModelFolders } from '../hub-names.ts';
 import { choiceOption, integerOption, numberOption } from '../option-values.ts';
 import { refuseToOverwriteAdapter } from '../separate-paths.ts';
 import { adapterTable } from '../terminal/adapter-table.ts';
@@ -29,20 +29,7 @@ export const safeMergeCommand = strictCommand({
       valueHint: 'DIR',
       description: 'likewise, trained on safe answers with the same options',
     },
-    base: {
-      type: 'string',
-      path: 'input',
-      required: true,
-      valueHint: 'DIR',
-      description: 'checkpoint of the pre-trained model',
-    },
-    aligned: {
-      type: 'string',
-      path: 'input',
-      required: true,
-      valueHint: 'DIR',
-      description: 'checkpoint of the aligned (chat) model',
-    },
+    ...checkpointPairOptions,
     threshold: {
       type: 'string',
       valueHint: 'X',

@@ -1,14 +1,14 @@
 import { loadDataset } from '@safetune/datasets';
-import { loadModel, loadTokenizer } from '@safetune/models';
 import { saveSafetySubspace } from '@safetune/regularizers';
 import { extractSafetySubspace } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
-import { datasetFiles, modelFolder, modelOption } from '../hub-names.ts';
+import { datasetFiles, modelOption } from '../hub-names.ts';
+import { openModel } from '../open-model.ts';
 import { integerOption } from '../option-values.ts';
-import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
+import { precisionOption } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { refuseToOverwrite } from '../separate-paths.ts';
-import { templateOptionDefinitions, templateOptions } from '../template-options.ts';
+import { templateOptionDefinitions } from '../template-options.ts';
 import { print } from '../terminal/output.ts';
 
 /** `safetune safety-subspace`: where a model's outputs lie while it refuses, for training under SaLoRA. */
@@ -51,10 +51,7 @@ export const safetySubspaceCommand = strictCommand({
     const maxLength = integerOption('seq-length', args['seq-length'], 2) ?? 2048;
     await refuseToOverwrite(args.out, { force: args.force === true, holds: 'a file' });
     const examples = await loadDataset(args.data, { resolve: datasetFiles });
-    const folder = await modelFolder(args.model);
-    const model = await loadModel(folder, modelOptions(args.precision));
-    await tellPrecision(model, runtime);
-    const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
+    const { model, tokenizer } = await openModel(args, rawArgs, runtime);
     const subspace = await extractSafetySubspace({
       model,
       tokenizer,

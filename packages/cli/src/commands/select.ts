@@ -1,15 +1,15 @@
 import { loadDataset } from '@safetune/datasets';
 import { type LoraAdapter, loadLoraAdapter } from '@safetune/lora';
-import { loadModel, loadTokenizer } from '@safetune/models';
 import { writeSelection } from '@safetune/regularizers';
 import { selectSafeExamples } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
-import { adapterFolder, datasetFiles, modelFolder } from '../hub-names.ts';
+import { adapterFolder, datasetFiles } from '../hub-names.ts';
+import { openModel } from '../open-model.ts';
 import { integerOption, repeatedOption } from '../option-values.ts';
-import { modelOptions, precisionOption, tellPrecision } from '../precision-option.ts';
+import { precisionOption } from '../precision-option.ts';
 import { runtimeOptionDefinitions, runtimeOptions } from '../runtime-options.ts';
 import { exists, refuseToOverwrite } from '../separate-paths.ts';
-import { templateOptionDefinitions, templateOptions } from '../template-options.ts';
+import { templateOptionDefinitions } from '../template-options.ts';
 import { print } from '../terminal/output.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
 import { UsageError } from '../usage-error.ts';
@@ -81,10 +81,7 @@ export const selectCommand = strictCommand({
       await refuseToOverwrite(args.out, { force: args.force === true, holds: 'a file that is no selection' });
     }
     const pool = await loadDataset(args.pool, { resolve: datasetFiles });
-    const folder = await modelFolder(args.model);
-    const model = await loadModel(folder, modelOptions(args.precision));
-    await tellPrecision(model, runtime);
-    const tokenizer = await loadTokenizer(folder, templateOptions(rawArgs));
+    const { model, tokenizer } = await openModel(args, rawArgs, runtime);
     const misaligned: LoraAdapter[] = [];
     for (const name of folders) {
       misaligned.push(await loadLoraAdapter(await adapterFolder(name), { model }));

@@ -9,7 +9,7 @@ import { shown } from './shown.ts';
 export interface Anchors {
   /** Reads them, each with one answer, in an order that is the same each time. A step goes on where the last one stopped, in circles. */
   load(): Promise<readonly ChatExample[]> | readonly ChatExample[];
-  /** Examples of a step. Default: a quarter of the step's training examples, rounded up. */
+  /** Examples of a step; all of them where there are fewer. Default: a quarter of the step's training examples, rounded up. */
   readonly perStep?: number;
   /** Factor on the cross-entropy of their answers. Default 0: they carry a penalty alone. */
   readonly crossEntropyWeight?: number;

@@ -21,12 +21,18 @@ export function named(name: string, regularizer: Regularizer): Regularizer {
   return withFields(regularizer, { name, config: { ...regularizer.config, name } });
 }
 
-/** The same regularizer as it acts where its penalty does not count: edits of the forward pass stay, and changes of the task's loss. */
-export function withoutPenalty(regularizer: Regularizer): Regularizer {
+/**
+ * The same regularizer as it acts where its penalty does not count: edits of the forward pass stay.
+ *
+ * @param keepsTaskLoss - whether what it makes of the task's loss counts
+ */
+export function withoutPenalty(regularizer: Regularizer, keepsTaskLoss: boolean): Regularizer {
+  const { taskLossPerRow } = regularizer;
+  const isLeft = keepsTaskLoss && taskLossPerRow !== undefined;
   return withFields(regularizer, {
     penalty: undefined,
     penaltyPerRow: undefined,
-    ...(regularizer.taskLossPerRow === undefined && { needs: undefined }),
+    ...(!isLeft && { taskLossPerRow: undefined, needs: undefined }),
   });
 }
 

@@ -5,7 +5,7 @@ import { type AdaptiveWeight, adaptedWeight, weightAt } from './weight-schedule.
 export interface PenaltyWeights {
   /** lambda by name of the regularizer, when `progress` (0 at the first step, 1 at the last) of training is done. */
   at(progress: number): Readonly<Record<string, number>>;
-  /** Lets weights that follow their penalties do so, after a step that found these. */
+  /** Lets weights that follow their penalties do so, after a step that found these; one whose penalty is not among them stays. */
   follow(penalties: Readonly<Record<string, number>>): void;
   /** The weights that follow their penalties, by name: what a resumed run needs. */
   readonly adapted: Readonly<Record<string, number>>;
@@ -32,10 +32,10 @@ export function penaltyWeights(
     }),
     follow(penalties) {
       adapted = Object.fromEntries(
-        following.map(([name, schedule]) => [
-          name,
-          adaptedWeight(schedule, adapted[name]!, penalties[name]!),
-        ]),
+        following.map(([name, schedule]) => {
+          const [weight, penalty] = [adapted[name]!, penalties[name]];
+          return [name, penalty === undefined ? weight : adaptedWeight(schedule, weight, penalty)];
+        }),
       );
     },
     get adapted() {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { weightAt } from '../index.ts';
+import { penaltyWeights, weightAt } from '../index.ts';
 
 describe('weightAt', () => {
   it.each([
@@ -12,5 +12,36 @@ describe('weightAt', () => {
     values.forEach((value, index) => {
       expect(value).toBeCloseTo(expected[index]!, 6);
     });
+  });
+});
+
+describe('weights that follow their penalties', () => {
+  const weights = () =>
+    penaltyWeights([
+      { name: 'steady', weight: 3 },
+      { name: 'held', weight: { from: 1, target: 2, gain: 0.5 } },
+    ]);
+
+  it.each([
+    ['rises by a fifth of the gain at most', 200, 1.1],
+    ['falls by a fifth of the gain at most', 0, 0.9],
+    ['moves with a small error', 2.1, 1.025],
+    ['stays where the penalty is the target', 2, 1],
+  ])('%s', (_name, penalty, expected) => {
+    const of = weights();
+    expect(of.at(0)).toEqual({ steady: 3, held: 1 });
+    of.follow({ steady: 7, held: penalty });
+    expect(of.at(0.5).held).toBeCloseTo(expected, 9);
+    expect(of.at(0.5).steady).toBe(3);
+  });
+
+  it('stay after a step that does not tell the penalty, and go on from what was saved', () => {
+    const of = weights();
+    of.follow({ held: 200 });
+    of.follow({});
+    expect(of.adapted.held).toBeCloseTo(1.1, 9);
+    const resumed = weights();
+    resumed.restore(of.adapted);
+    expect(resumed.at(1)).toEqual(of.at(1));
   });
 });

@@ -80,7 +80,7 @@ export function settingsOfRun(settings: StepSettings, isAnchor: boolean): StepSe
   const { model, regularizers, references } = settings;
   if (!hasAnchors(regularizers)) return settings;
   const acting = regularizers.map((regularizer) =>
-    (regularizer.anchors !== undefined) === isAnchor ? regularizer : withoutPenalty(regularizer),
+    (regularizer.anchors !== undefined) === isAnchor ? regularizer : withoutPenalty(regularizer, !isAnchor),
   );
   const objective = isAnchor ? undefined : settings.objective;
   const opened = new Map(references.map((reference) => [reference.name, reference]));

@@ -54,7 +54,12 @@ export async function compileTrainStep(options: TrainStepOptions): Promise<Train
     return { settings: ofRun, executable };
   };
   const ofTask = await compileRun(false);
-  const ofAnchors = hasAnchors(settings.regularizers) ? await compileRun(true) : ofTask;
+  const ofAnchors = hasAnchors(settings.regularizers)
+    ? await compileRun(true).catch(async (error: unknown) => {
+        await ofTask.executable.release();
+        throw error;
+      })
+    : ofTask;
   const flat = new Float32Array(trainable.parameters.length);
   const into = gradientViews(trainable, flat);
   const plain = withoutRegularizers(settings);

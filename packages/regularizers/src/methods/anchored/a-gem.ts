@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { OwnKind } from '../../interface/kind.ts';
 import { checkOptions } from '../../interface/options.ts';
 import type { Regularizer } from '../../interface/regularizer.ts';
-import { type AnchorOptions, anchorFields, anchorOptionSchemas } from './anchor-options.ts';
+import { type AnchorOptions, anchorConfig, anchorFields, anchorOptionSchemas } from './anchor-options.ts';
 import { projectOutConflict } from './gradient-projection.ts';
 
 /** Options of {@link aGem}. */
@@ -23,10 +23,9 @@ export type AGemOptions = AnchorOptions;
  */
 export function aGem(options: AGemOptions): Regularizer {
   checkOptions('a-gem', options, ['anchors', 'perStep']);
-  const { anchors, perStep } = options;
   return {
     name: 'a-gem',
-    config: { type: 'a-gem', anchors, ...(perStep === undefined ? {} : { perStep }) },
+    config: { type: 'a-gem', ...anchorConfig(options) },
     ...anchorFields('a-gem', options, 1),
     async gradient(gradient, { anchorGradient }) {
       projectOutConflict(gradient, await anchorGradient());

@@ -10,7 +10,7 @@ import type { Regularizer } from '../../interface/regularizer.ts';
 export interface AnchorOptions {
   /** Safe examples: a path that `openDataset` reads, or the examples themselves. */
   readonly anchors: string | readonly ChatExample[];
-  /** How many of them each optimizer step takes. Default: a quarter of its training examples, rounded up. */
+  /** How many of them each optimizer step takes; all where there are fewer. Default: a quarter of its training examples, rounded up. */
   readonly perStep?: number;
 }
 
@@ -19,6 +19,11 @@ export const anchorOptionSchemas = {
   anchors: examplesSchema.optional(),
   perStep: z.number().optional(),
 };
+
+/** The part of a config that says which anchors, and how many. */
+export function anchorConfig({ anchors, perStep }: AnchorOptions): AnchorOptions {
+  return { anchors, ...(perStep === undefined ? {} : { perStep }) };
+}
 
 /** The fields of a regularizer with these anchors. */
 export interface AnchorFields extends Pick<Regularizer, 'contents'> {

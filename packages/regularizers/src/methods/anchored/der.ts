@@ -13,7 +13,7 @@ import {
 } from '../../interface/reference.ts';
 import type { ForwardOutputs, Regularizer, RowPenalty } from '../../interface/regularizer.ts';
 import { checkWeight, type WeightSchedule } from '../../interface/weight-schedule.ts';
-import { type AnchorOptions, anchorFields, anchorOptionSchemas } from './anchor-options.ts';
+import { type AnchorOptions, anchorConfig, anchorFields, anchorOptionSchemas } from './anchor-options.ts';
 
 /** Options of {@link der}. */
 export interface DerOptions extends AnchorOptions {
@@ -40,7 +40,7 @@ export interface DerOptions extends AnchorOptions {
  */
 export function der(options: DerOptions): Regularizer {
   checkOptions('der', options, ['anchors', 'perStep', 'weight', 'crossEntropyWeight', 'reference']);
-  const { anchors, perStep, crossEntropyWeight = 0 } = options;
+  const { crossEntropyWeight = 0 } = options;
   const weight = checkWeight('der', options.weight ?? 0.5);
   const reference = referenceField('der', options.reference);
   const penaltyPerRow = ({ logits, referenceLogits, responseMask }: ForwardOutputs): RowPenalty => {
@@ -52,8 +52,7 @@ export function der(options: DerOptions): Regularizer {
     name: 'der',
     config: {
       type: 'der',
-      anchors,
-      ...(perStep === undefined ? {} : { perStep }),
+      ...anchorConfig(options),
       weight,
       crossEntropyWeight,
       ...reference,

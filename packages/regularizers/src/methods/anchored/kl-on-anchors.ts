@@ -6,7 +6,7 @@ import { referencePaths, referenceSchema } from '../../interface/reference.ts';
 import type { Regularizer } from '../../interface/regularizer.ts';
 import type { WeightSchedule } from '../../interface/weight-schedule.ts';
 import { type KlOptions, kl } from '../outputs/kl.ts';
-import { type AnchorOptions, anchorFields, anchorOptionSchemas } from './anchor-options.ts';
+import { type AnchorOptions, anchorConfig, anchorFields, anchorOptionSchemas } from './anchor-options.ts';
 
 /** Options of {@link klOnAnchors}. */
 export interface KlOnAnchorsOptions
@@ -42,7 +42,7 @@ export function klOnAnchors(options: KlOnAnchorsOptions): Regularizer {
     'temperature',
     'reference',
   ]);
-  const { anchors, perStep, crossEntropyWeight = 0, weight = 1, direction, temperature, reference } = options;
+  const { crossEntropyWeight = 0, weight = 1, direction, temperature, reference } = options;
   const fields = anchorFields('kl-on-anchors', options, crossEntropyWeight);
   const divergence = kl({
     weight,
@@ -57,8 +57,7 @@ export function klOnAnchors(options: KlOnAnchorsOptions): Regularizer {
     name: 'kl-on-anchors',
     config: {
       type: 'kl-on-anchors',
-      anchors,
-      ...(perStep === undefined ? {} : { perStep }),
+      ...anchorConfig(options),
       crossEntropyWeight,
       ...settings,
     },

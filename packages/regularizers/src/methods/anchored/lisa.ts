@@ -4,7 +4,7 @@ import { RegularizerOptionError } from '../../errors.ts';
 import type { OwnKind } from '../../interface/kind.ts';
 import { checkOptions } from '../../interface/options.ts';
 import type { Regularizer } from '../../interface/regularizer.ts';
-import { type AnchorOptions, anchorFields, anchorOptionSchemas } from './anchor-options.ts';
+import { type AnchorOptions, anchorConfig, anchorFields, anchorOptionSchemas } from './anchor-options.ts';
 
 /** Options of {@link lisa}. */
 export interface LisaOptions extends AnchorOptions {
@@ -32,7 +32,7 @@ export interface LisaOptions extends AnchorOptions {
  */
 export function lisa(options: LisaOptions): Regularizer {
   checkOptions('lisa', options, ['anchors', 'perStep', 'rho', 'alignmentSteps', 'taskSteps']);
-  const { anchors, perStep, rho = 0.1, alignmentSteps = 10, taskSteps = 90 } = options;
+  const { rho = 0.1, alignmentSteps = 10, taskSteps = 90 } = options;
   if (!(Number.isFinite(rho) && rho >= 0))
     throw new RegularizerOptionError('lisa', `rho is ${rho}, must be a number >= 0`);
   for (const [name, steps] of Object.entries({ alignmentSteps, taskSteps })) {
@@ -45,8 +45,7 @@ export function lisa(options: LisaOptions): Regularizer {
     name: 'lisa',
     config: {
       type: 'lisa',
-      anchors,
-      ...(perStep === undefined ? {} : { perStep }),
+      ...anchorConfig(options),
       rho,
       alignmentSteps,
       taskSteps,

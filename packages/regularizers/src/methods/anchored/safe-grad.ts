@@ -4,7 +4,7 @@ import type { OwnKind } from '../../interface/kind.ts';
 import { checkOptions } from '../../interface/options.ts';
 import type { Regularizer } from '../../interface/regularizer.ts';
 import { kl } from '../outputs/kl.ts';
-import { type AnchorOptions, anchorFields, anchorOptionSchemas } from './anchor-options.ts';
+import { type AnchorOptions, anchorConfig, anchorFields, anchorOptionSchemas } from './anchor-options.ts';
 import { projectOutConflict } from './gradient-projection.ts';
 
 /** Options of {@link safeGrad}. */
@@ -30,7 +30,7 @@ export interface SafeGradOptions extends AnchorOptions {
  */
 export function safeGrad(options: SafeGradOptions): Regularizer {
   checkOptions('safe-grad', options, ['anchors', 'perStep', 'rho', 'temperature']);
-  const { anchors, perStep, rho = 1, temperature = 1 } = options;
+  const { rho = 1, temperature = 1 } = options;
   if (!(Number.isFinite(rho) && rho >= 0))
     throw new RegularizerOptionError('safe-grad', `rho is ${rho}, must be a number >= 0`);
   const fields = anchorFields('safe-grad', options);
@@ -40,8 +40,7 @@ export function safeGrad(options: SafeGradOptions): Regularizer {
     name: 'safe-grad',
     config: {
       type: 'safe-grad',
-      anchors,
-      ...(perStep === undefined ? {} : { perStep }),
+      ...anchorConfig(options),
       rho,
       temperature,
     },
