@@ -1,0 +1,55 @@
+import type { Readable } from 'node:stream';
+import type { z } from 'zod';
+import type { KeyRecord } from '../records/key-record.ts';
+import type { AnsweringService } from '../service.ts';
+
+/** Who may call a route: everybody, any valid key (what it sees is its tenant's), or an operator's key alone. */
+export type Access = 'public' | 'key' | 'operator';
+
+/** One call of a route, checked. */
+export interface Call<Parameters, Query, Body> {
+  readonly service: AnsweringService;
+  /** Undefined for a public route only. */
+  readonly key: KeyRecord | undefined;
+  readonly parameters: Parameters;
+  readonly query: Query;
+  readonly body: Body;
+  /** Aborted when the client leaves. */
+  readonly signal: AbortSignal;
+}
+
+/** What a route answers: JSON, a stream of a type of its own, or server-sent events. */
+export type Answer =
+  | { readonly type: 'json'; readonly status?: number; readonly value: unknown }
+  | {
+      readonly type: 'content';
+      readonly contentType: string;
+      readonly filename?: string;
+      readonly content: Readable | string;
+    }
+  | { readonly type: 'events'; readonly events: AsyncIterable<string> };
+
+/**
+ * One operation of the API. A table of these is everything there is: the server, the OpenAPI document, and the tests of who may do what
+ * are made of it.
+ */
+export interface Route<
+  Parameters extends z.ZodObject = z.ZodObject,
+  Query extends z.ZodObject = z.ZodObject,
+  Body extends z.ZodType = z.ZodType,
+> {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** As OpenAPI writes it: `/v1/files/{file_id}`. */
+  readonly path: string;
+  /** As OpenAI's document calls it where it has it: `retrieveFile`. */
+  readonly operation: string;
+  readonly summary: string;
+  readonly access: Access;
+  readonly parameters?: Parameters;
+  readonly query?: Query;
+  /** JSON; 'upload' is multipart, which the route streams itself. */
+  readonly body?: Body | 'upload';
+  /** Of the answer, for the document. */
+  readonly answer?: z.ZodType;
+  handle(call: Call<z.output<Parameters>, z.output<Query>, z.output<Body>>): Promise<Answer>;
+}

@@ -1,0 +1,84 @@
+const apiMarker = Symbol.for('safetune.ApiError');
+
+/** What a client did wrong, or may not do, in the form in which OpenAI's API says it. */
+export class ApiError extends Error {
+  readonly [apiMarker] = true;
+  /** The HTTP status. */
+  readonly status: number;
+  /** Such as `invalid_request_error`, `not_found_error`. */
+  readonly type: string;
+  /** Such as `model_not_found`; null where the type says all. */
+  readonly code: string | null;
+  /** The field or parameter that is at fault, such as `hyperparameters.n_epochs`; null for none. */
+  readonly param: string | null;
+
+  constructor(
+    status: number,
+    message: string,
+    {
+      type = typeOfStatus(status),
+      code = null,
+      param = null,
+    }: { readonly type?: string; readonly code?: string | null; readonly param?: string | null } = {},
+  ) {
+    super(message);
+    this.name = 'ApiError';
+    this.status = status;
+    this.type = type;
+    this.code = code;
+    this.param = param;
+  }
+
+  static isInstance(error: unknown): error is ApiError {
+    return typeof error === 'object' && error !== null && apiMarker in error;
+  }
+}
+
+function typeOfStatus(status: number): string {
+  if (status === 401) return 'authentication_error';
+  if (status === 403) return 'permission_error';
+  if (status === 404) return 'not_found_error';
+  if (status === 429) return 'rate_limit_error';
+  return status >= 500 ? 'server_error' : 'invalid_request_error';
+}
+
+const storageMarker = Symbol.for('safetune.StorageError');
+
+/** Something that should be stored, or was, is not there or cannot be read or written. */
+export class StorageError extends Error {
+  readonly [storageMarker] = true;
+  readonly key: string;
+  readonly problem: 'missing' | 'damaged' | 'failed';
+
+  constructor(key: string, problem: StorageError['problem'], message: string, options?: ErrorOptions) {
+    super(`${key}: ${message}`, options);
+    this.name = 'StorageError';
+    this.key = key;
+    this.problem = problem;
+  }
+
+  static isInstance(error: unknown): error is StorageError {
+    return typeof error === 'object' && error !== null && storageMarker in error;
+  }
+}
+
+const policyMarker = Symbol.for('safetune.PolicyFileError');
+
+/** A policy that cannot be meant. The service does not start. */
+export class PolicyFileError extends Error {
+  readonly [policyMarker] = true;
+  readonly file: string;
+  /** What is wrong with what, one sentence each. */
+  readonly problems: readonly string[];
+
+  constructor(file: string, problems: readonly string[], options?: ErrorOptions) {
+    super(problems.map((problem) => `${file}: ${problem}`).join('\n'), options);
+    this.name = 'PolicyFileError';
+    this.file = file;
+    this.problems = problems;
+  }
+
+  static isInstance(error: unknown): error is PolicyFileError {
+    return typeof error === 'object' && error !== null && policyMarker in error;
+  }
+}

@@ -1,0 +1,21 @@
+/** One measurement of a finished model against the policy's bounds. */
+export interface GateMeasurement {
+  /** 'log-odds' in nats a token, 'misaligned' as a share. */
+  readonly name: string;
+  readonly value: number;
+  /** 95 % interval; null where there is none. */
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly quarantine: number | null;
+  readonly refuse: number | null;
+}
+
+/** What the gate said of a finished model. The whole report is a result file of the job. */
+export interface GateVerdict {
+  readonly outcome: 'released' | 'quarantined' | 'refused';
+  readonly measurements: readonly GateMeasurement[];
+  /** In words, for the job's events. */
+  readonly reason: string;
+  /** Id of the report's file. */
+  readonly report: string | null;
+}

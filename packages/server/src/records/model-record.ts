@@ -1,0 +1,14 @@
+/** What a fine-tune made. Its adapter, report and manifest are in the storage. */
+export interface ModelRecord {
+  /** `ft:<base>:<tenant>:<suffix>:<id>`, the name that the API knows it by. */
+  readonly id: string;
+  readonly tenant: string;
+  readonly createdAt: number;
+  readonly jobId: string;
+  /** The base model's id in the policy. */
+  readonly base: string;
+  /** Only a released model answers. A quarantined one waits for the operator; a refused one stays closed. */
+  readonly status: 'released' | 'quarantined' | 'refused';
+  /** Prefix in the storage of the adapter's two files, `report.json` and `manifest.json`. */
+  readonly key: string;
+}

@@ -1,0 +1,63 @@
+import type { FileRecord } from './file-record.ts';
+import type { JobEvent } from './job-event.ts';
+import type { JobRecord } from './job-record.ts';
+import type { KeyRecord } from './key-record.ts';
+import type { ModelRecord } from './model-record.ts';
+
+/** Everything that the service knows, by its kind. A record is plain JSON. */
+export interface RecordKinds {
+  readonly file: FileRecord;
+  readonly job: JobRecord;
+  readonly model: ModelRecord;
+  readonly key: KeyRecord;
+}
+
+export type RecordKind = keyof RecordKinds;
+
+export interface ListOptions {
+  /** Only what belongs to this tenant. Default: everything; only the operator may be shown that. */
+  readonly tenant?: string;
+  /** The id behind which the page begins. An id that is not there, or is another tenant's, gives an empty page. */
+  readonly after?: string;
+  /** At least 1. */
+  readonly limit: number;
+  /** By the order of insertion: 'desc' is the newest first. */
+  readonly order: 'asc' | 'desc';
+}
+
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly hasMore: boolean;
+}
+
+/**
+ * What the service knows: files, jobs, models, keys and the events of jobs. Several processes, with Redis several machines, use the same
+ * records at once; each change is whole or not there, also when the process dies in it.
+ */
+export interface Records {
+  /** @throws Error when the id is taken. */
+  insert<Kind extends RecordKind>(kind: Kind, record: RecordKinds[Kind]): Promise<void>;
+  get<Kind extends RecordKind>(kind: Kind, id: string): Promise<RecordKinds[Kind] | undefined>;
+  /**
+   * Replaces a record by what `change` makes of it, and calls it again when somebody else was faster. `change` must not change
+   * what it is given; undefined leaves the record as it is.
+   *
+   * @returns the new record; undefined when it was left, or there is none.
+   */
+  change<Kind extends RecordKind>(
+    kind: Kind,
+    id: string,
+    change: (record: RecordKinds[Kind]) => RecordKinds[Kind] | undefined,
+  ): Promise<RecordKinds[Kind] | undefined>;
+  /** @returns whether it was there. A job's events go with it. */
+  remove(kind: RecordKind, id: string): Promise<boolean>;
+  list<Kind extends RecordKind>(kind: Kind, options: ListOptions): Promise<Page<RecordKinds[Kind]>>;
+  /** Adds an event to a job's, and gives it its number, counted from 1. */
+  appendEvent(jobId: string, event: Omit<JobEvent, 'number'>): Promise<JobEvent>;
+  /** Events behind the one of number `after` in this order; without it, from the first (asc) or the last (desc). */
+  events(
+    jobId: string,
+    options: { readonly after?: number; readonly limit: number; readonly order: 'asc' | 'desc' },
+  ): Promise<Page<JobEvent>>;
+  close(): Promise<void>;
+}
