@@ -23,6 +23,7 @@ import {
   trainAdapter,
 } from '@safetune/trainer';
 import { type BenchmarkModel, checkpointFolder } from './checkpoints.ts';
+import { peakBytes } from './programs/lines.ts';
 
 /** A run. */
 interface Run {
@@ -174,7 +175,7 @@ async function measure({ model: name, memory, batch, tokens, precision, with: ex
       if (event.type === 'step') twice = Math.max(twice, mappedTwice());
     },
   });
-  const peak = 1024 * process.resourceUsage().maxRSS - twice;
+  const peak = peakBytes() - twice;
   console.log(JSON.stringify({ before, peak, plan: plan! } satisfies Measured));
 }
 

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** What a measured program prints on stdout: one JSON object a line, other lines are ignored. */
 export type Line =
   /** Ready for the first step, so many seconds after the process started. */
@@ -24,8 +26,11 @@ export function settings<Settings>(): Settings {
   return JSON.parse(process.argv[2] ?? '{}') as Settings;
 }
 
+/** The most memory that this process had resident. */
 export function peakBytes(): number {
-  return process.resourceUsage().maxRSS * 1024;
+  // What `getrusage` tells of a process begins with what its parent had resident when it started it.
+  if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1024;
+  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]) * 1024;
 }
 
 export interface Repetitions {
