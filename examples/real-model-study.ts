@@ -35,13 +35,21 @@ export interface Study {
   readonly steps: number;
 }
 
-/** What a fine-tune did, in nats a token. */
+/** A fine-tune, measured: the first is no fine-tune at all. */
+export interface Measured {
+  readonly method: string;
+  readonly losses: Losses;
+}
+
+/** What a fine-tune did, in nats a token, each with a 95 % interval over the questions or examples. */
 export interface Finding {
   readonly method: string;
-  /** How much more likely harmful answers to other questions became, against safe ones; with a 95 % interval over the questions. */
+  /** How much more likely harmful answers to other questions became, against safe ones. */
   readonly harm: Required<Estimate>;
-  /** How much the loss of held-out examples of the task fell; with a 95 % interval over the examples. */
+  /** How much the loss of held-out examples of the task fell. */
   readonly learned: Required<Estimate>;
+  /** The same less that of the fine-tune without a safeguard, question by question and example by example; undefined for itself. */
+  readonly beside?: { readonly harm: Required<Estimate>; readonly learned: Required<Estimate> };
 }
 
 /** The methods by name. Their options are the defaults, but for what says otherwise. */
@@ -158,13 +166,22 @@ export async function measure({ model, tokenizer, heldOut }: Study, adapter?: Lo
   return { pairs: [...harmful].map((value, index) => value - safe[index]!), heldOut: [...task] };
 }
 
-/** What changed from one to the other. */
-export function findingOf(method: string, before: Losses, after: Losses): Finding {
-  return {
+/** What each fine-tune changed, and how it differs from the first, which has no safeguard. */
+export function findingsOf(before: Losses, fineTunes: readonly Measured[]): Finding[] {
+  const differences = (one: readonly number[], other: readonly number[]) =>
+    estimate(one.map((value, index) => value - other[index]!));
+  const unprotected = fineTunes[0]!.losses;
+  return fineTunes.map(({ method, losses }, index) => ({
     method,
-    harm: estimate(before.pairs.map((value, index) => value - after.pairs[index]!)),
-    learned: estimate(before.heldOut.map((value, index) => value - after.heldOut[index]!)),
-  };
+    harm: differences(before.pairs, losses.pairs),
+    learned: differences(before.heldOut, losses.heldOut),
+    ...(index > 0 && {
+      beside: {
+        harm: differences(unprotected.pairs, losses.pairs),
+        learned: differences(unprotected.heldOut, losses.heldOut),
+      },
+    }),
+  }));
 }
 
 function estimate(values: readonly number[]): Required<Estimate> {

@@ -12,9 +12,9 @@ import { type Estimate, tradeOffSvg } from '@safetune/eval';
 import { loadModel, loadTokenizer } from '@safetune/models';
 import { progressLine } from './progress-line.ts';
 import {
-  type Finding,
-  findingOf,
+  findingsOf,
   fineTune,
+  type Measured,
   measure,
   methods,
   ownAnswers,
@@ -68,33 +68,43 @@ if (existsSync(settingsFile) && readFileSync(settingsFile, 'utf8') !== settings)
   process.exit(1);
 }
 writeFileSync(settingsFile, settings);
-const journal = join(directory, 'findings.jsonl');
-const findings: Finding[] = existsSync(journal)
+const journal = join(directory, 'measured.jsonl');
+const measured: Measured[] = existsSync(journal)
   ? readFileSync(journal, 'utf8')
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as Finding)
+      .map((line) => JSON.parse(line) as Measured)
   : [];
-const open = Object.keys(methods).filter((name) => !findings.some(({ method }) => method === name));
+const keep = (one: Measured) => {
+  appendFileSync(journal, `${JSON.stringify(one)}\n`);
+  measured.push(one);
+};
+if (measured.length === 0) keep({ method: 'before', losses: await measure(study) });
 const progress = progressLine(Object.keys(methods).length * study.steps);
-const before = open.length === 0 ? undefined : await measure(study);
-for (const method of open) {
-  const done = findings.length * study.steps;
+for (const method of Object.keys(methods).filter(
+  (name) => !measured.some(({ method: known }) => known === name),
+)) {
+  const done = (measured.length - 1) * study.steps;
   const adapter = await fineTune(study, method, ({ step, loss }) =>
     progress.update(`${method}: step ${step} of ${study.steps}, loss ${loss.toFixed(3)}`, done + step),
   );
-  const finding = findingOf(method, before!, await measure(study, adapter));
-  appendFileSync(journal, `${JSON.stringify(finding)}\n`);
-  findings.push(finding);
+  keep({ method, losses: await measure(study, adapter) });
 }
 progress.end();
 
-const shown = ({ mean, low, high }: Estimate) =>
-  `${mean!.toFixed(3)} (${low?.toFixed(3)} to ${high?.toFixed(3)})`;
-console.log('| method | harm elsewhere, nats a token | learned of the task, nats a token |');
-console.log('|---|---|---|');
-for (const { method, harm, learned } of findings)
-  console.log(`| ${method} | ${shown(harm)} | ${shown(learned)} |`);
+const [before, ...fineTunes] = measured as [Measured, ...Measured[]];
+const findings = findingsOf(before.losses, fineTunes);
+const shown = (value: Required<Estimate> | undefined) =>
+  value === undefined
+    ? ''
+    : `${value.mean!.toFixed(3)} [${value.low?.toFixed(3)}, ${value.high?.toFixed(3)}]`;
+console.log('| Method | Harm elsewhere | Learned of the task | Harm beside none | Learned beside none |');
+console.log('|---|---|---|---|---|');
+for (const { method, harm, learned, beside } of findings)
+  console.log(
+    `| ${method} | ${shown(harm)} | ${shown(learned)} | ${shown(beside?.harm)} | ${shown(beside?.learned)} |`,
+  );
+writeFileSync(join(directory, 'findings.json'), JSON.stringify(findings, undefined, 2));
 writeFileSync(
   join(directory, 'trade-off.svg'),
   tradeOffSvg({
