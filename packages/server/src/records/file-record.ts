@@ -13,4 +13,9 @@ export interface FileRecord {
   readonly sha256: string;
   /** Where the content is in the storage. */
   readonly key: string;
+  /**
+   * Unix time at which its owner deleted it: nobody is shown it from then on. Record and content stay until no job that was made with it
+   * is still to be trained, and go then. Missing: it was not deleted.
+   */
+  readonly deletedAt?: number;
 }

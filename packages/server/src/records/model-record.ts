@@ -11,4 +11,6 @@ export interface ModelRecord {
   readonly status: 'released' | 'quarantined' | 'refused';
   /** Prefix in the storage of the adapter's two files, `report.json` and `manifest.json`. */
   readonly key: string;
+  /** Unix time at which its owner deleted it: it is not there any more, and what is stored of it is being removed. */
+  readonly deletedAt?: number;
 }

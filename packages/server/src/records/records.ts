@@ -3,6 +3,8 @@ import type { JobEvent } from './job-event.ts';
 import type { JobRecord } from './job-record.ts';
 import type { KeyRecord } from './key-record.ts';
 import type { ModelRecord } from './model-record.ts';
+import type { OpenJobRecord } from './open-job-record.ts';
+import type { WebhookDeliveryRecord, WebhookRecord } from './webhook-record.ts';
 
 /** Everything that the service knows, by its kind. A record is plain JSON. */
 export interface RecordKinds {
@@ -10,6 +12,9 @@ export interface RecordKinds {
   readonly job: JobRecord;
   readonly model: ModelRecord;
   readonly key: KeyRecord;
+  readonly 'open-job': OpenJobRecord;
+  readonly webhook: WebhookRecord;
+  readonly 'webhook-delivery': WebhookDeliveryRecord;
 }
 
 export type RecordKind = keyof RecordKinds;
