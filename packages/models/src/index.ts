@@ -16,6 +16,7 @@ export {
   estimateGeneration,
   type GenerationMemory,
 } from './generate/generation-memory.ts';
+export type { TokenLogProbabilities } from './generate/log-probabilities.ts';
 export {
   createNextTokenScorer,
   type NextTokenOptions,

@@ -18,6 +18,8 @@ describe.each(goldenNames)('tokenizer of %s against transformers', (name) => {
     for (const { text, ids, idsWithoutSpecialTokens, decoded } of (await goldenExpectations(name)).texts) {
       expect(tokenizer.encode(text), text).toEqual(idsWithoutSpecialTokens);
       expect(tokenizer.decode(ids, { skipSpecialTokens: true }), text).toBe(decoded);
+      const bytes = Buffer.concat(tokenizer.encode(text).map((id) => tokenizer.tokenBytes(id)));
+      expect(bytes.toString(), text).toContain(tokenizer.decode(tokenizer.encode(text)));
       // Python's tokenizer puts no token at the end of these; trl does.
       const document = tokenizer.encodeDocument(text);
       expect(document.slice(0, -1), text).toEqual(ids);

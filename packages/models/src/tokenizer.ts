@@ -44,6 +44,11 @@ export interface Tokenizer {
   encodeDocument(text: string): number[];
   /** Text of token ids; ids beyond the vocabulary (embeddings are often padded) have no text. */
   decode(tokenIds: readonly number[], options?: DecodeOptions): string;
+  /**
+   * The bytes that a token adds to a text that has begun, in UTF-8. Those of one token may be a part of a character alone; those of all
+   * tokens of a text, one after the other, are the text.
+   */
+  tokenBytes(tokenId: number): Uint8Array;
   /** Id of a token by its exact text, such as '<|im_end|>'; undefined when there is none. */
   tokenId(token: string): number | undefined;
   /** Tokens that end a turn: the one the template puts after an answer, and the end tokens of all config files. */
@@ -141,6 +146,7 @@ export async function loadTokenizer(model: string, options: LoadTokenizerOptions
       const text = tokenizer.decode(tokenIds, skipSpecialTokens);
       return cleansUp ? cleanUpSpaces(text) : text;
     },
+    tokenBytes: (id) => tokenizer.bytes(id),
     tokenId,
     ...ids,
     identity: await tokenizerIdentity(directory, options),

@@ -5,6 +5,7 @@ import { checkAdapter } from './adapter-fit.ts';
 import { type CachedBatchOptions, startBatch } from './cached-batch.ts';
 import { compileSessions } from './executable.ts';
 import { GeneratorMemory } from './generator-memory.ts';
+import { tokenLogProbabilities } from './log-probabilities.ts';
 import {
   checkGeneration,
   checkOptionNames,
@@ -89,7 +90,15 @@ async function generate(
   options: GenerateOptions,
   batchOptions: Omit<CachedBatchOptions, 'beforeRun' | 'newTokens'>,
 ): Promise<number[][]> {
-  const { seeds, batchSize = 16, onToken, onProgress, signal, repetitionPenalty = 1 } = options;
+  const {
+    seeds,
+    batchSize = 16,
+    onToken,
+    onProgress,
+    signal,
+    repetitionPenalty = 1,
+    logProbabilities,
+  } = options;
   const { maximumPositions, eosTokenIds } = batchOptions.config;
   const stop = new Set([...(options.stopTokenIds ?? eosTokenIds), ...specialStopTokens(options)]);
   const rows = prompts.map((prompt, index): Row => {
@@ -116,7 +125,14 @@ async function generate(
     const isFull = length >= options.maxNewTokens || row.prompt.length + length >= maximumPositions;
     if (row.completesStop(token) || stop.has(token)) row.finishReason = 'stop';
     else if (isFull) row.finishReason = 'length';
-    onToken?.({ prompt: row.index, token, finishReason: row.finishReason });
+    onToken?.({
+      prompt: row.index,
+      token,
+      finishReason: row.finishReason,
+      ...(logProbabilities === undefined
+        ? {}
+        : { logProbabilities: tokenLogProbabilities(logits, token, logProbabilities) }),
+    });
   };
   const report = () =>
     onProgress?.({

@@ -5,6 +5,7 @@ import { checkAdapter } from './adapter-fit.ts';
 import { startBatch } from './cached-batch.ts';
 import { compileSessions } from './executable.ts';
 import { GeneratorMemory } from './generator-memory.ts';
+import { logSumExp } from './log-probabilities.ts';
 import {
   checkGeneration,
   checkOptionNames,
@@ -101,11 +102,7 @@ const nextTokenNames = { batchSize: true, signal: true } satisfies Record<keyof 
 
 /** The logarithm of softmax. */
 function logProbabilities(logits: Float32Array, prompt: number): Float32Array {
-  let largest = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) if (logit > largest) largest = logit;
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - largest);
-  const shift = largest + Math.log(sum);
+  const shift = logSumExp(logits);
   if (!Number.isFinite(shift))
     throw new GenerationError(
       'the logits after it are not finite: the weights or the adapter are broken',

@@ -3,6 +3,7 @@ import type { CausalLm, ForwardOptions } from '../causal-lm.ts';
 import { GenerationError } from '../errors.ts';
 import type { LinearAdapter } from '../linear.ts';
 import type { Tokenizer } from '../tokenizer.ts';
+import type { TokenLogProbabilities } from './log-probabilities.ts';
 import { checkSamplingOptions, type SamplingOptions } from './sampling.ts';
 
 /** Options of `createGenerator`. */
@@ -33,6 +34,11 @@ export interface GenerateOptions extends SamplingOptions {
   readonly tokenizer?: StopTokenizer;
   /** Most prompts computed at once; more are taken in turns, the longest first. Default 16. */
   readonly batchSize?: number;
+  /**
+   * How many of the likeliest tokens to tell beside each token made, with logarithms of probabilities; 0 tells that of the token alone.
+   * They are the model's own: at temperature 1, before the repetition penalty and all filters. Default: none are told.
+   */
+  readonly logProbabilities?: number;
   /** Hears of every token as it is made. */
   readonly onToken?: (made: GeneratedToken) => void;
   /** Hears after every step. */
@@ -48,6 +54,8 @@ export interface GeneratedToken {
   readonly token: number;
   /** Why it is the last: a stop token or string, or the length; undefined while the text goes on. */
   readonly finishReason: FinishReason | undefined;
+  /** Where `logProbabilities` asked for it. */
+  readonly logProbabilities?: TokenLogProbabilities;
 }
 
 /** Why a text ended: a stop token or stop string came, or it is as long as it may be. */
@@ -84,6 +92,7 @@ export const generateNames = {
   stopStrings: true,
   tokenizer: true,
   batchSize: true,
+  logProbabilities: true,
   onToken: true,
   onProgress: true,
   signal: true,
@@ -107,9 +116,11 @@ export function checkGeneration(
   options: GenerateOptions,
 ): void {
   checkOptionNames('generate', options, generateNames);
-  const { maxNewTokens, temperature = 0, seeds, batchSize = 1 } = options;
+  const { maxNewTokens, temperature = 0, seeds, batchSize = 1, logProbabilities = 0 } = options;
   checkSamplingOptions(options);
   for (const [name, value] of Object.entries({ maxNewTokens, batchSize })) requireCount(name, value);
+  if (!Number.isSafeInteger(logProbabilities) || logProbabilities < 0)
+    throw new GenerationError(`logProbabilities must be a whole number from 0, is ${logProbabilities}`);
   if (temperature > 0 && seeds?.length !== prompts.length) {
     throw new GenerationError(
       `sampling needs one seed a prompt: ${prompts.length} prompts, ${seeds?.length ?? 0} seeds`,

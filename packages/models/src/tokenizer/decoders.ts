@@ -112,6 +112,13 @@ function stripToken(token: string, content: string, start: number, stop: number)
   return token.slice(first, last);
 }
 
+/** The byte that a token such as `<0x61>` stands for. */
+export function byteOfToken(token: string): number | undefined {
+  return /^<0x(?:[0-9A-Fa-f]{2}|\+[0-9A-Fa-f])>$/.test(token)
+    ? Number.parseInt(token.slice(3, 5).replace('+', ''), 16)
+    : undefined;
+}
+
 /** Tokens such as `<0x61>` as the text of their bytes; those that are no text each become U+FFFD. */
 function decodeByteTokens(tokens: readonly string[]): string[] {
   const parts: string[] = [];
@@ -126,10 +133,8 @@ function decodeByteTokens(tokens: readonly string[]): string[] {
     bytes = [];
   };
   for (const token of tokens) {
-    const byte = /^<0x(?:[0-9A-Fa-f]{2}|\+[0-9A-Fa-f])>$/.test(token)
-      ? Number.parseInt(token.slice(3, 5).replace('+', ''), 16)
-      : -1;
-    if (byte !== -1) bytes.push(byte);
+    const byte = byteOfToken(token);
+    if (byte !== undefined) bytes.push(byte);
     else {
       flush();
       parts.push(token);

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { type AddedToken, AddedTokens, addedTokensSchema } from './added-tokens.ts';
+import { fromByteAlphabet } from './byte-alphabet.ts';
 import { buildBytePair } from './byte-pair.ts';
-import { buildDecoder, type Decoder } from './decoders.ts';
+import { buildDecoder, byteOfToken, type Decoder } from './decoders.ts';
 import { checkMetaspaceOrder } from './metaspace-order.ts';
 import { buildNormalizer, type Normalizer } from './normalizers.ts';
 import { buildComponent, type ComponentBuilder, Place } from './place.ts';
@@ -37,6 +38,8 @@ export class TextTokenizer {
   readonly #normalize: Normalizer | undefined;
   readonly #split: PreTokenizer | undefined;
   readonly #decoder: Decoder | undefined;
+  readonly #spellsBytes: boolean;
+  readonly #fallsBackToBytes: boolean;
   readonly #model: TokenModel;
   readonly #work: WorkLimit;
   /** Kind of its model, as tokenizer.json names it. */
@@ -62,6 +65,8 @@ export class TextTokenizer {
       parts.pre_tokenizer == null ? undefined : buildPreTokenizer(parts.pre_tokenizer, preTokenizer);
     checkMetaspaceOrder(parts.normalizer, parts.pre_tokenizer, preTokenizer);
     this.#decoder = parts.decoder == null ? undefined : buildDecoder(parts.decoder, place.at('decoder'));
+    this.#spellsBytes = decodesBy('ByteLevel', parts.decoder);
+    this.#fallsBackToBytes = decodesBy('ByteFallback', parts.decoder);
     if (parts.post_processor != null) checkPostProcessor(parts.post_processor, place.at('post_processor'));
     this.added = new AddedTokens(this.#model, this.#normalize, place.work);
     const addedPlace = place.at('added_tokens');
@@ -93,6 +98,19 @@ export class TextTokenizer {
     }
   }
 
+  /** The bytes that a token adds to a text that has begun: some are only a part of a character. None without a token. */
+  bytes(id: number): Uint8Array {
+    const token = this.added.tokenText(id);
+    if (token === undefined) return new Uint8Array();
+    if (this.#spellsBytes) return fromByteAlphabet(token);
+    const byte = this.#fallsBackToBytes ? byteOfToken(token) : undefined;
+    if (byte !== undefined) return Uint8Array.of(byte);
+    // A decoder may treat the first token of a text in its own way.
+    const alone = this.decode([id], false);
+    const twice = this.decode([id, id], false);
+    return Buffer.from(twice.startsWith(alone) ? twice.slice(alone.length) : alone, 'utf8');
+  }
+
   /** The text of ids; those without a token have none. */
   decode(ids: readonly number[], skipSpecialTokens: boolean): string {
     const tokens = ids
@@ -104,6 +122,16 @@ export class TextTokenizer {
     return this.#decoder === undefined ? tokens.join(' ') : this.#decoder(tokens).join('');
   }
 }
+
+/** Whether a decoder, or one of a sequence, is of that kind. */
+function decodesBy(kind: string, content: unknown): boolean {
+  const parsed = decoderKind.safeParse(content);
+  if (!parsed.success) return false;
+  const { type, decoders = [] } = parsed.data;
+  return type === kind || decoders.some((step) => decodesBy(kind, step));
+}
+
+const decoderKind = z.looseObject({ type: z.string(), decoders: z.array(z.unknown()).optional() });
 
 /** Tokens that are not special are matched in the normalised text, unless they say otherwise. */
 export function withDefaults<
