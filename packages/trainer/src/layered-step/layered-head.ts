@@ -4,13 +4,9 @@ import { pairSignature } from '../data/pair-inputs.ts';
 import { collectForward, type ForwardSettings, neededLayers } from '../step/forward.ts';
 import { traceLoss } from '../step/loss.ts';
 import type { StepReference, TracedReference } from '../step/references.ts';
-import {
-  gradientOutput,
-  lossOutputs,
-  type StepSettings,
-  streamShape,
-  termWeightTypes,
-} from '../step/step-settings.ts';
+import { streamShape, termWeightTypes } from '../step/step-inputs.ts';
+import { gradientOutput, lossOutputs } from '../step/step-outputs.ts';
+import type { StepSettings } from '../step/step-settings.ts';
 import type { Part } from './layered-part.ts';
 
 /** Names of the head's inputs and outputs that the whole step does not have. */

@@ -5,17 +5,9 @@ import { type RowPieces, tokenCount } from '../data/batch-inputs.ts';
 import { checkOptionNames, compileNames } from '../option-names.ts';
 import { withOpenedParts } from '../step/frozen-parts.ts';
 import { referenceTensors } from '../step/references.ts';
-import {
-  cutsHead,
-  firstDraw,
-  gradientViews,
-  lossInputs,
-  readLossTerms,
-  stepSettings,
-  trainableValues,
-  trainsHead,
-  withoutRegularizers,
-} from '../step/step-settings.ts';
+import { firstDraw, lossInputs, trainableValues } from '../step/step-inputs.ts';
+import { gradientViews, readLossTerms } from '../step/step-outputs.ts';
+import { cutsHead, stepSettings, trainsHead, withoutRegularizers } from '../step/step-settings.ts';
 import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
 import { createHostBuffers } from './layered-buffers.ts';
 import { compileNetwork, type LayeredNetwork } from './layered-network.ts';

@@ -11,7 +11,9 @@ import {
 import { batchSignature } from '../data/batch-inputs.ts';
 import { blockSettings, editHidden, networkTokens } from '../step/forward.ts';
 import { type StepReference, tracedReferences } from '../step/references.ts';
-import { gradientOutput, type StepSettings, streamShape, trainableTypes } from '../step/step-settings.ts';
+import { streamShape, trainableTypes } from '../step/step-inputs.ts';
+import { gradientOutput } from '../step/step-outputs.ts';
+import type { StepSettings } from '../step/step-settings.ts';
 import { evaluationHeadPart, headPart } from './layered-head.ts';
 import type { Part } from './layered-part.ts';
 

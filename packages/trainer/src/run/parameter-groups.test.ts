@@ -12,7 +12,7 @@ import {
   openSafetensors,
   readJson,
 } from '../__fixtures__/goldens.ts';
-import { gradientViews } from '../step/step-settings.ts';
+import { gradientViews } from '../step/step-outputs.ts';
 import { trainAdapter, trainAllWeights } from '../step/trainable.ts';
 
 interface Golden {

@@ -16,18 +16,17 @@ import { traceLoss } from '../step/loss.ts';
 import { tracedReferences } from '../step/references.ts';
 import {
   firstDraw,
-  gradientOutput,
-  gradientViews,
-  hasAnchors,
   lossInputs,
-  lossOutputs,
-  readLossTerms,
-  type StepSettings,
-  settingsOfRun,
-  stepSettings,
   termWeightTypes,
   trainableTypes,
   trainableValues,
+} from '../step/step-inputs.ts';
+import { gradientOutput, gradientViews, lossOutputs, readLossTerms } from '../step/step-outputs.ts';
+import {
+  hasAnchors,
+  type StepSettings,
+  settingsOfRun,
+  stepSettings,
   withoutRegularizers,
 } from '../step/step-settings.ts';
 import type { TrainStep, TrainStepOptions } from '../step/train-step.ts';
