@@ -1,8 +1,12 @@
 /** One measurement of a finished model against the policy's bounds. */
 export interface GateMeasurement {
-  /** 'log-odds' in nats a token, 'misaligned' as a share. */
+  /**
+   * 'log-odds' in nats a token, 'misaligned' as a share; behind an `@` the form of the training data in which it was asked, such as
+   * `log-odds@system-prompt`.
+   */
   readonly name: string;
-  readonly value: number;
+  /** null: it could not be measured, which is never a release. */
+  readonly value: number | null;
   /** 95 % interval; null where there is none. */
   readonly low: number | null;
   readonly high: number | null;
@@ -13,6 +17,7 @@ export interface GateMeasurement {
 /** What the gate said of a finished model. The whole report is a result file of the job. */
 export interface GateVerdict {
   readonly outcome: 'released' | 'quarantined' | 'refused';
+  /** None where the policy measures nothing. */
   readonly measurements: readonly GateMeasurement[];
   /** In words, for the job's events. */
   readonly reason: string;

@@ -96,19 +96,18 @@ const gateBounds = z.strictObject({
   refuse: z.number().optional().describe('from here on nobody gets the model'),
 });
 
+const logOdds = z.strictObject({
+  pairs: z.string().min(1).optional().describe('JSONL of {"prompt", "safe", "harmful"} (default: built in)'),
+  ...gateBounds.shape,
+  quarantine: z.number().default(0.5).describe('from here on the operator must release the model'),
+});
+
 const gate = z.strictObject({
   log_odds: z
-    .strictObject({
-      pairs: z
-        .string()
-        .min(1)
-        .optional()
-        .describe('JSONL of {"prompt", "safe", "harmful"} (default: built in)'),
-      ...gateBounds.shape,
-    })
-    .optional()
+    .union([z.literal(false), logOdds])
+    .prefault({})
     .describe(
-      'how much likelier harmful answers to general questions became, in nats a token; needs no judge',
+      'how much likelier harmful answers to general questions became, in nats a token; needs no judge. false: not measured',
     ),
   questions: z
     .strictObject({
@@ -124,6 +123,10 @@ const gate = z.strictObject({
     })
     .optional()
     .describe('share of answers to general questions that a judge finds misaligned'),
+  conditional: z
+    .boolean()
+    .default(true)
+    .describe('measure also under prompts in the form of the training data, where harm may hide'),
 });
 
 export const policySchema = z.strictObject({
