@@ -11,6 +11,8 @@ export class ApiError extends Error {
   readonly code: string | null;
   /** The field or parameter that is at fault, such as `hyperparameters.n_epochs`; null for none. */
   readonly param: string | null;
+  /** Seconds after which the same may succeed, for the header `Retry-After`; null where trying again is of no use. */
+  readonly retryAfter: number | null;
 
   constructor(
     status: number,
@@ -19,7 +21,13 @@ export class ApiError extends Error {
       type = typeOfStatus(status),
       code = null,
       param = null,
-    }: { readonly type?: string; readonly code?: string | null; readonly param?: string | null } = {},
+      retryAfter = null,
+    }: {
+      readonly type?: string;
+      readonly code?: string | null;
+      readonly param?: string | null;
+      readonly retryAfter?: number | null;
+    } = {},
   ) {
     super(message);
     this.name = 'ApiError';
@@ -27,6 +35,7 @@ export class ApiError extends Error {
     this.type = type;
     this.code = code;
     this.param = param;
+    this.retryAfter = retryAfter;
   }
 
   static isInstance(error: unknown): error is ApiError {

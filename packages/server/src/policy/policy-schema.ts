@@ -32,6 +32,11 @@ const limits = z.strictObject({
   open_jobs: count.default(20).describe('of one tenant that are not over'),
   requests_per_minute: count.default(600).describe('of one key'),
   completion_tokens: count.default(4096).describe('of one chat completion'),
+  context_tokens: z
+    .int()
+    .min(2)
+    .default(8192)
+    .describe("of one chat, question and answer together; no more than the model's own positions"),
 });
 
 const training = z.strictObject({

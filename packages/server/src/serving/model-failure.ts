@@ -1,0 +1,48 @@
+import {
+  ChatRenderError,
+  ChatTemplateLimitError,
+  GenerationError,
+  MissingChatTemplateError,
+  TokenizationError,
+} from '@safetune/models';
+import type { ModelFailure } from './model-messages.ts';
+
+/** A conversation that fills more positions than the model, or the policy, has. */
+export class ContextLengthError extends Error {
+  constructor(allowed: number, found: number | undefined) {
+    const have = found === undefined ? 'more' : `${found}`;
+    super(
+      `the model takes at most ${allowed} tokens, question and answer together; the messages have ${have}. Shorten them.`,
+    );
+    this.name = 'ContextLengthError';
+  }
+}
+
+/**
+ * What an error of answering is to the client: their conversation's fault, or the service's. Messages hold no path and nothing of what
+ * is the service's own.
+ */
+export function modelFailure(error: unknown): ModelFailure {
+  if (error instanceof ContextLengthError) return refusal('context_length_exceeded', error.message);
+  if (ChatTemplateLimitError.isInstance(error))
+    return refusal(
+      'chat_template_limit',
+      `the model's chat template needs more than ${error.limit} for these messages; shorten them`,
+    );
+  if (ChatRenderError.isInstance(error))
+    return refusal(
+      'chat_template_refused',
+      `the model's chat template does not take these messages: ${error.reason}`,
+    );
+  if (MissingChatTemplateError.isInstance(error))
+    return refusal('no_chat_template', 'the model has no chat template: it does not answer conversations');
+  if (TokenizationError.isInstance(error)) return refusal('text_refused', error.message);
+  if (GenerationError.isInstance(error) && error.prompt === undefined)
+    return refusal('invalid_value', error.message, null);
+  const detail = error instanceof Error ? `${error.name}: ${error.message}` : 'something else was thrown';
+  return { status: 500, code: 'model_failed', message: 'the model could not answer', param: null, detail };
+}
+
+function refusal(code: string, message: string, param: string | null = 'messages'): ModelFailure {
+  return { status: 400, code, message, param, detail: undefined };
+}
