@@ -7,12 +7,20 @@ export {
 } from './batches/batch.ts';
 export { responsePositions } from './batches/response-positions.ts';
 export { rowPositions } from './batches/row-positions.ts';
-export type { CheckedExample, DataCheck, Finding, SpokenText } from './check/data-check.ts';
+export {
+  type CheckedExample,
+  checkedExample,
+  type DataCheck,
+  type Finding,
+  type SpokenText,
+} from './check/data-check.ts';
 export { createDataChecker, type DataChecker, type DataCheckerOptions } from './check/data-checker.ts';
 export type { CheckReport, DataReport, PlacedFinding } from './check/data-report.ts';
 export type { DistributionSummary, HistogramBar } from './check/distribution.ts';
-export type { DuplicatesOptions } from './check/duplicates.ts';
+export { type DuplicatesOptions, duplicatesCheck } from './check/duplicates.ts';
+export { invisibleCharactersCheck } from './check/invisible-characters.ts';
 export { defaultRefusalWords, isRefusal } from './check/refusals.ts';
+export { secretsCheck } from './check/secrets.ts';
 export {
   ChatExampleError,
   ChatTemplateError,

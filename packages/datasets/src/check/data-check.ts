@@ -81,6 +81,11 @@ export function spokenTexts(example: ChatExample): SpokenText[] {
   );
 }
 
+/** An example as checks see it, for whoever runs single checks. */
+export function checkedExample(example: ChatExample, index: number): CheckedExample {
+  return { example, index, texts: spokenTexts(example) };
+}
+
 function textsOf(message: ChatMessage): string[] {
   return [
     messageText(message),

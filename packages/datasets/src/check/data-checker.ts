@@ -3,7 +3,7 @@ import type { ChatExample } from '../example/example.ts';
 import type { TokenizeOptions } from '../masks/response-mask.ts';
 import type { ExampleOrigin } from '../origin.ts';
 import type { ChatTokenizer } from '../tokenizer.ts';
-import { allMessages, type CheckedExample, type DataCheck, type Finding, spokenTexts } from './data-check.ts';
+import { allMessages, checkedExample, type DataCheck, type Finding, spokenTexts } from './data-check.ts';
 import type { CheckReport, DataReport, PlacedFinding } from './data-report.ts';
 import { Distribution, emptyDistribution } from './distribution.ts';
 import { type DuplicatesOptions, duplicatesCheck } from './duplicates.ts';
@@ -82,7 +82,7 @@ export function createDataChecker(options: DataCheckerOptions = {}): DataChecker
   let [examples, messages, bad] = [0, 0, 0];
   return {
     see(example) {
-      const checked: CheckedExample = { example, index: examples, texts: spokenTexts(example) };
+      const checked = checkedExample(example, examples);
       examples += 1;
       for (const { message } of allMessages(example)) {
         messages += 1;

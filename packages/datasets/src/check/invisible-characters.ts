@@ -8,19 +8,29 @@ const joining =
   '\\p{Script=Gujarati}\\p{Script=Oriya}\\p{Script=Tamil}\\p{Script=Telugu}\\p{Script=Kannada}\\p{Script=Malayalam}\\p{Script=Sinhala}' +
   '\\p{Script=Myanmar}\\p{Script=Khmer}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Tibetan}]';
 
+/** Scripts without spaces, in which an invisible one says where a line may be broken. */
+const unspaced = '[\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}\\p{Script=Tibetan}]';
+
 /** Each kind with what it looks like. Every pattern takes time by the length of the text. */
 const patterns: readonly (readonly [kind: string, pattern: RegExp])[] = [
   [
     'zero width',
-    new RegExp(`[\\u{200b}\\u{2060}\\u{feff}\\u{180e}]|(?<!${emoji}|${joining})[\\u{200c}\\u{200d}]`, 'gu'),
+    new RegExp(
+      `(?<!${unspaced})\\u{200b}|[\\u{2060}\\u{feff}\\u{180e}]|(?<!${emoji}|${joining})[\\u{200c}\\u{200d}]`,
+      'gu',
+    ),
   ],
-  ['bidi control', /[\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu],
-  // A flag of a region is a black flag, tags, and the tag that ends them.
-  ['tag character', /(?<!\u{1f3f4}[\u{e0020}-\u{e007e}]{0,6})[\u{e0000}-\u{e007f}]/gu],
-  // Bytes have been hidden in rows of them; one behind a Han character or emoji chooses its form.
+  // Marks of direction: one beside a word of another direction is as it should be, bits have been hidden in rows of them.
+  ['bidi control', /[\u{202a}-\u{202e}\u{2066}-\u{2069}]|(?<=[\u{200e}\u{200f}])[\u{200e}\u{200f}]/gu],
+  // The flags of England, Scotland and Wales are a black flag, five tags that name the region, and the tag that ends them.
+  [
+    'tag character',
+    /(?<!\u{1f3f4}(?=\u{e0067}\u{e0062}(?:\u{e0065}\u{e006e}\u{e0067}|\u{e0073}\u{e0063}\u{e0074}|\u{e0077}\u{e006c}\u{e0073})\u{e007f})[\u{e0061}-\u{e007a}]{0,5})[\u{e0000}-\u{e007f}]/gu,
+  ],
+  // Bytes have been hidden in rows of them, and one behind each letter; behind a Han character or emoji one chooses its form.
   [
     'variation selector',
-    /(?<=[\u{fe00}-\u{fe0f}\u{e0100}-\u{e01ef}])[\u{fe00}-\u{fe0f}\u{e0100}-\u{e01ef}]|(?<!\p{Script=Han})[\u{e0100}-\u{e01ef}]/gu,
+    /(?<=[\u{fe00}-\u{fe0f}\u{e0100}-\u{e01ef}\s]|^|[\p{L}--[\p{Emoji}\p{Script=Han}\p{Script=Myanmar}\p{Script=Phags_Pa}\p{Script=Manichaean}]])[\u{fe00}-\u{fe0f}\u{e0100}-\u{e01ef}]|(?<!\p{Script=Han})[\u{e0100}-\u{e01ef}]/gv,
   ],
   ['control character', /[\p{Cc}--[\n\r\t]]/gv],
   ['blank that is a letter', /[\u{115f}\u{1160}\u{3164}\u{ffa0}\u{2800}\u{17b4}\u{17b5}]/gu],
