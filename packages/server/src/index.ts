@@ -1,6 +1,8 @@
 export type { Answer, Route } from './api/route.ts';
 export { ApiError, PolicyFileError, StorageError } from './errors.ts';
+export { type PlanJobOptions, planJob } from './policy/plan-job.ts';
 export type { Policy } from './policy/policy-schema.ts';
+export { readPolicy } from './policy/read-policy.ts';
 export type { Queue } from './queue/queue.ts';
 export type { Records } from './records/records.ts';
 export type { AnsweringService, Service } from './service.ts';

@@ -40,6 +40,11 @@ const limits = z.strictObject({
 });
 
 const training = z.strictObject({
+  methods: z
+    .array(z.enum(['supervised', 'dpo']))
+    .min(1)
+    .default(['supervised', 'dpo'])
+    .describe('what a job may learn from: answers, pairs of answers'),
   rank: count.default(16),
   learning_rate: z.number().gt(0).default(1e-4).describe('what a multiplier of 1 means'),
   max_length: z.int().min(2).default(2048),

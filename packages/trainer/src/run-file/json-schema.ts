@@ -25,8 +25,14 @@ let made: JsonSchema | undefined;
 
 /** The JSON Schema of run files, for editors and for messages. */
 export function runJsonSchema(): JsonSchema {
-  made ??= {
-    ...(z.toJSONSchema(runSchema, {
+  made ??= jsonSchemaOf(runSchema);
+  return made;
+}
+
+/** The JSON Schema of what may be written, for editors and for messages. */
+export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
+  return {
+    ...(z.toJSONSchema(schema, {
       io: 'input',
       override({ jsonSchema }) {
         // The bounds of exact integers say nothing to a reader.
@@ -35,12 +41,15 @@ export function runJsonSchema(): JsonSchema {
       },
     }) as JsonSchema),
   };
-  return made;
 }
 
 /** The schemas of the value at a path: several where a union leaves it open. */
-export function schemasAt(path: readonly PropertyKey[], value: unknown): readonly JsonSchema[] {
-  let [schemas, at] = [alternatives(runJsonSchema(), value), value];
+export function schemasAt(
+  path: readonly PropertyKey[],
+  value: unknown,
+  whole: JsonSchema = runJsonSchema(),
+): readonly JsonSchema[] {
+  let [schemas, at] = [alternatives(whole, value), value];
   for (const key of path) {
     at = (at as Readonly<Record<PropertyKey, unknown>> | null | undefined)?.[key];
     schemas = schemas.flatMap(({ properties, items, additionalProperties }) => {

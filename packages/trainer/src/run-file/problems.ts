@@ -1,7 +1,7 @@
 import { nearestName, printable } from '@safetune/tensor';
 import type { z } from 'zod';
 import { snakeCase } from './file-form.ts';
-import { expectation, schemasAt } from './json-schema.ts';
+import { expectation, type JsonSchema, runJsonSchema, schemasAt } from './json-schema.ts';
 
 /** What is wrong at a place of a run. */
 export interface PlacedProblem {
@@ -12,8 +12,16 @@ export interface PlacedProblem {
   readonly message: string;
 }
 
-/** What zod found, in the words of the schema. */
-export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown): PlacedProblem[] {
+/**
+ * What zod found, in the words of the schema.
+ *
+ * @param whole of the value. Default: the one of run files
+ */
+export function problemsOf(
+  issues: readonly z.core.$ZodIssue[],
+  value: unknown,
+  whole: JsonSchema = runJsonSchema(),
+): PlacedProblem[] {
   return issues.flatMap((issue): PlacedProblem[] => {
     const { path } = issue;
     const meant = issue.code === 'invalid_union' ? meantKind(issue.errors) : undefined;
@@ -21,8 +29,9 @@ export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown):
       return problemsOf(
         meant.map((inner) => ({ ...inner, path: [...path, ...inner.path] })),
         value,
+        whole,
       );
-    const schemas = schemasAt(path, value);
+    const schemas = schemasAt(path, value, whole);
     if (issue.code === 'unrecognized_keys') {
       const known = schemas.flatMap(({ properties }) => Object.keys(properties ?? {}));
       return issue.keys.map((key) => ({ path, key, message: unknownKey(key, known) }));
