@@ -29,12 +29,17 @@ function modelProblems({ models }: PolicyFields): PlacedProblem[] {
 function fileProblems({ screening: { persona }, gate: { log_odds: odds, questions } }: PolicyFields) {
   const files = [
     [['screening', 'persona', 'vectors'], persona?.vectors],
-    [['gate', 'log_odds', 'pairs'], odds?.pairs],
+    [['gate', 'log_odds', 'pairs'], odds === false ? undefined : odds.pairs],
     [['gate', 'questions', 'suite'], questions?.suite === 'builtin' ? undefined : questions?.suite],
   ] as const;
   return files.flatMap(([path, file]) =>
     file === undefined || existsSync(file) ? [] : [{ path, message: `: there is no ${file}` }],
   );
+}
+
+interface GateBounds {
+  readonly quarantine?: number | undefined;
+  readonly refuse?: number | undefined;
 }
 
 function orderProblems({ screening, gate }: PolicyFields): PlacedProblem[] {
@@ -48,7 +53,7 @@ function orderProblems({ screening, gate }: PolicyFields): PlacedProblem[] {
         ['refuse', bounds?.refuse],
       ],
     });
-  const ofGate = (name: string, bounds: typeof gate.log_odds) =>
+  const ofGate = (name: string, bounds: GateBounds | undefined) =>
     boundProblems({
       path: ['gate', name],
       bounds: [
@@ -59,7 +64,7 @@ function orderProblems({ screening, gate }: PolicyFields): PlacedProblem[] {
   return [
     ...ofScreen('perplexity_gap', gap),
     ...ofScreen('persona', persona),
-    ...ofGate('log_odds', gate.log_odds),
+    ...ofGate('log_odds', gate.log_odds === false ? undefined : gate.log_odds),
     ...ofGate('questions', gate.questions),
   ];
 }

@@ -51,7 +51,11 @@ gate: {log_odds: {pairs: pairs.jsonl, quarantine: 0.2, refuse: 0.5}}
       optional: [],
     });
     expect(policy.screening.persona?.vectors).toBe(join(folder, 'evil.safetensors'));
-    expect(policy.gate.log_odds?.pairs).toBe(join(folder, 'pairs.jsonl'));
+    expect(policy.gate.log_odds).toEqual({
+      pairs: join(folder, 'pairs.jsonl'),
+      quarantine: 0.2,
+      refuse: 0.5,
+    });
     expect(policy.limits.tokens).toBe(50_000_000);
     expect(policy.training).toMatchObject({ epochs: 3, batch_size: 8, methods: ['supervised', 'dpo'] });
     expect(policy.sha256).toBe(

@@ -96,7 +96,6 @@ function absolute(policy: PolicyFields, openable: (path: string) => string): Pol
   const { models, safeguards, screening, gate } = policy;
   const { persona } = screening;
   const { log_odds: odds, questions } = gate;
-  const { pairs } = odds ?? {};
   return {
     ...policy,
     models: Object.fromEntries(
@@ -114,7 +113,8 @@ function absolute(policy: PolicyFields, openable: (path: string) => string): Pol
       ...(persona && { persona: { ...persona, vectors: openable(persona.vectors) } }),
     },
     gate: {
-      ...(odds && { log_odds: { ...odds, ...(pairs !== undefined && { pairs: openable(pairs) }) } }),
+      ...gate,
+      ...(odds && odds.pairs !== undefined && { log_odds: { ...odds, pairs: openable(odds.pairs) } }),
       ...(questions && {
         questions: {
           ...questions,
