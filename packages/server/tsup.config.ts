@@ -5,6 +5,8 @@ export default defineConfig({
   entry: { index: 'src/index.ts', 'model-program': 'src/serving/model-program.ts' },
   format: 'esm',
   target: 'node22',
+  // `node:sqlite` has no name without the prefix.
+  removeNodeProtocol: false,
   sourcemap: true,
   clean: true,
 });

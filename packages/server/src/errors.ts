@@ -57,7 +57,8 @@ const storageMarker = Symbol.for('safetune.StorageError');
 export class StorageError extends Error {
   readonly [storageMarker] = true;
   readonly key: string;
-  readonly problem: 'missing' | 'damaged' | 'failed';
+  /** 'refused': the key or the request has no meaning; nothing was done. */
+  readonly problem: 'missing' | 'damaged' | 'refused' | 'failed';
 
   constructor(key: string, problem: StorageError['problem'], message: string, options?: ErrorOptions) {
     super(`${key}: ${message}`, options);
@@ -68,6 +69,32 @@ export class StorageError extends Error {
 
   static isInstance(error: unknown): error is StorageError {
     return typeof error === 'object' && error !== null && storageMarker in error;
+  }
+}
+
+const storeMarker = Symbol.for('safetune.StoreError');
+
+/** Something is wrong with the records or the queue, or with what was asked of them. */
+export class StoreError extends Error {
+  readonly [storeMarker] = true;
+  /** The record, the job, or the file or address of the database. */
+  readonly subject: string;
+  /**
+   * 'taken': the id is there already. 'missing': it is not there. 'refused': what was asked has no meaning. 'damaged': what is there cannot
+   * be read. 'foreign': the database is something else's. 'newer': a later version wrote it. 'closed': it was closed. 'failed': the database
+   * cannot be used.
+   */
+  readonly problem: 'taken' | 'missing' | 'refused' | 'damaged' | 'foreign' | 'newer' | 'closed' | 'failed';
+
+  constructor(subject: string, problem: StoreError['problem'], message: string, options?: ErrorOptions) {
+    super(`${subject}: ${message}`, options);
+    this.name = 'StoreError';
+    this.subject = subject;
+    this.problem = problem;
+  }
+
+  static isInstance(error: unknown): error is StoreError {
+    return typeof error === 'object' && error !== null && storeMarker in error;
   }
 }
 

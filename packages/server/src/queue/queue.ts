@@ -28,8 +28,10 @@ export interface Queue {
   /**
    * Adds a job; one that is there already stays where it is.
    *
-   * @param turn its place: smaller is sooner, equal ones in order of arrival. The service counts a tenant's own jobs that are not over:
+   * @param jobId letters, digits, `-` and `_`, a letter first, up to 128 characters.
+   * @param turn its place, a whole number from 0: smaller is sooner, equal ones in order of arrival. The service counts a tenant's own jobs that are not over:
    *   so the first jobs of all come before the second ones, and no tenant waits for all of another's.
+   * @throws StoreError 'refused' for an id or a turn that is none.
    */
   add(jobId: string, turn: number): Promise<void>;
   /**

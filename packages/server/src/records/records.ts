@@ -40,7 +40,7 @@ export interface Page<Item> {
  * records at once; each change is whole or not there, also when the process dies in it.
  */
 export interface Records {
-  /** @throws Error when the id is taken. */
+  /** @throws StoreError 'taken' when the id is, 'refused' for an id or a tenant that is empty, too long or holds control characters. */
   insert<Kind extends RecordKind>(kind: Kind, record: RecordKinds[Kind]): Promise<void>;
   get<Kind extends RecordKind>(kind: Kind, id: string): Promise<RecordKinds[Kind] | undefined>;
   /**
@@ -48,6 +48,7 @@ export interface Records {
    * what it is given; undefined leaves the record as it is.
    *
    * @returns the new record; undefined when it was left, or there is none.
+   * @throws StoreError 'refused' when `change` gives it another id or tenant; whatever `change` throws.
    */
   change<Kind extends RecordKind>(
     kind: Kind,
@@ -57,7 +58,7 @@ export interface Records {
   /** @returns whether it was there. A job's events go with it. */
   remove(kind: RecordKind, id: string): Promise<boolean>;
   list<Kind extends RecordKind>(kind: Kind, options: ListOptions): Promise<Page<RecordKinds[Kind]>>;
-  /** Adds an event to a job's, and gives it its number, counted from 1. */
+  /** Adds an event to a job's, and gives it its number, counted from 1. @throws StoreError 'missing' when there is no such job. */
   appendEvent(jobId: string, event: Omit<JobEvent, 'number'>): Promise<JobEvent>;
   /** Events behind the one of number `after` in this order; without it, from the first (asc) or the last (desc). */
   events(

@@ -8,7 +8,8 @@ export interface StoredContent {
 
 /**
  * Contents under keys such as `files/file-abc` and `models/ft-1/manifest.json`. Keys are made by the service, of letters, digits, `-`, `_`,
- * `.` and `/`; no part of a key comes from a client. A key is there whole or not at all.
+ * `.` and `/`; no part of a key comes from a client. A key is there whole or not at all. Every operation throws a StorageError 'refused' for
+ * a key that is none, and 'failed' when the storage cannot be used.
  */
 export interface Storage {
   /**

@@ -1,0 +1,235 @@
+import { randomUUID } from 'node:crypto';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { inTransaction, openSqliteDatabase } from '../database/sqlite-database.ts';
+import { StoreError } from '../errors.ts';
+import type { Lease, Queue, QueueCounts, WorkerSeen } from './queue.ts';
+import { checkEntry, isQueuedId } from './queue-entry.ts';
+import { SqliteLease } from './sqlite-lease.ts';
+
+const layout = {
+  purpose: 'a queue',
+  applicationId: 0x53_54_51_31,
+  steps: [
+    // A lease is alive from `renewed` for `length` milliseconds of the machine's clock since it was started.
+    `CREATE TABLE jobs (
+       sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+       id TEXT NOT NULL UNIQUE,
+       turn INTEGER NOT NULL,
+       lease TEXT,
+       renewed INTEGER,
+       length INTEGER
+     ) STRICT;
+     CREATE INDEX jobs_in_order ON jobs (turn, sequence);
+     CREATE TABLE workers (
+       id TEXT PRIMARY KEY,
+       job TEXT,
+       seen INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;`,
+  ],
+} as const;
+
+const isFree = '(lease IS NULL OR :now < renewed OR :now >= renewed + length)';
+
+export interface SqliteQueueOptions {
+  /** After so many seconds without a sign of life from its worker, a job is given again. Default: 30. */
+  readonly leaseSeconds?: number;
+  /** How often a waiting worker looks for jobs that other processes added, in milliseconds. Default: 500. */
+  readonly pollMilliseconds?: number;
+}
+
+/**
+ * A queue in a file of SQLite's, which several processes of one machine may open at once.
+ *
+ * @param path - of the file; it and its folder are made when they are not there.
+ * @throws StoreError 'foreign', 'newer' or 'failed' when the file cannot be used; RangeError for times that are none.
+ */
+export async function openSqliteQueue(path: string, options: SqliteQueueOptions = {}): Promise<Queue> {
+  const { leaseSeconds = 30, pollMilliseconds = 500 } = options;
+  if (!(leaseSeconds > 0 && leaseSeconds <= 86_400))
+    throw new RangeError(`A lease lasts more than 0 seconds and at most a day, not ${leaseSeconds}.`);
+  if (!(pollMilliseconds > 0 && pollMilliseconds <= 60_000))
+    throw new RangeError(
+      `A queue is looked at every 60,000 milliseconds or oftener, not ${pollMilliseconds}.`,
+    );
+  const database = await openSqliteDatabase(path, layout);
+  return new SqliteQueue(path, database, Math.ceil(leaseSeconds * 1000), pollMilliseconds);
+}
+
+class SqliteQueue implements Queue {
+  readonly #path: string;
+  readonly #database: DatabaseSync;
+  readonly #length: number;
+  readonly #pollMilliseconds: number;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #leases = new Set<SqliteLease>();
+  /** Each wakes somebody of this process who waits for a job. */
+  readonly #waiting = new Set<() => void>();
+
+  constructor(path: string, database: DatabaseSync, length: number, pollMilliseconds: number) {
+    this.#path = path;
+    this.#database = database;
+    this.#length = length;
+    this.#pollMilliseconds = pollMilliseconds;
+  }
+
+  async add(jobId: string, turn: number): Promise<void> {
+    checkEntry(jobId, turn);
+    this.#prepare('INSERT INTO jobs (id, turn) VALUES (?, ?) ON CONFLICT (id) DO NOTHING').run(jobId, turn);
+    this.#wake();
+  }
+
+  async take(worker: string, signal: AbortSignal): Promise<Lease | undefined> {
+    this.#open();
+    let seen = Number.NEGATIVE_INFINITY;
+    while (!signal.aborted && this.#database.isOpen) {
+      const lease = this.#tryToTake(worker);
+      if (lease) return lease;
+      if (monotonicMilliseconds() - seen >= this.#length / 3) {
+        this.#see(worker, null);
+        seen = monotonicMilliseconds();
+      }
+      await this.#pause(signal);
+    }
+    if (this.#database.isOpen) this.#prepare('DELETE FROM workers WHERE id = ? AND job IS NULL').run(worker);
+    return undefined;
+  }
+
+  async remove(jobId: string): Promise<boolean> {
+    if (!isQueuedId(jobId)) return false;
+    const { changes } = this.#prepare(`DELETE FROM jobs WHERE id = :id AND ${isFree}`).run({
+      id: jobId,
+      now: monotonicMilliseconds(),
+    });
+    return changes === 1;
+  }
+
+  async has(jobId: string): Promise<boolean> {
+    return isQueuedId(jobId) && this.#prepare('SELECT 1 FROM jobs WHERE id = ?').get(jobId) !== undefined;
+  }
+
+  async counts(): Promise<QueueCounts> {
+    const counts = this.#prepare(`SELECT count(*) AS jobs, total(${isFree}) AS free FROM jobs`).get({
+      now: monotonicMilliseconds(),
+    });
+    const waiting = Number(counts?.free);
+    return { waiting, running: Number(counts?.jobs) - waiting };
+  }
+
+  async workers(): Promise<readonly WorkerSeen[]> {
+    return this.#prepare('SELECT id, job, seen FROM workers WHERE seen >= ? ORDER BY id')
+      .all(Date.now() - 2 * this.#length)
+      .map(({ id, job, seen }) => ({
+        id: String(id),
+        jobId: job === null ? null : String(job),
+        seenAt: Math.floor(Number(seen) / 1000),
+      }));
+  }
+
+  async close(): Promise<void> {
+    // Nobody extends them any more.
+    for (const lease of this.#leases) lease.lose();
+    if (this.#database.isOpen) this.#database.close();
+    this.#wake();
+  }
+
+  #tryToTake(worker: string): Lease | undefined {
+    const first = `SELECT sequence FROM jobs WHERE ${isFree} ORDER BY turn, sequence LIMIT 1`;
+    // Looking alone does not hold up who writes.
+    if (!this.#prepare(first).get({ now: monotonicMilliseconds() })) return undefined;
+    const token = randomUUID();
+    const found = inTransaction(this.#database, () => {
+      // The clock is read when this process has its turn to write, not when it began to wait for that.
+      const now = monotonicMilliseconds();
+      const taken = this.#prepare(
+        `UPDATE jobs SET lease = :token, renewed = :now, length = :length WHERE sequence = (${first}) RETURNING id`,
+      ).get({ token, now, length: this.#length });
+      if (taken) this.#see(worker, String(taken.id));
+      return taken && { jobId: String(taken.id), now };
+    });
+    if (!found) return undefined;
+    const { jobId } = found;
+    const lease = new SqliteLease(jobId, {
+      renewedAt: found.now,
+      length: this.#length,
+      clock: monotonicMilliseconds,
+      renew: () =>
+        inTransaction(this.#open(), () => {
+          const now = monotonicMilliseconds();
+          const { changes } = this.#prepare('UPDATE jobs SET renewed = ? WHERE id = ? AND lease = ?').run(
+            now,
+            jobId,
+            token,
+          );
+          if (changes === 0) return undefined;
+          this.#see(worker, jobId);
+          return now;
+        }),
+      end: (outcome) => {
+        inTransaction(this.#open(), () => {
+          this.#prepare(
+            outcome === 'done'
+              ? 'DELETE FROM jobs WHERE id = ? AND lease = ?'
+              : 'UPDATE jobs SET lease = NULL, renewed = NULL, length = NULL WHERE id = ? AND lease = ?',
+          ).run(jobId, token);
+          this.#see(worker, null);
+        });
+        this.#wake();
+      },
+      over: () => this.#leases.delete(lease),
+    });
+    this.#leases.add(lease);
+    return lease;
+  }
+
+  #see(worker: string, jobId: string | null): void {
+    const now = Date.now();
+    this.#prepare(
+      `INSERT INTO workers (id, job, seen) VALUES (?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET job = excluded.job, seen = excluded.seen`,
+    ).run(worker, jobId, now);
+    // Of those who died, nobody else tells.
+    this.#prepare('DELETE FROM workers WHERE seen < ?').run(now - 100 * this.#length);
+  }
+
+  /** Until it is time to look again, a job was added here, or the signal is aborted. */
+  #pause(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const awake = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', awake);
+        this.#waiting.delete(awake);
+        resolve();
+      };
+      const timer = setTimeout(awake, this.#pollMilliseconds);
+      signal.addEventListener('abort', awake);
+      this.#waiting.add(awake);
+    });
+  }
+
+  #wake(): void {
+    for (const awake of this.#waiting) awake();
+  }
+
+  #open(): DatabaseSync {
+    if (!this.#database.isOpen) throw new StoreError(this.#path, 'closed', 'this queue was closed');
+    return this.#database;
+  }
+
+  #prepare(sql: string): StatementSync {
+    const database = this.#open();
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+/**
+ * Of the one clock that all processes of a machine share and that nobody sets. It begins anew when the machine does: a lease renewed in
+ * what would be its future is of the time before, and over.
+ */
+function monotonicMilliseconds(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n);
+}
