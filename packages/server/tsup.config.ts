@@ -1,8 +1,12 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  // The process of a model starts at dist/model-program.js.
-  entry: { index: 'src/index.ts', 'model-program': 'src/serving/model-program.ts' },
+  // The process of a model starts at dist/model-program.js, the thread that looks into a file at dist/inspection-program.js.
+  entry: {
+    index: 'src/index.ts',
+    'inspection-program': 'src/inspection/inspection-program.ts',
+    'model-program': 'src/serving/model-program.ts',
+  },
   format: 'esm',
   target: 'node22',
   // `node:sqlite` has no name without the prefix.

@@ -53,6 +53,7 @@ export type { MaskRule, ResponseSpan } from './masks/response-span.ts';
 export { nearestName, unknownOption } from './nearest-name.ts';
 export type { ExampleOrigin } from './origin.ts';
 export { type ExplainedChat, explainChat } from './preview/explain-chat.ts';
+export { type PreviewedExample, type PreviewedToken, previewExamples } from './preview/previewed-example.ts';
 export { type TokenText, tokenTexts } from './preview/token-texts.ts';
 export { type VisiblePiece, visiblePieces } from './preview/visible-text.ts';
 export type { PairColumns } from './shapes/pairs.ts';

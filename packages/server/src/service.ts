@@ -3,6 +3,7 @@ import type { Queue } from './queue/queue.ts';
 import type { Records } from './records/records.ts';
 import type { Chat } from './serving/chat.ts';
 import type { Storage } from './storage/storage.ts';
+import type { WebhookSending } from './webhooks/send-webhook.ts';
 
 /** What everything in the service works with: the API, its page, the workers. */
 export interface Service {
@@ -15,4 +16,5 @@ export interface Service {
 /** A process that also answers requests. */
 export interface AnsweringService extends Service {
   readonly chat: Chat;
+  readonly webhooks: WebhookSending;
 }

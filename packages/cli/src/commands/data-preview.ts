@@ -1,9 +1,16 @@
-import { type ChatExample, hiddenParts, messageText, openDataset, supervisions } from '@safetune/datasets';
+import {
+  type ChatExample,
+  hiddenParts,
+  messageText,
+  openDataset,
+  type PreviewedExample,
+  previewExamples,
+  supervisions,
+} from '@safetune/datasets';
 import { writeFileAtomically } from '@safetune/eval';
 import { loadTokenizer } from '@safetune/models';
 import { strictCommand } from '../command.ts';
 import { previewPage } from '../data-preview/preview-page.ts';
-import { type PreviewedExample, previewExamples } from '../data-preview/previewed-example.ts';
 import { examplePreview, legendText } from '../data-preview/terminal-preview.ts';
 import { datasetFiles, modelFolder, modelOption } from '../hub-names.ts';
 import { choiceOption, integerOption, repeatedOption } from '../option-values.ts';

@@ -1,7 +1,7 @@
-import { visiblePieces } from '@safetune/datasets';
+import { type PreviewedExample, type PreviewedToken, visiblePieces } from '@safetune/datasets';
 import { escapeMarkup, htmlPage } from '@safetune/eval';
 import { pageScript, pageStyle } from './page-parts.ts';
-import { countsText, type PreviewedExample, type PreviewedToken, ruleTexts } from './previewed-example.ts';
+import { countsText, ruleTexts } from './preview-texts.ts';
 
 /**
  * Examples as one self-contained page: colours for mask and weight, and beside each token, on asking, what it is.

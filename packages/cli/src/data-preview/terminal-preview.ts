@@ -1,9 +1,9 @@
 import { styleText } from 'node:util';
-import { visiblePieces } from '@safetune/datasets';
+import { type PreviewedExample, type PreviewedToken, visiblePieces } from '@safetune/datasets';
 import { wrapAnsi } from 'fast-wrap-ansi';
 import { printable, printableName } from '../terminal/printable.ts';
 import { wrapLines } from '../terminal/wrap.ts';
-import { countsText, type PreviewedExample, type PreviewedToken, ruleTexts } from './previewed-example.ts';
+import { countsText, ruleTexts } from './preview-texts.ts';
 
 /** Without colours, learned text stands between these; a weight that is not 1 follows the first. */
 const [opening, closing] = ['\u27e6', '\u27e7'];

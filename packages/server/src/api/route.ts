@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { KeyRecord } from '../records/key-record.ts';
 import type { AnsweringService } from '../service.ts';
+import type { UploadPart } from './upload.ts';
 
 /** Who may call a route: everybody, any valid key (what it sees is its tenant's), or an operator's key alone. */
 export type Access = 'public' | 'key' | 'operator';
@@ -14,6 +15,13 @@ export interface Call<Parameters, Query, Body> {
   readonly parameters: Parameters;
   readonly query: Query;
   readonly body: Body;
+  /**
+   * The parts of a multipart body as they arrive, of a route whose body is 'upload'. A file is read to its end before the next part comes.
+   *
+   * @param fileBytes the most that a file may have; the stream of a longer one fails.
+   * @throws ApiError for what is no multipart, or too much of it.
+   */
+  parts(fileBytes: number): AsyncIterable<UploadPart>;
   /** Aborted when the client leaves. */
   readonly signal: AbortSignal;
 }
@@ -27,6 +35,7 @@ export type Answer =
       readonly filename?: string;
       readonly content: Readable | string;
     }
+  /** Each string is the data of one event. The status is sent with the first of them: what fails before is answered as any error is. */
   | { readonly type: 'events'; readonly events: AsyncIterable<string> };
 
 /**
@@ -52,4 +61,13 @@ export interface Route<
   /** Of the answer, for the document. */
   readonly answer?: z.ZodType;
   handle(call: Call<z.output<Parameters>, z.output<Query>, z.output<Body>>): Promise<Answer>;
+}
+
+/** A route whose handler knows the types of what the schemas let through. */
+export function defineRoute<
+  Parameters extends z.ZodObject = z.ZodObject,
+  Query extends z.ZodObject = z.ZodObject,
+  Body extends z.ZodType = z.ZodType,
+>(route: Route<Parameters, Query, Body>): Route {
+  return route as Route;
 }

@@ -5,6 +5,8 @@ export interface KeyRecord {
   /** Whose files, jobs and models are seen with it. */
   readonly tenant: string;
   readonly createdAt: number;
+  /** What the operator calls it. */
+  readonly name?: string;
   /** SHA-256 of the key, in hex: keys are random and long, so that no slow hash is needed. */
   readonly sha256: string;
   /** The first characters of the key, by which a person tells one from another. */

@@ -9,6 +9,8 @@ export interface ModelRecord {
   readonly base: string;
   /** Only a released model answers. A quarantined one waits for the operator; a refused one stays closed. */
   readonly status: 'released' | 'quarantined' | 'refused';
+  /** What the operator made of a quarantined one. */
+  readonly decision?: { readonly keyId: string; readonly at: number; readonly reason: string };
   /** Prefix in the storage of the adapter's two files, `report.json` and `manifest.json`. */
   readonly key: string;
   /** Unix time at which its owner deleted it: it is not there any more, and what is stored of it is being removed. */

@@ -1,12 +1,9 @@
-import {
-  type ChatExample,
-  type ChatTokenizer,
-  explainChat,
-  type MaskRule,
-  type TokenizeOptions,
-  type TokenText,
-  tokenTexts,
-} from '@safetune/datasets';
+import type { ChatExample } from '../example/example.ts';
+import type { TokenizeOptions } from '../masks/response-mask.ts';
+import type { MaskRule } from '../masks/response-span.ts';
+import type { ChatTokenizer } from '../tokenizer.ts';
+import { explainChat } from './explain-chat.ts';
+import { type TokenText, tokenTexts } from './token-texts.ts';
 
 /** A token with what training makes of it. */
 export interface PreviewedToken extends TokenText {
@@ -32,13 +29,6 @@ export interface PreviewedExample {
   /** Why training would refuse it. */
   readonly refusal?: string;
 }
-
-export const ruleTexts: Readonly<Record<MaskRule, string>> = {
-  'generation-marks': "the template's {% generation %} marks",
-  prefixes: 'verified prefixes: the conversation rendered up to it begins the whole',
-  'repeated-turns': 'repeated turns: the text goes on as earlier turns did, checked at some of them',
-  'substituted-texts': "marks put in the place of the assistant's texts",
-};
 
 /** What an example shows; of a pair, the conversation with the better answer and that with the worse one. */
 export function previewExamples(
@@ -90,15 +80,4 @@ function previewExample(
     rules: [...new Set(spans.map(({ rule }) => rule))],
     ...(refusal && { refusal: refusal.message }),
   };
-}
-
-/** `412 tokens, 120 learned (29 %), 40 cut off`, as far as there is something to say. */
-export function countsText({ tokens, learned, cut, refusal }: PreviewedExample): string {
-  const kept = tokens.length - cut;
-  const share = kept === 0 ? '' : ` (${Math.round((100 * learned) / kept)} %)`;
-  return [
-    `${tokens.length} tokens`,
-    ...(refusal === undefined ? [`${learned} learned${share}`] : []),
-    ...(cut > 0 ? [`${cut} cut off`] : []),
-  ].join(', ');
 }

@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import multipart from '@fastify/multipart';
+import rateLimit from '@fastify/rate-limit';
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  fastify,
+  LogController,
+} from 'fastify';
+import type { Redis } from 'ioredis';
+import { ApiError } from '../errors.ts';
+import type { KeyRecord } from '../records/key-record.ts';
+import type { AnsweringService } from '../service.ts';
+import { authenticate } from './authentication.ts';
+import { createStreamSlots } from './event-stream.ts';
+import { handleRequest } from './handle-request.ts';
+import { apiErrorOf, errorBody } from './openai-error.ts';
+import { openApiRoute } from './openapi.ts';
+import { answerDamagedRequest, refuseOtherMethods, routerPath } from './refused-requests.ts';
+import type { Route } from './route.ts';
+import { watchBody } from './watch-body.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whose request it is; undefined on public routes. */
+    apiKey: KeyRecord | undefined;
+  }
+  interface FastifyContextConfig {
+    apiRoute?: Route;
+  }
+}
+
+/** What clients may take, of time and of everything else. Times are milliseconds. */
+export interface ServerLimits {
+  /** Bytes of a JSON body. Default 2 MiB. */
+  readonly bodyBytes?: number;
+  /** For the headers of a request to arrive. Default 20 s. */
+  readonly headersTimeout?: number;
+  /** For a whole request to arrive. Default 15 min: uploads are large. */
+  readonly requestTimeout?: number;
+  /** Between two pieces of a body. Default 30 s. */
+  readonly idleTimeout?: number;
+  /** Streamed answers of one key at once. Default 50. */
+  readonly streamsOfKey?: number;
+  /** Streamed answers at once. Default 1000. */
+  readonly streams?: number;
+  /** Between two signs of life on a stream that has nothing to say. Default 15 s. */
+  readonly keepAlive?: number;
+}
+
+export interface ServerOptions {
+  readonly routes: readonly Route[];
+  readonly limits?: ServerLimits;
+  /** Where requests are counted when several servers answer; without it each server counts by itself. */
+  readonly redis?: Redis;
+  /** Default: nothing is logged. */
+  readonly logger?: FastifyBaseLogger;
+  /** Whether X-Forwarded-For says who the client is: true behind a proxy that sets it. Default false. */
+  readonly trustProxy?: boolean;
+}
+
+/** The HTTP server of a table of routes, and of the document that describes them. It answers once it listens. */
+export async function createServer(
+  service: AnsweringService,
+  options: ServerOptions,
+): Promise<FastifyInstance> {
+  const { redis, logger, trustProxy = false, limits = {} } = options;
+  const routes = [...options.routes, openApiRoute(options.routes)];
+  const { headersTimeout = 20_000, requestTimeout = 15 * 60_000 } = limits;
+  const server: FastifyInstance = fastify({
+    ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
+    logController: new LogController({ disableRequestLogging: true }),
+    trustProxy,
+    bodyLimit: limits.bodyBytes ?? 2 * 2 ** 20,
+    requestTimeout,
+    http: {
+      headersTimeout,
+      maxHeaderSize: 16 * 1024,
+      connectionsCheckingInterval: Math.min(5_000, headersTimeout, requestTimeout),
+    },
+    // An id that a client sends is a text of theirs.
+    requestIdHeader: false,
+    genReqId: () => `req_${randomUUID().replaceAll('-', '')}`,
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+    clientErrorHandler: answerDamagedRequest,
+    routerOptions: {
+      maxParamLength: 300,
+      // It is parsed where an error of it can be answered.
+      querystringParser: (text) => ({ text }),
+    },
+  });
+  server.decorateRequest('apiKey', undefined);
+  server.setErrorHandler((error, request, reply) => {
+    const told = apiErrorOf(error);
+    if (told.status >= 500)
+      request.log.error({ err: error, route: request.routeOptions.url }, 'a request failed');
+    if (told.retryAfter !== null) reply.header('retry-after', String(Math.ceil(told.retryAfter)));
+    return reply.code(told.status).send(errorBody(told));
+  });
+  server.setNotFoundHandler((request) => {
+    const path = request.url.split('?', 1)[0]!.slice(0, 200);
+    throw new ApiError(404, `Unknown request URL: ${request.method} ${path}`, { code: 'unknown_url' });
+  });
+  server.addHook('onRequest', async (request, reply) => {
+    reply.headers({
+      'x-request-id': request.id,
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'no-store',
+    });
+    await admit(request, service);
+  });
+  server.addHook('preParsing', async (request) => watchBody(request, limits.idleTimeout ?? 30_000));
+  await server.register(multipart);
+  await server.register(rateLimit, {
+    timeWindow: 60_000,
+    max: ({ apiKey }) => apiKey?.requestsPerMinute ?? service.policy.limits.requests_per_minute,
+    keyGenerator: ({ apiKey, ip }) => apiKey?.id ?? ip,
+    errorResponseBuilder: (_request, { max, after }) =>
+      new ApiError(429, `More than ${max} requests in a minute. Try again in ${after}.`, {
+        code: 'rate_limit_exceeded',
+      }),
+    ...(redis !== undefined && { redis, nameSpace: 'safetune:rate:' }),
+  });
+  const streams = {
+    slots: createStreamSlots({ ofKey: limits.streamsOfKey ?? 50, ofAll: limits.streams ?? 1000 }),
+    keepAliveMilliseconds: limits.keepAlive ?? 15_000,
+  };
+  for (const route of routes) {
+    server.route({
+      method: route.method,
+      url: routerPath(route.path),
+      config: { apiRoute: route },
+      handler: (request, reply) => handleRequest(route, service, request, reply, streams),
+    });
+  }
+  refuseOtherMethods(server, routes);
+  return server;
+}
+
+/** @throws ApiError 401 without a valid key, 403 with one that does not open this. */
+async function admit(request: FastifyRequest, service: AnsweringService): Promise<void> {
+  const route = request.routeOptions.config.apiRoute;
+  if (route === undefined || route.access === 'public') return;
+  request.apiKey = await authenticate(request.headers.authorization, service.records);
+  if (route.access === 'operator' && request.apiKey.role !== 'operator') {
+    throw new ApiError(403, "This needs an operator's key.", { code: 'operator_key_required' });
+  }
+}
