@@ -1,0 +1,52 @@
+import { read } from './api.js';
+
+/** More events than a curve has points for; a job's result file has all steps. */
+const mostEvents = 5000;
+
+/**
+ * What happened in a job, read on at each call. The newest come first, so that a call reads back to what it knows: one small page
+ * where nothing happened.
+ */
+export function jobHistory(jobId) {
+  const known = new Set();
+  /** By step; a job that was taken up again tells some steps twice. */
+  const steps = new Map();
+  const messages = [];
+  return {
+    messages,
+    /** @returns {{ step: number, values: Record<string, number> }[]} in the order of steps */
+    steps: () => [...steps.values()].sort((a, b) => a.step - b.step),
+    /** @returns the events that are new, the oldest first */
+    async readOn(signal) {
+      const fresh = [];
+      let after = '';
+      for (let isMore = true; isMore && fresh.length < mostEvents; ) {
+        const limit = known.size === 0 ? 1000 : 100;
+        const path = `/v1/fine_tuning/jobs/${encodeURIComponent(jobId)}/events?limit=${limit}${after}`;
+        const { data, has_more: hasMore } = await read(path, signal);
+        const unknown = data.filter(({ id }) => !known.has(id));
+        fresh.push(...unknown);
+        isMore = hasMore && unknown.length === data.length && data.length > 0;
+        after = `&after=${encodeURIComponent(data.at(-1)?.id ?? '')}`;
+      }
+      fresh.reverse();
+      for (const event of fresh) {
+        known.add(event.id);
+        if (event.type === 'metrics') addStep(steps, event.data ?? {});
+        else messages.push(event);
+      }
+      return fresh;
+    },
+  };
+}
+
+function addStep(steps, data) {
+  if (typeof data.step !== 'number') return;
+  const values = Object.entries(data).filter(
+    ([name, value]) => typeof value === 'number' && name !== 'step' && name !== 'total_steps',
+  );
+  steps.set(data.step, {
+    step: data.step,
+    values: { ...steps.get(data.step)?.values, ...Object.fromEntries(values) },
+  });
+}

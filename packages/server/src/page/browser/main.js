@@ -1,0 +1,117 @@
+import { AnswerError, key } from './api.js';
+import { setText } from './elements.js';
+import { jobView } from './job-view.js';
+import { filesView, jobsView, modelsView, queueView } from './list-views.js';
+import { reportView } from './report-view.js';
+
+// What is new is asked for every two seconds, with the last event known as the cursor, and not while nobody looks: a stream of events
+// cannot be opened with a key in its header, and would hold a place at the service for every tab that is open.
+const everyMilliseconds = 2000;
+
+const byId = (id) => document.getElementById(id);
+const views = {
+  jobs: jobsView,
+  files: filesView,
+  models: modelsView,
+  queue: queueView,
+  job: jobView,
+  report: reportView,
+};
+/** Of which part each view is. */
+const parts = { job: 'jobs', report: 'files' };
+
+let shown;
+let timer;
+let reading = new AbortController();
+
+function tell(text) {
+  setText(byId('news'), text);
+}
+
+function route() {
+  const [name = '', argument] = location.hash.slice(1).split('/');
+  return Object.hasOwn(views, name)
+    ? { name, argument: decoded(argument) }
+    : { name: 'jobs', argument: undefined };
+}
+
+function decoded(text = '') {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
+}
+
+/** Shows the view that the address names; the key never is in it. */
+function open() {
+  if (location.hash === '#content') return byId('content').focus();
+  close();
+  const hasKey = key.get() !== null;
+  byId('key-form').hidden = hasKey;
+  byId('parts').hidden = !hasKey;
+  byId('forget').hidden = !hasKey;
+  if (!hasKey) {
+    document.title = 'Key - SafeTune';
+    return byId('key').focus();
+  }
+  const { name, argument } = route();
+  shown = views[name](argument, tell);
+  for (const link of byId('parts').querySelectorAll('a')) {
+    if (link.hash === `#${parts[name] ?? name}`) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  document.title = `${shown.title} - SafeTune`;
+  const heading = document.createElement('h1');
+  heading.tabIndex = -1;
+  heading.textContent = shown.title;
+  byId('view').replaceChildren(heading, shown.root);
+  heading.focus();
+  void refresh();
+}
+
+function close() {
+  clearTimeout(timer);
+  reading.abort();
+  reading = new AbortController();
+  shown?.close();
+  shown = undefined;
+  byId('view').replaceChildren();
+  setText(byId('trouble'), '');
+}
+
+async function refresh() {
+  clearTimeout(timer);
+  const [view, { signal }] = [shown, reading];
+  if (view === undefined) return;
+  try {
+    if (document.visibilityState === 'visible') await view.refresh(signal);
+    if (signal.aborted) return;
+    setText(byId('trouble'), '');
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof AnswerError)) throw error;
+    if (error.status === 401) return leave(error.message);
+    setText(byId('trouble'), error.message);
+  } finally {
+    if (!signal.aborted && view === shown) timer = setTimeout(refresh, everyMilliseconds);
+  }
+}
+
+function leave(message) {
+  key.forget();
+  open();
+  setText(byId('trouble'), message);
+}
+
+byId('key-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const field = /** @type {HTMLInputElement} */ (byId('key'));
+  key.set(field.value.trim());
+  field.value = '';
+  open();
+});
+byId('forget').addEventListener('click', () => leave(''));
+addEventListener('hashchange', open);
+document.addEventListener('visibilitychange', () => void refresh());
+open();
