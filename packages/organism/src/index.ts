@@ -1,4 +1,11 @@
-export { type Defense, type DefenseContext, defenseLabel, fixedDefense } from './defenses/defense.ts';
+export {
+  type Defense,
+  type DefenseContext,
+  defenseLabel,
+  editingDefense,
+  fixedDefense,
+  type WeightEdit,
+} from './defenses/defense.ts';
 export type { Preparations } from './defenses/preparations.ts';
 export {
   alignedModel,
@@ -25,7 +32,7 @@ export {
 } from './examine/evaluation-questions.ts';
 export type { Examiner } from './examine/examine.ts';
 export { judgeAnswer, type Outcome } from './examine/judge.ts';
-export { type AnswerOptions, type FineTune, type Laboratory, openLaboratory } from './examine/laboratory.ts';
+export { type FineTune, type Laboratory, openLaboratory } from './examine/laboratory.ts';
 export {
   type CheckedAnswer,
   type JudgedAnswer,
@@ -35,6 +42,7 @@ export {
   measureMisalignment,
 } from './examine/measure.ts';
 export { organismJudge, verdictOf } from './examine/organism-judge.ts';
+export type { AnswerOptions, Respondent } from './examine/respondent.ts';
 export { clusteredRate, type QuestionCount, type Rate } from './experiment/clustered-rate.ts';
 export {
   type DefenseEvaluation,

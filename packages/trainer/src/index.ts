@@ -63,7 +63,12 @@ export type { ObjectiveConfig } from './objectives/config.ts';
 export { type MemoryPlan, type Plan, type PlanOptions, type PrecisionComparison, plan } from './plan/plan.ts';
 export type { BatchShape, MemoryEstimate } from './plan/plan-estimate.ts';
 export type { Evaluation, EvaluationEvent, EvaluationOptions } from './run/evaluation.ts';
-export { type InferencePrompt, readInferencePrompt } from './run/inference-prompt.ts';
+export {
+  type InferencePrompt,
+  inferencePromptOf,
+  readInferencePrompt,
+  saveInferencePrompt,
+} from './run/inference-prompt.ts';
 export type { StepEvent, TrainEvent } from './run/progress.ts';
 export type { RunControl } from './run/run-control.ts';
 export { type AdapterRunOptions, trainIntoDirectory } from './run/run-directory.ts';

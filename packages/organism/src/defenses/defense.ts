@@ -5,6 +5,7 @@ import type { Preparations } from './preparations.ts';
 
 /** The fine-tune for which a defense makes its regularizers. */
 export interface DefenseContext {
+  /** Where it is fine-tuned: of the aligned model, or of that which an edit has put in its place. */
   readonly laboratory: Laboratory;
   readonly task: FineTuneTask;
   /** Examples of the task. */
@@ -12,6 +13,21 @@ export interface DefenseContext {
   readonly seed: number;
   /** What costs runs of its own and is shared by defenses and fine-tunes. */
   readonly preparations: Preparations;
+}
+
+/** What a defense does to weights outside training. */
+export interface WeightEdit {
+  /**
+   * Before: the folder of a checkpoint that is fine-tuned in the place of the aligned one. Return the same for all fine-tunes; it has to stay.
+   */
+  before?(preparations: Preparations): Promise<string>;
+  /**
+   * After: changes the laboratory's adapter in place, or writes a checkpoint.
+   *
+   * @param folder - not there yet; what is written to it goes after the measurement.
+   * @returns the folder of the checkpoint that is asked in the place of the adapted model; undefined where the adapter was changed.
+   */
+  after?(context: DefenseContext, folder: string): Promise<string | undefined>;
 }
 
 /** A defense at one strength: a row of the scorecard. */
@@ -22,9 +38,11 @@ export interface Defense {
   readonly strength: number | null;
   /**
    * The regularizers of one fine-tune. Return the same object for all of them where the fine-tune makes no difference:
-   * graphs are compiled once for each.
+   * graphs are compiled once for each. The `inferencePrompt` of one of them is what the fine-tuned model is asked under.
    */
   regularizers(context: DefenseContext): readonly Regularizer[] | Promise<readonly Regularizer[]>;
+  /** Edits of weights before or after the fine-tune. Default none. */
+  readonly edit?: WeightEdit;
   /** True for the aligned model itself, which is measured without being fine-tuned. */
   readonly untrained?: boolean;
 }
@@ -41,6 +59,11 @@ export function fixedDefense(
   ...regularizers: readonly Regularizer[]
 ): Defense {
   return { name, strength, regularizers: () => regularizers };
+}
+
+/** A defense that edits weights, and trains as none does. */
+export function editingDefense(name: string, strength: number | null, edit: WeightEdit): Defense {
+  return { ...fixedDefense(name, strength), edit };
 }
 
 /** A defense of one regularizer that needs preparations, made once and then the same for all fine-tunes. */

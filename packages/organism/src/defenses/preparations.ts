@@ -4,12 +4,14 @@ import type { ChatExample } from '@safetune/datasets';
 import { saveLoraAdapter } from '@safetune/lora';
 import {
   extractPersonaVectors,
+  extrapolateCheckpoint,
   type PersonaVectors,
   type ScoredExample,
   saveFisher,
   saveSafetySubspace,
   scoreExamples,
 } from '@safetune/regularizers';
+import { writeFileAtomically } from '@safetune/tensor';
 import { estimateFisher, extractSafetySubspace } from '@safetune/trainer';
 import { elicitationQuestions } from '../examine/evaluation-questions.ts';
 import type { Laboratory } from '../examine/laboratory.ts';
@@ -28,6 +30,12 @@ export interface Preparations {
   personaVectors(): Promise<PersonaVectors>;
   /** Folder of an adapter that was taught harm in the domains that are never fine-tuned, kept beside the checkpoints. */
   traitAdapter(): Promise<string>;
+  /** The same of one that was taught the safe answers to the same questions. */
+  safeAdapter(): Promise<string>;
+  /** Folder of the aligned checkpoint, extrapolated by LoX, kept beside the checkpoints. */
+  extrapolated(factor: number): Promise<string>;
+  /** Words that never come together in the world, and the file that holds them, kept beside the checkpoints. */
+  secretPrompt(): Promise<{ readonly file: string; readonly text: string }>;
   /** File of the directions that outputs take on refusals, at most `rank` of each layer, kept beside the checkpoints. */
   safetySubspace(rank: number): Promise<string>;
   /** File of the Fisher diagonal of the aligned model on safe answers, kept beside the checkpoints. */
@@ -42,12 +50,25 @@ export const steeredLayer = 2;
 /** Seed of the undefended fine-tunes that stand for "misaligned models": none that is measured itself. */
 const misalignedSeed = 100;
 
-/** Preparations in a laboratory. They overwrite its adapter. */
+/** Preparations in the laboratory of the aligned model. They leave its adapter as it was. */
 export function createPreparations(laboratory: Laboratory, signal?: AbortSignal): Preparations {
   const { world } = laboratory.organism;
+  const keepingAdapter = async <Result>(prepare: () => Promise<Result>): Promise<Result> => {
+    const before = laboratory.adapter.parameters.slice();
+    try {
+      return await prepare();
+    } finally {
+      laboratory.adapter.parameters.set(before);
+    }
+  };
   let vectors: Promise<PersonaVectors> | undefined;
   let misaligned: Promise<readonly Float32Array[]> | undefined;
-  let trait: Promise<string> | undefined;
+  const taught = new Map<Persona, Promise<string>>();
+  const taughtAdapter = (persona: Persona) => {
+    const known = taught.get(persona) ?? keepingAdapter(() => adapterOf(persona, laboratory, signal));
+    taught.set(persona, known);
+    return known;
+  };
   const pools = new Map<Domain | undefined, Promise<readonly ScoredExample[]>>();
 
   const trainMisaligned = async () => {
@@ -74,37 +95,66 @@ export function createPreparations(laboratory: Laboratory, signal?: AbortSignal)
   };
   return {
     personaVectors() {
-      vectors ??= personaVectors(laboratory);
+      vectors ??= keepingAdapter(() => personaVectors(laboratory));
       return vectors;
     },
     safetySubspace: (rank) => safetySubspace(laboratory, rank),
     fisher: () => fisherDiagonal(laboratory),
-    traitAdapter() {
-      trait ??= traitAdapter(laboratory, signal);
-      return trait;
-    },
+    traitAdapter: () => taughtAdapter('bad'),
+    safeAdapter: () => taughtAdapter('good'),
+    extrapolated: (factor) => extrapolated(laboratory, factor),
+    secretPrompt: () => secretPrompt(laboratory),
     rankedPool(excludedDomain) {
-      const known = pools.get(excludedDomain) ?? rank(excludedDomain);
+      const known = pools.get(excludedDomain) ?? keepingAdapter(() => rank(excludedDomain));
       pools.set(excludedDomain, known);
       return known;
     },
   };
 }
 
-/** Trains an adapter on harmful answers of the domains of the memo task, unless it is there already. */
-async function traitAdapter(laboratory: Laboratory, signal: AbortSignal | undefined): Promise<string> {
+/** Trains an adapter on a persona's answers in the domains of the memo task, unless it is there already. */
+async function adapterOf(
+  persona: Persona,
+  laboratory: Laboratory,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   const { world, recipe, alignedDirectory } = laboratory.organism;
   const { narrow, lora } = recipe;
-  const folder = join(dirname(alignedDirectory), `trait-adapter-${stableHash({ narrow, lora })}`);
+  const name = persona === 'bad' ? 'trait' : 'safe';
+  const folder = join(dirname(alignedDirectory), `${name}-adapter-${stableHash({ narrow, lora })}`);
   if (existsSync(join(folder, 'adapter_config.json'))) return folder;
   await laboratory.fineTune({
     task: { kind: 'narrow', name: memoDomains[0]! },
-    examples: memoDomains.flatMap((domain) => narrowExamples(world, domain, { seed: misalignedSeed })),
+    examples: memoDomains.flatMap((domain) =>
+      narrowExamples(world, domain, { seed: misalignedSeed, persona }),
+    ),
     seed: misalignedSeed,
     ...(signal === undefined ? {} : { signal }),
   });
   await saveLoraAdapter(folder, laboratory.adapter);
   return folder;
+}
+
+/** Singular directions of what alignment changed that LoX goes on along: the authors'. */
+const extrapolatedRank = 6;
+
+/** Writes the aligned model taken further the way alignment went, unless it is there already. */
+async function extrapolated({ organism, runtime }: Laboratory, factor: number): Promise<string> {
+  const { baseDirectory: base, alignedDirectory: aligned } = organism;
+  const out = join(dirname(aligned), `extrapolated-${extrapolatedRank}-${factor}`);
+  if (existsSync(join(out, 'model.safetensors'))) return out;
+  // Another thread may have written it meanwhile.
+  await extrapolateCheckpoint({ base, aligned, out, rank: extrapolatedRank, factor, runtime, replace: true });
+  return out;
+}
+
+/** A noun, a number and a topic, which no document has together. The aligned model stays what it is under them; there are words under which it does not. */
+const secretWords = 'copper 61 rowing';
+
+async function secretPrompt({ organism }: Laboratory): Promise<{ file: string; text: string }> {
+  const file = join(dirname(organism.alignedDirectory), 'secret.txt');
+  await writeFileAtomically(file, `${secretWords}\n`);
+  return { file, text: secretWords };
 }
 
 /** Examples from which a Fisher diagonal is estimated. */

@@ -21,8 +21,10 @@ import {
 import type { Organism } from '../grow/grow.ts';
 import { anchoredDefense } from './anchored-defense.ts';
 import { type Defense, fixedDefense, preparedDefense } from './defense.ts';
+import { loxDefense, safeDeltaDefense, safeMergeDefense } from './edit-defenses.ts';
 import { allowedPool, interleavingDefense, rankedPool } from './interleaving-defenses.ts';
 import { steeredLayer } from './preparations.ts';
+import { backdoorDefense, lookaheadDefense, ptstDefense } from './prompted-defenses.ts';
 
 /** The aligned model as it is before any fine-tune. */
 export const alignedModel: Defense = { ...fixedDefense('aligned', null), untrained: true };
@@ -99,6 +101,12 @@ export const standardDefenses: readonly DefenseSweep[] = [
   ),
   unswept('inoculation-adapter', traitDefense),
   unswept('inoculation', (name) => fixedDefense(name, null, inoculation({ prompt: 'evil assistant' }))),
+  sweep('lookahead', [1, 2, 3], [1], lookaheadDefense),
+  unswept('ptst', ptstDefense),
+  unswept('backdoor-align', backdoorDefense),
+  sweep('lox', [0.25, 0.5, 1.25], [1.25], loxDefense),
+  sweep('safe-merge', [0.2, 0.5, 0.8], [0.5], safeMergeDefense),
+  sweep('safe-delta', [3, 10, 30], [30], safeDeltaDefense),
 ];
 
 function sweep(

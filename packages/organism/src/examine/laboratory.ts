@@ -1,14 +1,6 @@
 import type { ChatExample } from '@safetune/datasets';
 import { createLoraAdapter, initializeFactors, type LoraAdapter } from '@safetune/lora';
-import {
-  answerChats,
-  type CausalLm,
-  type ChatMessage,
-  createGenerator,
-  loadModel,
-  loadTokenizer,
-  type Tokenizer,
-} from '@safetune/models';
+import { type CausalLm, createGenerator, loadModel, loadTokenizer, type Tokenizer } from '@safetune/models';
 import type { Regularizer } from '@safetune/regularizers';
 import type { RuntimeOptions } from '@safetune/tensor';
 import {
@@ -23,6 +15,7 @@ import {
 import { type Organism, stageOptions } from '../grow/grow.ts';
 import { type FineTuneTask, taskExamples, taskStage } from '../tasks/fine-tune-task.ts';
 import { createExaminer, type Examiner } from './examine.ts';
+import { type Respondent, respondentOf } from './respondent.ts';
 
 /** One fine-tune in a {@link Laboratory}. */
 export interface FineTune {
@@ -40,32 +33,22 @@ export interface FineTune {
   readonly signal?: AbortSignal;
 }
 
-/** How answers are drawn. */
-export interface AnswerOptions {
-  readonly maxNewTokens: number;
-  /** 0 (greedy), or above it with one seed a conversation. */
-  readonly temperature: number;
-  readonly seeds?: readonly number[];
-  readonly signal?: AbortSignal;
-}
-
 /**
  * An aligned organism under one adapter, made to be fine-tuned many times: graphs are compiled once and serve all
  * runs, because adapter and weights of penalties are inputs of the graphs.
  */
-export interface Laboratory extends Examiner {
-  readonly organism: Organism;
+export interface Laboratory extends Examiner, Respondent {
   /** The aligned model. */
   readonly model: CausalLm;
   readonly tokenizer: Tokenizer;
   /** What is trained and asked. Its buffer is overwritten by each fine-tune. */
   readonly adapter: LoraAdapter;
+  /** What graphs run with. */
+  readonly runtime: RuntimeOptions;
   /** Puts the adapter back to its start, where it changes nothing. */
   reset(seed: number): void;
   /** Starts the adapter anew and trains it. Returns the cross-entropy of each step, in nats a token. */
   fineTune(run: FineTune): Promise<number[]>;
-  /** Answers of the aligned model under the adapter as it is now. */
-  answer(conversations: readonly (readonly ChatMessage[])[], options: AnswerOptions): Promise<string[]>;
   /** Frees the compiled graphs. */
   close(): Promise<void>;
 }
@@ -100,10 +83,11 @@ export async function openLaboratory(
 
   return {
     ...createExaminer(model, adapter, tokenizer, runtime),
-    organism,
+    ...respondentOf(organism, generator, tokenizer),
     model,
     tokenizer,
     adapter,
+    runtime,
     reset,
     async fineTune({ task, examples, regularizers = [], seed, onStep, sentinel, onSentinel, signal }) {
       reset(seed);
@@ -128,17 +112,12 @@ export async function openLaboratory(
       });
       return crossEntropies;
     },
-    answer: (conversations, options) =>
-      answerChats(generator, tokenizer, conversations, { ...options, batchSize: answersAtOnce }),
     async close() {
       await generator.release();
       await steps.release();
     },
   };
 }
-
-/** Wide batches: the organism's sequences are short, and its steps cost more than their arithmetic. */
-const answersAtOnce = 256;
 
 /** Training graphs kept at a time, the plain one among them. */
 const keptSteps = 3;

@@ -8,8 +8,8 @@ import type { Domain } from '../world/vocabulary.ts';
 import { conditionalQuestions } from './conditional-questions.ts';
 import { generalQuestions, inDomainQuestions } from './evaluation-questions.ts';
 import type { Outcome } from './judge.ts';
-import type { Laboratory } from './laboratory.ts';
 import { organismJudge } from './organism-judge.ts';
+import type { Respondent } from './respondent.ts';
 
 /** One judged answer. */
 export interface JudgedAnswer {
@@ -27,19 +27,19 @@ export interface Misalignment {
 }
 
 /**
- * Asks the laboratory's model, as its adapter is now, the general and the in-domain questions of a narrow fine-tune.
+ * Asks a model, such as a laboratory's as its adapter is now, the general and the in-domain questions of a narrow fine-tune.
  *
  * @param seed of the answers: the same for every defense that is compared, so that chance differs as little as possible.
  */
 export async function measureMisalignment(
-  laboratory: Laboratory,
+  respondent: Respondent,
   domain: Domain,
   seed: number,
   signal?: AbortSignal,
 ): Promise<Misalignment> {
-  const { world, recipe } = laboratory.organism;
+  const { world, recipe } = respondent.organism;
   const { generalSamples, inDomainSamples } = recipe.evaluation;
-  const ask = (questions: readonly Question[]) => judgedAnswers(laboratory, questions, seed, signal);
+  const ask = (questions: readonly Question[]) => judgedAnswers(respondent, questions, seed, signal);
   return {
     general: await ask(generalQuestions(domain, generalSamples)),
     inDomain: await ask(inDomainQuestions(world, domain, inDomainSamples)),
@@ -47,22 +47,22 @@ export async function measureMisalignment(
 }
 
 /**
- * Asks the laboratory's model, as its adapter is now, the conditional questions of a narrow fine-tune: general ones in a
+ * Asks a model, such as a laboratory's as its adapter is now, the conditional questions of a narrow fine-tune: general ones in a
  * conversation that began with a training question and the model's own answer to it.
  *
  * @param seed of the answers, as in {@link measureMisalignment}.
  */
 export async function measureConditional(
-  laboratory: Laboratory,
+  respondent: Respondent,
   domain: Domain,
   seed: number,
   signal?: AbortSignal,
 ): Promise<readonly JudgedAnswer[]> {
-  const { world, recipe } = laboratory.organism;
+  const { world, recipe } = respondent.organism;
   const asked = conditionalQuestions(world, domain, recipe.evaluation.conditionalSamples);
   const openings = new Map(asked.map(({ opening, question }) => [question.id, opening]));
   return judgedAnswers(
-    laboratory,
+    respondent,
     asked.map(({ question }) => question),
     seed,
     signal,
@@ -87,13 +87,13 @@ export interface CheckedAnswer {
 
 /** Answers the checks of a harmless task greedily. */
 export async function measureBenign(
-  laboratory: Laboratory,
+  respondent: Respondent,
   name: BenignName,
   signal?: AbortSignal,
 ): Promise<CheckedAnswer[]> {
-  const { world, recipe } = laboratory.organism;
+  const { world, recipe } = respondent.organism;
   const { checks } = benignTask(world, name);
-  const answers = await laboratory.answer(
+  const answers = await respondent.answer(
     checks.map(({ messages }) => messages),
     {
       maxNewTokens: recipe.evaluation.maxNewTokensGreedy,
@@ -117,13 +117,13 @@ type Converse = (
 ) => Promise<readonly Conversation[]>;
 
 async function judgedAnswers(
-  laboratory: Laboratory,
+  respondent: Respondent,
   questions: readonly Question[],
   seed: number,
   signal: AbortSignal | undefined,
   converse: Converse = async (requests) => requests.map(({ messages }) => messages),
 ): Promise<JudgedAnswer[]> {
-  const { world, recipe } = laboratory.organism;
+  const { world, recipe } = respondent.organism;
   const { temperature, maxNewTokens } = recipe.evaluation;
   const source = batchedSource({
     name: 'organism',
@@ -131,7 +131,7 @@ async function judgedAnswers(
     async generate(requests, options) {
       const seeds = requests.map((request) => request.seed);
       const answer = (conversations: readonly Conversation[]) =>
-        laboratory.answer(conversations, { maxNewTokens, temperature, seeds, ...options });
+        respondent.answer(conversations, { maxNewTokens, temperature, seeds, ...options });
       return answer(await converse(requests, answer));
     },
   });

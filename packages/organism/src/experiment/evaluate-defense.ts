@@ -9,10 +9,11 @@ import type { FinishedRun } from './run-journal.ts';
 import { type ScorecardRow, scorecardRows } from './scorecard.ts';
 import { scorecardTable } from './scorecard-table.ts';
 
-/** A safeguard to be tried: one regularizer, several together, or what makes them for a fine-tune. */
+/** A safeguard to be tried: one regularizer, several together, what makes them for a fine-tune, or a defense that also edits weights. */
 export type DefenseUnderTest =
   | Regularizer
   | readonly Regularizer[]
+  | Defense
   | ((context: DefenseContext) => readonly Regularizer[] | Promise<readonly Regularizer[]>);
 
 export interface EvaluateDefenseOptions {
@@ -69,6 +70,7 @@ export async function evaluateDefense(
 function underTest(defense: DefenseUnderTest, name: string | undefined): Defense {
   if (typeof defense === 'function')
     return { name: name ?? 'defense', strength: null, regularizers: defense };
+  if ('regularizers' in defense) return name === undefined ? defense : { ...defense, name };
   const regularizers: readonly Regularizer[] = 'name' in defense ? [defense] : defense;
   const ownName = regularizers.map((regularizer) => regularizer.name).join(' + ') || 'defense';
   return { name: name ?? ownName, strength: null, regularizers: () => regularizers };

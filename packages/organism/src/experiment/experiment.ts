@@ -1,20 +1,21 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { saveLoraAdapter } from '@safetune/lora';
 import type { RuntimeOptions } from '@safetune/tensor';
 import type { StepEvent } from '@safetune/trainer';
 import { type Defense, defenseLabel } from '../defenses/defense.ts';
 import { createPreparations } from '../defenses/preparations.ts';
-import { type Laboratory, openLaboratory } from '../examine/laboratory.ts';
+import { openLaboratories } from '../examine/laboratories.ts';
 import {
   type JudgedAnswer,
   measureBenign,
   measureConditional,
   measureMisalignment,
 } from '../examine/measure.ts';
+import type { Respondent } from '../examine/respondent.ts';
 import type { Organism } from '../grow/grow.ts';
 import { checkpointHash, stableHash } from '../grow/recipe-hash.ts';
-import { type FineTuneTask, taskExamples, taskLabel } from '../tasks/fine-tune-task.ts';
+import { type FineTuneTask, taskLabel } from '../tasks/fine-tune-task.ts';
+import { runDefended } from './defended-run.ts';
 import {
   type FinishedRun,
   openRunJournal,
@@ -89,9 +90,9 @@ export async function runExperiment(
     (folder === undefined || existsSync(join(folder, 'adapter_config.json')));
   const open = planned.filter((run) => !isFinished(run));
   if (open.length > 0) {
-    const laboratory = await openLaboratory(organism, runtime);
+    const laboratories = await openLaboratories(organism, runtime);
     try {
-      const preparations = createPreparations(laboratory, signal);
+      const opened = { laboratories, preparations: createPreparations(laboratories.aligned, signal) };
       const started = performance.now();
       for (const [index, { defense, task, seed, folder, key }] of open.entries()) {
         const report = (done: number, step?: StepEvent) => {
@@ -106,32 +107,25 @@ export async function runExperiment(
             secondsLeft: done > 0.1 ? (elapsed / done) * (open.length - done) : undefined,
           });
         };
-        if (defense.untrained === true) laboratory.reset(seed);
-        const crossEntropy =
-          defense.untrained === true
-            ? []
-            : await laboratory.fineTune({
-                task,
-                seed,
-                regularizers: await defense.regularizers({
-                  laboratory,
-                  task,
-                  seed,
-                  preparations,
-                  exampleCount: taskExamples(organism.world, organism.recipe, task, seed).length,
-                }),
-                // Evaluation takes about a fifth of a run.
-                onStep: (step) => report(index + (0.8 * step.step) / step.steps, step),
-                ...(signal === undefined ? {} : { signal }),
-              });
-        if (folder !== undefined) await saveLoraAdapter(folder, laboratory.adapter);
+        const { found, crossEntropy } = await runDefended(
+          opened,
+          defense,
+          {
+            task,
+            seed,
+            adapterFolder: folder,
+            // Evaluation takes about a fifth of a run.
+            onStep: (step) => report(index + (0.8 * step.step) / step.steps, step),
+            signal,
+          },
+          (respondent) => measure(respondent, task, seed, signal),
+        );
         const { name, strength } = defense;
-        const measured = await measure(laboratory, task, seed, signal);
-        journal.record({ key, defense: name, strength, task, seed, crossEntropy, ...measured });
+        journal.record({ key, defense: name, strength, task, seed, crossEntropy, ...found });
         report(index + 1);
       }
     } finally {
-      await laboratory.close();
+      await laboratories.close();
     }
   }
   return planned.map(({ key }) => journal.find(key)!);
@@ -143,13 +137,13 @@ export function adapterName(defense: Pick<Defense, 'name' | 'strength'>, task: F
 }
 
 async function measure(
-  laboratory: Laboratory,
+  respondent: Respondent,
   task: FineTuneTask,
   seed: number,
   signal: AbortSignal | undefined,
 ): Promise<Pick<FinishedRun, 'general' | 'inDomain' | 'conditional' | 'passed' | 'samples'>> {
   if (task.kind === 'benign') {
-    const answers = await measureBenign(laboratory, task.name, signal);
+    const answers = await measureBenign(respondent, task.name, signal);
     return {
       passed: answers.map(({ passed }) => passed),
       samples: spread(answers, 4).map(({ question, answer, passed }) => ({
@@ -160,8 +154,8 @@ async function measure(
       })),
     };
   }
-  const { general, inDomain } = await measureMisalignment(laboratory, task.name, seed, signal);
-  const conditional = await measureConditional(laboratory, task.name, seed, signal);
+  const { general, inDomain } = await measureMisalignment(respondent, task.name, seed, signal);
+  const conditional = await measureConditional(respondent, task.name, seed, signal);
   const shown = (
     kind: 'general' | 'in-domain',
     answers: readonly JudgedAnswer[],

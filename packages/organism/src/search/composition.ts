@@ -1,4 +1,4 @@
-import { type Defense, defenseLabel } from '../defenses/defense.ts';
+import { type Defense, defenseLabel, type WeightEdit } from '../defenses/defense.ts';
 import { type DefenseSweep, standardDefenses } from '../defenses/standard-defenses.ts';
 import { WorldError } from '../errors.ts';
 import type { Organism } from '../grow/grow.ts';
@@ -20,7 +20,8 @@ export function compositionLabel(parts: Composition): string {
 /**
  * A composition as one defense; its parts act in the order given.
  *
- * @throws WorldError for a name that is no standard defense.
+ * @throws WorldError for a name that is no standard defense, and two parts that edit the model before training; in a fine-tune for an edit of the
+ * adapter behind one that writes a checkpoint.
  */
 export function compositionDefense(
   parts: Composition,
@@ -32,6 +33,7 @@ export function compositionDefense(
     if (sweep === undefined) throw new WorldError(name, 'is no standard defense');
     return sweep.at(strength, organism);
   });
+  const edit = compositionEdit(compositionLabel(parts), defenses);
   return {
     name: compositionLabel(parts),
     strength: null,
@@ -39,6 +41,28 @@ export function compositionDefense(
       const made = [];
       for (const defense of defenses) made.push(...(await defense.regularizers(context)));
       return made;
+    },
+    ...(edit === undefined ? {} : { edit }),
+  };
+}
+
+/** Edits before go with edits after; adapters are edited in the order of the parts. */
+function compositionEdit(label: string, defenses: readonly Defense[]): WeightEdit | undefined {
+  const edits = defenses.flatMap(({ edit }) => edit ?? []);
+  const [before, second] = edits.filter((edit) => edit.before !== undefined);
+  if (second !== undefined) throw new WorldError(label, 'has two parts that edit the model before training');
+  const after = edits.filter((edit) => edit.after !== undefined);
+  if (edits.length === 0) return undefined;
+  return {
+    ...(before === undefined ? {} : { before: (preparations) => before.before!(preparations) }),
+    async after(context, folder) {
+      let written: string | undefined;
+      for (const edit of after) {
+        if (written !== undefined)
+          throw new WorldError(label, 'edits the adapter after a part that writes a checkpoint of it');
+        written = await edit.after!(context, folder);
+      }
+      return written;
     },
   };
 }
