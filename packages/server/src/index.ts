@@ -1,11 +1,14 @@
 export type { Answer, Route } from './api/route.ts';
+export type { RedisOptions } from './database/redis-connection.ts';
 export { ApiError, PolicyFileError, StorageError, StoreError } from './errors.ts';
 export { type PlanJobOptions, planJob } from './policy/plan-job.ts';
 export type { Policy } from './policy/policy-schema.ts';
 export { readPolicy } from './policy/read-policy.ts';
+export { type BullmqQueueOptions, openBullmqQueue } from './queue/bullmq-queue.ts';
 export type { Queue } from './queue/queue.ts';
 export { openSqliteQueue, type SqliteQueueOptions } from './queue/sqlite-queue.ts';
 export type { Records } from './records/records.ts';
+export { openRedisRecords } from './records/redis-records.ts';
 export { openSqliteRecords } from './records/sqlite-records.ts';
 export type { AnsweringService, Service } from './service.ts';
 export type { Chat } from './serving/chat.ts';

@@ -1,0 +1,71 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+
+/** Why tests with a Redis are skipped; undefined when they are not. */
+export const whyNoRedis: string | undefined = (() => {
+  try {
+    execFileSync('redis-server', ['--version'], { stdio: 'ignore' });
+    return undefined;
+  } catch {
+    return 'skipped, as there is no redis-server on this machine';
+  }
+})();
+
+/** A Redis of the test's own, with its data in a temporary folder. */
+export interface RedisServer {
+  readonly url: string;
+  /** Stops it as the operating system does with 'SIGTERM', or kills it, and waits for its end. */
+  stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  start(): Promise<void>;
+  /** Stops it and removes its data. */
+  remove(): Promise<void>;
+}
+
+/** Starts a Redis on a free port that writes everything to the disk before it answers; other settings may follow. */
+export async function startRedis(...settings: readonly string[]): Promise<RedisServer> {
+  const directory = await mkdtemp(join(tmpdir(), 'safetune-redis-'));
+  const port = await freePort();
+  const url = `redis://127.0.0.1:${port}`;
+  let server: ChildProcess | undefined;
+  const start = async () => {
+    const where = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory];
+    const how = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always', ...settings];
+    server = spawn('redis-server', [...where, ...how], { stdio: 'ignore' });
+    const client = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
+    client.on('error', () => {});
+    await client.ping();
+    client.disconnect();
+  };
+  const stop = async (signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') => {
+    if (server && server.exitCode === null && server.signalCode === null) {
+      const ended = once(server, 'exit');
+      server.kill(signal);
+      await ended;
+    }
+  };
+  await start();
+  return {
+    url,
+    start,
+    stop,
+    async remove() {
+      await stop('SIGKILL');
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (typeof address !== 'object' || address === null) throw new Error('no port is free');
+  return address.port;
+}
