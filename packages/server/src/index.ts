@@ -1,6 +1,11 @@
 export type { Answer, Route } from './api/route.ts';
 export type { RedisOptions } from './database/redis-connection.ts';
 export { ApiError, PolicyFileError, StorageError, StoreError } from './errors.ts';
+export { createLog, type LogOptions } from './observe/log.ts';
+export { createMetrics, type Metrics } from './observe/metrics.ts';
+export { metricsRoute } from './observe/metrics-route.ts';
+export { observeServer } from './observe/observe-server.ts';
+export { registerPage } from './page/register-page.ts';
 export { type PlanJobOptions, planJob } from './policy/plan-job.ts';
 export type { Policy } from './policy/policy-schema.ts';
 export { readPolicy } from './policy/read-policy.ts';

@@ -7,6 +7,7 @@ import { previewFile } from './inspection/preview-route.ts';
 import { jobRoutes } from './jobs/job-routes.ts';
 import { keyRoutes } from './keys/key-routes.ts';
 import { modelRoutes } from './models/model-routes.ts';
+import { retrieveQueue } from './operator/queue-route.ts';
 import type { Route } from './route.ts';
 import { webhookRoutes } from './webhooks/webhook-routes.ts';
 
@@ -21,5 +22,6 @@ export const apiRoutes: readonly Route[] = [
   ...chatRoutes,
   ...webhookRoutes,
   ...keyRoutes,
+  retrieveQueue,
   ...healthRoutes,
 ];
