@@ -4,6 +4,7 @@ export default defineConfig({
   // The process of a model starts at dist/model-program.js, the thread that looks into a file at dist/inspection-program.js.
   entry: {
     index: 'src/index.ts',
+    evidence: 'src/evidence/index.ts',
     'inspection-program': 'src/inspection/inspection-program.ts',
     'model-program': 'src/serving/model-program.ts',
   },

@@ -1,9 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ChatExample } from '@safetune/datasets';
-import { writeFileAtomically } from '@safetune/tensor';
+import { printable, writeFileAtomically } from '@safetune/tensor';
 import type { Policy } from '../policy/policy-schema.ts';
-import { printable } from '../printable.ts';
 import type { OnProgress } from '../progress.ts';
 import { type AdaptedModel, openAdaptedModel } from './adapted-model.ts';
 import type { GateMeasurement, GateVerdict } from './gate-verdict.ts';

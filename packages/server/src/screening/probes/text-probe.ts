@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { checkedExample, type DataCheck, type Finding } from '@safetune/datasets';
-import { printable } from '../../printable.ts';
+import { printable } from '@safetune/tensor';
 import type { Action, Reading, ScreeningProbe } from '../probe.ts';
 
 /** Examples between which others have their turn. */

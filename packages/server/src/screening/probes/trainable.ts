@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { type ChatExample, checkedExample, explainChat, secretsCheck } from '@safetune/datasets';
-import { printable } from '../../printable.ts';
+import { printable } from '@safetune/tensor';
 import type { ProbeRoom, Reading, ScreeningFinding, ScreeningProbe } from '../probe.ts';
 
 /** Examples between which others have their turn. */
