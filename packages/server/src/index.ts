@@ -15,6 +15,12 @@ export { openSqliteQueue, type SqliteQueueOptions } from './queue/sqlite-queue.t
 export type { Records } from './records/records.ts';
 export { openRedisRecords } from './records/redis-records.ts';
 export { openSqliteRecords } from './records/sqlite-records.ts';
+export {
+  type RunningService,
+  type ServicePart,
+  type ServiceSettings,
+  startService,
+} from './service/start-service.ts';
 export type { AnsweringService, Service } from './service.ts';
 export type { Chat } from './serving/chat.ts';
 export { type CreateChatOptions, createChat } from './serving/create-chat.ts';

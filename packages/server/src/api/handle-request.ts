@@ -8,7 +8,11 @@ import { parseQuery } from './query-text.ts';
 import type { Call, Route } from './route.ts';
 import { uploadParts } from './upload.ts';
 
-export interface StreamLimits {
+export interface Answering {
+  /** Aborted when the server begins to close. */
+  readonly closing: AbortSignal;
+  /** Aborted some time later. */
+  readonly closed: AbortSignal;
   readonly slots: StreamSlots;
   readonly keepAliveMilliseconds: number;
 }
@@ -19,13 +23,20 @@ export async function handleRequest(
   service: AnsweringService,
   request: FastifyRequest,
   reply: FastifyReply,
-  streams: StreamLimits,
+  answering: Answering,
 ): Promise<FastifyReply> {
   const gone = new AbortController();
   reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) gone.abort();
+    if (!reply.raw.writableFinished) gone.abort(new ApiError(499, 'The client has left.'));
   });
-  const answer = await route.handle(callOf(route, service, request, gone.signal));
+  const answer = await route.handle({
+    ...inputOf(route, request),
+    service,
+    key: request.apiKey,
+    parts: (fileBytes) => uploadParts(request, fileBytes),
+    signal: AbortSignal.any([gone.signal, answering.closed]),
+    closing: answering.closing,
+  });
   if (answer.type === 'json') return reply.code(answer.status ?? 200).send(answer.value);
   if (answer.type === 'content') {
     reply.header('content-type', answer.contentType);
@@ -33,19 +44,18 @@ export async function handleRequest(
     return reply.send(answer.content);
   }
   const events = await eventStream(answer.events, {
-    keepAliveMilliseconds: streams.keepAliveMilliseconds,
-    onClose: streams.slots.take(request.apiKey?.id ?? request.ip),
+    keepAliveMilliseconds: answering.keepAliveMilliseconds,
+    onClose: answering.slots.take(request.apiKey?.id ?? request.ip),
   });
   reply.headers({ 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' });
   return reply.send(events);
 }
 
-function callOf(
+/** @throws ApiError for what the route's schemas do not let through. */
+function inputOf(
   route: Route,
-  service: AnsweringService,
   request: FastifyRequest,
-  signal: AbortSignal,
-): Call<Record<string, unknown>, Record<string, unknown>, unknown> {
+): Pick<Call<Record<string, unknown>, Record<string, unknown>, unknown>, 'parameters' | 'query' | 'body'> {
   const parameters = route.parameters?.safeParse(request.params);
   // An id of a form that no id has is that of nothing.
   if (parameters?.success === false) throw new ApiError(404, 'There is nothing of that id.');
@@ -62,15 +72,11 @@ function callOf(
     throw new ApiError(400, 'The body is missing: it must be multipart/form-data.');
   }
   return {
-    service,
-    key: request.apiKey,
     parameters: parameters?.data ?? {},
     query: route.query === undefined ? {} : checkedInput(route.query, query),
     body:
       route.body === undefined || route.body === 'upload'
         ? undefined
         : checkedInput(route.body, request.body ?? {}),
-    parts: (fileBytes) => uploadParts(request, fileBytes),
-    signal,
   };
 }

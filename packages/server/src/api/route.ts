@@ -22,8 +22,10 @@ export interface Call<Parameters, Query, Body> {
    * @throws ApiError for what is no multipart, or too much of it.
    */
   parts(fileBytes: number): AsyncIterable<UploadPart>;
-  /** Aborted when the client leaves. */
+  /** Aborted when the client leaves, or the server closes and has waited long enough. */
   readonly signal: AbortSignal;
+  /** Aborted when the server begins to close: what has no end of its own ends now. */
+  readonly closing: AbortSignal;
 }
 
 /** What a route answers: JSON, a stream of a type of its own, or server-sent events. */

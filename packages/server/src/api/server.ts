@@ -4,6 +4,7 @@ import rateLimit from '@fastify/rate-limit';
 import {
   type FastifyBaseLogger,
   type FastifyInstance,
+  type FastifyReply,
   type FastifyRequest,
   fastify,
   LogController,
@@ -47,6 +48,8 @@ export interface ServerLimits {
   readonly streams?: number;
   /** Between two signs of life on a stream that has nothing to say. Default 15 s. */
   readonly keepAlive?: number;
+  /** For what is being answered when the server closes. Default 10 s. */
+  readonly closeTimeout?: number;
 }
 
 export interface ServerOptions {
@@ -87,6 +90,10 @@ export async function createServer(
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     clientErrorHandler: answerDamagedRequest,
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      const told = apiErrorOf(error);
+      void reply.code(told.status).send(errorBody(told));
+    },
     routerOptions: {
       maxParamLength: 300,
       // It is parsed where an error of it can be answered.
@@ -114,6 +121,8 @@ export async function createServer(
     await admit(request, service);
   });
   server.addHook('preParsing', async (request) => watchBody(request, limits.idleTimeout ?? 30_000));
+  server.removeContentTypeParser('text/plain');
+  acceptEmptyJson(server);
   await server.register(multipart);
   await server.register(rateLimit, {
     timeWindow: 60_000,
@@ -125,7 +134,23 @@ export async function createServer(
       }),
     ...(redis !== undefined && { redis, nameSpace: 'safetune:rate:' }),
   });
-  const streams = {
+  const closing = new AbortController();
+  const closed = new AbortController();
+  server.addHook('preClose', async () => {
+    closing.abort();
+    const isOver = new ApiError(503, 'The server is closing. Try again.', { code: 'closing', retryAfter: 5 });
+    const patience = limits.closeTimeout ?? 10_000;
+    setTimeout(() => closed.abort(isOver), patience).unref();
+    // Connections that are kept are closed when they have their answer; who takes none for a second more is not waited for.
+    const idle = setInterval(() => server.server.closeIdleConnections(), 50);
+    const all = setTimeout(() => server.server.closeAllConnections(), patience + 1000);
+    server.server.once('close', () => {
+      clearInterval(idle);
+      clearTimeout(all);
+    });
+  });
+  const answering = {
+    ...{ closing: closing.signal, closed: closed.signal },
     slots: createStreamSlots({ ofKey: limits.streamsOfKey ?? 50, ofAll: limits.streams ?? 1000 }),
     keepAliveMilliseconds: limits.keepAlive ?? 15_000,
   };
@@ -134,7 +159,7 @@ export async function createServer(
       method: route.method,
       url: routerPath(route.path),
       config: { apiRoute: route },
-      handler: (request, reply) => handleRequest(route, service, request, reply, streams),
+      handler: (request, reply) => handleRequest(route, service, request, reply, answering),
     });
   }
   refuseOtherMethods(server, routes);
@@ -149,4 +174,14 @@ async function admit(request: FastifyRequest, service: AnsweringService): Promis
   if (route.access === 'operator' && request.apiKey.role !== 'operator') {
     throw new ApiError(403, "This needs an operator's key.", { code: 'operator_key_required' });
   }
+}
+
+/** Clients say that they send JSON also where they send nothing. */
+function acceptEmptyJson(server: FastifyInstance): void {
+  const parse = server.getDefaultJsonParser('error', 'error');
+  server.removeContentTypeParser('application/json');
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else parse(request, body as string, done);
+  });
 }

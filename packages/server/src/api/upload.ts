@@ -76,7 +76,7 @@ function filePart(part: MultipartFile, fileBytes: number): UploadPart {
     },
   });
   // `pipe` takes neither errors nor ends that are none with it.
-  part.file.on('error', (error) => content.destroy(error));
+  part.file.on('error', (error) => content.destroy(formError(error) as Error));
   part.file.on('close', () => {
     if (!part.file.readableEnded)
       content.destroy(new ApiError(400, 'The form ended before it was complete.'));

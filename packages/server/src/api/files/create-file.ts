@@ -2,7 +2,7 @@ import { ApiError } from '../../errors.ts';
 import type { FileRecord } from '../../records/file-record.ts';
 import { newId } from '../../records/new-id.ts';
 import { unixTime } from '../../records/unix-time.ts';
-import type { StoredContent } from '../../storage/storage.ts';
+import type { Storage, StoredContent } from '../../storage/storage.ts';
 import { keptFilename } from '../content-disposition.ts';
 import { defineRoute } from '../route.ts';
 import type { UploadPart } from '../upload.ts';
@@ -33,7 +33,7 @@ export const createFile = defineRoute({
         } else {
           requireFileName(part.name);
           stored = {
-            ...(await storage.put(storageKey, part.content)),
+            ...(await storedPart(storage, storageKey, part)),
             filename: keptFilename(part.filename),
           };
         }
@@ -63,6 +63,19 @@ export const createFile = defineRoute({
     }
   },
 });
+
+/** @throws what ended the stream, rather than that it could not be stored. */
+async function storedPart(
+  storage: Storage,
+  key: string,
+  { content }: UploadPart & { readonly type: 'file' },
+): Promise<StoredContent> {
+  try {
+    return await storage.put(key, content);
+  } catch (error) {
+    throw ApiError.isInstance(content.errored) ? content.errored : error;
+  }
+}
 
 function putField(
   fields: Map<string, string>,

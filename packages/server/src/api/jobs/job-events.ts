@@ -22,10 +22,11 @@ export const listEvents = defineRoute({
     stream: z.enum(['true', 'false']).default('false').describe('server-sent events, the oldest first'),
   }),
   answer: listSchema(eventSchema),
-  async handle({ service, key, parameters, query, signal }) {
+  async handle({ service, key, parameters, query, signal, closing }) {
     const { id } = await visibleJob(service.records, key!, parameters.fine_tuning_job_id);
     const after = query.after === undefined ? undefined : eventNumber(id, query.after);
-    if (query.stream === 'true') return { type: 'events', events: follow(service, id, after ?? 0, signal) };
+    if (query.stream === 'true')
+      return { type: 'events', events: follow(service, id, after ?? 0, AbortSignal.any([signal, closing])) };
     if (query.after !== undefined && after === undefined) return listAnswer([], false);
     const { items, hasMore } = await service.records.events(id, {
       ...(after !== undefined && { after }),
