@@ -25,4 +25,6 @@ export type { AnsweringService, Service } from './service.ts';
 export type { Chat } from './serving/chat.ts';
 export { type CreateChatOptions, createChat } from './serving/create-chat.ts';
 export { openFolderStorage } from './storage/folder-storage.ts';
+export { type S3Options, s3OptionsOf } from './storage/s3-options.ts';
+export { openS3Storage } from './storage/s3-storage.ts';
 export type { Storage } from './storage/storage.ts';
