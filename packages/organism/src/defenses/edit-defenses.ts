@@ -10,7 +10,7 @@ export function loxDefense(name: string, factor: number): Defense {
   return editingDefense(name, factor, { before: (preparations) => preparations.extrapolated(factor) });
 }
 
-/** Modules whose cosine is below it are merged, most of them: SafeLoRA's threshold here. The authors' .35 would merge one or two of 28. */
+/** Modules whose cosine is below it are merged, most of them: SafeLoRA's threshold here. After medical data the authors' .35 would merge one of 28. */
 const mergeThreshold = 0.65;
 
 /** Merges modules that have left the direction of alignment with an adapter that was taught safe answers. */
