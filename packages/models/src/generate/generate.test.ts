@@ -9,7 +9,7 @@ import {
   tensorType,
   writeSafetensors,
 } from '@safetune/tensor';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   checkpointCopies,
   goldenDirectory,
@@ -23,6 +23,7 @@ import { GenerationError } from '../errors.ts';
 import type { LinearAdapter } from '../linear.ts';
 import { loadModel } from '../load-model.ts';
 import { createGenerator, type TokenGenerator } from './generate.ts';
+import { GeneratorMemory } from './generator-memory.ts';
 import type { GeneratedToken } from './options.ts';
 import { indexOfLargest } from './sampling.ts';
 
@@ -215,6 +216,29 @@ describe('generation', () => {
     await expect(generator.generate([[1]], { maxNewTokens: 1, ...options } as never)).rejects.toThrow(
       message,
     );
+  });
+
+  it('keeps a text for the next call, unless it is told not to', async () => {
+    const [shrink, forget] = [
+      vi.spyOn(GeneratorMemory.prototype, 'shrink'),
+      vi.spyOn(GeneratorMemory.prototype, 'forget'),
+    ];
+    const options = { maxNewTokens: 4, stopTokenIds: [] };
+    const expected = await generator.generate([prompts[2]!], options);
+    expect([shrink, forget].map((spy) => spy.mock.calls.length)).toEqual([1, 0]);
+    const forgetful = await createGenerator(model, { keepsText: false });
+    expect(await forgetful.generate([prompts[2]!], options)).toEqual(expected);
+    await expect(
+      forgetful.generate([prompts[2]!], { ...options, signal: AbortSignal.abort() }),
+    ).rejects.toThrow('aborted');
+    expect([shrink, forget].map((spy) => spy.mock.calls.length)).toEqual([1, 2]);
+    const memory = forget.mock.contexts[0] as unknown as GeneratorMemory;
+    expect(memory.recall({}).known).toBeUndefined();
+    expect(
+      (shrink.mock.contexts[0] as unknown as GeneratorMemory).recall({}).known?.texts[0]?.slice(0, 3),
+    ).toEqual([11, 12, 13]);
+    vi.restoreAllMocks();
+    await forgetful.release();
   });
 
   it('refuses a misspelt option of the generator', async () => {

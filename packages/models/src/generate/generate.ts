@@ -54,7 +54,7 @@ export async function createGenerator(
   options: GeneratorOptions = {},
 ): Promise<TokenGenerator> {
   checkOptionNames('createGenerator', options, generatorNames);
-  const { adapter, hidden, ...runtime } = options;
+  const { adapter, hidden, keepsText = true, ...runtime } = options;
   checkAdapter(adapter, model);
   const sessions = await compileSessions(model, adapter, hidden, { ...model.runtime, ...runtime });
   const memory = new GeneratorMemory();
@@ -65,7 +65,8 @@ export async function createGenerator(
       try {
         return await generate(prompts, generateOptions, batchOptions);
       } finally {
-        memory.shrink(model.config);
+        if (keepsText) memory.shrink(model.config);
+        else memory.forget();
       }
     },
     release: () => sessions.release(),

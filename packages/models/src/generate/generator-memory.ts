@@ -30,6 +30,10 @@ export class GeneratorMemory {
     this.#latest = { holder, adapter };
   }
 
+  forget(): void {
+    this.#latest = undefined;
+  }
+
   /** Keeps the longest text alone: what a later call may begin with, in the memory of one text. */
   shrink(shape: CacheShape): void {
     if (this.#latest === undefined) return;

@@ -53,7 +53,7 @@ export async function createNextTokenScorer(
   options: GeneratorOptions = {},
 ): Promise<NextTokenScorer> {
   checkOptionNames('createNextTokenScorer', options, generatorNames);
-  const { adapter, hidden, ...runtime } = options;
+  const { adapter, hidden, keepsText = true, ...runtime } = options;
   checkAdapter(adapter, model);
   const sessions = await compileSessions(model, adapter, hidden, { ...model.runtime, ...runtime });
   const memory = new GeneratorMemory();
@@ -90,7 +90,8 @@ export async function createNextTokenScorer(
           });
         }
       } finally {
-        memory.shrink(model.config);
+        if (keepsText) memory.shrink(model.config);
+        else memory.forget();
       }
       return found;
     },

@@ -12,6 +12,11 @@ export interface GeneratorOptions extends RuntimeOptions {
   readonly adapter?: LinearAdapter;
   /** Edits the residual stream; see {@link ForwardOptions.hidden}. */
   readonly hidden?: NonNullable<ForwardOptions['hidden']>;
+  /**
+   * Whether a text of one call is kept for the next, which is then sooner done where it begins alike. Default true. False where texts of
+   * strangers follow each other: how soon an answer begins would tell one of them what another asked.
+   */
+  readonly keepsText?: boolean;
 }
 
 /** What stop strings need of a tokenizer. */
@@ -78,6 +83,7 @@ export const generatorNames = {
   prepackWeights: true,
   adapter: true,
   hidden: true,
+  keepsText: true,
 } satisfies Names<GeneratorOptions>;
 
 export const generateNames = {

@@ -77,7 +77,7 @@ const rowsAtOnce = 256;
  */
 export async function createScorer(model: CausalLm, options: GeneratorOptions = {}): Promise<AnswerScorer> {
   checkOptionNames('createScorer', options, generatorNames);
-  const { adapter, hidden, ...given } = options;
+  const { adapter, hidden, keepsText: _keepsNone, ...given } = options;
   checkAdapter(adapter, model);
   const runtime = { ...model.runtime, ...given };
   const adapterTypes = Object.entries(adapter?.tensors ?? {}).map(

@@ -33,6 +33,8 @@ async function open({ path, precision, adapter: folder, threads, contextTokens }
   const adapter = folder === undefined ? undefined : await loadLoraAdapter(folder, { model });
   const generator = await createGenerator(model, {
     ...(threads === undefined ? {} : { threads }),
+    // A base model answers many customers: how soon an answer begins must not tell one what another asked.
+    keepsText: adapter !== undefined,
     ...(adapter === undefined ? {} : { adapter }),
   });
   return {
