@@ -20,6 +20,7 @@ import { apiErrorOf, errorBody } from './openai-error.ts';
 import { openApiRoute } from './openapi.ts';
 import { answerDamagedRequest, refuseOtherMethods, routerPath } from './refused-requests.ts';
 import type { Route } from './route.ts';
+import { watchUnusedConnections } from './unused-connections.ts';
 import { watchBody } from './watch-body.ts';
 
 declare module 'fastify' {
@@ -134,10 +135,12 @@ export async function createServer(
       }),
     ...(redis !== undefined && { redis, nameSpace: 'safetune:rate:' }),
   });
+  const endUnused = watchUnusedConnections(server.server);
   const closing = new AbortController();
   const closed = new AbortController();
   server.addHook('preClose', async () => {
     closing.abort();
+    endUnused();
     const isOver = new ApiError(503, 'The server is closing. Try again.', { code: 'closing', retryAfter: 5 });
     const patience = limits.closeTimeout ?? 10_000;
     setTimeout(() => closed.abort(isOver), patience).unref();
