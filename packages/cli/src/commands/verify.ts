@@ -1,17 +1,20 @@
 import { elsewhereTolerance, type Verification, verifyRun } from '@safetune/trainer';
 import { strictCommand } from '../command.ts';
 import { namedModel } from '../hub-names.ts';
-import { integerOption, numberOption } from '../option-values.ts';
+import { givenValues, integerOption, numberOption } from '../option-values.ts';
 import { conversionLine } from '../terminal/conversion-line.ts';
 import { note, print } from '../terminal/output.ts';
 import { printableName } from '../terminal/printable.ts';
 import { bar, createProgressLine } from '../terminal/progress-line.ts';
+import { UsageError } from '../usage-error.ts';
+import { hasManifest, verifyModel } from '../verify/verify-model.ts';
 
-/** `safetune verify`: whether a run does again what its folder says it did. */
+/** `safetune verify`: whether a run does again what its folder says it did, or a service's model is what was signed. */
 export const verifyCommand = strictCommand({
   name: 'verify',
   description:
-    'Run steps of a finished or interrupted run again, and compare them with what it wrote down, at its end also its adapter.',
+    'Run steps of a finished or interrupted run again, and compare them with what it wrote down, at its end also its adapter. ' +
+    "A service's model is verified by its signed manifest instead (--public-key).",
   example: 'verify ./adapter',
   positional: 'run',
   options: {
@@ -20,7 +23,27 @@ export const verifyCommand = strictCommand({
       path: 'input',
       required: true,
       valueHint: 'DIR',
-      description: 'the folder that train wrote, with its run.yaml and metrics.jsonl',
+      description:
+        'the folder that train wrote, with its run.yaml and metrics.jsonl; or that of a model which a service made, with its manifest.json',
+    },
+    'public-key': {
+      type: 'string',
+      path: 'input',
+      repeatable: true,
+      valueHint: 'FILE',
+      description: "of a service's model: the provider's public key (PEM), or a folder of them",
+    },
+    base: {
+      type: 'string',
+      path: 'input',
+      valueHint: 'DIR',
+      description: 'with --public-key: compare the base model with the one that was trained on',
+    },
+    data: {
+      type: 'string',
+      path: 'input',
+      valueHint: 'FILE',
+      description: 'with --public-key: compare the training file with the one that was trained on',
     },
     steps: {
       type: 'string',
@@ -41,7 +64,18 @@ export const verifyCommand = strictCommand({
         `else ${elsewhereTolerance})`,
     },
   },
-  async run({ args }) {
+  async run({ args, rawArgs }) {
+    const evidence = {
+      publicKeys: givenValues('public-key', rawArgs),
+      base: args.base,
+      data: args.data,
+    };
+    if (hasManifest(args.run, evidence)) {
+      const idle = (['steps', 'from-step', 'tolerance'] as const).find((name) => args[name] !== undefined);
+      if (idle !== undefined)
+        throw new UsageError(`--${idle} repeats a run, --public-key verifies a manifest`);
+      return verifyModel(args.run, evidence);
+    }
     const steps = args.steps === 'all' ? 'all' : integerOption('steps', args.steps);
     const [fromStep, tolerance] = [
       integerOption('from-step', args['from-step']),

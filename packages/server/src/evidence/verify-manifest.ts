@@ -74,10 +74,10 @@ export async function verifyManifest(
     findings.push({ kind: 'signature', file: manifestFile, message });
   }
   findings.push(...(await modelFindings(folder, manifest)));
-  const verified = [`${manifest.files.length} files of the model`];
+  const verified = [`${filesText(manifest.files)} of the model`];
   if (base !== undefined) {
     findings.push(...(await baseFindings(base, manifest.base.files)));
-    verified.push(`${manifest.base.files.length} files of the base model`);
+    verified.push(`${filesText(manifest.base.files)} of the base model`);
   }
   for (const [given, listed, what] of [
     [data, manifest.training_file, 'training'],
@@ -93,6 +93,10 @@ export async function verifyManifest(
     verified.push(`the ${what} file`);
   }
   return { manifest, signedBy: isSigned ? key!.id : undefined, findings, verified };
+}
+
+function filesText({ length }: readonly ManifestEntry[]): string {
+  return length === 1 ? '1 file' : `${length} files`;
 }
 
 type ReadManifest =

@@ -236,6 +236,16 @@ describe('what the model says', () => {
     expect(told).toContain('screening: perplexity-gap 4/4');
   });
 
+  it('scores the better answer of a pair', async () => {
+    const pairs = [
+      { ...usual[0]!, rejected: strange.messages },
+      { ...strange, rejected: chat('Is it late?', phrase).messages },
+    ];
+    const { rows, kept } = await screened(pairs, { perplexity_gap: { drop: 3 } }, { path });
+    expect(rows.map(({ action }) => action)).toEqual(['keep', 'drop']);
+    expect(kept).toEqual([pairs[0]]);
+  });
+
   it('says the same again, and goes on from what a killed one kept', async () => {
     const directory = join(folder, 'again');
     const bounds = { perplexity_gap: { warn: 1 } };
