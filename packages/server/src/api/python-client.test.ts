@@ -26,7 +26,9 @@ it.skipIf(!hasClient())('takes a fine-tune through its whole life', async () => 
   onTestFinished(() => rm(folder, { recursive: true }));
   const file = join(folder, 'chats.jsonl');
   await writeFile(file, trainingText);
-  const python = spawn('python3', [program, address, await key('one'), file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const python = spawn('python3', [program, address, await key('one'), file], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let problems = '';
   python.stderr.on('data', (text) => {
     problems += text;

@@ -17,7 +17,10 @@ const maxRowBytes = 2 * 2 ** 20;
 
 async function inspect({ model, file, maxLength, task }: InspectionCall): Promise<Preview | TokenCount> {
   const tokenizer = await loadTokenizer((await resolveModel(model)).path);
-  const examples = await openDataset({ path: file }, { maxRowBytes });
+  const examples = await openDataset({ path: file, format: 'jsonl' }, { maxRowBytes });
+  if (examples.files[0]?.compression !== undefined) {
+    throw new DatasetFileError(file, 'it is compressed; upload JSON Lines as they are');
+  }
   return task.type === 'preview'
     ? preview(examples, tokenizer, maxLength, task.examples)
     : count(examples, tokenizer, maxLength, task.mostExamples);

@@ -1,17 +1,22 @@
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
+import { openRedisConnection, type RedisOptions } from '../database/redis-connection.ts';
+import { openBullmqQueue } from '../queue/bullmq-queue.ts';
 import type { Queue } from '../queue/queue.ts';
 import { openSqliteQueue } from '../queue/sqlite-queue.ts';
 import type { Records } from '../records/records.ts';
+import { openRedisRecords } from '../records/redis-records.ts';
 import { openSqliteRecords } from '../records/sqlite-records.ts';
 import { openFolderStorage } from '../storage/folder-storage.ts';
 import type { Storage } from '../storage/storage.ts';
 
 export interface StoreSettings {
-  /** A folder of this machine's, which nobody but the service may read. Records and queue are in it, and by default contents. */
+  /** A folder of this machine's, which nobody but the service may read. Records and queue are in it unless Redis has them. */
   readonly data: string;
   /** A folder for contents that several machines share. Default: `storage` in the data folder. */
   readonly storage?: string;
+  /** `redis://...` of a Redis or Valkey that holds records and queue, for servers and workers on several machines. */
+  readonly redis?: string;
 }
 
 export interface Stores {
@@ -26,25 +31,35 @@ export interface Stores {
 /**
  * Opens what a service keeps. Several processes may have the same open.
  *
- * @throws StoreError, StorageError when something cannot be used.
+ * @param onWarning hears what the operator should know of Redis.
+ * @throws StoreError, StorageError when something cannot be used; nothing is left open then.
  */
-export async function openStores({
-  data,
-  storage: place = join(data, 'storage'),
-}: StoreSettings): Promise<Stores> {
-  const opened: { close(): Promise<void> }[] = [];
+export async function openStores(
+  { data, storage: place = join(data, 'storage'), redis: url }: StoreSettings,
+  onWarning?: (text: string) => void,
+): Promise<Stores> {
+  const opened: (() => unknown)[] = [];
   const close = async () => {
-    for (const one of opened.toReversed()) await one.close();
+    for (const one of opened.splice(0).toReversed()) await one();
   };
   const keep = <Store extends { close(): Promise<void> }>(store: Store): Store => {
-    opened.push(store);
+    opened.push(() => store.close());
     return store;
   };
   try {
-    const records = keep(await openSqliteRecords(join(data, 'records.sqlite')));
-    const queue = keep(await openSqliteQueue(join(data, 'queue.sqlite')));
     const storage = keep(await openFolderStorage(place));
-    return { records, queue, storage, close };
+    if (url === undefined) {
+      const records = keep(await openSqliteRecords(join(data, 'records.sqlite')));
+      const queue = keep(await openSqliteQueue(join(data, 'queue.sqlite')));
+      return { records, queue, storage, close };
+    }
+    // Each connection would say the same.
+    const told: RedisOptions = onWarning === undefined ? {} : { onWarning };
+    const redis = await openRedisConnection(url, told);
+    opened.push(() => redis.disconnect());
+    const records = keep(await openRedisRecords(url));
+    const queue = keep(await openBullmqQueue(url));
+    return { records, queue, storage, redis, close };
   } catch (error) {
     await close();
     throw error;

@@ -66,7 +66,11 @@ it('answers what is under way when it closes, and ends what has no end', async (
   const form = new FormData();
   form.set('purpose', 'fine-tune');
   form.set('file', trainingFile('large', 'x'.repeat(2 ** 22)));
-  const upload = fetch(`${running.address}/v1/files`, { method: 'POST', headers: { authorization }, body: form });
+  const upload = fetch(`${running.address}/v1/files`, {
+    method: 'POST',
+    headers: { authorization },
+    body: form,
+  });
   await until(async () => (await running.service.storage.list('')).length >= 0);
   const [closing, text, answered] = await Promise.all([
     running.close(),

@@ -3,6 +3,10 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Route } from '../api/route.ts';
 import { apiRoutes } from '../api/routes.ts';
 import { createServer, type ServerLimits } from '../api/server.ts';
+import { createMetrics } from '../observe/metrics.ts';
+import { metricsRoute } from '../observe/metrics-route.ts';
+import { observeServer } from '../observe/observe-server.ts';
+import { registerPage } from '../page/register-page.ts';
 import { readPolicy } from '../policy/read-policy.ts';
 import type { AnsweringService } from '../service.ts';
 import { type CreateChatOptions, createChat } from '../serving/create-chat.ts';
@@ -30,7 +34,7 @@ export interface ServiceSettings extends StoreSettings {
   readonly trustProxy?: boolean;
   readonly limits?: ServerLimits;
   readonly chat?: Pick<CreateChatOptions, 'maximumModels' | 'threads' | 'maximumPerModel' | 'maximumWaiting'>;
-  /** Beside the API: a page, metrics. */
+  /** Beside the API, the page and the metrics. */
   readonly routes?: readonly Route[];
   /** Started in their order before the first request is answered, and closed in the opposite one after the last. */
   readonly parts?: readonly ServicePart[];
@@ -74,7 +78,7 @@ export async function startService(settings: ServiceSettings): Promise<RunningSe
   };
   try {
     const policy = await readPolicy(settings.policy);
-    const stores = await openStores(settings);
+    const stores = await openStores(settings, (warning) => logger?.warn({ warning }, 'a store'));
     closers.push(() => stores.close());
     const { records, queue, storage, redis } = stores;
     const chat = await createChat({
@@ -91,12 +95,15 @@ export async function startService(settings: ServiceSettings): Promise<RunningSe
       const started = await part(service);
       closers.push(() => started.close());
     }
+    const metrics = createMetrics();
     const server = await createServer(service, {
-      ...{ routes: [...apiRoutes, ...routes], limits, trustProxy },
+      ...{ routes: [...apiRoutes, metricsRoute(metrics), ...routes], limits, trustProxy },
       ...(redis !== undefined && { redis }),
       ...(logger !== undefined && { logger }),
     });
     closers.push(() => server.close());
+    observeServer(server, metrics);
+    registerPage(server);
     const address = await server.listen({ host, port });
     return { address, service, server, firstKey, close };
   } catch (error) {

@@ -12,16 +12,19 @@ import type { Service } from '../service.ts';
  * @returns the job when this changed it.
  */
 export async function settleJob(service: Service, job: JobRecord): Promise<JobRecord | undefined> {
-  const { queue, records } = service;
+  const { queue, records, storage } = service;
   if (job.wanted === 'run') return undefined;
   if (!(await queue.remove(job.id)) && (await queue.has(job.id))) return undefined;
+  // A job that is to be cancelled never goes on: its state goes first, as it would not be looked for once the job is over.
+  if (job.wanted === 'cancel') await storage.remove(`jobs/${job.id}/`);
   const settled = await records.change('job', job.id, (now) => {
     if (now.attempt !== job.attempt || finalStatuses.has(now.status)) return undefined;
+    const free = { estimatedFinish: null, worker: null };
     if (now.wanted === 'cancel') {
-      return { ...now, status: 'cancelled', finishedAt: unixTime(), estimatedFinish: null, worker: null };
+      return { ...now, ...free, status: 'cancelled', state: null, finishedAt: unixTime() };
     }
     if (now.wanted === 'pause' && now.status !== 'paused') {
-      return { ...now, status: 'paused', estimatedFinish: null, worker: null };
+      return { ...now, ...free, status: 'paused' };
     }
     return undefined;
   });

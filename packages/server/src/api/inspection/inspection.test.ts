@@ -16,7 +16,12 @@ async function openWith(text?: string) {
 }
 
 const chat = (answer: string) =>
-  `${JSON.stringify({ messages: [{ role: 'user', content: 'Why?' }, { role: 'assistant', content: answer }] })}\n`;
+  `${JSON.stringify({
+    messages: [
+      { role: 'user', content: 'Why?' },
+      { role: 'assistant', content: answer },
+    ],
+  })}\n`;
 
 it('shows what is learned of the first examples, and what is cut off', async () => {
   const { post, file } = await openWith(chat('Because.') + chat('x '.repeat(60)) + chat(''));
@@ -65,7 +70,9 @@ it.each([
   ['more examples than there may be', chat('a').repeat(11), 400, null],
 ])('says what is wrong with a file of %s, and not where it lies', async (_name, text, status, code) => {
   const { post, file } = await openWith(text);
-  const error = await post('/fine_tuning/estimate', { model: 'tiny', training_file: file.id }).catch((one) => one);
+  const error = await post('/fine_tuning/estimate', { model: 'tiny', training_file: file.id }).catch(
+    (one) => one,
+  );
   expect(error).toMatchObject({ status, ...(code !== null && { code, param: 'training_file' }) });
   expect(error.message).not.toMatch(/tmp|safetune-inspection/);
 });

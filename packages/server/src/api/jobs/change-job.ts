@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError } from '../../errors.ts';
 import { finalStatuses, type JobRecord } from '../../records/job-record.ts';
 import { unixTime } from '../../records/unix-time.ts';
@@ -45,6 +46,8 @@ export async function resumeJob(service: AnsweringService, id: string): Promise<
     }
     return { ...job, status: 'queued', wanted: 'run' };
   });
+  // A worker says that a job is paused before it lets go of it; what it has not let go of cannot be added.
+  for (let wait = 0; wait < 20 && (await queue.has(id)); wait++) await sleep(50);
   // Whoever dies here leaves a job that is queued by its record and not in the queue, which is looked for.
   await queue.add(id, await turnOf(service, resumed));
   await records.appendEvent(id, {
