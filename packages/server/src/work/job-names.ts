@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto';
+import type { JobRecord } from '../records/job-record.ts';
+
+// Names are made of the job's id and the number of its attempt, so that an attempt that comes after a kill names the same things.
+
+/** Everything in the storage that a job needs while it is not over. */
+export function jobPrefix(jobId: string): string {
+  return `jobs/${jobId}/`;
+}
+
+/** Where an attempt puts the state after a step. */
+export function stateKey({ id, attempt }: Pick<JobRecord, 'id' | 'attempt'>, name: string): string {
+  return `${jobPrefix(id)}${attempt}/${name}`;
+}
+
+/** Where an attempt puts the model. One that is believed dead and goes on writes over nothing that another one has made. */
+export function modelKey({ id, attempt }: Pick<JobRecord, 'id' | 'attempt'>): string {
+  return `models/${id}/${attempt}`;
+}
+
+/** The id of a result file: random to whoever does not know the job's id, and the same in each attempt. */
+export function resultFileId(jobId: string, kind: string): string {
+  return `file-${createHash('sha256').update(`${jobId} ${kind}`).digest('hex').slice(0, 24)}`;
+}
+
+/** The name of the model that a job makes. */
+export function modelId({ id, tenant, request: { model, suffix } }: JobRecord): string {
+  return `ft:${model}:${tenant}:${suffix ?? ''}:${id.replace(/^ftjob-/, '')}`;
+}
