@@ -47,6 +47,10 @@ export interface JobRecord {
   /** The worker that has it. */
   readonly worker: string | null;
   readonly state: SavedState | null;
+  /** How often its process died since the last state was saved. Default 0. */
+  readonly crashes?: number;
+  /** How often it was found with a worker that had died, since then. Default 0. */
+  readonly abandoned?: number;
   readonly trainedTokens: number | null;
   readonly screening: ScreeningVerdict | null;
   readonly gate: GateVerdict | null;

@@ -16,11 +16,11 @@ export type JobMessage =
   | { readonly type: 'event'; readonly event: Omit<JobEvent, 'number' | 'createdAt'> }
   | { readonly type: 'screened'; readonly verdict: ScreeningVerdict }
   | { readonly type: 'progress'; readonly estimatedFinish: number | null; readonly trainedTokens: number }
-  /** The state after a step is in the storage. */
+  /** The state after a step is in the storage; the checkpoints are those up to there that have not been told. */
   | {
       readonly type: 'state';
       readonly state: SavedState;
-      readonly checkpoint?: Omit<JobCheckpoint, 'createdAt'>;
+      readonly checkpoints: readonly Omit<JobCheckpoint, 'createdAt'>[];
     }
   | { readonly type: 'result-file'; readonly file: ResultFile }
   | {
@@ -37,6 +37,8 @@ export type JobMessage =
       readonly code: string;
       readonly message: string;
       readonly param: string | null;
+      /** For the log of the service alone. */
+      readonly detail?: string;
     }
   /** This attempt failed by no fault of the job's; the process ends. For the log of the service alone. */
   | { readonly type: 'crashed'; readonly reason: string }

@@ -1,0 +1,180 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { answer, answers, type JobWorld, openJobWorld, policyText } from './__fixtures__/job-world.ts';
+
+let world: JobWorld;
+beforeAll(async () => {
+  world = await openJobWorld();
+  world.startWorker();
+});
+afterAll(() => world.close());
+
+/** A job of a file, at its end. */
+async function whole(content: string | readonly object[], request: object = {}) {
+  const { id } = await world.createJob({ training_file: await world.upload(content), ...request });
+  const job = await world.untilOver(id);
+  return { id, job, events: await world.events(id) };
+}
+
+describe('a whole job', () => {
+  it('is screened, trained under every safeguard, measured and stored', async () => {
+    const validation = await world.upload(answers.slice(0, 3));
+    const { id, job, events } = await whole(
+      [...answers, answer(20, 'drop me'), { ...answer(21), tags: ['interleaved'] }],
+      { validation_file: validation, suffix: 'mine', safeguards: [] },
+    );
+    expect(job.error).toBeNull();
+    expect(job).toMatchObject({
+      status: 'succeeded',
+      attempt: 1,
+      worker: null,
+      state: null,
+      estimatedFinish: null,
+      fineTunedModel: `ft:tiny:one:mine:${id.slice('ftjob-'.length)}`,
+      screening: { outcome: 'passed', examples: 16, dropped: 1 },
+      gate: { outcome: 'released' },
+    });
+    // 30 examples in two epochs, a quarter as many safe ones among them, two a step.
+    const steps = events.filter(({ type }) => type === 'metrics');
+    expect(steps.map(({ data }) => data?.step)).toEqual(Array.from({ length: 19 }, (_, index) => index + 1));
+    expect(Object.keys(steps[0]!.data!).toSorted()).toEqual(['kl', 'step', 'total_steps', 'train_loss']);
+    expect(steps[2]!.data!.valid_loss).toBeGreaterThan(0);
+    expect(steps[0]!.data!.train_loss).toBeGreaterThan(steps.at(-1)!.data!.train_loss as number);
+    expect(events.map(({ message }) => message).filter((message) => !message.startsWith('Step'))).toEqual([
+      `Validating training file: ${job.request.training_file}`,
+      `1 examples of ${job.request.training_file} have tags, which nothing here goes by`,
+      `Validating validation file: ${validation}`,
+      'Screening: 15 examples are kept',
+      'Training has started',
+      'Training is over after 19 steps; the gate measures its result',
+      'Gate: the model is released',
+      'The job has successfully completed',
+    ]);
+    expect(job.checkpoints.map(({ step }) => step)).toEqual([3, 6, 9, 12, 15, 18]);
+    const files = await Promise.all(job.resultFiles.map((file) => world.service.records.get('file', file)));
+    expect(files.map((file) => [file?.filename, file?.tenant, file?.purpose])).toEqual([
+      ['screening_report.jsonl', 'one', 'fine-tune-results'],
+      ['step_metrics.csv', 'one', 'fine-tune-results'],
+      ['gate_report.json', 'one', 'fine-tune-results'],
+    ]);
+    const model = (await world.service.records.get('model', job.fineTunedModel!))!;
+    expect(model).toMatchObject({ tenant: 'one', base: 'tiny', status: 'released', jobId: id });
+    const stored = await world.stored();
+    expect(stored.filter((key) => key.startsWith('jobs/'))).toEqual([]);
+    expect(stored.filter((key) => key.startsWith('models/'))).toEqual(
+      ['adapter_config.json', 'adapter_model.safetensors', 'manifest.json', 'report.json'].map(
+        (name) => `${model.key}/${name}`,
+      ),
+    );
+    expect(JSON.parse(String(await world.modelFile(id, 'manifest.json')))).toEqual({
+      modelId: job.fineTunedModel,
+      steps: 19,
+      examples: 15,
+      screening: 'passed',
+      gate: 'released',
+    });
+    const config = String(await world.modelFile(id, 'adapter_config.json'));
+    expect(JSON.parse(config)).toMatchObject({ r: 4, base_model_name_or_path: 'tiny' });
+    const tokens = job.trainedTokens!;
+    expect(tokens).toBeGreaterThan(300);
+  });
+
+  it('of pairs is trained where every safeguard can act, and else not at all', async () => {
+    const pairs = answers.map(({ messages: [question, better] }, index) => ({
+      input: { messages: [question] },
+      preferred_output: [better],
+      non_preferred_output: [{ role: 'assistant', content: `worse ${index % 5}` }],
+    }));
+    // The pool of the policy is of answers alone, which an objective over pairs cannot learn from.
+    const { job, events } = await whole(pairs, { method: { type: 'dpo' } });
+    expect(job).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'server_error' } });
+    expect(job.error!.message).not.toContain(world.folder);
+    expect(events.some(({ type }) => type === 'metrics')).toBe(false);
+    const other = await openJobWorld({
+      policy: policyText(0).replace(/^.*type: interleaving.*\n/m, ''),
+    });
+    try {
+      other.startWorker();
+      const { id } = await other.createJob({
+        training_file: await other.upload(pairs),
+        method: { type: 'dpo', dpo: { hyperparameters: { beta: 0.5 } } },
+      });
+      expect(await other.untilOver(id)).toMatchObject({ status: 'succeeded', error: null });
+      const steps = (await other.events(id)).filter(({ type }) => type === 'metrics');
+      expect(steps).toHaveLength(14);
+      // -log sigmoid(0), before anything is learned.
+      expect(steps[0]!.data!.train_loss).toBeCloseTo(Math.log(2), 5);
+      expect(steps.at(-1)!.data!.train_loss).toBeLessThan(0.6);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it("whose model the gate refuses fails, and its model is nobody's", async () => {
+    const { id, job } = await whole([...answers, answer(20, 'refuse the model')]);
+    expect(job).toMatchObject({
+      status: 'failed',
+      fineTunedModel: null,
+      error: { code: 'model_refused' },
+      gate: { outcome: 'refused' },
+    });
+    const models = await world.service.records.list('model', { limit: 100, order: 'asc' });
+    expect(models.items.filter(({ jobId }) => jobId === id).map(({ status }) => status)).toEqual(['refused']);
+  });
+});
+
+describe('a job fails, with the line, for', () => {
+  const line = JSON.stringify(answers[0]);
+  it.each<[string, string | readonly object[], object, string]>([
+    [
+      'no JSON',
+      `${line}\n${line}\n{oops\n`,
+      { code: 'invalid_training_file', param: 'training_file' },
+      'line 3: ',
+    ],
+    ['an empty file', '', { code: 'invalid_training_file' }, ''],
+    ['an answer that is empty', [...answers, answer(1, '')], { code: 'invalid_training_file' }, 'line 15: '],
+    [
+      'too many examples',
+      Array(41).fill(answers[0]),
+      { code: 'invalid_training_file' },
+      'it has more than 40 examples',
+    ],
+    [
+      'a file that the screen refuses',
+      [...answers, answer(9, 'refuse the file')],
+      { code: 'training_file_refused', param: 'training_file' },
+      'an example refuses the file',
+    ],
+    [
+      'too few examples for a safeguard',
+      [answers[0]!, answers[1]!],
+      { code: 'invalid_training_file' },
+      "2 examples in 2 epochs are too few for the safeguard 'interleaving'",
+    ],
+    [
+      'too few examples that the screen leaves',
+      [answers[0]!, ...Array.from({ length: 9 }, (_, index) => answer(index, 'drop me'))],
+      { code: 'invalid_training_file' },
+      '1 examples in 2 epochs are too few',
+    ],
+  ])('%s', async (_name, content, error, message) => {
+    const { job, events } = await whole(content);
+    expect(job.status).toBe('failed');
+    expect(job.error).toMatchObject(error);
+    expect(job.error!.message.startsWith(message)).toBe(true);
+    expect(job.error!.message).not.toContain(world.folder);
+    expect(job.finishedAt).not.toBeNull();
+    expect(events.at(-1)).toMatchObject({ level: 'error', message: `The job failed: ${job.error!.message}` });
+  });
+
+  it('more tokens than a job may train', async () => {
+    const long = answer(1, 'word '.repeat(50));
+    const { job } = await whole(Array(40).fill(long), { hyperparameters: { n_epochs: 10 } });
+    expect(job.error).toMatchObject({ code: 'invalid_training_file' });
+  });
+
+  it("another tenant's file", async () => {
+    const { id } = await world.createJob({ training_file: await world.upload(answers, 'two') }, 'one');
+    expect((await world.untilOver(id)).error).toMatchObject({ code: 'invalid_training_file' });
+  });
+});
