@@ -1,33 +1,12 @@
 import { join } from 'node:path';
+import type { ManifestFacts } from '../evidence/write-manifest.ts';
 import type { GateOptions, GateResult } from '../gate/gate.ts';
-import type { GateVerdict } from '../gate/gate-verdict.ts';
-import type { JobCheckpoint, JobRecord } from '../records/job-record.ts';
+import type { JobCheckpoint } from '../records/job-record.ts';
 import type { Screened, ScreenOptions } from '../screening/screen.ts';
-import type { ScreeningVerdict } from '../screening/screening-verdict.ts';
 import type { JobFiles } from './job-files.ts';
 import type { JobMessage, JobStart, StorageCall } from './job-message.ts';
 import { resultFileId, stateKey } from './job-names.ts';
 import { type RunNote, setAside, storeState } from './saved-run.ts';
-
-/** What is known of a finished job, for its manifest. */
-export interface ManifestFacts {
-  readonly job: JobRecord;
-  /** The policy that screened and measured; the job was planned under `job.plan.policySha256`. */
-  readonly policySha256: string;
-  readonly trainingFile: JobStart['trainingFile'];
-  readonly validationFile: JobStart['validationFile'];
-  readonly modelId: string;
-  readonly screening: ScreeningVerdict | null;
-  readonly gate: GateVerdict;
-  readonly trainedTokens: number;
-  /** Examples that were trained on. */
-  readonly examples: number;
-  readonly steps: number;
-  /** With the adapter, and `run.yaml` with the digests of everything that the run was made of. */
-  readonly adapterDirectory: string;
-  /** Where the manifest goes. */
-  readonly directory: string;
-}
 
 /** The parts of a job that have rooms of their own. */
 export interface JobParts {

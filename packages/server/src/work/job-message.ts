@@ -40,6 +40,8 @@ export type JobMessage =
       /** For the log of the service alone. */
       readonly detail?: string;
     }
+  /** Something that only the log of the service is told. */
+  | { readonly type: 'problem'; readonly reason: string }
   /** This attempt failed by no fault of the job's; the process ends. For the log of the service alone. */
   | { readonly type: 'crashed'; readonly reason: string }
   | StorageCall;

@@ -1,11 +1,6 @@
+import { writeManifest } from '../evidence/write-manifest.ts';
 import { gate } from '../gate/gate.ts';
 import { screen } from '../screening/screen.ts';
 import { serveJob } from './serve-job.ts';
 
-serveJob({
-  screen,
-  gate,
-  writeManifest: () => {
-    throw new Error('the manifest is not there yet');
-  },
-});
+serveJob({ screen, gate, writeManifest });

@@ -14,6 +14,8 @@ export class JobLostError extends Error {
   }
 }
 
+export type FinishedModel = Extract<JobMessage, { type: 'finished' }>['model'];
+
 /** Checkpoints that a job's record names; a long run has thousands. */
 const mostCheckpoints = 20;
 
@@ -26,13 +28,22 @@ const knownPage = 1000;
 export class JobWriter {
   readonly #service: Service;
   readonly #job: JobRecord;
+  readonly #sign: (model: FinishedModel) => Promise<void>;
   readonly #told = new Set<string>();
   #lastStep = 0;
 
-  /** @param job as {@link takeJob} gave it */
-  constructor(service: Service, job: JobRecord) {
+  /**
+   * @param job as {@link takeJob} gave it
+   * @param sign signs the manifest of a finished job's model, which is in the storage
+   */
+  constructor(
+    service: Service,
+    job: JobRecord,
+    sign: (model: FinishedModel) => Promise<void> = async () => {},
+  ) {
     this.#service = service;
     this.#job = job;
+    this.#sign = sign;
   }
 
   /** Reads what earlier attempts have told. */
@@ -49,7 +60,7 @@ export class JobWriter {
 
   /** @throws JobLostError */
   async take(
-    message: Exclude<JobMessage, { type: 'put' | 'fetch' | 'list' | 'crashed' | 'stopped' }>,
+    message: Exclude<JobMessage, { type: 'put' | 'fetch' | 'list' | 'crashed' | 'problem' | 'stopped' }>,
   ): Promise<void> {
     if (message.type === 'event') await this.event(message.event);
     else if (message.type === 'screened') await this.#screened(message);
@@ -176,6 +187,7 @@ export class JobWriter {
   async #finished({ gate, model, trainedTokens }: Extract<JobMessage, { type: 'finished' }>): Promise<void> {
     const { records, storage } = this.#service;
     await this.#requireOwn();
+    await this.#sign(model);
     const known = await records.get('model', model.id);
     if (known === undefined)
       await records.insert('model', { ...model, tenant: this.#job.tenant, createdAt: unixTime() });

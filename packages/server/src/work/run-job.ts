@@ -110,7 +110,7 @@ async function release(
   const { job, policy, directory, trainingFile, validationFile } = start;
   const folder = join(directory, 'gate');
   await mkdir(folder, { recursive: true });
-  const { verdict, reportFile } = await parts.gate({
+  const { verdict, reportFile, answersPage, failures } = await parts.gate({
     policy,
     base: baseOf(start),
     adapterDirectory: directory,
@@ -119,20 +119,21 @@ async function release(
     signal,
   });
   signal.throwIfAborted();
+  for (const reason of failures) send({ type: 'problem', reason: `the gate could not measure: ${reason}` });
+  // Beside the model and not in it: it is for the operator alone.
+  if (answersPage !== undefined) await files.put(`operator/${job.id}/answers.html`, answersPage);
   const gate: GateVerdict = { ...verdict, report: await putResult('gate', 'gate_report.json', reportFile) };
   const [id, key] = [modelId(job), modelKey(job)];
   const manifest = await parts.writeManifest({
     job,
-    policySha256: policy.sha256,
     trainingFile,
     validationFile,
     modelId: id,
     screening,
     gate,
     trainedTokens: metrics.tokens,
-    examples: examples.length,
-    steps: metrics.steps.length,
     adapterDirectory: directory,
+    reportFile,
     directory,
   });
   const contents = [

@@ -65,13 +65,16 @@ describe('a whole job', () => {
         (name) => `${model.key}/${name}`,
       ),
     );
-    expect(JSON.parse(String(await world.modelFile(id, 'manifest.json')))).toEqual({
-      modelId: job.fineTunedModel,
-      steps: 19,
-      examples: 15,
-      screening: 'passed',
-      gate: 'released',
+    const { manifest, signature } = JSON.parse(String(await world.modelFile(id, 'manifest.json')));
+    expect(manifest).toMatchObject({
+      model: job.fineTunedModel,
+      job: id,
+      policy_sha256: world.service.policy.sha256,
+      trained_tokens: job.trainedTokens,
+      screening: { outcome: 'passed' },
+      gate: { outcome: 'released' },
     });
+    expect(signature).not.toBeNull();
     const config = String(await world.modelFile(id, 'adapter_config.json'));
     expect(JSON.parse(config)).toMatchObject({ r: 4, base_model_name_or_path: 'tiny' });
     const tokens = job.trainedTokens!;
@@ -120,6 +123,25 @@ describe('a whole job', () => {
     const models = await world.service.records.list('model', { limit: 100, order: 'asc' });
     expect(models.items.filter(({ jobId }) => jobId === id).map(({ status }) => status)).toEqual(['refused']);
   });
+});
+
+it('the screen, the gate and the manifest are the real ones in the process that the package has', async () => {
+  const real = await openJobWorld();
+  try {
+    real.startWorker({ jobProgram: new URL('./job-process.ts', import.meta.url) });
+    const hidden = answer(30, 'what you see\u{E0068}\u{E0069} is not all');
+    const { id } = await real.createJob({ training_file: await real.upload([...answers, hidden]) });
+    const job = await real.untilOver(id);
+    expect(job).toMatchObject({
+      error: null,
+      status: 'succeeded',
+      screening: { outcome: 'warned', examples: 15, dropped: 1 },
+    });
+    expect(job.gate!.measurements.map(({ name }) => name)).toContain('log-odds');
+    expect(['released', 'quarantined']).toContain(job.gate!.outcome);
+  } finally {
+    await real.close();
+  }
 });
 
 describe('a job fails, with the line, for', () => {

@@ -1,5 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
+import { EvidenceError } from '../evidence/evidence-error.ts';
+import { signStoredManifest } from '../evidence/sign-stored-manifest.ts';
+import type { SigningKey } from '../evidence/signing-key.ts';
 import type { Lease } from '../queue/queue.ts';
 import type { FileRecord } from '../records/file-record.ts';
 import type { JobRecord } from '../records/job-record.ts';
@@ -24,6 +27,8 @@ export interface RunWorkerOptions {
   readonly graceMilliseconds?: number;
   /** How often it is looked what a job's owner wants, in milliseconds. Default 1000. */
   readonly pollMilliseconds?: number;
+  /** What manifests are signed with. Without it models have manifests that nobody has signed. */
+  readonly signingKey?: SigningKey;
   /** Hears what the owners of jobs are not told. Default: nobody. */
   readonly onProblem?: (problem: string) => void;
 }
@@ -79,14 +84,18 @@ async function workOn(
   lease: Lease,
   options: RunWorkerOptions,
 ): Promise<'done' | 'again'> {
-  const writer = new JobWriter(service, job);
+  const files = await jobFiles(service, job);
+  const { signingKey } = options;
+  const writer = new JobWriter(service, job, async ({ id: modelId, key }) => {
+    if (signingKey === undefined || 'missing' in files) return;
+    await signStoredManifest(service.storage, key, { job, modelId, ...files }, signingKey);
+  });
   await writer.open();
   if (type === 'release') return ofReleased(await writer.release());
   if (type === 'give-up') {
     await writer.fail(gaveUp('the workers that had it died one after another'));
     return 'done';
   }
-  const files = await jobFiles(service, job);
   if ('missing' in files) {
     await writer.fail({
       code: `invalid_${files.missing}`,
@@ -141,6 +150,10 @@ async function runProcess(
     variables: variable === undefined ? [] : [variable],
     onProblem,
     async onMessage(message) {
+      if (message.type === 'problem') {
+        onProblem(`${start.job.id}: ${message.reason}`);
+        return;
+      }
       last = message.type;
       if (message.type === 'failed' && message.detail !== undefined)
         onProblem(`${start.job.id}: ${message.detail}`);
@@ -157,7 +170,12 @@ async function runProcess(
   const over = new AbortController();
   const watching = watch(service, start.job, { host, pollMilliseconds, over: over.signal, onProblem });
   try {
-    const { code, signal: by } = await host.ended;
+    const { code, signal: by } = await host.ended.catch((error: unknown) => {
+      if (!EvidenceError.isInstance(error)) throw error;
+      // What is not as the process says is as if it had not said it.
+      [last, reason] = [undefined, error.message];
+      return { code: null, signal: null };
+    });
     if (lease.lost.aborted) return 'done';
     if (last === 'finished' || last === 'failed') return 'done';
     if (last === 'stopped') return ofReleased(await writer.release());

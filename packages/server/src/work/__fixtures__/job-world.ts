@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { openSigningKey } from '../../evidence/signing-key.ts';
 import { policyFolder, tinyCheckpoint } from '../../policy/__fixtures__/policy-folder.ts';
 import { jobRequestSchema } from '../../policy/job-request.ts';
 import { planJob } from '../../policy/plan-job.ts';
@@ -80,6 +81,7 @@ export async function openJobWorld({
   const { folder } = await policyFolder(policy, { 'slow.mjs': slow });
   const service = await openServiceFolder(folder);
   const { records, queue, storage } = service;
+  const signingKey = await openSigningKey(join(folder, 'keys'));
   const workers = new Set<() => Promise<void>>();
   const job = async (id: string) => (await records.get('job', id))!;
   const events = async (id: string) => (await records.events(id, { limit: 1000, order: 'asc' })).items;
@@ -133,6 +135,7 @@ export async function openJobWorld({
         {
           id: `worker-${randomUUID()}`,
           scratch: join(folder, 'scratch'),
+          signingKey,
           jobProgram: new URL('./stand-in-job-process.ts', import.meta.url),
           pollMilliseconds: 50,
           onProblem: (problem) => problems.push(problem),

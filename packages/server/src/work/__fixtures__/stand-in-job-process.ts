@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ChatExample } from '@safetune/datasets';
+import { writeManifest } from '../../evidence/write-manifest.ts';
 import { serveJob } from '../serve-job.ts';
 
 const says = (example: ChatExample, word: string) => JSON.stringify(example.messages).includes(word);
@@ -37,14 +38,11 @@ serveJob({
       reportFile,
       JSON.stringify({ sha256: createHash('sha256').update(adapter).digest('hex') }),
     );
-    return { reportFile, verdict: { outcome, measurements: [], reason: `the model is ${outcome}` } };
+    return {
+      reportFile,
+      failures: [],
+      verdict: { outcome, measurements: [], reason: `the model is ${outcome}` },
+    };
   },
-  async writeManifest({ directory, modelId, steps, examples, screening, gate }) {
-    const file = join(directory, 'manifest.json');
-    await writeFile(
-      file,
-      JSON.stringify({ modelId, steps, examples, screening: screening?.outcome, gate: gate.outcome }),
-    );
-    return file;
-  },
+  writeManifest,
 });
