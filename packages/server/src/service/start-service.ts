@@ -13,6 +13,7 @@ import { type CreateChatOptions, createChat } from '../serving/create-chat.ts';
 import { announceEnds } from '../webhooks/announce-ends.ts';
 import { deliverWebhooks } from '../webhooks/deliver-webhooks.ts';
 import { removeDeleted } from '../work/remove-deleted.ts';
+import { createOrphanSweep } from '../work/remove-orphans.ts';
 import { requeueJobs } from '../work/requeue.ts';
 import { makeFirstKey } from './first-key.ts';
 import { openStores, type StoreSettings } from './open-stores.ts';
@@ -126,6 +127,7 @@ function keepUp(service: AnsweringService, logger: FastifyBaseLogger | undefined
       onError,
     ),
     repeatedly(600 * second, () => removeDeleted(service), onError),
+    repeatedly(600 * second, createOrphanSweep(service), onError),
   ];
   return () => Promise.all(stops.map((stop) => stop()));
 }
