@@ -10,6 +10,8 @@ export interface ChatCall {
   /** Prefix in the storage of an adapter's two files; undefined for the base model itself. */
   readonly adapter?: string;
   readonly messages: readonly ChatTurn[];
+  /** What stands before the system message: the secret of the safeguard backdoor-align. */
+  readonly secretPrompt?: string;
   readonly maxTokens: number;
   readonly temperature: number;
   readonly topP: number;

@@ -173,6 +173,23 @@ describe('answers of a model', () => {
     ]);
   });
 
+  it('are made under the secret of a safeguard, which stands before the system message', async () => {
+    const cold = { temperature: 0, maxTokens: 6, topLogProbabilities: 0 };
+    const system = (content: string) => [{ role: 'system', content }, ...call().messages];
+    const under = await collect(
+      opened.answer(call({ ...cold, messages: system('Be kind.'), secretPrompt: 'xyzzy plugh' })),
+    );
+    const expected = await collect(
+      opened.answer(call({ ...cold, messages: system('xyzzy plugh Be kind.') })),
+    );
+    expect(under.end).toEqual(expected.end);
+    expect(under.tokens[0]!.logProbability).toBeCloseTo(expected.tokens[0]!.logProbability, 4);
+    const alone = await collect(opened.answer(call({ ...cold, secretPrompt: 'xyzzy plugh' })));
+    expect(alone.end.promptTokens).toBeGreaterThan(
+      (await collect(opened.answer(call(cold)))).end.promptTokens,
+    );
+  });
+
   it('are none of a model that is not there', async () => {
     for (const changes of [{ base: 'other' }, { base: '__proto__' }, { adapter: 'models/gone' }])
       await expect(collect(opened.answer(call(changes)))).rejects.toMatchObject({

@@ -9,7 +9,7 @@ import {
   type TokenGenerator,
   type Tokenizer,
 } from '@safetune/models';
-import { withSystemPrompt } from '@safetune/regularizers';
+import { withSecretPrompt, withSystemPrompt } from '@safetune/regularizers';
 import { readInferencePrompt } from '@safetune/trainer';
 import { ContextLengthError, modelFailure } from './model-failure.ts';
 import type { ModelDescription, ModelQuestion, ModelReply, ModelRequest } from './model-messages.ts';
@@ -47,7 +47,7 @@ async function open({ path, precision, adapter: folder, threads, contextTokens }
 
 async function answer(model: OpenedModel, id: number, question: ModelQuestion, signal: AbortSignal) {
   const { tokenizer, contextTokens, systemPrompt } = model;
-  const { messages, maxTokens, temperature, topP, seed, stop, topLogProbabilities } = question;
+  const { messages, secretPrompt, maxTokens, temperature, topP, seed, stop, topLogProbabilities } = question;
   const characters = messages.reduce((sum, { content }) => sum + content.length, 0);
   if (characters > longestToken * contextTokens) throw new ContextLengthError(contextTokens, undefined);
   let promptTokens = 0;
@@ -60,11 +60,12 @@ async function answer(model: OpenedModel, id: number, question: ModelQuestion, s
       return model.generator.generate(prompts, { ...options, maxNewTokens });
     },
   };
+  const safe = systemPrompt === undefined ? messages : withSystemPrompt(messages, systemPrompt);
   const told = toldTokens(tokenizer, stop);
   const stream = streamAnswer(
     bounded,
     tokenizer,
-    systemPrompt === undefined ? messages : withSystemPrompt(messages, systemPrompt),
+    secretPrompt === undefined ? safe : withSecretPrompt(safe, secretPrompt),
     {
       maxNewTokens: maxTokens,
       temperature,

@@ -82,7 +82,7 @@ export type ChatRequest = z.output<typeof chatRequestSchema>;
 export function chatOptions(
   request: ChatRequest,
   mostTokens: number,
-): Omit<ChatCall, 'base' | 'adapter' | 'signal'> {
+): Omit<ChatCall, 'base' | 'adapter' | 'secretPrompt' | 'signal'> {
   const { logprobs, top_logprobs: top, max_completion_tokens: newer, max_tokens: older } = request;
   if (typeof newer === 'number' && typeof older === 'number') {
     throw invalid('max_tokens', 'max_tokens and max_completion_tokens are the same; give one of them.');

@@ -1,4 +1,5 @@
 import { ApiError } from '../../errors.ts';
+import { secretPromptOf } from '../../policy/secret-prompt.ts';
 import type { KeyRecord } from '../../records/key-record.ts';
 import { newId } from '../../records/new-id.ts';
 import { unixTime } from '../../records/unix-time.ts';
@@ -47,7 +48,7 @@ async function answeringModel(
   { policy, records }: AnsweringService,
   key: KeyRecord,
   id: string,
-): Promise<Pick<ChatCall, 'base' | 'adapter'>> {
+): Promise<Pick<ChatCall, 'base' | 'adapter' | 'secretPrompt'>> {
   if (Object.hasOwn(policy.models, id)) return { base: id };
   const model = await records.get('model', id);
   if (model === undefined || model.deletedAt !== undefined || !isVisible(key, model)) throw noSuchModel(id);
@@ -67,7 +68,9 @@ async function answeringModel(
       param: 'model',
     });
   }
-  return { base: model.base, adapter: model.key };
+  const job = await records.get('job', model.jobId);
+  const secretPrompt = job === undefined ? undefined : secretPromptOf(job.plan);
+  return { base: model.base, adapter: model.key, ...(secretPrompt !== undefined && { secretPrompt }) };
 }
 
 async function whole(answer: AsyncGenerator<ChatPiece, ChatEnd, void>) {
