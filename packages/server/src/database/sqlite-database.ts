@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreError } from '../errors.ts';
 
@@ -23,7 +23,7 @@ const openingTries = 100;
  * @throws StoreError 'foreign' for a file that is none of ours, 'newer' for one that a later version wrote; 'failed' when it cannot be
  *   opened.
  */
-export async function openSqliteDatabase(path: string, layout: SqliteLayout): Promise<DatabaseSync> {
+export async function openSqliteDatabase(path: string, layout: SqliteLayout): Promise<SqliteDatabase> {
   await mkdir(dirname(path), { recursive: true });
   for (let attempt = 1; ; attempt += 1) {
     let database: DatabaseSync | undefined;
@@ -33,7 +33,7 @@ export async function openSqliteDatabase(path: string, layout: SqliteLayout): Pr
       prepareLayout(database, path, layout);
       // A log beside the file: readers do not wait for writers. FULL: a commit is on the disk before it is told.
       database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
-      return database;
+      return new SqliteDatabase(path, database);
     } catch (cause) {
       database?.close();
       if (StoreError.isInstance(cause)) throw cause;
@@ -49,8 +49,74 @@ export async function openSqliteDatabase(path: string, layout: SqliteLayout): Pr
   }
 }
 
-/** Runs the work as one change: whole or not there. The work must not wait for anything. */
-export function inTransaction<Result>(database: DatabaseSync, work: () => Result): Result {
+type Row = Record<string, SQLOutputValue>;
+/** In the order of the `?`, or one object by the names. */
+type Values = readonly SQLInputValue[] | readonly [Record<string, SQLInputValue>];
+
+/** An open database, whose statements are parsed once. Their text is ours; values are bound, never written into it. */
+export class SqliteDatabase {
+  readonly path: string;
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(path: string, database: DatabaseSync) {
+    this.path = path;
+    this.#database = database;
+  }
+
+  get isOpen(): boolean {
+    return this.#database.isOpen;
+  }
+
+  /** @returns how many rows were changed. */
+  run(sql: string, ...values: Values): number {
+    return this.#try(() => Number(this.#prepare(sql).run(...(values as SQLInputValue[])).changes));
+  }
+
+  get(sql: string, ...values: Values): Row | undefined {
+    return this.#try(() => this.#prepare(sql).get(...(values as SQLInputValue[])));
+  }
+
+  all(sql: string, ...values: Values): readonly Row[] {
+    return this.#try(() => this.#prepare(sql).all(...(values as SQLInputValue[])));
+  }
+
+  /** Runs the work as one change: whole or not there. The work must not wait for anything. */
+  transaction<Result>(work: () => Result): Result {
+    return this.#try(() => inTransaction(this.#open(), work));
+  }
+
+  close(): void {
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  #open(): DatabaseSync {
+    if (!this.#database.isOpen) throw new StoreError(this.path, 'closed', 'was closed');
+    return this.#database;
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#open().prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** @throws StoreError 'failed' for what SQLite throws, such as a full disk or a writer that takes too long. */
+  #try<Result>(work: () => Result): Result {
+    this.#open();
+    try {
+      return work();
+    } catch (cause) {
+      if ((cause as { readonly code?: unknown }).code !== 'ERR_SQLITE_ERROR') throw cause;
+      throw new StoreError(this.path, 'failed', `cannot be used (${reasonOf(cause)})`, { cause });
+    }
+  }
+}
+
+function inTransaction<Result>(database: DatabaseSync, work: () => Result): Result {
   // IMMEDIATE waits for other writers here, and never has to give up in the middle.
   database.exec('BEGIN IMMEDIATE');
   try {

@@ -63,7 +63,8 @@ describe.skipIf(whyNoRedis)(`with a Redis of its own${whyNoRedis ? ` (${whyNoRed
     'goes on when Redis is stopped by %s in the middle, and gives each job once',
     async (signal) => {
       const server = await startRedis();
-      const options = { leaseSeconds: 60, pollMilliseconds: 20 };
+      // Longer than the outage. A job whose giving was not answered waits for that long, and is given then.
+      const options = { leaseSeconds: 10, pollMilliseconds: 20 };
       const queues = [
         await openBullmqQueue(server.url, options),
         await openBullmqQueue(server.url, options),

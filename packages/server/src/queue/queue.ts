@@ -37,7 +37,7 @@ export interface Queue {
   /**
    * Waits for a job. The lease is kept alive until it ends, as long as this process lives.
    *
-   * @returns undefined when the signal is aborted.
+   * @returns undefined when the signal is aborted, or the queue is closed.
    */
   take(worker: string, signal: AbortSignal): Promise<Lease | undefined>;
   /** Takes a job out that nobody has. @returns whether it was waiting. */

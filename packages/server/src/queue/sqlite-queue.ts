@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { inTransaction, openSqliteDatabase } from '../database/sqlite-database.ts';
-import { StoreError } from '../errors.ts';
+import { openSqliteDatabase, type SqliteDatabase } from '../database/sqlite-database.ts';
 import type { Lease, Queue, QueueCounts, WorkerSeen } from './queue.ts';
 import { checkEntry, isQueuedId } from './queue-entry.ts';
 import { SqliteLease } from './sqlite-lease.ts';
@@ -52,21 +50,18 @@ export async function openSqliteQueue(path: string, options: SqliteQueueOptions 
       `A queue is looked at every 60,000 milliseconds or oftener, not ${pollMilliseconds}.`,
     );
   const database = await openSqliteDatabase(path, layout);
-  return new SqliteQueue(path, database, Math.ceil(leaseSeconds * 1000), pollMilliseconds);
+  return new SqliteQueue(database, Math.ceil(leaseSeconds * 1000), pollMilliseconds);
 }
 
 class SqliteQueue implements Queue {
-  readonly #path: string;
-  readonly #database: DatabaseSync;
+  readonly #database: SqliteDatabase;
   readonly #length: number;
   readonly #pollMilliseconds: number;
-  readonly #statements = new Map<string, StatementSync>();
   readonly #leases = new Set<SqliteLease>();
   /** Each wakes somebody of this process who waits for a job. */
   readonly #waiting = new Set<() => void>();
 
-  constructor(path: string, database: DatabaseSync, length: number, pollMilliseconds: number) {
-    this.#path = path;
+  constructor(database: SqliteDatabase, length: number, pollMilliseconds: number) {
     this.#database = database;
     this.#length = length;
     this.#pollMilliseconds = pollMilliseconds;
@@ -74,12 +69,11 @@ class SqliteQueue implements Queue {
 
   async add(jobId: string, turn: number): Promise<void> {
     checkEntry(jobId, turn);
-    this.#prepare('INSERT INTO jobs (id, turn) VALUES (?, ?) ON CONFLICT (id) DO NOTHING').run(jobId, turn);
+    this.#database.run('INSERT INTO jobs (id, turn) VALUES (?, ?) ON CONFLICT (id) DO NOTHING', jobId, turn);
     this.#wake();
   }
 
   async take(worker: string, signal: AbortSignal): Promise<Lease | undefined> {
-    this.#open();
     let seen = Number.NEGATIVE_INFINITY;
     while (!signal.aborted && this.#database.isOpen) {
       const lease = this.#tryToTake(worker);
@@ -90,13 +84,13 @@ class SqliteQueue implements Queue {
       }
       await this.#pause(signal);
     }
-    if (this.#database.isOpen) this.#prepare('DELETE FROM workers WHERE id = ? AND job IS NULL').run(worker);
+    if (this.#database.isOpen) this.#database.run('DELETE FROM workers WHERE id = ? AND job IS NULL', worker);
     return undefined;
   }
 
   async remove(jobId: string): Promise<boolean> {
     if (!isQueuedId(jobId)) return false;
-    const { changes } = this.#prepare(`DELETE FROM jobs WHERE id = :id AND ${isFree}`).run({
+    const changes = this.#database.run(`DELETE FROM jobs WHERE id = :id AND ${isFree}`, {
       id: jobId,
       now: monotonicMilliseconds(),
     });
@@ -104,11 +98,11 @@ class SqliteQueue implements Queue {
   }
 
   async has(jobId: string): Promise<boolean> {
-    return isQueuedId(jobId) && this.#prepare('SELECT 1 FROM jobs WHERE id = ?').get(jobId) !== undefined;
+    return isQueuedId(jobId) && this.#database.get('SELECT 1 FROM jobs WHERE id = ?', jobId) !== undefined;
   }
 
   async counts(): Promise<QueueCounts> {
-    const counts = this.#prepare(`SELECT count(*) AS jobs, total(${isFree}) AS free FROM jobs`).get({
+    const counts = this.#database.get(`SELECT count(*) AS jobs, total(${isFree}) AS free FROM jobs`, {
       now: monotonicMilliseconds(),
     });
     const waiting = Number(counts?.free);
@@ -116,8 +110,8 @@ class SqliteQueue implements Queue {
   }
 
   async workers(): Promise<readonly WorkerSeen[]> {
-    return this.#prepare('SELECT id, job, seen FROM workers WHERE seen >= ? ORDER BY id')
-      .all(Date.now() - 2 * this.#length)
+    return this.#database
+      .all('SELECT id, job, seen FROM workers WHERE seen >= ? ORDER BY id', Date.now() - 2 * this.#length)
       .map(({ id, job, seen }) => ({
         id: String(id),
         jobId: job === null ? null : String(job),
@@ -128,21 +122,22 @@ class SqliteQueue implements Queue {
   async close(): Promise<void> {
     // Nobody extends them any more.
     for (const lease of this.#leases) lease.lose();
-    if (this.#database.isOpen) this.#database.close();
+    this.#database.close();
     this.#wake();
   }
 
   #tryToTake(worker: string): Lease | undefined {
     const first = `SELECT sequence FROM jobs WHERE ${isFree} ORDER BY turn, sequence LIMIT 1`;
     // Looking alone does not hold up who writes.
-    if (!this.#prepare(first).get({ now: monotonicMilliseconds() })) return undefined;
+    if (!this.#database.get(first, { now: monotonicMilliseconds() })) return undefined;
     const token = randomUUID();
-    const found = inTransaction(this.#database, () => {
+    const found = this.#database.transaction(() => {
       // The clock is read when this process has its turn to write, not when it began to wait for that.
       const now = monotonicMilliseconds();
-      const taken = this.#prepare(
+      const taken = this.#database.get(
         `UPDATE jobs SET lease = :token, renewed = :now, length = :length WHERE sequence = (${first}) RETURNING id`,
-      ).get({ token, now, length: this.#length });
+        { token, now, length: this.#length },
+      );
       if (taken) this.#see(worker, String(taken.id));
       return taken && { jobId: String(taken.id), now };
     });
@@ -153,9 +148,10 @@ class SqliteQueue implements Queue {
       length: this.#length,
       clock: monotonicMilliseconds,
       renew: () =>
-        inTransaction(this.#open(), () => {
+        this.#database.transaction(() => {
           const now = monotonicMilliseconds();
-          const { changes } = this.#prepare('UPDATE jobs SET renewed = ? WHERE id = ? AND lease = ?').run(
+          const changes = this.#database.run(
+            'UPDATE jobs SET renewed = ? WHERE id = ? AND lease = ?',
             now,
             jobId,
             token,
@@ -165,12 +161,14 @@ class SqliteQueue implements Queue {
           return now;
         }),
       end: (outcome) => {
-        inTransaction(this.#open(), () => {
-          this.#prepare(
+        this.#database.transaction(() => {
+          this.#database.run(
             outcome === 'done'
               ? 'DELETE FROM jobs WHERE id = ? AND lease = ?'
               : 'UPDATE jobs SET lease = NULL, renewed = NULL, length = NULL WHERE id = ? AND lease = ?',
-          ).run(jobId, token);
+            jobId,
+            token,
+          );
           this.#see(worker, null);
         });
         this.#wake();
@@ -183,12 +181,15 @@ class SqliteQueue implements Queue {
 
   #see(worker: string, jobId: string | null): void {
     const now = Date.now();
-    this.#prepare(
+    this.#database.run(
       `INSERT INTO workers (id, job, seen) VALUES (?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET job = excluded.job, seen = excluded.seen`,
-    ).run(worker, jobId, now);
+      worker,
+      jobId,
+      now,
+    );
     // Of those who died, nobody else tells.
-    this.#prepare('DELETE FROM workers WHERE seen < ?').run(now - 100 * this.#length);
+    this.#database.run('DELETE FROM workers WHERE seen < ?', now - 100 * this.#length);
   }
 
   /** Until it is time to look again, a job was added here, or the signal is aborted. */
@@ -208,21 +209,6 @@ class SqliteQueue implements Queue {
 
   #wake(): void {
     for (const awake of this.#waiting) awake();
-  }
-
-  #open(): DatabaseSync {
-    if (!this.#database.isOpen) throw new StoreError(this.#path, 'closed', 'this queue was closed');
-    return this.#database;
-  }
-
-  #prepare(sql: string): StatementSync {
-    const database = this.#open();
-    let statement = this.#statements.get(sql);
-    if (!statement) {
-      statement = database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
   }
 }
 

@@ -86,3 +86,20 @@ it('are on the disk when a call returns, also without closing them', async () =>
   await again.close();
   await records.close();
 });
+
+it('say what SQLite cannot do as an error of their own, and go on when it can', async () => {
+  const path = join(directory, 'full.sqlite');
+  const records = await openSqliteRecords(path);
+  const database = new DatabaseSync(path);
+  database.exec(`CREATE TRIGGER full BEFORE INSERT ON records BEGIN SELECT raise(ABORT, 'disk full'); END`);
+  await expect(records.insert('file', sampleFile({ id: 'file-1' }))).rejects.toMatchObject({
+    name: 'StoreError',
+    problem: 'failed',
+    subject: path,
+  });
+  database.exec('DROP TRIGGER full');
+  database.close();
+  await records.insert('file', sampleFile({ id: 'file-1' }));
+  expect(await records.get('file', 'file-1')).toEqual(sampleFile({ id: 'file-1' }));
+  await records.close();
+});

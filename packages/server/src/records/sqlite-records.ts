@@ -1,5 +1,4 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { inTransaction, openSqliteDatabase } from '../database/sqlite-database.ts';
+import { openSqliteDatabase, type SqliteDatabase } from '../database/sqlite-database.ts';
 import { StoreError } from '../errors.ts';
 import type { JobEvent } from './job-event.ts';
 import { checkChanged, checkLimit, checkRecord, isRecordId } from './record-id.ts';
@@ -37,25 +36,26 @@ const layout = {
  * @throws StoreError 'foreign', 'newer' or 'failed' when the file cannot be used.
  */
 export async function openSqliteRecords(path: string): Promise<Records> {
-  return new SqliteRecords(path, await openSqliteDatabase(path, layout));
+  return new SqliteRecords(await openSqliteDatabase(path, layout));
 }
 
 class SqliteRecords implements Records {
-  readonly #path: string;
-  readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #database: SqliteDatabase;
 
-  constructor(path: string, database: DatabaseSync) {
-    this.#path = path;
+  constructor(database: SqliteDatabase) {
     this.#database = database;
   }
 
   async insert<Kind extends RecordKind>(kind: Kind, record: RecordKinds[Kind]): Promise<void> {
     checkRecord(kind, record);
-    const { changes } = this.#prepare(
+    const changes = this.#database.run(
       `INSERT INTO records (kind, id, tenant, version, document) VALUES (?, ?, ?, 1, ?)
        ON CONFLICT (kind, id) DO NOTHING`,
-    ).run(kind, record.id, record.tenant, JSON.stringify(record));
+      kind,
+      record.id,
+      record.tenant,
+      JSON.stringify(record),
+    );
     if (changes === 0) throw new StoreError(`${kind} ${record.id}`, 'taken', 'is there already');
   }
 
@@ -77,18 +77,22 @@ class SqliteRecords implements Records {
       if (changed === undefined) return undefined;
       checkChanged(kind, { id, tenant }, changed);
       const document = JSON.stringify(changed);
-      const { changes } = this.#prepare(
+      const changes = this.#database.run(
         'UPDATE records SET document = ?, version = version + 1 WHERE kind = ? AND id = ? AND version = ?',
-      ).run(document, kind, id, found.version);
+        document,
+        kind,
+        id,
+        found.version,
+      );
       if (changes === 1) return JSON.parse(document) as RecordKinds[Kind];
     }
   }
 
   async remove(kind: RecordKind, id: string): Promise<boolean> {
     if (!isRecordId(id)) return false;
-    return inTransaction(this.#open(), () => {
-      const { changes } = this.#prepare('DELETE FROM records WHERE kind = ? AND id = ?').run(kind, id);
-      if (kind === 'job') this.#prepare('DELETE FROM events WHERE job = ?').run(id);
+    return this.#database.transaction(() => {
+      const changes = this.#database.run('DELETE FROM records WHERE kind = ? AND id = ?', kind, id);
+      if (kind === 'job') this.#database.run('DELETE FROM events WHERE job = ?', id);
       return changes === 1;
     });
   }
@@ -99,28 +103,32 @@ class SqliteRecords implements Records {
     let sequence = order === 'asc' ? 0 : Number.MAX_SAFE_INTEGER;
     if (after !== undefined) {
       const found = isRecordId(after)
-        ? this.#prepare('SELECT sequence, tenant FROM records WHERE kind = ? AND id = ?').get(kind, after)
+        ? this.#database.get('SELECT sequence, tenant FROM records WHERE kind = ? AND id = ?', kind, after)
         : undefined;
       if (!found || (tenant !== undefined && found.tenant !== tenant)) return { items: [], hasMore: false };
       sequence = Number(found.sequence);
     }
     if (tenant !== undefined && !isRecordId(tenant)) return { items: [], hasMore: false };
-    const rows = this.#prepare(
+    const rows = this.#database.all(
       `SELECT id, document FROM records WHERE kind = ? ${tenant === undefined ? '' : 'AND tenant = ?'}
        AND sequence ${behind(order)} ? ORDER BY sequence ${direction(order)} LIMIT ?`,
-    ).all(...(tenant === undefined ? [kind] : [kind, tenant]), sequence, limit + 1);
+      ...(tenant === undefined ? [kind] : [kind, tenant]),
+      sequence,
+      limit + 1,
+    );
     const items = rows.slice(0, limit).map(({ id, document }) => this.#parse(`${kind} ${id}`, document));
     return { items: items as RecordKinds[Kind][], hasMore: rows.length > limit };
   }
 
   async appendEvent(jobId: string, event: Omit<JobEvent, 'number'>): Promise<JobEvent> {
-    return inTransaction(this.#open(), () => {
+    return this.#database.transaction(() => {
       if (!this.#read('job', jobId))
         throw new StoreError('job', 'missing', 'there is no job that the event could be of');
-      const last = this.#prepare('SELECT max(number) AS number FROM events WHERE job = ?').get(jobId);
+      const last = this.#database.get('SELECT max(number) AS number FROM events WHERE job = ?', jobId);
       const document = JSON.stringify({ ...event, number: Number(last?.number ?? 0) + 1 });
       const numbered = JSON.parse(document) as JobEvent;
-      this.#prepare('INSERT INTO events (job, number, document) VALUES (?, ?, ?)').run(
+      this.#database.run(
+        'INSERT INTO events (job, number, document) VALUES (?, ?, ?)',
         jobId,
         numbered.number,
         document,
@@ -139,10 +147,13 @@ class SqliteRecords implements Records {
   ): Promise<Page<JobEvent>> {
     checkLimit({ limit });
     if (!isRecordId(jobId)) return { items: [], hasMore: false };
-    const rows = this.#prepare(
+    const rows = this.#database.all(
       `SELECT number, document FROM events WHERE job = ? AND number ${behind(order)} ?
        ORDER BY number ${direction(order)} LIMIT ?`,
-    ).all(jobId, after ?? (order === 'asc' ? 0 : Number.MAX_SAFE_INTEGER), limit + 1);
+      jobId,
+      after ?? (order === 'asc' ? 0 : Number.MAX_SAFE_INTEGER),
+      limit + 1,
+    );
     const items = rows
       .slice(0, limit)
       .map(({ number, document }) => this.#parse(`event ${number} of job ${jobId}`, document));
@@ -150,28 +161,13 @@ class SqliteRecords implements Records {
   }
 
   async close(): Promise<void> {
-    if (this.#database.isOpen) this.#database.close();
-  }
-
-  #open(): DatabaseSync {
-    if (!this.#database.isOpen) throw new StoreError(this.#path, 'closed', 'these records were closed');
-    return this.#database;
-  }
-
-  /** Each statement is parsed once. Its text is ours; values are bound, never written into it. */
-  #prepare(sql: string): StatementSync {
-    const database = this.#open();
-    let statement = this.#statements.get(sql);
-    if (!statement) {
-      statement = database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
+    this.#database.close();
   }
 
   #read<Kind extends RecordKind>(kind: Kind, id: string) {
     if (!isRecordId(id)) return undefined;
-    const found = this.#prepare('SELECT version, document FROM records WHERE kind = ? AND id = ?').get(
+    const found = this.#database.get(
+      'SELECT version, document FROM records WHERE kind = ? AND id = ?',
       kind,
       id,
     );
@@ -184,7 +180,7 @@ class SqliteRecords implements Records {
     try {
       return JSON.parse(String(document));
     } catch (cause) {
-      throw new StoreError(subject, 'damaged', `cannot be read from ${this.#path}`, { cause });
+      throw new StoreError(subject, 'damaged', `cannot be read from ${this.#database.path}`, { cause });
     }
   }
 }

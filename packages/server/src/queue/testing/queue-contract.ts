@@ -306,6 +306,7 @@ export function queueContract(name: string, makeSubject: () => Promise<QueueSubj
       const again = await taken(queue);
       expect(again.jobId).toBe('one');
       await again.end('done');
+      expect(await other.take('worker-3', new AbortController().signal)).toBeUndefined();
       await expect(other.add('two', 0)).rejects.toMatchObject({ name: 'StoreError', problem: 'closed' });
     });
 
