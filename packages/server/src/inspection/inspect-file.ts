@@ -42,7 +42,7 @@ export async function inspectFile<Task extends InspectionCall['task']>(
   running += 1;
   const folder = await mkdtemp(join(tmpdir(), 'safetune-inspection-'));
   try {
-    const path = join(folder, 'data');
+    const path = join(folder, 'data.jsonl');
     await storage.fetch(file.key, path);
     const ended = AbortSignal.any([signal, AbortSignal.timeout(milliseconds)]);
     const result = await inThread({ ...call, file: path }, ended);

@@ -1,4 +1,5 @@
 import type { PreviewedExample } from '@safetune/datasets';
+import type { JobPlan } from '../policy/job-plan.ts';
 
 /** What is asked of a file, of the thread that looks into it. */
 export interface InspectionCall {
@@ -9,7 +10,7 @@ export interface InspectionCall {
   readonly maxLength: number;
   readonly task:
     | { readonly type: 'preview'; readonly examples: number }
-    | { readonly type: 'count'; readonly mostExamples: number };
+    | { readonly type: 'count'; readonly method: JobPlan['method']; readonly mostExamples: number };
 }
 
 /** Examples of a file as training sees them; of a pair, both answers. */

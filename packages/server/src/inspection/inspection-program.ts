@@ -1,6 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import {
-  type ChatExample,
   type ChatTokenizer,
   DatasetFileError,
   DatasetFormatError,
@@ -9,6 +8,8 @@ import {
   previewExamples,
 } from '@safetune/datasets';
 import { loadTokenizer, resolveModel } from '@safetune/models';
+import { ApiError } from '../errors.ts';
+import { readTrainingFile } from '../policy/read-training-file.ts';
 import type { InspectionCall, InspectionResult, Preview, TokenCount } from './inspection-call.ts';
 
 // A thread of its own: the file is a stranger's, and may keep a tokenizer busy for as long as it is let.
@@ -17,21 +18,22 @@ const maxRowBytes = 2 * 2 ** 20;
 
 async function inspect({ model, file, maxLength, task }: InspectionCall): Promise<Preview | TokenCount> {
   const tokenizer = await loadTokenizer((await resolveModel(model)).path);
-  const examples = await openDataset({ path: file, format: 'jsonl' }, { maxRowBytes });
-  if (examples.files[0]?.compression !== undefined) {
-    throw new DatasetFileError(file, 'it is compressed; upload JSON Lines as they are');
-  }
   return task.type === 'preview'
-    ? preview(examples, tokenizer, maxLength, task.examples)
-    : count(examples, tokenizer, maxLength, task.mostExamples);
+    ? preview(file, tokenizer, maxLength, task.examples)
+    : count(file, tokenizer, maxLength, task);
 }
 
+/** Of the first examples alone: what is behind them is not read. */
 async function preview(
-  examples: AsyncIterable<ChatExample>,
+  file: string,
   tokenizer: ChatTokenizer,
   maxLength: number,
   most: number,
 ): Promise<Preview> {
+  const examples = await openDataset({ path: file, format: 'jsonl' }, { maxRowBytes });
+  if (examples.files[0]?.compression !== undefined) {
+    throw new DatasetFileError(file, 'it is compressed; upload JSON Lines as they are');
+  }
   const shown: Preview['examples'][number][] = [];
   for await (const example of examples) {
     shown.push(previewExamples(example, tokenizer, { maxLength }));
@@ -40,18 +42,17 @@ async function preview(
   return { type: 'preview', examples: shown };
 }
 
+/** Of all examples, read as a job reads them. */
 async function count(
-  examples: AsyncIterable<ChatExample>,
+  file: string,
   tokenizer: ChatTokenizer,
   maxLength: number,
-  most: number,
+  { method, mostExamples: most }: InspectionCall['task'] & { readonly type: 'count' },
 ): Promise<TokenCount> {
-  const total = { examples: 0, tokens: 0, learned: 0, cut: 0, refused: 0 };
+  const { examples } = await readTrainingFile(file, { method, purpose: 'training_file', most });
+  const total = { examples: examples.length, tokens: 0, learned: 0, cut: 0, refused: 0 };
   let firstRefusal: string | null = null;
-  for await (const example of examples) {
-    total.examples += 1;
-    // What is over the policy's bound is refused whole; how much it is over is not worth the time.
-    if (total.examples > most) break;
+  for (const example of examples) {
     const answers = previewExamples(example, tokenizer, { maxLength });
     const refusal = answers.find((answer) => answer.refusal !== undefined)?.refusal;
     if (refusal !== undefined) {
@@ -75,7 +76,7 @@ function answer(result: InspectionResult): void {
 try {
   answer({ type: 'done', result: await inspect(workerData as InspectionCall) });
 } catch (error) {
-  const isOfFile = [DatasetFileError, DatasetFormatError, EmptyDatasetError].some((one) =>
+  const isOfFile = [ApiError, DatasetFileError, DatasetFormatError, EmptyDatasetError].some((one) =>
     one.isInstance(error),
   );
   if (!isOfFile) throw error;

@@ -8,12 +8,14 @@ import type { Records } from '../records/records.ts';
 import { openRedisRecords } from '../records/redis-records.ts';
 import { openSqliteRecords } from '../records/sqlite-records.ts';
 import { openFolderStorage } from '../storage/folder-storage.ts';
+import { s3OptionsOf } from '../storage/s3-options.ts';
+import { openS3Storage } from '../storage/s3-storage.ts';
 import type { Storage } from '../storage/storage.ts';
 
 export interface StoreSettings {
   /** A folder of this machine's, which nobody but the service may read. Records and queue are in it unless Redis has them. */
   readonly data: string;
-  /** A folder for contents that several machines share. Default: `storage` in the data folder. */
+  /** `s3://bucket/prefix?endpoint=...`, or a folder, which several machines may share. Default: `storage` in the data folder. */
   readonly storage?: string;
   /** `redis://...` of a Redis or Valkey that holds records and queue, for servers and workers on several machines. */
   readonly redis?: string;
@@ -47,7 +49,11 @@ export async function openStores(
     return store;
   };
   try {
-    const storage = keep(await openFolderStorage(place));
+    const storage = keep(
+      place.startsWith('s3://')
+        ? await openS3Storage(s3OptionsOf(place, process.env))
+        : await openFolderStorage(place),
+    );
     if (url === undefined) {
       const records = keep(await openSqliteRecords(join(data, 'records.sqlite')));
       const queue = keep(await openSqliteQueue(join(data, 'queue.sqlite')));

@@ -9,7 +9,8 @@ it('removes what no record has named for an hour, and nothing else', async () =>
   const file = await client.files.create({ file: trainingFile(), purpose: 'fine-tune' });
   let time = 0;
   const sweep = createOrphanSweep(service, { now: () => time });
-  for (const id of ['file-lost', 'file-late']) await service.storage.put(`files/${id}`, Readable.from(['x']));
+  for (const id of ['file-lost', 'file-late-1'])
+    await service.storage.put(`files/${id}`, Readable.from(['x']));
   expect(await sweep()).toEqual([]);
   time += 3_599_000;
   expect(await sweep()).toEqual([]);
@@ -24,12 +25,13 @@ it('removes what no record has named for an hour, and nothing else', async () =>
       bytes: 1,
       sha256,
     },
-    key: 'files/file-late',
+    // As a worker names the file of an attempt.
+    key: 'files/file-late-1',
   });
   await service.storage.put('files/file-new', Readable.from(['x']));
   time += 2000;
   expect(await sweep()).toEqual(['files/file-lost']);
   expect(await service.storage.list('files/')).toEqual(
-    ['files/file-late', 'files/file-new', `files/${file.id}`].sort(),
+    ['files/file-late-1', 'files/file-new', `files/${file.id}`].sort(),
   );
 });

@@ -1,3 +1,5 @@
+import { allRecords } from '../records/all-records.ts';
+import type { Records } from '../records/records.ts';
 import type { Service } from '../service.ts';
 
 const prefix = 'files/';
@@ -20,10 +22,14 @@ export function createOrphanSweep(
   return async () => {
     const still = new Map<string, number>();
     const removed: string[] = [];
-    for (const key of await storage.list(prefix)) {
-      if ((await records.get('file', key.slice(prefix.length))) !== undefined) continue;
+    // Listed before the records are: what comes in between has its record, or is not looked at yet.
+    const keys = await storage.list(prefix);
+    const named = new Set<string>();
+    for await (const file of allRecords(records, 'file')) named.add(file.key);
+    for (const key of keys) {
+      if (named.has(key)) continue;
       const since = seen.get(key) ?? now();
-      if (now() - since >= graceMilliseconds && seen.has(key)) {
+      if (now() - since >= graceMilliseconds && seen.has(key) && !(await isNamed(records, key))) {
         await storage.remove(key);
         removed.push(key);
       } else {
@@ -33,4 +39,13 @@ export function createOrphanSweep(
     seen = still;
     return removed;
   };
+}
+
+/** Asks once more, by the ids of which keys are made: a list is cut short when what it stands at is removed meanwhile. */
+async function isNamed(records: Records, key: string): Promise<boolean> {
+  const name = key.slice(prefix.length);
+  for (const id of [name, name.replace(/-\d+$/, '')]) {
+    if ((await records.get('file', id))?.key === key) return true;
+  }
+  return false;
 }

@@ -2,6 +2,7 @@ import type { JobRecord } from '../records/job-record.ts';
 import { finalStatuses } from '../records/job-record.ts';
 import { unixTime } from '../records/unix-time.ts';
 import type { Service } from '../service.ts';
+import { jobPrefix } from './job-names.ts';
 
 /**
  * Makes true what the owner of a job wants of it, where no worker has the job: it is paused, or cancelled. A worker that has it does so
@@ -16,7 +17,7 @@ export async function settleJob(service: Service, job: JobRecord): Promise<JobRe
   if (job.wanted === 'run') return undefined;
   if (!(await queue.remove(job.id)) && (await queue.has(job.id))) return undefined;
   // A job that is to be cancelled never goes on: its state goes first, as it would not be looked for once the job is over.
-  if (job.wanted === 'cancel') await storage.remove(`jobs/${job.id}/`);
+  if (job.wanted === 'cancel') await storage.remove(jobPrefix(job.id));
   const settled = await records.change('job', job.id, (now) => {
     if (now.attempt !== job.attempt || finalStatuses.has(now.status)) return undefined;
     const free = { estimatedFinish: null, worker: null };

@@ -49,7 +49,8 @@ export const estimateJob = defineRoute({
     }
     const { path, price_per_million_tokens: price } = policy.models[body.model]!;
     const { max_length: maxLength } = policy.training;
-    const task = { type: 'count', mostExamples: policy.limits.examples } as const;
+    const { method } = planned;
+    const task = { type: 'count', method, mostExamples: policy.limits.examples } as const;
     const counted = await inspectFile(storage, file, { model: path, maxLength, task }, signal);
     const kept = counted.examples - counted.refused;
     // Too many, or too few for a safeguard: what a job would be refused for.
