@@ -1,13 +1,14 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  // The process of a job starts at dist/job-process.js, that of a model at dist/model-program.js, the thread that looks into a file at dist/inspection-program.js.
+  // Beside the package itself: what processes and threads of the service start with.
   entry: {
     index: 'src/index.ts',
     evidence: 'src/evidence/index.ts',
     'job-process': 'src/work/job-process.ts',
     'inspection-program': 'src/inspection/inspection-program.ts',
     'model-program': 'src/serving/model-program.ts',
+    'worker-process': 'src/work/worker-process.ts',
   },
   format: 'esm',
   target: 'node22',

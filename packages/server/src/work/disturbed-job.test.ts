@@ -144,12 +144,7 @@ describe('a job', () => {
 
 describe('killed without a word', () => {
   const program = new URL('./__fixtures__/folder-worker.ts', import.meta.url);
-  const options = {
-    program,
-    arguments: [] as string[],
-    execArgv: ['--conditions=safetune-source'],
-    restartMilliseconds: 50,
-  };
+  const options = { program, restartMilliseconds: 50 };
 
   it.each([1, 4, 9])('a worker, and with it the process of its job, after step %i', async (step) => {
     const workers = startWorkers(1, { ...options, arguments: [world.folder, 'killed'] });
@@ -161,4 +156,17 @@ describe('killed without a word', () => {
     expect((await world.job(id)).attempt).toBe(2);
     await workers.close();
   });
+});
+
+it('workers beside a server open the same stores, and put their jobs back when it closes', async () => {
+  const settings = { data: world.folder, policy: join(world.folder, 'policy.yaml') };
+  const workers = startWorkers(1, { settings });
+  const { id } = await world.createJob({ training_file: file });
+  await world.untilStep(id, 3);
+  await workers.close();
+  expect(workers.processIds()).toEqual([]);
+  expect(await world.job(id)).toMatchObject({ status: 'queued', worker: null, attempt: 1 });
+  const last = world.startWorker();
+  await requireWhole(id);
+  await last.stop();
 });

@@ -1,14 +1,15 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { ServiceWorkerSettings } from './open-service-worker.ts';
 
 export interface StartWorkersOptions {
-  /** A module that calls `runWorkerProgram`. */
-  readonly program: URL;
+  /** What each of them opens; told by a message, so that nobody sees it in the list of processes. */
+  readonly settings?: ServiceWorkerSettings;
+  /** A module that calls `runWorkerProgram`. Default: the one of this package, which needs settings. */
+  readonly program?: URL;
   /** For it. */
   readonly arguments?: readonly string[];
-  /** Of Node's. Default: those of this process. */
-  readonly execArgv?: readonly string[];
   /** How long a worker may take to put its job back before it is ended, in milliseconds. Default 90,000. */
   readonly graceMilliseconds?: number;
   /** How long to wait before a worker that died is started again, in milliseconds; doubled each time that it does not live a minute, up to a minute. Default 1000. */
@@ -24,6 +25,9 @@ export interface Workers {
   /** Has every worker put its job back into the queue, with its state saved, and end. */
   close(): Promise<void>;
 }
+
+const inSources = import.meta.url.endsWith('.ts');
+const entry = new URL(inSources ? './worker-process.ts' : './worker-process.js', import.meta.url);
 
 const longestPause = 60_000;
 
@@ -52,15 +56,16 @@ async function keepAlive(
   children: Set<ChildProcess>,
   closing: AbortSignal,
 ): Promise<void> {
-  const { program, execArgv = process.execArgv, restartMilliseconds = 1000, onProblem = () => {} } = options;
+  const { program = entry, settings, restartMilliseconds = 1000, onProblem = () => {} } = options;
   let wait = restartMilliseconds;
   while (!closing.aborted) {
     const started = performance.now();
     const child = fork(fileURLToPath(program), options.arguments ?? [], {
-      execArgv: [...execArgv],
+      execArgv: inSources ? ['--conditions=safetune-source'] : [],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     children.add(child);
+    if (settings !== undefined) child.send(settings, () => {});
     const how = await new Promise<string>((resolve) => {
       child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
       child.once('error', (error) => resolve(error.message));

@@ -5,6 +5,7 @@ import { type RunWorkerOptions, runWorker } from './worker.ts';
 export interface OpenedWorker {
   readonly service: Service;
   readonly options: Omit<RunWorkerOptions, 'signal'>;
+  close(): Promise<void>;
 }
 
 /**
@@ -20,13 +21,11 @@ export async function runWorkerProgram(open: () => Promise<OpenedWorker>): Promi
   process.on('message', (message) => {
     if (message === 'stop') stop();
   });
-  const { service, options } = await open();
+  const { service, options, close } = await open();
   try {
     await runWorker(service, { ...options, signal: stopping.signal });
   } finally {
-    await service.queue.close();
-    await service.records.close();
-    await service.storage.close();
+    await close();
     if (process.connected) process.disconnect();
   }
 }

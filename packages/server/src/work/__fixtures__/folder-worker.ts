@@ -1,12 +1,14 @@
 /** A worker of the service in a folder: `folder-worker.ts FOLDER NAME`. */
 import { join } from 'node:path';
 import { runWorkerProgram } from '../worker-program.ts';
-import { openServiceFolder } from './service-folder.ts';
+import { closeService, openServiceFolder } from './service-folder.ts';
 
 const [folder, name] = process.argv.slice(2) as [string, string];
 
+const service = await openServiceFolder(folder);
 await runWorkerProgram(async () => ({
-  service: await openServiceFolder(folder),
+  service,
+  close: () => closeService(service),
   options: {
     id: `${name}-${process.pid}`,
     scratch: join(folder, 'scratch'),
