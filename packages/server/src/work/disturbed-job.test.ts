@@ -1,5 +1,6 @@
 /** Jobs that are paused, cancelled, killed and taken away end in the very bytes of one that was left alone, and nothing of them is twice. */
 import { readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Lease } from '../queue/queue.ts';
@@ -25,6 +26,15 @@ beforeAll(async () => {
   expect(undisturbed.steps).toBeGreaterThan(12);
 });
 afterAll(() => world.close());
+
+/** The process that trains, by the lock that it has put into the folder of its run. */
+async function trainingProcess(): Promise<number> {
+  const scratch = join(world.folder, 'scratch');
+  const [room] = readdirSync(scratch);
+  const folder = join(scratch, room!, 'run');
+  const lock = readdirSync(folder).find((name) => name.endsWith('.lock'));
+  return JSON.parse(await readFile(join(folder, lock!), 'utf8')).pid as number;
+}
 
 /** What any job must be that was done in spite of everything. */
 async function requireWhole(id: string): Promise<void> {
@@ -145,6 +155,18 @@ describe('a job', () => {
 describe('killed without a word', () => {
   const program = new URL('./__fixtures__/folder-worker.ts', import.meta.url);
   const options = { program, restartMilliseconds: 50 };
+
+  it.each([2, 8])('the process of a job alone, after step %i', async (step) => {
+    const worker = world.startWorker();
+    const { id } = await world.createJob({ training_file: file });
+    await world.untilStep(id, step);
+    process.kill(await trainingProcess(), 'SIGKILL');
+    await requireWhole(id);
+    expect(await world.job(id)).toMatchObject({ attempt: 2, worker: null });
+    await worker.stop();
+    expect(worker.problems).toHaveLength(1);
+    expect(worker.problems[0]).toContain('SIGKILL');
+  });
 
   it.each([1, 4, 9])('a worker, and with it the process of its job, after step %i', async (step) => {
     const workers = startWorkers(1, { ...options, arguments: [world.folder, 'killed'] });
