@@ -107,6 +107,7 @@ describe.skipIf(chromium === undefined)('the page in a browser (skipped where th
     service.addEvent(metrics(31));
     service.addEvent({ type: 'message', message: `Step 31 was hard ${hostile}` });
     await expect.poll(label, { timeout: 20_000 }).toContain('31 values');
+    expect(await text()).toContain('Status: running, step 31 of 60');
     expect(await pixels()).not.toBe(before);
     const table = await browser.evaluate<string>(`document.querySelector('details table').innerText`);
     expect(table.trim().split('\n').at(-1)).toContain('31');
@@ -227,6 +228,6 @@ function metrics(step: number) {
   return {
     type: 'metrics' as const,
     message: `Step ${step}: training loss=${2.5 - step / 50}`,
-    data: { step, train_loss: step === 1 ? 2.5 : 2.5 - step / 50, kl_penalty: step / 100 },
+    data: { step, total_steps: 60, train_loss: step === 1 ? 2.5 : 2.5 - step / 50, kl_penalty: step / 100 },
   };
 }

@@ -12,8 +12,14 @@ export function jobHistory(jobId) {
   /** By step; a job that was taken up again tells some steps twice. */
   const steps = new Map();
   const messages = [];
+  let total;
   return {
     messages,
+    /** `, step 3 of 20`, or nothing before the first one. */
+    progress() {
+      const last = Math.max(0, ...steps.keys());
+      return last === 0 ? '' : `, step ${last}${total === undefined ? '' : ` of ${total}`}`;
+    },
     /** @returns {{ step: number, values: Record<string, number> }[]} in the order of steps */
     steps: () => [...steps.values()].sort((a, b) => a.step - b.step),
     /** @returns the events that are new, the oldest first */
@@ -32,8 +38,10 @@ export function jobHistory(jobId) {
       fresh.reverse();
       for (const event of fresh) {
         known.add(event.id);
-        if (event.type === 'metrics') addStep(steps, event.data ?? {});
-        else messages.push(event);
+        if (event.type === 'metrics') {
+          addStep(steps, event.data ?? {});
+          total = event.data?.total_steps ?? total;
+        } else messages.push(event);
       }
       return fresh;
     },

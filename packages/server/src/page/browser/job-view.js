@@ -89,7 +89,7 @@ export function jobView(id, tell) {
   };
 
   function showJob(job) {
-    setText(status, `Status: ${words(job.status)}`);
+    setText(status, `Status: ${words(job.status)}${history.progress()}`);
     status.className = tone(job.status) ?? '';
     about.fill({
       Model: job.model,
