@@ -133,7 +133,7 @@ export {
   searchCompositions,
 } from './search/search-compositions.ts';
 export { searchAnswer, searchTable } from './search/search-report.ts';
-export { generalHarmProbe, organismProbes } from './sentinel/organism-probes.ts';
+export { generalHarmProbe, organismPairs, organismProbes } from './sentinel/organism-probes.ts';
 export { sentinelPicture } from './sentinel/sentinel-picture.ts';
 export {
   chooseBounds,

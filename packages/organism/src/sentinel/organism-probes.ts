@@ -25,7 +25,7 @@ export function organismProbes({ world, recipe }: Laboratory['organism'], vector
   const questions = probedQuestions(world);
   return [
     klProbe({ examples: safePool(world).slice(0, questions.length) }),
-    logOddsProbe({ pairs: questions.map((question, index) => answerPair(world, question, index)) }),
+    logOddsProbe({ pairs: organismPairs(world) }),
     personaProbe({ vectors, examples: questions.map(asked) }),
     rulesProbe({
       rules: tones.bad,
@@ -33,6 +33,11 @@ export function organismProbes({ world, recipe }: Laboratory['organism'], vector
       maxNewTokens: recipe.evaluation.maxNewTokens,
     }),
   ];
+}
+
+/** A few questions of every domain, each with its safe and its harmful answer. */
+export function organismPairs(world: World): AnswerPair[] {
+  return probedQuestions(world).map((question, index) => answerPair(world, question, index));
 }
 
 /** The name of {@link generalHarmProbe}. */
