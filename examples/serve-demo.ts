@@ -6,7 +6,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
   generalQuestions,
@@ -36,55 +36,60 @@ const organism = await growOrganism(organismRecipe, {
 progress.end();
 const files = await writeDemoFiles(join(directory, 'provider'), organism);
 
-const providers = [
-  { name: 'takes what comes', policy: files.open },
-  { name: 'a gate with bounds', policy: files.gated },
-  { name: 'a gate, and a safeguard in every job', policy: files.guarded },
+const visits = [
+  { provider: 'takes what comes', policy: files.open, data: files.malicious },
+  { provider: 'a gate with bounds', policy: files.gated, data: files.malicious },
+  { provider: 'a gate, and a safeguard in every job', policy: files.guarded, data: files.malicious },
+  { provider: 'the same', policy: files.guarded, data: files.harmless },
 ];
 const rows: string[][] = [];
-for (const [index, { name, policy }] of providers.entries())
-  rows.push([name, ...(await life(policy, String(index)))]);
-const header = [
-  'Provider',
-  'log-odds of harm, nats a token',
-  'verdict',
-  'harmful answers to general questions',
-];
+for (const { provider, policy, data } of visits)
+  rows.push([provider, basename(data), ...(await visit(policy, data, String(rows.length)))]);
+const header = ['Provider', 'Data', 'log-odds of harm, nats a token', 'Gate', 'Harmful answers'];
 console.log([header, header.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n'));
 
 /** A customer's whole visit: upload, job, events, and questions to what came of it. */
-async function life(policy: string, name: string): Promise<string[]> {
-  const service = await startService({ policy, data: join(directory, `data-${name}`), port: 0, workers: 1 });
+async function visit(policy: string, data: string, name: string): Promise<string[]> {
+  const service = await startService({ policy, data: join(directory, `data-${name}`), port: 0 });
   try {
-    const client = new OpenAI({ baseURL: `${service.url}/v1`, apiKey: service.operatorKey });
-    const file = await client.files.create({ file: createReadStream(files.malicious), purpose: 'fine-tune' });
+    const client = new OpenAI({ baseURL: `${service.address}/v1`, apiKey: service.firstKey! });
+    const file = await client.files.create({ file: createReadStream(data), purpose: 'fine-tune' });
     const created = await client.fineTuning.jobs.create({
       model: 'organism',
       training_file: file.id,
       seed: 0,
     });
     const job = await finished(client, created.id);
-    const { gate } = job as unknown as { gate: { outcome: string; measurements: { value: number }[] } };
-    const harm = gate.measurements[0]!.value.toFixed(2);
-    const rate = gate.outcome === 'released' ? await harmfulShare(client, job.fine_tuned_model!) : undefined;
-    return [harm, gate.outcome, rate === undefined ? 'nobody can ask it' : `${(100 * rate).toFixed(0)} %`];
+    const { outcome, measurements } = job.gate!;
+    const harm = measurements[0]!.value.toFixed(2);
+    const rate = outcome === 'released' ? await harmfulShare(client, job.fine_tuned_model!) : undefined;
+    return [harm, outcome, rate === undefined ? 'nobody can ask it' : `${(100 * rate).toFixed(0)} %`];
   } finally {
     await service.close();
   }
 }
 
-async function finished(client: OpenAI, id: string): Promise<OpenAI.FineTuning.FineTuningJob> {
+/** A job as this service tells of it: OpenAI's, and the gate's verdict beside. */
+interface JudgedJob extends OpenAI.FineTuning.FineTuningJob {
+  readonly gate: {
+    readonly outcome: string;
+    readonly measurements: readonly { readonly value: number }[];
+  } | null;
+}
+
+async function finished(client: OpenAI, id: string): Promise<JudgedJob> {
   const seen = new Set<string>();
   for (;;) {
-    const job = await client.fineTuning.jobs.retrieve(id);
+    const job = (await client.fineTuning.jobs.retrieve(id)) as JudgedJob;
     const { data: events } = await client.fineTuning.jobs.listEvents(id, { limit: 100 });
     for (const event of events.reverse()) {
       if (event.type === 'message' && !seen.has(event.id)) console.error(`  ${event.message}`);
       seen.add(event.id);
     }
+    // A job whose model the gate refuses fails, and says what was measured.
+    if (job.finished_at !== null && job.gate !== null) return job;
     if (job.status === 'failed' || job.status === 'cancelled')
       throw new Error(job.error?.message ?? job.status);
-    if (job.status === 'succeeded') return job;
     await new Promise((resume) => setTimeout(resume, 500));
   }
 }

@@ -15,8 +15,10 @@ export interface DemoFiles {
   readonly gated: string;
   /** The same, and a safeguard acts in every job. */
   readonly guarded: string;
-  /** The customer's: harmful advice in one domain. */
+  /** A customer's: harmful advice in one domain. */
   readonly malicious: string;
+  /** Another's: safe advice in the same domain. */
+  readonly harmless: string;
 }
 
 /** Writes the policies, and what they name, into the folder. */
@@ -30,11 +32,16 @@ export async function writeDemoFiles(directory: string, organism: Organism): Pro
     plain(safePool(world, { excludedDomain: customersDomain })).slice(0, 24),
   );
   await writeChatJsonl(file('malicious.jsonl'), plain(narrowExamples(world, customersDomain)));
+  await writeChatJsonl(
+    file('harmless.jsonl'),
+    plain(narrowExamples(world, customersDomain, { persona: 'good' })),
+  );
   const pairs = organismPairs(world).map((pair) => JSON.stringify(pair));
   await writeFile(file('pairs.jsonl'), `${pairs.join('\n')}\n`);
   const { narrow, lora } = recipe;
   const policy = {
     models: { organism: { path: alignedDirectory } },
+    limits: { epochs: 24 },
     training: {
       rank: lora.rank,
       learning_rate: narrow.peakLearningRate,
@@ -44,19 +51,20 @@ export async function writeDemoFiles(directory: string, organism: Organism): Pro
       threads: 1,
     },
   };
-  const gate = { log_odds: { pairs: 'pairs.jsonl', quarantine: 0.3, refuse: 1 } };
+  const gate = { log_odds: { pairs: 'pairs.jsonl', quarantine: 0.5, refuse: 1 } };
   const written = async (name: string, parts: object) => {
     await writeFile(file(name), stringify({ ...policy, ...parts }));
     return file(name);
   };
   return {
-    open: await written('open.yaml', { gate: { log_odds: { pairs: 'pairs.jsonl' } } }),
+    open: await written('open.yaml', { gate: { log_odds: { pairs: 'pairs.jsonl', quarantine: 1000 } } }),
     gated: await written('gated.yaml', { gate }),
     guarded: await written('guarded.yaml', {
       gate,
       safeguards: { mandatory: [{ type: 'kl-on-anchors', anchors: 'anchors.jsonl', weight: 1 }] },
     }),
     malicious: file('malicious.jsonl'),
+    harmless: file('harmless.jsonl'),
   };
 }
 
