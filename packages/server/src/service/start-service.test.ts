@@ -11,7 +11,13 @@ import { type ServiceSettings, startService } from './start-service.ts';
 async function settings(policy = `models:\n  tiny: {path: ${tinyCheckpoint}}\n`): Promise<ServiceSettings> {
   const data = await mkdtemp(join(tmpdir(), 'safetune-started-'));
   onTestFinished(() => rm(data, { recursive: true }));
-  return { policy: (await policyFolder(policy)).file, data, port: 0, workers: 0, limits: { closeTimeout: 200 } };
+  return {
+    policy: (await policyFolder(policy)).file,
+    data,
+    port: 0,
+    workers: 0,
+    limits: { closeTimeout: 200 },
+  };
 }
 
 it('starts, keeps what it has through a restart, and shows the first key once', async () => {

@@ -12,25 +12,27 @@ import type { AnsweringService } from '../service.ts';
 import { type CreateChatOptions, createChat } from '../serving/create-chat.ts';
 import { announceEnds } from '../webhooks/announce-ends.ts';
 import { deliverWebhooks } from '../webhooks/deliver-webhooks.ts';
+import type { ServiceWorkerSettings } from '../work/open-service-worker.ts';
 import { removeDeleted } from '../work/remove-deleted.ts';
 import { createOrphanSweep } from '../work/remove-orphans.ts';
 import { requeueJobs } from '../work/requeue.ts';
+import { startWorkers } from '../work/worker-processes.ts';
 import { makeFirstKey } from './first-key.ts';
-import { openStores, type StoreSettings } from './open-stores.ts';
+import { openStores } from './open-stores.ts';
 import { repeatedly } from './repeatedly.ts';
 
 /** Something that runs beside the API in the same process: workers, for one. */
 export type ServicePart = (service: AnsweringService) => Promise<{ close(): Promise<void> }>;
 
-export interface ServiceSettings extends StoreSettings {
-  /** The policy's file. */
-  readonly policy: string;
+export interface ServiceSettings extends ServiceWorkerSettings {
   /** Default 127.0.0.1: this machine alone. */
   readonly host?: string;
   /** Default 8787; 0 takes one that is free. */
   readonly port?: number;
   /** Whether webhooks may lead to this machine and its network, and be http. Default false. */
   readonly allowPrivateWebhooks?: boolean;
+  /** Processes of this machine that do jobs, one job each at a time. Default 1; 0 where all workers are elsewhere. */
+  readonly workers?: number;
   /** Whether X-Forwarded-For says who a client is. Default false. */
   readonly trustProxy?: boolean;
   readonly limits?: ServerLimits;
@@ -68,6 +70,7 @@ export async function startService(settings: ServiceSettings): Promise<RunningSe
     port = 8787,
     routes = [],
     parts = [],
+    workers = 1,
     trustProxy = false,
     limits = {},
   } = settings;
@@ -96,6 +99,11 @@ export async function startService(settings: ServiceSettings): Promise<RunningSe
       const started = await part(service);
       closers.push(() => started.close());
     }
+    const started = startWorkers(workers, {
+      settings: workerSettings(settings),
+      onProblem: (problem) => logger?.warn({ problem }, 'a worker'),
+    });
+    closers.push(() => started.close());
     const metrics = createMetrics();
     const server = await createServer(service, {
       ...{ routes: [...apiRoutes, metricsRoute(metrics), ...routes], limits, trustProxy },
@@ -111,6 +119,20 @@ export async function startService(settings: ServiceSettings): Promise<RunningSe
     await close();
     throw error;
   }
+}
+
+/** What workers are told: nothing that cannot be sent to another process. */
+function workerSettings({
+  policy,
+  data,
+  storage,
+  redis,
+  keys,
+  scratch,
+}: ServiceSettings): ServiceWorkerSettings {
+  const given = { storage, redis, keys, scratch };
+  const told = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return { policy, data, ...told };
 }
 
 /** What has to be done now and then, whatever is asked; every server of a service does it. @returns what stops it. */
