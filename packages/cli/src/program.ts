@@ -30,6 +30,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   merge: async () => (await import('./commands/merge.ts')).mergeCommand,
   'data preview': async () => (await import('./commands/data-preview.ts')).dataPreviewCommand,
   'data check': async () => (await import('./commands/data-check.ts')).dataCheckCommand,
+  serve: async () => (await import('./commands/serve.ts')).serveCommand,
+  worker: async () => (await import('./commands/worker.ts')).workerCommand,
   export: async () => (await import('./commands/export.ts')).exportCommand,
 };
 const names = Object.keys(commands);
