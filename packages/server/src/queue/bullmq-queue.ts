@@ -8,16 +8,14 @@ import {
   placeOf,
   type RedisOptions,
 } from '../database/redis-connection.ts';
-import { BullmqLease } from './bullmq-lease.ts';
 import type { Lease, Queue, QueueCounts, WorkerSeen } from './queue.ts';
 import { checkEntry, isQueuedId } from './queue-entry.ts';
+import { type QueueTimes, queueTimes } from './queue-times.ts';
+import { RenewedLease } from './renewed-lease.ts';
+import { Waiting } from './waiting.ts';
 
-export interface BullmqQueueOptions extends RedisOptions {
-  /** How long a lock lasts that is not renewed, in seconds; a job whose worker died is given again within twice that. Default: 30. */
-  readonly leaseSeconds?: number;
-  /** How often a waiting worker looks for jobs that others added, in milliseconds. Default: 500. */
-  readonly pollMilliseconds?: number;
-}
+/** A job whose worker died is given again within twice the length of a lease. */
+export interface BullmqQueueOptions extends RedisOptions, QueueTimes {}
 
 /** The largest that BullMQ takes; jobs of later turns than that wait in order of arrival. */
 const largestPriority = 2 ** 21 - 1;
@@ -31,19 +29,13 @@ const queueName = 'jobs';
  * @throws StoreError as `openRedisConnection` does; RangeError for times that are none.
  */
 export async function openBullmqQueue(url: string, options: BullmqQueueOptions = {}): Promise<Queue> {
-  const { leaseSeconds = 30, pollMilliseconds = 500, prefix = 'safetune' } = options;
-  if (!(leaseSeconds > 0 && leaseSeconds <= 86_400))
-    throw new RangeError(`A lease lasts more than 0 seconds and at most a day, not ${leaseSeconds}.`);
-  if (!(pollMilliseconds > 0 && pollMilliseconds <= 60_000))
-    throw new RangeError(
-      `A queue is looked at every 60,000 milliseconds or oftener, not ${pollMilliseconds}.`,
-    );
+  const { prefix = 'safetune' } = options;
+  const times = queueTimes(options);
   const redis = await openRedisConnection(url, options);
   return new BullmqQueue(redis, {
     place: placeOf(url),
     prefix,
-    length: Math.ceil(leaseSeconds * 1000),
-    pollMilliseconds,
+    ...times,
   });
 }
 
@@ -61,13 +53,13 @@ class BullmqQueue implements Queue {
   readonly #calls: RedisCalls;
   readonly #queue: BullQueue;
   readonly #taker: BullWorker;
-  readonly #leases = new Set<BullmqLease>();
-  /** Each wakes somebody of this process who waits for a job. */
-  readonly #waiting = new Set<() => void>();
+  readonly #leases = new Set<RenewedLease>();
+  readonly #waiting: Waiting;
   #isChecking = false;
 
   constructor(redis: Redis, settings: QueueSettings) {
     this.#settings = settings;
+    this.#waiting = new Waiting(settings.pollMilliseconds);
     this.#redis = redis;
     const patient = patientConnection(redis);
     this.#calls = new RedisCalls(settings.place, [redis, patient]);
@@ -97,7 +89,7 @@ class BullmqQueue implements Queue {
         removeOnFail: true,
       }),
     );
-    this.#wake();
+    this.#waiting.wake();
   }
 
   async take(worker: string, signal: AbortSignal): Promise<Lease | undefined> {
@@ -113,7 +105,7 @@ class BullmqQueue implements Queue {
         this.#see(worker, null);
         seen = performance.now();
       }
-      await this.#pause(signal);
+      await this.#waiting.pause(signal);
     }
     if (!this.#calls.isClosed) void this.#redis.hdel(this.#workersKey, worker).catch(() => {});
     return undefined;
@@ -149,7 +141,7 @@ class BullmqQueue implements Queue {
     // Nobody renews them any more.
     for (const lease of this.#leases) lease.lose();
     this.#calls.close();
-    this.#wake();
+    this.#waiting.wake();
     await Promise.allSettled([this.#taker.close(true), this.#queue.close()]);
   }
 
@@ -166,8 +158,7 @@ class BullmqQueue implements Queue {
     if (!job?.id) return undefined;
     const taken = job;
     const jobId = job.id;
-    const lease = new BullmqLease(jobId, {
-      // The lock began then or later, so that it is given up too early rather than too late.
+    const lease = new RenewedLease(jobId, {
       renewedAt: askedAt,
       length: this.#settings.length,
       renew: async () => {
@@ -185,7 +176,7 @@ class BullmqQueue implements Queue {
           }
         });
         this.#see(worker, null);
-        this.#wake();
+        this.#waiting.wake();
       },
       over: () => this.#leases.delete(lease),
     });
@@ -211,25 +202,5 @@ class BullmqQueue implements Queue {
 
   get #workersKey(): string {
     return `${this.#settings.prefix}:workers`;
-  }
-
-  /** Until it is time to look again, a job was added here, or the signal is aborted. */
-  #pause(signal: AbortSignal): Promise<void> {
-    if (signal.aborted || this.#calls.isClosed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const awake = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', awake);
-        this.#waiting.delete(awake);
-        resolve();
-      };
-      const timer = setTimeout(awake, this.#settings.pollMilliseconds);
-      signal.addEventListener('abort', awake);
-      this.#waiting.add(awake);
-    });
-  }
-
-  #wake(): void {
-    for (const awake of this.#waiting) awake();
   }
 }

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { openSqliteDatabase, type SqliteDatabase } from '../database/sqlite-database.ts';
 import type { Lease, Queue, QueueCounts, WorkerSeen } from './queue.ts';
 import { checkEntry, isQueuedId } from './queue-entry.ts';
-import { SqliteLease } from './sqlite-lease.ts';
+import { type QueueTimes, queueTimes } from './queue-times.ts';
+import { RenewedLease } from './renewed-lease.ts';
+import { Waiting } from './waiting.ts';
 
 const layout = {
   purpose: 'a queue',
@@ -28,49 +30,33 @@ const layout = {
 
 const isFree = '(lease IS NULL OR :now < renewed OR :now >= renewed + length)';
 
-export interface SqliteQueueOptions {
-  /** After so many seconds without a sign of life from its worker, a job is given again. Default: 30. */
-  readonly leaseSeconds?: number;
-  /** How often a waiting worker looks for jobs that other processes added, in milliseconds. Default: 500. */
-  readonly pollMilliseconds?: number;
-}
-
 /**
  * A queue in a file of SQLite's, which several processes of one machine may open at once.
  *
  * @param path - of the file; it and its folder are made when they are not there.
  * @throws StoreError 'foreign', 'newer' or 'failed' when the file cannot be used; RangeError for times that are none.
  */
-export async function openSqliteQueue(path: string, options: SqliteQueueOptions = {}): Promise<Queue> {
-  const { leaseSeconds = 30, pollMilliseconds = 500 } = options;
-  if (!(leaseSeconds > 0 && leaseSeconds <= 86_400))
-    throw new RangeError(`A lease lasts more than 0 seconds and at most a day, not ${leaseSeconds}.`);
-  if (!(pollMilliseconds > 0 && pollMilliseconds <= 60_000))
-    throw new RangeError(
-      `A queue is looked at every 60,000 milliseconds or oftener, not ${pollMilliseconds}.`,
-    );
-  const database = await openSqliteDatabase(path, layout);
-  return new SqliteQueue(database, Math.ceil(leaseSeconds * 1000), pollMilliseconds);
+export async function openSqliteQueue(path: string, times: QueueTimes = {}): Promise<Queue> {
+  const { length, pollMilliseconds } = queueTimes(times);
+  return new SqliteQueue(await openSqliteDatabase(path, layout), length, pollMilliseconds);
 }
 
 class SqliteQueue implements Queue {
   readonly #database: SqliteDatabase;
   readonly #length: number;
-  readonly #pollMilliseconds: number;
-  readonly #leases = new Set<SqliteLease>();
-  /** Each wakes somebody of this process who waits for a job. */
-  readonly #waiting = new Set<() => void>();
+  readonly #leases = new Set<RenewedLease>();
+  readonly #waiting: Waiting;
 
   constructor(database: SqliteDatabase, length: number, pollMilliseconds: number) {
     this.#database = database;
     this.#length = length;
-    this.#pollMilliseconds = pollMilliseconds;
+    this.#waiting = new Waiting(pollMilliseconds);
   }
 
   async add(jobId: string, turn: number): Promise<void> {
     checkEntry(jobId, turn);
     this.#database.run('INSERT INTO jobs (id, turn) VALUES (?, ?) ON CONFLICT (id) DO NOTHING', jobId, turn);
-    this.#wake();
+    this.#waiting.wake();
   }
 
   async take(worker: string, signal: AbortSignal): Promise<Lease | undefined> {
@@ -82,7 +68,7 @@ class SqliteQueue implements Queue {
         this.#see(worker, null);
         seen = monotonicMilliseconds();
       }
-      await this.#pause(signal);
+      await this.#waiting.pause(signal);
     }
     if (this.#database.isOpen) this.#database.run('DELETE FROM workers WHERE id = ? AND job IS NULL', worker);
     return undefined;
@@ -123,7 +109,7 @@ class SqliteQueue implements Queue {
     // Nobody extends them any more.
     for (const lease of this.#leases) lease.lose();
     this.#database.close();
-    this.#wake();
+    this.#waiting.wake();
   }
 
   #tryToTake(worker: string): Lease | undefined {
@@ -131,7 +117,8 @@ class SqliteQueue implements Queue {
     // Looking alone does not hold up who writes.
     if (!this.#database.get(first, { now: monotonicMilliseconds() })) return undefined;
     const token = randomUUID();
-    const found = this.#database.transaction(() => {
+    const askedAt = performance.now();
+    const jobId = this.#database.transaction(() => {
       // The clock is read when this process has its turn to write, not when it began to wait for that.
       const now = monotonicMilliseconds();
       const taken = this.#database.get(
@@ -139,28 +126,20 @@ class SqliteQueue implements Queue {
         { token, now, length: this.#length },
       );
       if (taken) this.#see(worker, String(taken.id));
-      return taken && { jobId: String(taken.id), now };
+      return taken && String(taken.id);
     });
-    if (!found) return undefined;
-    const { jobId } = found;
-    const lease = new SqliteLease(jobId, {
-      renewedAt: found.now,
+    if (jobId === undefined) return undefined;
+    const lease = new RenewedLease(jobId, {
+      renewedAt: askedAt,
       length: this.#length,
-      clock: monotonicMilliseconds,
-      renew: () =>
+      renew: async () =>
         this.#database.transaction(() => {
-          const now = monotonicMilliseconds();
-          const changes = this.#database.run(
-            'UPDATE jobs SET renewed = ? WHERE id = ? AND lease = ?',
-            now,
-            jobId,
-            token,
-          );
-          if (changes === 0) return undefined;
+          const renew = 'UPDATE jobs SET renewed = ? WHERE id = ? AND lease = ?';
+          if (this.#database.run(renew, monotonicMilliseconds(), jobId, token) === 0) return false;
           this.#see(worker, jobId);
-          return now;
+          return true;
         }),
-      end: (outcome) => {
+      end: async (outcome) => {
         this.#database.transaction(() => {
           this.#database.run(
             outcome === 'done'
@@ -171,7 +150,7 @@ class SqliteQueue implements Queue {
           );
           this.#see(worker, null);
         });
-        this.#wake();
+        this.#waiting.wake();
       },
       over: () => this.#leases.delete(lease),
     });
@@ -190,25 +169,6 @@ class SqliteQueue implements Queue {
     );
     // Of those who died, nobody else tells.
     this.#database.run('DELETE FROM workers WHERE seen < ?', now - 100 * this.#length);
-  }
-
-  /** Until it is time to look again, a job was added here, or the signal is aborted. */
-  #pause(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const awake = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', awake);
-        this.#waiting.delete(awake);
-        resolve();
-      };
-      const timer = setTimeout(awake, this.#pollMilliseconds);
-      signal.addEventListener('abort', awake);
-      this.#waiting.add(awake);
-    });
-  }
-
-  #wake(): void {
-    for (const awake of this.#waiting) awake();
   }
 }
 

@@ -1,11 +1,11 @@
 import type { Lease } from './queue.ts';
 
 interface LeaseSource {
-  /** When the lock was asked for, or earlier, by `performance.now()`. */
+  /** When the lease was asked for, or earlier, by `performance.now()`: so it is given up too early rather than too late. */
   readonly renewedAt: number;
-  /** How long a lock lasts, in milliseconds. */
+  /** How long it lasts, in milliseconds. */
   readonly length: number;
-  /** Renews the lock. @returns whether it was still held. */
+  /** Renews it. @returns whether it was still held. */
   renew(): Promise<boolean>;
   end(outcome: 'done' | 'again'): Promise<void>;
   /** Called once, when there is nothing more to renew. */
@@ -13,10 +13,10 @@ interface LeaseSource {
 }
 
 /**
- * A lock that is renewed four times in its length. It is given up when a quarter of it is left and no renewal was answered: before Redis
- * could give the job to somebody else, whether Redis answers or not.
+ * A lease that is renewed four times in its length. It is given up when a quarter of it is left and no renewal was answered: before the
+ * queue could give the job to somebody else, whether its store answers or not.
  */
-export class BullmqLease implements Lease {
+export class RenewedLease implements Lease {
   readonly jobId: string;
   readonly #source: LeaseSource;
   readonly #loss = new AbortController();
@@ -31,7 +31,7 @@ export class BullmqLease implements Lease {
     this.#renewedAt = source.renewedAt;
     this.#timer = setInterval(() => this.#beat(), Math.max(1, source.length / 4));
     this.#timer.unref();
-    // Redis may have answered late.
+    // The store may have answered late.
     if (performance.now() - source.renewedAt > source.length / 4) this.#beat();
   }
 
@@ -66,7 +66,7 @@ export class BullmqLease implements Lease {
       if (await this.#source.renew()) this.#renewedAt = askedAt;
       else this.lose();
     } catch {
-      // Such as a connection that broke: the next beat tries again, as long as there is time.
+      // Such as a connection that broke, or a full disk: the next beat tries again, as long as there is time.
       if (performance.now() - this.#renewedAt >= 0.75 * this.#source.length) this.lose();
     } finally {
       this.#isRenewing = false;
