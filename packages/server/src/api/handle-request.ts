@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../errors.ts';
 import type { AnsweringService } from '../service.ts';
+import type { CallsAtOnce } from './calls-at-once.ts';
 import { checkedInput } from './checked-input.ts';
 import { attachment } from './content-disposition.ts';
 import { eventStream, type StreamSlots } from './event-stream.ts';
@@ -14,6 +15,7 @@ export interface Answering {
   /** Aborted some time later. */
   readonly closed: AbortSignal;
   readonly slots: StreamSlots;
+  readonly calls: CallsAtOnce;
   readonly keepAliveMilliseconds: number;
 }
 
@@ -29,6 +31,11 @@ export async function handleRequest(
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) gone.abort(new ApiError(499, 'The client has left.'));
   });
+  // Before anything of the body is read.
+  if (route.atOnce !== undefined) {
+    const leave = answering.calls.take(route, request.apiKey?.tenant ?? request.ip);
+    reply.raw.once('close', leave);
+  }
   const answer = await route.handle({
     ...inputOf(route, request),
     service,

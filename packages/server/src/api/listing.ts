@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { recordsBehind } from '../records/all-records.ts';
 import type { KeyRecord } from '../records/key-record.ts';
 import type { RecordKind, RecordKinds, Records } from '../records/records.ts';
 
@@ -50,19 +51,16 @@ export async function visiblePage<Kind extends RecordKind>(
   isWanted: (record: RecordKinds[Kind]) => boolean = () => true,
 ): Promise<{ readonly items: readonly RecordKinds[Kind][]; readonly hasMore: boolean }> {
   const found: RecordKinds[Kind][] = [];
-  let after = page.after;
-  while (true) {
-    const { items, hasMore } = await records.list(kind, {
-      ...(key.role !== 'operator' && { tenant: key.tenant }),
-      ...(after !== undefined && { after }),
-      limit: Math.max(batch, Math.min(page.limit + 1, 1000)),
-      order: page.order,
-    });
-    for (const item of items) {
-      if (isWanted(item)) found.push(item);
-      if (found.length > page.limit) return { items: found.slice(0, page.limit), hasMore: true };
-    }
-    after = items.at(-1)?.id;
-    if (!hasMore || after === undefined) return { items: found, hasMore: false };
+  const behind = recordsBehind(records, kind, {
+    ...(key.role !== 'operator' && { tenant: key.tenant }),
+    ...(page.after !== undefined && { after: page.after }),
+    limit: Math.max(batch, Math.min(page.limit + 1, 1000)),
+    order: page.order,
+  });
+  for await (const item of behind) {
+    if (!isWanted(item)) continue;
+    if (found.length === page.limit) return { items: found, hasMore: true };
+    found.push(item);
   }
+  return { items: found, hasMore: false };
 }

@@ -56,6 +56,11 @@ export interface Route<
   readonly operation: string;
   readonly summary: string;
   readonly access: Access;
+  /**
+   * Most calls of one tenant that are answered at once, streams included; more are told 429. For what takes room or time that others
+   * wait for. Default: as many as come.
+   */
+  readonly atOnce?: number;
   readonly parameters?: Parameters;
   readonly query?: Query;
   /** JSON; 'upload' is multipart, which the route streams itself. */

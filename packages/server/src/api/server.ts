@@ -14,6 +14,7 @@ import { ApiError } from '../errors.ts';
 import type { KeyRecord } from '../records/key-record.ts';
 import type { AnsweringService } from '../service.ts';
 import { authenticate } from './authentication.ts';
+import { createCallsAtOnce } from './calls-at-once.ts';
 import { createStreamSlots } from './event-stream.ts';
 import { handleRequest } from './handle-request.ts';
 import { apiErrorOf, errorBody } from './openai-error.ts';
@@ -155,6 +156,7 @@ export async function createServer(
   const answering = {
     ...{ closing: closing.signal, closed: closed.signal },
     slots: createStreamSlots({ ofKey: limits.streamsOfKey ?? 50, ofAll: limits.streams ?? 1000 }),
+    calls: createCallsAtOnce(),
     keepAliveMilliseconds: limits.keepAlive ?? 15_000,
   };
   for (const route of routes) {

@@ -14,7 +14,8 @@ const workerOptions: WorkerOptions = inSources ? { execArgv: ['--conditions=safe
 
 /** Files that are looked into at once; more wait for none, as whoever asks can ask again. */
 const atOnce = 2;
-let running = 0;
+/** Tenants whose file is looked into: one of each, so that nobody keeps others from theirs. */
+const running = new Set<string>();
 
 type ResultOf<Task extends InspectionCall['task']> = Task extends { readonly type: 'preview' }
   ? Preview
@@ -33,13 +34,14 @@ export async function inspectFile<Task extends InspectionCall['task']>(
   signal: AbortSignal,
   milliseconds = 60_000,
 ): Promise<ResultOf<Task>> {
-  if (running >= atOnce) {
+  const { tenant } = file;
+  if (running.size >= atOnce || running.has(tenant)) {
     throw new ApiError(429, 'Too many files are being looked into. Try again in some seconds.', {
       code: 'too_many_inspections',
       retryAfter: 5,
     });
   }
-  running += 1;
+  running.add(tenant);
   const folder = await mkdtemp(join(tmpdir(), 'safetune-inspection-'));
   try {
     const path = join(folder, 'data.jsonl');
@@ -50,7 +52,7 @@ export async function inspectFile<Task extends InspectionCall['task']>(
     // Errors of data name the file by its path, which is ours.
     throw notTrainable(result.message.replaceAll(path, 'the file'));
   } finally {
-    running -= 1;
+    running.delete(tenant);
     await rm(folder, { recursive: true, force: true });
   }
 }

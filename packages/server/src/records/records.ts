@@ -22,7 +22,10 @@ export type RecordKind = keyof RecordKinds;
 export interface ListOptions {
   /** Only what belongs to this tenant. Default: everything; only the operator may be shown that. */
   readonly tenant?: string;
-  /** The id behind which the page begins. An id that is not there, or is another tenant's, gives an empty page. */
+  /**
+   * The id behind which the page begins. An id that is not there, or is another tenant's, gives an empty page: whoever goes through page
+   * after page while records are removed takes `recordsBehind`.
+   */
   readonly after?: string;
   /** At least 1. */
   readonly limit: number;

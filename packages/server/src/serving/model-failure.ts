@@ -18,12 +18,23 @@ export class ContextLengthError extends Error {
   }
 }
 
+/** A system message behind the first: some templates keep the last alone, and with it goes the prompt that a safeguard counts on. */
+export class LaterSystemMessageError extends Error {
+  constructor() {
+    super(
+      'a system message of this model stands first and alone, as a safeguard of its training counts on it',
+    );
+    this.name = 'LaterSystemMessageError';
+  }
+}
+
 /**
  * What an error of answering is to the client: their conversation's fault, or the service's. Messages hold no path and nothing of what
  * is the service's own.
  */
 export function modelFailure(error: unknown): ModelFailure {
   if (error instanceof ContextLengthError) return refusal('context_length_exceeded', error.message);
+  if (error instanceof LaterSystemMessageError) return refusal('system_message_not_first', error.message);
   if (ChatTemplateLimitError.isInstance(error))
     return refusal(
       'chat_template_limit',

@@ -11,7 +11,7 @@ import {
 } from '@safetune/models';
 import { withSecretPrompt, withSystemPrompt } from '@safetune/regularizers';
 import { readInferencePrompt } from '@safetune/trainer';
-import { ContextLengthError, modelFailure } from './model-failure.ts';
+import { ContextLengthError, LaterSystemMessageError, modelFailure } from './model-failure.ts';
 import type { ModelDescription, ModelQuestion, ModelReply, ModelRequest } from './model-messages.ts';
 import { toldTokens } from './told-tokens.ts';
 
@@ -48,6 +48,9 @@ async function open({ path, precision, adapter: folder, threads, contextTokens }
 async function answer(model: OpenedModel, id: number, question: ModelQuestion, signal: AbortSignal) {
   const { tokenizer, contextTokens, systemPrompt } = model;
   const { messages, secretPrompt, maxTokens, temperature, topP, seed, stop, topLogProbabilities } = question;
+  const isPrompted = systemPrompt !== undefined || secretPrompt !== undefined;
+  if (isPrompted && messages.slice(1).some(({ role }) => role === 'system'))
+    throw new LaterSystemMessageError();
   const characters = messages.reduce((sum, { content }) => sum + content.length, 0);
   if (characters > longestToken * contextTokens) throw new ContextLengthError(contextTokens, undefined);
   let promptTokens = 0;

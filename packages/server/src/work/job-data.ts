@@ -12,6 +12,8 @@ export interface JobData {
   readonly heldOut: readonly ChatExample[];
   readonly trainingPath: string;
   readonly validationPath: string | undefined;
+  /** Steps between two evaluations of the validation file. */
+  readonly evaluateEvery: number;
 }
 
 /**
@@ -38,22 +40,56 @@ export async function openJobData(context: JobContext): Promise<JobData> {
   const training = await open(trainingFile, 'training_file');
   if (validationFile !== null) say(`Validating validation file: ${validationFile.id}`);
   const validation = validationFile === null ? undefined : await open(validationFile, 'validation_file');
-  await requireTokens(context, training.examples, 'training_file');
-  if (validation !== undefined) await requireTokens(context, validation.examples, 'validation_file');
+  const trained = await requireTokens(context, training.examples, 'training_file');
+  const heldOut =
+    validation === undefined ? 0 : await requireTokens(context, validation.examples, 'validation_file');
   return {
     examples: training.examples,
     heldOut: validation?.examples ?? [],
     trainingPath: training.path,
     validationPath: validation?.path,
+    evaluateEvery: evaluationInterval({
+      steps: Math.ceil(
+        (training.examples.length * job.plan.hyperparameters.n_epochs) / job.plan.hyperparameters.batch_size,
+      ),
+      checkpointEvery: job.plan.run.checkpoint_every ?? 1,
+      trained,
+      heldOut,
+    }),
   };
 }
 
-/** Makes every example tokens once, which finds what the model's template or vocabulary does not take. */
+/**
+ * Steps between two evaluations: a multiple of those between checkpoints, such that all evaluations of a run together are about as many
+ * tokens as its training at most. A limit on what a job trains would else be none on what a validation file has it compute.
+ */
+export function evaluationInterval({
+  steps,
+  checkpointEvery,
+  trained,
+  heldOut,
+}: {
+  readonly steps: number;
+  readonly checkpointEvery: number;
+  /** Tokens of all epochs. */
+  readonly trained: number;
+  /** Tokens of the validation file. */
+  readonly heldOut: number;
+}): number {
+  const most = Math.max(1, Math.floor(trained / Math.max(1, heldOut)));
+  return checkpointEvery * Math.max(1, Math.ceil(steps / (checkpointEvery * most)));
+}
+
+/**
+ * Makes every example tokens once, which finds what the model's template or vocabulary does not take.
+ *
+ * @returns how many tokens a job computes of them: those of all epochs, or of one evaluation.
+ */
 async function requireTokens(
   { start: { job, policy, directory }, say, signal }: JobContext,
   examples: readonly ChatExample[],
   purpose: FilePurpose,
-): Promise<void> {
+): Promise<number> {
   const { run, hyperparameters } = job.plan;
   const tokenizer = await loadTokenizer((await resolveModel(run.model)).path);
   const most = policy.limits.tokens;
@@ -73,16 +109,20 @@ async function requireTokens(
   } catch (error) {
     throw fileError(error, join(directory, `${purpose}.jsonl`), purpose);
   }
-  const trained = tokens * hyperparameters.n_epochs;
-  if (purpose === 'training_file' && trained > most)
+  const epochs = purpose === 'training_file' ? hyperparameters.n_epochs : 1;
+  const computed = tokens * epochs;
+  if (computed > most)
     throw new ApiError(
       400,
-      `${hyperparameters.n_epochs} epochs of the file are ${trained} tokens, a job may train at most ${most}`,
-      { code: 'invalid_training_file', param: 'training_file' },
+      purpose === 'training_file'
+        ? `${epochs} epochs of the file are ${computed} tokens, a job may train at most ${most}`
+        : `the file has ${computed} tokens, must have at most ${most}`,
+      { code: `invalid_${purpose}`, param: purpose },
     );
   if (skipped > 0)
     say(
       `${skipped} examples of ${purpose} are left out, as their answers lie behind ${run.max_length} tokens`,
       'warn',
     );
+  return computed;
 }

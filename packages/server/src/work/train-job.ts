@@ -97,7 +97,7 @@ export async function trainJob(
 /** The fields of the run: those of the plan, the files, and the way of running that it has been run in so far. */
 function givenRun(
   { start: { job } }: JobContext,
-  { trainingPath, validationPath }: Omit<JobData, 'examples'>,
+  { trainingPath, validationPath, evaluateEvery }: Omit<JobData, 'examples'>,
   { memory }: RunNote,
 ) {
   const { run, method } = job.plan;
@@ -111,7 +111,7 @@ function givenRun(
     data: source(trainingPath),
     ...(validationPath === undefined
       ? {}
-      : { evaluation: { data: source(validationPath), every: run.checkpoint_every } }),
+      : { evaluation: { data: source(validationPath), every: evaluateEvery } }),
     ...(memory === undefined ? {} : { memory }),
     // The policy is for all machines that have workers; some have fewer cores.
     ...(run.threads === undefined ? {} : { threads: Math.min(run.threads, availableParallelism()) }),

@@ -23,6 +23,8 @@ const createChatCompletion = defineRoute({
   operation: 'createChatCompletion',
   summary: 'Answers a conversation: whole, or with stream: true as it is made.',
   access: 'key',
+  // Fewer than may wait for a model, so that one tenant keeps nobody from it.
+  atOnce: 12,
   body: chatRequestSchema,
   answer: completionSchema,
   async handle({ service, key, body, signal }) {

@@ -16,6 +16,8 @@ export const createFile = defineRoute({
   operation: 'createFile',
   summary: 'Uploads a file to train on, or to validate with.',
   access: 'key',
+  // Each may fill the room that the tenant has until all of it has come.
+  atOnce: 8,
   body: 'upload',
   answer: fileSchema,
   async handle({ service, key, parts }) {

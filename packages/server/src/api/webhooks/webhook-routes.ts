@@ -42,13 +42,7 @@ const createWebhook = defineRoute({
     const { records, webhooks } = service;
     const { tenant } = key!;
     checkWebhookUrl(body.url, webhooks.allowPrivate);
-    let count = 0;
-    for await (const _ of allRecords(records, 'webhook', tenant)) count += 1;
-    if (count >= mostOfTenant) {
-      throw new ApiError(400, `You have ${count} webhooks, as many as you may.`, {
-        code: 'webhook_quota_exceeded',
-      });
-    }
+    await requireRoom(records, tenant);
     const now = unixTime();
     const webhook: WebhookRecord = {
       id: newId('whe_'),
@@ -62,6 +56,13 @@ const createWebhook = defineRoute({
       previous: null,
     };
     await records.insert('webhook', webhook);
+    try {
+      // Once more, now that others see it: several may have been made at once.
+      await requireRoom(records, tenant, webhook.id);
+    } catch (error) {
+      await records.remove('webhook', webhook.id);
+      throw error;
+    }
     return { type: 'json', value: webhookWithSecret(webhook) };
   },
 });
@@ -207,6 +208,19 @@ const listEventTypes = defineRoute({
     return { type: 'json', value: { object: 'list', data: webhookEventTypes } };
   },
 });
+
+/** @throws ApiError 400 when the tenant has as many as it may; of one that is there already, those before it count. */
+async function requireRoom(records: Records, tenant: string, webhookId?: string): Promise<void> {
+  let count = 0;
+  for await (const { id } of allRecords(records, 'webhook', tenant)) {
+    if (id === webhookId) break;
+    count += 1;
+  }
+  if (count < mostOfTenant) return;
+  throw new ApiError(400, `You have ${count} webhooks, as many as you may.`, {
+    code: 'webhook_quota_exceeded',
+  });
+}
 
 async function visibleWebhook(records: Records, key: KeyRecord, id: string): Promise<WebhookRecord> {
   const webhook = await records.get('webhook', id);
