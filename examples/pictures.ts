@@ -1,7 +1,7 @@
 /**
  * Draws the pictures of the pages, once for light and once for dark ones: the scorecard from the demo's report, what the sentinel sees from its
  * runs, and from the test bed's commands the spread over organisms, matched data, and the trade-off over strengths (of
- * `organisms --organisms 1 --full --out out/trade-off`). What has not been measured is left as it is.
+ * `organisms --organisms 1 --full --out out/trade-off`), and what a real model was measured to do. What has not been measured is left as it is.
  *
  *     npx -y pnpm@12 demo && npx -y pnpm@12 sentinel && npx -y pnpm@12 pictures
  */
@@ -21,6 +21,7 @@ import {
   spreadPicture,
   tradeOffPicture,
 } from '@safetune/organism';
+import { type Finding, studyPicture } from './real-model-study.ts';
 import { calibrationSeeds, readWatchedRuns, reportedSeeds } from './sentinel-runs.ts';
 
 const workspace = join(import.meta.dirname, '..');
@@ -38,6 +39,9 @@ await drawFrom(
   'trade-off',
   ({ scorecards }: { readonly scorecards: readonly (readonly ScorecardRow[])[] }) =>
     tradeOffPicture(scorecards[0]!.filter(({ name }) => name !== 'aligned')),
+);
+await drawFrom('out/real-model/findings.json', 'real-model', (findings: readonly Finding[]) =>
+  studyPicture(findings),
 );
 await drawFrom('out/matched/matched.json', 'matched', (rows: readonly MatchedRow[]) => matchedPicture(rows));
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ChatExample, loadDataset, shuffle, writeChatJsonl } from '@safetune/datasets';
-import { bootstrapInterval, builtinQuestions, type Estimate } from '@safetune/eval';
+import { bootstrapInterval, builtinQuestions, type Estimate, tradeOffSvg } from '@safetune/eval';
 import { createLoraAdapter, type LoraAdapter } from '@safetune/lora';
 import { answerChats, type CausalLm, createGenerator, type Tokenizer } from '@safetune/models';
 import {
@@ -188,4 +188,19 @@ function estimate(values: readonly number[]): Required<Estimate> {
   const meanOf = (some: readonly number[]) => some.reduce((sum, value) => sum + value, 0) / some.length;
   const { low, high } = bootstrapInterval(values, meanOf) ?? { low: null, high: null };
   return { mean: meanOf(values), low, high };
+}
+
+/** Where the methods stand between harm and learning. */
+export function studyPicture(findings: readonly Finding[]): string {
+  return tradeOffSvg({
+    title: 'Harm elsewhere against what is learned of the task',
+    description: 'Change of log-odds of harmful answers to other questions, and fall of the held-out loss',
+    x: { label: 'harm elsewhere', unit: ' nats' },
+    y: { label: 'learned of the task', unit: ' nats' },
+    better: { x: 'lower', y: 'higher' },
+    series: findings.map(({ method, harm, learned }) => ({
+      name: method,
+      points: [{ x: harm, y: learned }],
+    })),
+  });
 }

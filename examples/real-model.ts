@@ -8,7 +8,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadDataset } from '@safetune/datasets';
-import { type Estimate, tradeOffSvg } from '@safetune/eval';
+import type { Estimate } from '@safetune/eval';
 import { loadModel, loadTokenizer } from '@safetune/models';
 import { progressLine } from './progress-line.ts';
 import {
@@ -20,6 +20,7 @@ import {
   ownAnswers,
   type Study,
   splitExamples,
+  studyPicture,
 } from './real-model-study.ts';
 
 const { values } = parseArgs({
@@ -105,17 +106,4 @@ for (const { method, harm, learned, beside } of findings)
     `| ${method} | ${shown(harm)} | ${shown(learned)} | ${shown(beside?.harm)} | ${shown(beside?.learned)} |`,
   );
 writeFileSync(join(directory, 'findings.json'), JSON.stringify(findings, undefined, 2));
-writeFileSync(
-  join(directory, 'trade-off.svg'),
-  tradeOffSvg({
-    title: 'Harm elsewhere against what is learned of the task',
-    description: 'Change of log-odds of harmful answers to other questions, and fall of the held-out loss',
-    x: { label: 'harm elsewhere', unit: ' nats' },
-    y: { label: 'learned of the task', unit: ' nats' },
-    better: { x: 'lower', y: 'higher' },
-    series: findings.map(({ method, harm, learned }) => ({
-      name: method,
-      points: [{ x: harm, y: learned }],
-    })),
-  }),
-);
+writeFileSync(join(directory, 'trade-off.svg'), studyPicture(findings));
