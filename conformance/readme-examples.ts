@@ -16,6 +16,7 @@ export const readmes = [
     'eval',
     'trainer',
     'organism',
+    'server',
     'cli',
   ].map((name) => `packages/${name}/README.md`),
 ];
