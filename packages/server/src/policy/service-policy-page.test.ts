@@ -24,6 +24,16 @@ it('the policy of the documentation is valid', async () => {
   ]);
 });
 
+it('the policy of the start page is valid', async () => {
+  const start = new URL('service.md', page);
+  const [, example] = /```yaml\n([\s\S]*?)```/.exec(await readFile(start, 'utf8')) ?? [];
+  const { file } = await policyFolder(example!);
+  expect(await readPolicy(file)).toMatchObject({
+    limits: { epochs: 5, context_tokens: 8192 },
+    gate: { log_odds: { quarantine: 0.2, refuse: 0.5 } },
+  });
+});
+
 it('every type of ours is told to have an order or none', async () => {
   const text = await readFile(page, 'utf8');
   const { listRegularizers } = await import('@safetune/regularizers');
