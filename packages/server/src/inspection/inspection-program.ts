@@ -10,6 +10,7 @@ import {
 import { loadTokenizer, resolveModel } from '@safetune/models';
 import { ApiError } from '../errors.ts';
 import { readTrainingFile } from '../policy/read-training-file.ts';
+import { refuseTurnMarkers } from '../policy/turn-markers.ts';
 import type { InspectionCall, InspectionResult, Preview, TokenCount } from './inspection-call.ts';
 
 // A thread of its own: the file is a stranger's, and may keep a tokenizer busy for as long as it is let.
@@ -50,6 +51,7 @@ async function count(
   { method, mostExamples: most }: InspectionCall['task'] & { readonly type: 'count' },
 ): Promise<TokenCount> {
   const { examples } = await readTrainingFile(file, { method, purpose: 'training_file', most });
+  refuseTurnMarkers(examples, tokenizer, 'training_file');
   const total = { examples: examples.length, tokens: 0, learned: 0, cut: 0, refused: 0 };
   let firstRefusal: string | null = null;
   for (const example of examples) {

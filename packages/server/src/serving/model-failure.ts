@@ -28,6 +28,14 @@ export class LaterSystemMessageError extends Error {
   }
 }
 
+/** A text that writes turns of its own, which would come behind that prompt. */
+export class TurnMarkerError extends Error {
+  constructor(marker: string) {
+    super(`a message holds ${marker}, by which the model's chat template marks turns; remove it`);
+    this.name = 'TurnMarkerError';
+  }
+}
+
 /**
  * What an error of answering is to the client: their conversation's fault, or the service's. Messages hold no path and nothing of what
  * is the service's own.
@@ -35,6 +43,7 @@ export class LaterSystemMessageError extends Error {
 export function modelFailure(error: unknown): ModelFailure {
   if (error instanceof ContextLengthError) return refusal('context_length_exceeded', error.message);
   if (error instanceof LaterSystemMessageError) return refusal('system_message_not_first', error.message);
+  if (error instanceof TurnMarkerError) return refusal('turn_marker', error.message);
   if (ChatTemplateLimitError.isInstance(error))
     return refusal(
       'chat_template_limit',

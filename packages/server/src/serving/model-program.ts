@@ -11,7 +11,13 @@ import {
 } from '@safetune/models';
 import { withSecretPrompt, withSystemPrompt } from '@safetune/regularizers';
 import { readInferencePrompt } from '@safetune/trainer';
-import { ContextLengthError, LaterSystemMessageError, modelFailure } from './model-failure.ts';
+import { markerIn, turnMarkers } from '../policy/turn-markers.ts';
+import {
+  ContextLengthError,
+  LaterSystemMessageError,
+  modelFailure,
+  TurnMarkerError,
+} from './model-failure.ts';
 import type { ModelDescription, ModelQuestion, ModelReply, ModelRequest } from './model-messages.ts';
 import { toldTokens } from './told-tokens.ts';
 
@@ -49,8 +55,11 @@ async function answer(model: OpenedModel, id: number, question: ModelQuestion, s
   const { tokenizer, contextTokens, systemPrompt } = model;
   const { messages, secretPrompt, maxTokens, temperature, topP, seed, stop, topLogProbabilities } = question;
   const isPrompted = systemPrompt !== undefined || secretPrompt !== undefined;
-  if (isPrompted && messages.slice(1).some(({ role }) => role === 'system'))
-    throw new LaterSystemMessageError();
+  if (isPrompted) {
+    if (messages.slice(1).some(({ role }) => role === 'system')) throw new LaterSystemMessageError();
+    const marker = markerIn(messages, turnMarkers(tokenizer));
+    if (marker !== undefined) throw new TurnMarkerError(marker);
+  }
   const characters = messages.reduce((sum, { content }) => sum + content.length, 0);
   if (characters > longestToken * contextTokens) throw new ContextLengthError(contextTokens, undefined);
   let promptTokens = 0;

@@ -3,6 +3,7 @@ import { type ChatExample, tokenizeChats } from '@safetune/datasets';
 import { loadTokenizer, resolveModel } from '@safetune/models';
 import { ApiError } from '../errors.ts';
 import { type FilePurpose, fileError, readTrainingFile } from '../policy/read-training-file.ts';
+import { refuseTurnMarkers } from '../policy/turn-markers.ts';
 import type { JobContext } from './job-context.ts';
 
 /** The files of a job, read and checked. */
@@ -92,6 +93,7 @@ async function requireTokens(
 ): Promise<number> {
   const { run, hyperparameters } = job.plan;
   const tokenizer = await loadTokenizer((await resolveModel(run.model)).path);
+  refuseTurnMarkers(examples, tokenizer, purpose);
   const most = policy.limits.tokens;
   let [tokens, skipped] = [0, 0];
   const tokenized = tokenizeChats(examples, tokenizer, {

@@ -1,0 +1,63 @@
+import type { ChatExample, ChatTokenizer } from '@safetune/datasets';
+import { ApiError } from '../errors.ts';
+import type { FilePurpose } from './read-training-file.ts';
+
+/**
+ * Texts of the special tokens by which a model's chat template marks turns. A message that holds one writes turns of its own, a system
+ * message too: it would take back what a safeguard says in the first. Templates that mark turns by plain words have none.
+ */
+export function turnMarkers(tokenizer: ChatTokenizer): readonly string[] {
+  const decode = tokenizer.decode?.bind(tokenizer);
+  if (decode === undefined) return [];
+  const conversation = [
+    { role: 'user', content: 'a' },
+    { role: 'assistant', content: 'b' },
+    { role: 'user', content: 'c' },
+  ] as const;
+  const rendered = tokenizer.renderChat(conversation, { addGenerationPrompt: true });
+  const ids = new Set([...tokenizer.encode(rendered), ...tokenizer.endOfTurnTokenIds]);
+  return [...ids]
+    .filter((id) => decode([id], { skipSpecialTokens: true }) === '')
+    .map((id) => decode([id]))
+    .filter((text) => text.trim() !== '');
+}
+
+/** The first marker that something holds, in a string wherever it is, or in texts that a template puts behind each other. */
+export function markerIn(value: unknown, markers: readonly string[]): string | undefined {
+  const text = textsOf(value).join('');
+  return markers.find((marker) => text.includes(marker));
+}
+
+/** @throws ApiError 400 with the line of the first example that holds a marker. */
+export function refuseTurnMarkers(
+  examples: readonly ChatExample[],
+  tokenizer: ChatTokenizer,
+  purpose: FilePurpose,
+): void {
+  const markers = turnMarkers(tokenizer);
+  for (const { messages, rejected = [], tools = [], origin } of examples) {
+    const marker = [...messages, ...rejected, ...tools]
+      .map((value) => markerIn(value, markers))
+      .find((found) => found !== undefined);
+    if (marker === undefined) continue;
+    throw new ApiError(
+      400,
+      `line ${origin?.line ?? 0}: a message holds ${marker}, by which the model's chat template marks turns; remove it`,
+      { code: `invalid_${purpose}`, param: purpose },
+    );
+  }
+}
+
+/** Every string in a value, names of fields too. */
+function textsOf(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  if (typeof value !== 'object' || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap(partTexts);
+  return Object.entries(value).flatMap(([name, inner]) => [name, '\n', ...textsOf(inner), '\n']);
+}
+
+/** Of a part of a message's content its text alone: its type does not stand between two texts. */
+function partTexts(part: unknown): string[] {
+  const { text } = (typeof part === 'object' && part !== null ? part : {}) as { readonly text?: unknown };
+  return typeof text === 'string' ? [text] : textsOf(part);
+}
