@@ -160,6 +160,26 @@ it('has a job keep its plan through a pause, whatever the policy says when it go
   expect((await second.service.records.get('job', id))!.plan).toEqual(planned);
 });
 
+it('ends the streams of a key that was revoked, or is over', async () => {
+  const { client: clientOf, key, fetch, service } = await openTestService();
+  const client = await clientOf('one');
+  const file = await client.files.create({ file: trainingFile(), purpose: 'fine-tune' });
+  const { id } = await client.fineTuning.jobs.create({ model: 'tiny', training_file: file.id });
+  const open = async (end: (keyId: string) => Promise<unknown>) => {
+    const value = await key('one');
+    const stream = await fetch(`/v1/fine_tuning/jobs/${id}/events?stream=true`, value);
+    await end(`key-${value.split('-')[2]}`);
+    return stream.text();
+  };
+  const { records } = service;
+  const texts = await Promise.all([
+    open((keyId) => records.remove('key', keyId)),
+    open((keyId) => records.change('key', keyId, (record) => ({ ...record, expiresAt: 1 }))),
+  ]);
+  for (const text of texts) expect(text.trim().split('\n\n').at(-1)).toBe('data: [DONE]');
+  expect((await client.fineTuning.jobs.retrieve(id)).status).toBe('queued');
+});
+
 it('bounds the uploads of a tenant that are under way, with all its keys', async () => {
   const { key, fetch } = await openTestService();
   const leave = new AbortController();

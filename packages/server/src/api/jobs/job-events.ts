@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { finalStatuses } from '../../records/job-record.ts';
+import type { KeyRecord } from '../../records/key-record.ts';
+import { unixTime } from '../../records/unix-time.ts';
 import type { AnsweringService } from '../../service.ts';
 import { idSchema, listAnswer, listSchema, pageQuery } from '../listing.ts';
 import { defineRoute } from '../route.ts';
@@ -26,7 +28,10 @@ export const listEvents = defineRoute({
     const { id } = await visibleJob(service.records, key!, parameters.fine_tuning_job_id);
     const after = query.after === undefined ? undefined : eventNumber(id, query.after);
     if (query.stream === 'true')
-      return { type: 'events', events: follow(service, id, after ?? 0, AbortSignal.any([signal, closing])) };
+      return {
+        type: 'events',
+        events: follow(service, { key: key!, id, start: after ?? 0 }, AbortSignal.any([signal, closing])),
+      };
     if (query.after !== undefined && after === undefined) return listAnswer([], false);
     const { items, hasMore } = await service.records.events(id, {
       ...(after !== undefined && { after }),
@@ -42,8 +47,7 @@ export const listEvents = defineRoute({
 
 async function* follow(
   { records }: AnsweringService,
-  id: string,
-  start: number,
+  { key, id, start }: { readonly key: KeyRecord; readonly id: string; readonly start: number },
   signal: AbortSignal,
 ): AsyncGenerator<string> {
   let after = start;
@@ -56,6 +60,9 @@ async function* follow(
       after = event.number;
     }
     if (hasMore) continue;
+    // A stream outlives no key: it may go on for days.
+    const { expiresAt = 0 } = (await records.get('key', key.id)) ?? {};
+    if (expiresAt !== null && expiresAt <= unixTime()) break;
     if (job === undefined || finalStatuses.has(job.status)) break;
     await sleep(pollMilliseconds, undefined, { signal }).catch(() => undefined);
   }
