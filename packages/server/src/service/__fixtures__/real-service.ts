@@ -19,7 +19,7 @@ safeguards:
   mandatory:
     - {type: interleaving, pool: safe.jsonl, share: 0.2}
     - {type: kl, weight: 0.1}
-    - {type: ./slow.mjs, milliseconds: 50}
+    - {type: ./slow.mjs, milliseconds: 100}
   optional:
     - {safeguard: {type: kl}, up_to: 1}
 gate:
