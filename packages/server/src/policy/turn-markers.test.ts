@@ -69,3 +69,12 @@ it('takes what only looks like one', () => {
     messages = [{ role: 'user', content } as const, answer];
   expect(() => refuseTurnMarkers([{ messages, origin }], tokenizer, 'training_file')).not.toThrow();
 });
+
+it('knows those that end a turn where a template refuses every conversation', () => {
+  const refuse = () => {
+    throw new Error('there must be a system message');
+  };
+  const picky = Object.assign(Object.create(tokenizer) as typeof tokenizer, { renderChat: refuse });
+  const ends = tokenizer.endOfTurnTokenIds.map((id) => tokenizer.decode([id]));
+  expect(turnMarkers(picky)).toEqual(ends);
+});

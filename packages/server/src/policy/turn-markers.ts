@@ -9,17 +9,25 @@ import type { FilePurpose } from './read-training-file.ts';
 export function turnMarkers(tokenizer: ChatTokenizer): readonly string[] {
   const decode = tokenizer.decode?.bind(tokenizer);
   if (decode === undefined) return [];
-  const conversation = [
-    { role: 'user', content: 'a' },
-    { role: 'assistant', content: 'b' },
-    { role: 'user', content: 'c' },
-  ] as const;
-  const rendered = tokenizer.renderChat(conversation, { addGenerationPrompt: true });
-  const ids = new Set([...tokenizer.encode(rendered), ...tokenizer.endOfTurnTokenIds]);
+  const ids = new Set([...tokenizer.encode(plainChat(tokenizer)), ...tokenizer.endOfTurnTokenIds]);
   return [...ids]
     .filter((id) => decode([id], { skipSpecialTokens: true }) === '')
     .map((id) => decode([id]))
     .filter((text) => text.trim() !== '');
+}
+
+/** A conversation as the template writes it. One that refuses so plain a one has only the tokens that end a turn. */
+function plainChat(tokenizer: ChatTokenizer): string {
+  const question = { role: 'user', content: 'a' } as const;
+  const answer = { role: 'assistant', content: 'b' } as const;
+  for (const messages of [[question, answer, question], [question]]) {
+    try {
+      return tokenizer.renderChat(messages, { addGenerationPrompt: true });
+    } catch {
+      // What is wrong is told by whoever renders a conversation that is meant.
+    }
+  }
+  return '';
 }
 
 /** The first marker that something holds, in a string wherever it is, or in texts that a template puts behind each other. */
