@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { childEnvironment } from '../child-environment.ts';
 import { ApiError } from '../errors.ts';
 import type { ChatEnd, ChatPiece } from './chat.ts';
 import type {
@@ -42,10 +43,6 @@ export interface ModelProcessOptions extends ModelDescription {
 const inSources = import.meta.url.endsWith('.ts');
 const entry = new URL(inSources ? './model-program.ts' : './model-program.js', import.meta.url);
 
-/** What a model's process may know of this one's environment: no key of a store, no address of a queue. */
-const environmentNames =
-  /^(?:PATH|HOME|USERPROFILE|SYSTEMROOT|TEMP|TMP|TMPDIR|TZ|LANG|LC_\w+|XDG_CACHE_HOME|HF_HOME|HF_HUB_CACHE|HF_HUB_OFFLINE|OLLAMA_MODELS|SAFETUNE_CACHE|SAFETUNE_FOLLOW_LINKS)$/;
-
 /** @throws ApiError 500 when the model cannot be loaded. */
 export async function openModelProcess({
   graceMilliseconds = 10_000,
@@ -55,7 +52,7 @@ export async function openModelProcess({
 }: ModelProcessOptions): Promise<ModelProcess> {
   const child = fork(fileURLToPath(entry), [], {
     execArgv: inSources ? ['--conditions=safetune-source'] : [],
-    env: Object.fromEntries(Object.entries(process.env).filter(([name]) => environmentNames.test(name))),
+    env: childEnvironment(),
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     serialization: 'advanced',
   });

@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { childEnvironment } from '../child-environment.ts';
 import { StorageError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
-import { jobEnvironment } from './job-environment.ts';
 import type { JobMessage, JobStart, StorageCall, WorkerMessage } from './job-message.ts';
 
 export interface JobHostOptions {
@@ -50,7 +50,7 @@ export function startJobProcess({
 }: JobHostOptions): JobHost {
   const child = fork(fileURLToPath(program), [], {
     execArgv: inSources ? ['--conditions=safetune-source'] : [],
-    env: jobEnvironment(variables),
+    env: childEnvironment(variables),
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     serialization: 'advanced',
   });
