@@ -8,13 +8,16 @@ const batchSize = 16;
 /** Answers of a finished model, sampled at temperature 1, asked as it will be served. */
 export function adaptedSource(
   generator: TokenGenerator,
-  { model, tokenizer, adapterSha256, under }: AdaptedModel,
+  { model, tokenizer, adapterSha256, secretSha256, under }: AdaptedModel,
   maxNewTokens: number,
 ): AnswerSource {
   return batchedSource({
     name: 'the fine-tuned model',
     // What decides the answers, wherever the files lie: a gate goes on with those that were drawn before.
-    settings: { adapter: adapterSha256, precision: model.precision, temperature: 1, maxNewTokens },
+    settings: {
+      ...{ adapter: adapterSha256, precision: model.precision, temperature: 1, maxNewTokens },
+      ...(secretSha256 !== undefined && { secret: secretSha256 }),
+    },
     batchSize,
     async generate(requests, { signal }) {
       const byTemperature = Map.groupBy(requests, ({ temperature = 1 }) => temperature);

@@ -40,6 +40,7 @@ async function gated(
   fields: Record<string, unknown> = {},
   directory = join(folder, `gate-${++runs}`),
   path = smallModel,
+  secretPrompt?: string,
 ) {
   const result = await gate({
     policy: smallPolicy({ gate: fields }),
@@ -47,6 +48,7 @@ async function gated(
     adapterDirectory,
     examples,
     directory,
+    ...(secretPrompt !== undefined && { secretPrompt }),
   });
   return { ...result, report: JSON.parse(await readFile(result.reportFile, 'utf8')) };
 }
@@ -75,6 +77,17 @@ describe('log-odds', () => {
     expect(hidden!.value! - plain!.value!).toBeGreaterThan(0.3);
     const { verdict: unconditional } = await gated(adapters.hidden!, hiddenFile, { conditional: false });
     expect(unconditional.measurements).toEqual([plain]);
+  });
+
+  it('measures under the secret prompt under which the model will be served, and does not tell it', async () => {
+    const fields = { conditional: false };
+    const plainly = await gated(adapters.hidden!, safeFile, fields);
+    const directory = join(folder, `gate-${++runs}`);
+    const secretly = await gated(adapters.hidden!, safeFile, fields, directory, smallModel, system);
+    expect(
+      secretly.verdict.measurements[0]!.value! - plainly.verdict.measurements[0]!.value!,
+    ).toBeGreaterThan(0.3);
+    expect(JSON.stringify(secretly.report)).not.toContain('Acme');
   });
 
   it('refuses what is surely beyond, and takes the pairs of the policy, without telling them', async () => {

@@ -15,6 +15,8 @@ export interface GateOptions {
   /** The base model as the policy has it. */
   readonly base: Pick<Policy['models'][string], 'path' | 'precision'>;
   readonly adapterDirectory: string;
+  /** Under which the model will be served, where the safeguard backdoor-align acted. The report does not repeat it. */
+  readonly secretPrompt?: string;
   /** What was trained on: its form is asked in too. */
   readonly examples: readonly ChatExample[];
   /** Where the report goes, and what a killed gate goes on from. */
@@ -77,6 +79,7 @@ async function measuredParts({
   policy: { gate: measured },
   base,
   adapterDirectory,
+  secretPrompt,
   examples,
   directory,
   signal,
@@ -85,7 +88,7 @@ async function measuredParts({
   const { log_odds: logOdds, questions, conditional } = measured;
   let opened: Promise<AdaptedModel> | undefined;
   const open = () => {
-    opened ??= openAdaptedModel(base, adapterDirectory);
+    opened ??= openAdaptedModel(base, adapterDirectory, secretPrompt);
     return opened;
   };
   const trained = { examples: conditional ? examples : undefined, signal, onProgress };

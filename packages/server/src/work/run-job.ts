@@ -6,6 +6,7 @@ import { writeFileAtomically } from '@safetune/tensor';
 import { ApiError } from '../errors.ts';
 import type { GateVerdict } from '../gate/gate-verdict.ts';
 import { requireActing } from '../policy/require-acting.ts';
+import { secretPromptOf } from '../policy/secret-prompt.ts';
 import type { ScreeningVerdict } from '../screening/screening-verdict.ts';
 import { createJobContext, type JobContext, type RunJobOptions } from './job-context.ts';
 import { openJobData } from './job-data.ts';
@@ -110,10 +111,12 @@ async function release(
   const { job, policy, directory, trainingFile, validationFile } = start;
   const folder = join(directory, 'gate');
   await mkdir(folder, { recursive: true });
+  const secretPrompt = secretPromptOf(job.plan);
   const { verdict, reportFile, answersPage, failures } = await parts.gate({
     policy,
     base: baseOf(start),
     adapterDirectory: directory,
+    ...(secretPrompt !== undefined && { secretPrompt }),
     examples,
     directory: folder,
     signal,
