@@ -55,6 +55,9 @@ async function requireWhole(id: string): Promise<void> {
   // What dead attempts have left is in the way of nobody, but is cleared away.
   const stored = await world.stored();
   expect(stored.filter((key) => key.startsWith(`jobs/${id}/`))).toEqual([]);
+  expect(
+    stored.filter((key) => key.startsWith(`models/${id}/`) && !key.startsWith(`${models[0]!.key}/`)),
+  ).toEqual([]);
 }
 
 describe('a job', () => {

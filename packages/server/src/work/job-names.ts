@@ -13,9 +13,14 @@ export function stateKey({ id, attempt }: Pick<JobRecord, 'id' | 'attempt'>, nam
   return `${jobPrefix(id)}${attempt}/${name}`;
 }
 
+/** Under it each attempt puts the model that it made. */
+export function modelPrefix(jobId: string): string {
+  return `models/${jobId}/`;
+}
+
 /** Where an attempt puts the model. One that is believed dead and goes on writes over nothing that another one has made. */
 export function modelKey({ id, attempt }: Pick<JobRecord, 'id' | 'attempt'>): string {
-  return `models/${id}/${attempt}`;
+  return `${modelPrefix(id)}${attempt}`;
 }
 
 /** The id of a result file: random to whoever does not know the job's id, and the same in each attempt. */

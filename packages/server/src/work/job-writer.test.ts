@@ -1,5 +1,7 @@
 /** A worker that dies between two writes leaves the rest to the next one, which writes nothing twice. */
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { JobRecord } from '../records/job-record.ts';
 import type { Records } from '../records/records.ts';
 import { type JobWorld, openJobWorld } from './__fixtures__/job-world.ts';
 import type { JobMessage } from './job-message.ts';
@@ -84,6 +86,9 @@ it('whatever write was the last one', async () => {
     const { id } = await world.createJob({ training_file: 'file-none' });
     const first = await take(id, 'first');
     const dying = new JobWriter({ ...world.service, records: dyingRecords(records, writes) }, first);
+    const store = (job: JobRecord) =>
+      world.service.storage.put(`${modelKey(job)}/manifest.json`, Readable.from(['{}']));
+    await store(first);
     const died = await (async () => {
       for (const message of lastMessages(first)) await dying.take(message);
     })().catch((error: Error) => error.message);
@@ -91,6 +96,7 @@ it('whatever write was the last one', async () => {
     if (died === undefined) break;
     expect(died).toBe('killed');
     const second = await take(id, 'second');
+    await store(second);
     const writer = new JobWriter(world.service, second);
     await writer.open();
     for (const message of lastMessages(second)) await writer.take(message);
@@ -111,6 +117,7 @@ it('whatever write was the last one', async () => {
       'The job has successfully completed',
     ]);
     expect((await records.get('model', job.fineTunedModel!))?.key).toBe(modelKey({ id, attempt: 2 }));
+    expect(await world.service.storage.list(`models/${id}/`)).toEqual([`models/${id}/2/manifest.json`]);
     expect((await records.get('file', job.resultFiles[0]!))?.key).toMatch(/-2$/);
   }
   expect(await records.list('model', { limit: 100, order: 'asc' }).then(({ items }) => items.length)).toBe(

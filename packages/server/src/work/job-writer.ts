@@ -3,8 +3,8 @@ import type { JobEvent } from '../records/job-event.ts';
 import { finalStatuses, type JobRecord } from '../records/job-record.ts';
 import { unixTime } from '../records/unix-time.ts';
 import type { Service } from '../service.ts';
+import { clearJob } from './clear-job.ts';
 import type { JobMessage, ResultFile } from './job-message.ts';
-import { jobPrefix } from './job-names.ts';
 
 /** The job is no longer this worker's, or is over: nothing more may be written. */
 export class JobLostError extends Error {
@@ -130,7 +130,7 @@ export class JobWriter {
         ...{ createdAt: unixTime(), level: 'info', type: 'message', data: null },
         message: said[released.status],
       });
-    if (released.status === 'cancelled') await this.#service.storage.remove(jobPrefix(this.#job.id));
+    if (released.status === 'cancelled') await clearJob(this.#service, released);
     return released;
   }
 
@@ -231,14 +231,14 @@ export class JobWriter {
 
   /** What is stored for going on is of no more use. */
   async #end(change: (job: JobRecord) => JobRecord): Promise<void> {
-    await this.change((job) => ({
+    const over = await this.change((job) => ({
       ...change(job),
       state: null,
       worker: null,
       estimatedFinish: null,
       finishedAt: unixTime(),
     }));
-    await this.#service.storage.remove(jobPrefix(this.#job.id));
+    await clearJob(this.#service, over);
   }
 
   async #append(event: Omit<JobEvent, 'number' | 'createdAt'>): Promise<void> {

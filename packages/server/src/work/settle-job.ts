@@ -2,6 +2,7 @@ import type { JobRecord } from '../records/job-record.ts';
 import { finalStatuses } from '../records/job-record.ts';
 import { unixTime } from '../records/unix-time.ts';
 import type { Service } from '../service.ts';
+import { clearJob } from './clear-job.ts';
 import { jobPrefix } from './job-names.ts';
 
 /**
@@ -30,6 +31,7 @@ export async function settleJob(service: Service, job: JobRecord): Promise<JobRe
     return undefined;
   });
   if (settled !== undefined) {
+    if (settled.status === 'cancelled') await clearJob(service, settled);
     await records.appendEvent(job.id, {
       createdAt: unixTime(),
       level: 'info',

@@ -7,6 +7,7 @@ import type { Lease } from '../queue/queue.ts';
 import type { FileRecord } from '../records/file-record.ts';
 import type { JobRecord } from '../records/job-record.ts';
 import type { Service } from '../service.ts';
+import { clearJob } from './clear-job.ts';
 import { type JobHost, startJobProcess } from './job-host.ts';
 import type { JobMessage } from './job-message.ts';
 import { jobPrefix } from './job-names.ts';
@@ -60,7 +61,9 @@ async function work(service: Service, lease: Lease, options: RunWorkerOptions): 
     const taken = await takeJob(service, lease.jobId, options.id);
     if (taken.type === 'nothing') {
       // It may have been over when its worker died, before that had cleared up.
-      await service.storage.remove(jobPrefix(lease.jobId));
+      const job = await service.records.get('job', lease.jobId);
+      if (job === undefined) await service.storage.remove(jobPrefix(lease.jobId));
+      else await clearJob(service, job);
       outcome = 'done';
     } else outcome = await workOn(service, taken, lease, options);
   } catch (error) {
