@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
@@ -18,6 +19,8 @@ export interface TestService {
   readonly service: AnsweringService & { readonly chat: FakeChat };
   /** `http://127.0.0.1:...` */
   readonly address: string;
+  /** The HTTP server beneath. */
+  readonly server: Server;
   /** Of the storage. */
   readonly folder: string;
   key(tenant: string, options?: Partial<KeyRecord>): Promise<string>;
@@ -58,6 +61,7 @@ export async function openTestService(
   return {
     service,
     address,
+    server: server.server,
     folder,
     key,
     async client(tenant, options) {
