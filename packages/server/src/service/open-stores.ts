@@ -19,6 +19,8 @@ export interface StoreSettings {
   readonly storage?: string;
   /** `redis://...` of a Redis or Valkey that holds records and queue, for servers and workers on several machines. */
   readonly redis?: string;
+  /** After so many seconds without a sign of life from its worker, a job is given again. Default 30; the same for every process of a service. */
+  readonly leaseSeconds?: number;
 }
 
 export interface Stores {
@@ -34,12 +36,13 @@ export interface Stores {
  * Opens what a service keeps. Several processes may have the same open.
  *
  * @param onWarning hears what the operator should know of Redis.
- * @throws StoreError, StorageError when something cannot be used; nothing is left open then.
+ * @throws StoreError, StorageError when something cannot be used, RangeError for a lease that is none; nothing is left open then.
  */
 export async function openStores(
-  { data, storage: place = join(data, 'storage'), redis: url }: StoreSettings,
+  { data, storage: place = join(data, 'storage'), redis: url, leaseSeconds }: StoreSettings,
   onWarning?: (text: string) => void,
 ): Promise<Stores> {
+  const times = leaseSeconds === undefined ? {} : { leaseSeconds };
   const opened: (() => unknown)[] = [];
   const close = async () => {
     for (const one of opened.splice(0).toReversed()) await one();
@@ -56,7 +59,7 @@ export async function openStores(
     );
     if (url === undefined) {
       const records = keep(await openSqliteRecords(join(data, 'records.sqlite')));
-      const queue = keep(await openSqliteQueue(join(data, 'queue.sqlite')));
+      const queue = keep(await openSqliteQueue(join(data, 'queue.sqlite'), times));
       return { records, queue, storage, close };
     }
     // Each connection would say the same.
@@ -64,7 +67,7 @@ export async function openStores(
     const redis = await openRedisConnection(url, told);
     opened.push(() => redis.disconnect());
     const records = keep(await openRedisRecords(url));
-    const queue = keep(await openBullmqQueue(url));
+    const queue = keep(await openBullmqQueue(url, times));
     return { records, queue, storage, redis, close };
   } catch (error) {
     await close();

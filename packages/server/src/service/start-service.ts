@@ -129,8 +129,9 @@ function workerSettings({
   redis,
   keys,
   scratch,
+  leaseSeconds,
 }: ServiceSettings): ServiceWorkerSettings {
-  const given = { storage, redis, keys, scratch };
+  const given = { storage, redis, keys, scratch, leaseSeconds };
   const told = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return { policy, data, ...told };
 }

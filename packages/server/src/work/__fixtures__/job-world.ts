@@ -16,7 +16,7 @@ import { type RunWorkerOptions, runWorker } from '../worker.ts';
 import { closeService, openServiceFolder } from './service-folder.ts';
 
 /** A safeguard of the provider's own that does nothing but take its time after each step, so that there is time to disturb a run. */
-const slow = `export default ({ milliseconds = 0 }) => ({
+export const slow = `export default ({ milliseconds = 0 }) => ({
   name: 'slow', config: {},
   afterStep: () => new Promise((resolve) => setTimeout(resolve, milliseconds)),
 });`;
