@@ -36,6 +36,7 @@ export async function startRedis(...settings: readonly string[]): Promise<RedisS
     const where = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory];
     const how = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always', ...settings];
     server = spawn('redis-server', [...where, ...how], { stdio: 'ignore' });
+    endWithParent(server, directory);
     const client = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
     client.on('error', () => {});
     await client.ping();
@@ -58,4 +59,15 @@ export async function startRedis(...settings: readonly string[]): Promise<RedisS
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Has a process end, and a folder go, also when this process is killed: a shell waits for the end of its input, which is this one's end. */
+function endWithParent(child: ChildProcess, directory: string): void {
+  if (child.pid === undefined) return;
+  const command = 'read -r _; kill -9 "$0"; rm -rf "$1"';
+  const watcher = spawn('sh', ['-c', command, String(child.pid), directory], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  watcher.unref();
+  child.once('exit', () => watcher.kill('SIGKILL'));
 }
