@@ -1,11 +1,13 @@
 /** What a customer with a key may think of against policy, tenants and quotas; docs/service-threat-model.md names these tests. */
 import { Readable } from 'node:stream';
 import OpenAI from 'openai';
-import { expect, it, onTestFinished } from 'vitest';
-import { policyFolder, tinyCheckpoint } from '../policy/__fixtures__/policy-folder.ts';
+import { afterAll, expect, it, onTestFinished } from 'vitest';
+import { policyFolder, removePolicyFolders, tinyCheckpoint } from '../policy/__fixtures__/policy-folder.ts';
 import { startFakeWorker } from '../service/__fixtures__/fake-worker.ts';
 import { openTestService, trainingFile, until } from '../service/__fixtures__/test-service.ts';
 import { startService } from '../service/start-service.ts';
+
+afterAll(removePolicyFolders);
 
 /** A service where tenant `one` has a finished job, its model and its events. */
 async function openWithModel() {

@@ -1,10 +1,12 @@
 import { readRun } from '@safetune/trainer';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiError } from '../errors.ts';
-import { policyOf, tinyCheckpoint } from './__fixtures__/policy-folder.ts';
+import { policyOf, removePolicyFolders, tinyCheckpoint } from './__fixtures__/policy-folder.ts';
 import { jobRequestSchema } from './job-request.ts';
 import { planJob } from './plan-job.ts';
 import type { Policy } from './policy-schema.ts';
+
+afterAll(removePolicyFolders);
 
 const text = `limits: {epochs: 5, batch_size: 24, learning_rate_multiplier: 4, examples: 100}
 training: {rank: 4, learning_rate: 0.001, epochs: 2, batch_size: 6, max_length: 64, checkpoint_every: 5}

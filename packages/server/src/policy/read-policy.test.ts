@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { PolicyFileError } from '../errors.ts';
-import { policyFolder, policyOf, tinyCheckpoint } from './__fixtures__/policy-folder.ts';
+import { policyFolder, policyOf, removePolicyFolders, tinyCheckpoint } from './__fixtures__/policy-folder.ts';
 import { readPolicy } from './read-policy.ts';
+
+afterAll(removePolicyFolders);
 
 const models = `models: {tiny: {path: ${tinyCheckpoint}}}`;
 

@@ -1,12 +1,13 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { ApiError } from '../errors.ts';
 import { type ReadTrainingFileOptions, readTrainingFile } from './read-training-file.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'safetune-training-file-'));
+afterAll(() => rm(folder, { recursive: true }));
 const good = {
   messages: [
     { role: 'user', content: 'q' },

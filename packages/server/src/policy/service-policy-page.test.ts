@@ -1,9 +1,11 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
-import { policyFolder } from './__fixtures__/policy-folder.ts';
+import { afterAll, expect, it } from 'vitest';
+import { policyFolder, removePolicyFolders } from './__fixtures__/policy-folder.ts';
 import { readPolicy } from './read-policy.ts';
 import { isOrdered, makeSafeguard } from './strength.ts';
+
+afterAll(removePolicyFolders);
 
 const page = new URL('../../../../docs/service-policy.md', import.meta.url);
 

@@ -4,14 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import OpenAI from 'openai';
-import { expect, it, onTestFinished } from 'vitest';
-import { policyFolder, tinyCheckpoint } from '../policy/__fixtures__/policy-folder.ts';
+import { afterAll, expect, it, onTestFinished } from 'vitest';
+import { policyFolder, removePolicyFolders, tinyCheckpoint } from '../policy/__fixtures__/policy-folder.ts';
 import { allRecords } from '../records/all-records.ts';
 import { finalStatuses, type JobRecord } from '../records/job-record.ts';
 import { startRedis, whyNoRedis } from '../testing/redis-server.ts';
 import { startWorkers } from '../work/worker-processes.ts';
 import { trainingFile } from './__fixtures__/test-service.ts';
 import { startService } from './start-service.ts';
+
+afterAll(removePolicyFolders);
 
 if (whyNoRedis !== undefined) console.warn(whyNoRedis);
 

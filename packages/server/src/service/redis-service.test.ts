@@ -2,12 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
-import { expect, it, onTestFinished } from 'vitest';
-import { policyFolder, tinyCheckpoint } from '../policy/__fixtures__/policy-folder.ts';
+import { afterAll, expect, it, onTestFinished } from 'vitest';
+import { policyFolder, removePolicyFolders, tinyCheckpoint } from '../policy/__fixtures__/policy-folder.ts';
 import { startRedis, whyNoRedis } from '../testing/redis-server.ts';
 import { startFakeWorker } from './__fixtures__/fake-worker.ts';
 import { trainingFile, trainingText, until } from './__fixtures__/test-service.ts';
 import { startService } from './start-service.ts';
+
+afterAll(removePolicyFolders);
 
 if (whyNoRedis !== undefined) console.warn(whyNoRedis);
 

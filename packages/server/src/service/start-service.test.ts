@@ -2,11 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
-import { expect, it, onTestFinished } from 'vitest';
-import { policyFolder, tinyCheckpoint } from '../policy/__fixtures__/policy-folder.ts';
+import { afterAll, expect, it, onTestFinished } from 'vitest';
+import { policyFolder, removePolicyFolders, tinyCheckpoint } from '../policy/__fixtures__/policy-folder.ts';
 import { startFakeWorker } from './__fixtures__/fake-worker.ts';
 import { trainingFile, until } from './__fixtures__/test-service.ts';
 import { type ServiceSettings, startService } from './start-service.ts';
+
+afterAll(removePolicyFolders);
 
 async function settings(policy = `models:\n  tiny: {path: ${tinyCheckpoint}}\n`): Promise<ServiceSettings> {
   const data = await mkdtemp(join(tmpdir(), 'safetune-started-'));

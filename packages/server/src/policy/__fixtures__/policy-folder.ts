@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,12 +17,20 @@ export const safeExamples = Array.from({ length: 4 }, (_, index) => ({
   ],
 }));
 
+const made: string[] = [];
+
+/** Removes the folders that this process has made so far; a test file calls it at its end. */
+export async function removePolicyFolders(): Promise<void> {
+  for (const folder of made.splice(0)) await rm(folder, { recursive: true, force: true });
+}
+
 /** A folder with a policy and what it names. */
 export async function policyFolder(
   text: string,
   files: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly folder: string; readonly file: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'safetune-policy-'));
+  made.push(folder);
   const file = join(folder, 'policy.yaml');
   await writeFile(file, text);
   await writeFile(join(folder, 'safe.jsonl'), safeExamples.map((one) => `${JSON.stringify(one)}\n`).join(''));

@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest';
 import { newKey } from '../../api/authentication.ts';
 import { apiRoutes } from '../../api/routes.ts';
 import { createServer, type ServerLimits } from '../../api/server.ts';
-import { policyOf } from '../../policy/__fixtures__/policy-folder.ts';
+import { policyOf, removePolicyFolders } from '../../policy/__fixtures__/policy-folder.ts';
 import { openSqliteQueue } from '../../queue/sqlite-queue.ts';
 import type { KeyRecord } from '../../records/key-record.ts';
 import { openSqliteRecords } from '../../records/sqlite-records.ts';
@@ -52,6 +52,7 @@ export async function openTestService(
     await service.records.close();
     await service.storage.close();
     await rm(directory, { recursive: true, force: true });
+    await removePolicyFolders();
   });
   const key = async (tenant: string, options: Partial<KeyRecord> = {}) => {
     const { value, record } = newKey({ tenant, role: 'customer', expiresAt: null, requestsPerMinute: null });
