@@ -58,6 +58,8 @@ export class SqliteDatabase {
   readonly path: string;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  // Node.js 22.13 does not tell it.
+  #isOpen = true;
 
   constructor(path: string, database: DatabaseSync) {
     this.path = path;
@@ -65,7 +67,7 @@ export class SqliteDatabase {
   }
 
   get isOpen(): boolean {
-    return this.#database.isOpen;
+    return this.#isOpen;
   }
 
   /** @returns how many rows were changed. */
@@ -87,11 +89,12 @@ export class SqliteDatabase {
   }
 
   close(): void {
-    if (this.#database.isOpen) this.#database.close();
+    if (this.#isOpen) this.#database.close();
+    this.#isOpen = false;
   }
 
   #open(): DatabaseSync {
-    if (!this.#database.isOpen) throw new StoreError(this.path, 'closed', 'was closed');
+    if (!this.#isOpen) throw new StoreError(this.path, 'closed', 'was closed');
     return this.#database;
   }
 
@@ -124,7 +127,11 @@ function inTransaction<Result>(database: DatabaseSync, work: () => Result): Resu
     database.exec('COMMIT');
     return result;
   } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK');
+    try {
+      database.exec('ROLLBACK');
+    } catch {
+      // SQLite has ended it by itself, as it does on a full disk.
+    }
     throw error;
   }
 }
