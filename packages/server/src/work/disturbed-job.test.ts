@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Lease } from '../queue/queue.ts';
 import { answer, answers, type JobWorld, openJobWorld } from './__fixtures__/job-world.ts';
@@ -194,4 +195,19 @@ it('workers beside a server open the same stores, and put their jobs back when i
   const last = world.startWorker();
   await requireWhole(id);
   await last.stop();
+});
+
+it('keeps the way in which its steps are run before the first of them is over', async () => {
+  const slowWorld = await openJobWorld({ milliseconds: 400 });
+  try {
+    const worker = slowWorld.startWorker();
+    const { id } = await slowWorld.createJob({ training_file: await slowWorld.upload(answers) });
+    const { state } = await slowWorld.until(id, (job) => job.state?.key.endsWith('/started') === true);
+    const note = await text(await slowWorld.service.storage.read(`${state!.key}/note.json`));
+    expect(JSON.parse(note)).toMatchObject({ memory: 'whole' });
+    expect(state!.step).toBe(0);
+    await worker.stop();
+  } finally {
+    await slowWorld.close();
+  }
 });

@@ -47,7 +47,7 @@ export async function trainJob(
     const until = [...checkpoints].filter(([at]) => at <= step);
     for (const [at] of until) checkpoints.delete(at);
     const named = until.map(([at, metrics]) => ({ id: checkpointId(job.id, at), step: at, metrics }));
-    await saveState(step, kept, { staging, checkpoints: named });
+    await saveState(step, kept, { ...(step === 0 && { name: 'started' }), staging, checkpoints: named });
   });
   const tellStep = () => {
     if (lastStep !== undefined && isTold(lastStep.step, lastStep.steps))
@@ -57,7 +57,10 @@ export async function trainJob(
   const onEvent = (event: TrainEvent) => {
     if (event.type === 'start') {
       done = event.done;
-      if (event.memory !== undefined) kept = { ...kept, memory: event.memory };
+      if (event.memory === undefined || event.memory === kept.memory) return;
+      kept = { ...kept, memory: event.memory };
+      // From the first step on: an attempt on a machine with less memory would choose another way, and round otherwise.
+      if (done === 0) uploads.add(0, join(directory, 'state-started'));
     } else if (event.type === 'step') {
       // A step's event waits for the evaluation behind it.
       tellStep();
