@@ -16,6 +16,8 @@ export { openSqliteQueue } from './queue/sqlite-queue.ts';
 export type { Records } from './records/records.ts';
 export { openRedisRecords } from './records/redis-records.ts';
 export { openSqliteRecords } from './records/sqlite-records.ts';
+export type { StoreSettings } from './service/open-stores.ts';
+export { makeOperatorKey } from './service/operator-key.ts';
 export {
   type RunningService,
   type ServicePart,

@@ -60,6 +60,28 @@ it('answers with the key that it showed', async () => {
   await running.ended;
 });
 
+it("makes another operator's key, which a server that runs takes, and serves nothing", async () => {
+  const running = serve('lost', '--workers', '0');
+  let said = '';
+  running.child.stderr.on('data', (text) => {
+    said += text;
+  });
+  await running.said('stderr', /serving http:\S+/);
+  const [, address = ''] = /serving (\S+)/.exec(said)!;
+  const made = await serve('lost', '--new-operator-key').ended;
+  expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^sk-safetune-\S+\n$/) });
+  expect(made.stderr).not.toContain('serving');
+  const [, first = ''] = /not shown again: (\S+)/.exec(said)!;
+  const { stdout } = made;
+  expect(stdout.trim()).not.toBe(first);
+  for (const key of [stdout.trim(), first]) {
+    const headers = { authorization: `Bearer ${key}` };
+    expect((await fetch(`${address}/v1/service/queue`, { headers })).status).toBe(200);
+  }
+  running.child.kill('SIGTERM');
+  await running.ended;
+});
+
 it('says what is wrong with the policy, and starts nothing', async () => {
   const wrong = join(directory, 'wrong.yaml');
   await writeFile(wrong, 'models:\n  tiny:\n    pth: ./nowhere\n');

@@ -8,7 +8,7 @@ import {
   serviceSettings,
 } from '../service/service-options.ts';
 import { whenAborted } from '../service/when-aborted.ts';
-import { note } from '../terminal/output.ts';
+import { note, print } from '../terminal/output.ts';
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -40,6 +40,11 @@ export const serveCommand = strictCommand({
       type: 'boolean',
       description: 'let webhooks lead to this machine and its network, without TLS too',
     },
+    'new-operator-key': {
+      type: 'boolean',
+      description:
+        "make another operator's key, for one that was lost, print it on stdout, and serve nothing",
+    },
     'log-level': {
       type: 'string',
       valueHint: 'LEVEL',
@@ -50,7 +55,13 @@ export const serveCommand = strictCommand({
     const port = integerOption('port', args.port, 0);
     const workers = integerOption('workers', args.workers, 0);
     const level = choiceOption('log-level', args['log-level'], levels) ?? 'info';
-    const { createLog, startService } = await servicePackage();
+    const { createLog, makeOperatorKey, startService } = await servicePackage();
+    if (args['new-operator-key'] === true) {
+      const { policy: _, ...stores } = serviceSettings(args);
+      print(`${await makeOperatorKey(stores)}\n`);
+      note("this operator's key is not shown again; the others stay as they are\n");
+      return;
+    }
     allowLongStop();
     const signal = interruptSignal();
     const running = await startService({

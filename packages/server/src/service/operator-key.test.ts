@@ -1,0 +1,25 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { authenticate } from '../api/authentication.ts';
+import { makeFirstKey } from './first-key.ts';
+import { openStores } from './open-stores.ts';
+import { makeOperatorKey } from './operator-key.ts';
+
+it("makes an operator's key that a server which runs takes at once, and leaves the others as they are", async () => {
+  const data = await mkdtemp(join(tmpdir(), 'safetune-operator-'));
+  onTestFinished(() => rm(data, { recursive: true }));
+  const running = await openStores({ data });
+  onTestFinished(() => running.close());
+  const first = (await makeFirstKey(running.records))!;
+  const before = await authenticate(`Bearer ${first}`, running.records);
+
+  const made = await makeOperatorKey({ data });
+  const key = await authenticate(`Bearer ${made}`, running.records);
+  expect(key).toMatchObject({ tenant: 'operator', role: 'operator', expiresAt: null });
+  expect(key.id).not.toBe(before.id);
+  expect(await authenticate(`Bearer ${first}`, running.records)).toEqual(before);
+  // What is kept of it does not tell it.
+  expect(JSON.stringify(key)).not.toContain(made);
+});
