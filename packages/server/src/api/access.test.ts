@@ -129,7 +129,16 @@ it("opens an operator's routes to no customer", async () => {
   const key = await service.key('one');
   const operations = (await operationsOf(service)).filter(({ access }) => access === 'operator');
   expect(operations.map(({ name }) => name).sort()).toEqual([
-    ...['createKey', 'deleteKey', 'listKeys', 'refuseModel', 'releaseModel', 'retrieveQueue', 'rotateKey'],
+    ...[
+      'createKey',
+      'deleteKey',
+      'downloadFineTuningJobAnswers',
+      'listKeys',
+      'refuseModel',
+      'releaseModel',
+      'retrieveQueue',
+      'rotateKey',
+    ],
   ]);
   for (const operation of operations) {
     const response = await call(service, operation, key, ids);

@@ -47,6 +47,8 @@ export async function handleRequest(
   if (answer.type === 'json') return reply.code(answer.status ?? 200).send(answer.value);
   if (answer.type === 'content') {
     reply.header('content-type', answer.contentType);
+    // What clients or models wrote runs nowhere as the service's own, whatever type it has.
+    if (answer.filename !== undefined) reply.header('content-security-policy', 'sandbox');
     if (answer.filename !== undefined) reply.header('content-disposition', attachment(answer.filename));
     return reply.send(answer.content);
   }

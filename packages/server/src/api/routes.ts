@@ -7,6 +7,7 @@ import { previewFile } from './inspection/preview-route.ts';
 import { jobRoutes } from './jobs/job-routes.ts';
 import { keyRoutes } from './keys/key-routes.ts';
 import { modelRoutes } from './models/model-routes.ts';
+import { downloadAnswers } from './operator/answers-route.ts';
 import { retrieveQueue } from './operator/queue-route.ts';
 import type { Route } from './route.ts';
 import { webhookRoutes } from './webhooks/webhook-routes.ts';
@@ -22,6 +23,7 @@ export const apiRoutes: readonly Route[] = [
   ...chatRoutes,
   ...webhookRoutes,
   ...keyRoutes,
+  downloadAnswers,
   retrieveQueue,
   ...healthRoutes,
 ];

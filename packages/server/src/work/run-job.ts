@@ -8,6 +8,7 @@ import type { GateVerdict } from '../gate/gate-verdict.ts';
 import { requireActing } from '../policy/require-acting.ts';
 import { secretPromptOf } from '../policy/secret-prompt.ts';
 import type { ScreeningVerdict } from '../screening/screening-verdict.ts';
+import { answersKey } from './answers-key.ts';
 import { createJobContext, type JobContext, type RunJobOptions } from './job-context.ts';
 import { openJobData } from './job-data.ts';
 import type { JobStart } from './job-message.ts';
@@ -124,7 +125,7 @@ async function release(
   signal.throwIfAborted();
   for (const reason of failures) send({ type: 'problem', reason: `the gate could not measure: ${reason}` });
   // Beside the model and not in it: it is for the operator alone.
-  if (answersPage !== undefined) await files.put(`operator/${job.id}/answers.html`, answersPage);
+  if (answersPage !== undefined) await files.put(answersKey(job.id), answersPage);
   const gate: GateVerdict = { ...verdict, report: await putResult('gate', 'gate_report.json', reportFile) };
   const [id, key] = [modelId(job), modelKey(job)];
   const manifest = await parts.writeManifest({

@@ -1,0 +1,31 @@
+import { Readable } from 'node:stream';
+import { expect, it } from 'vitest';
+import { startFakeWorker } from '../../service/__fixtures__/fake-worker.ts';
+import { openTestService, trainingFile, until } from '../../service/__fixtures__/test-service.ts';
+import { answersKey } from '../../work/answers-key.ts';
+
+it("gives the operator the gate's answers to save, until the model is deleted", async () => {
+  const service = await openTestService();
+  const worker = startFakeWorker(service.service);
+  const customer = await service.client('one');
+  const file = await customer.files.create({ file: trainingFile(), purpose: 'fine-tune' });
+  const { id } = await customer.fineTuning.jobs.create({ model: 'tiny', training_file: file.id });
+  await until(async () => (await customer.fineTuning.jobs.retrieve(id)).status === 'succeeded');
+  await worker.close();
+  const operator = await service.key('provider', { role: 'operator' });
+  const path = `/v1/fine_tuning/jobs/${id}/answers`;
+  const none = await service.fetch(path, operator);
+  expect(none.status).toBe(404);
+  expect(await none.json()).toMatchObject({ error: { code: 'answers_not_found' } });
+  await service.service.storage.put(answersKey(id), Readable.from(['<script>1</script>']));
+  const page = await service.fetch(path, operator);
+  expect(page.status).toBe(200);
+  expect(await page.text()).toBe('<script>1</script>');
+  expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+  expect(page.headers.get('content-security-policy')).toBe('sandbox');
+  expect(page.headers.get('content-disposition')).toContain(`attachment; filename="${id}.html"`);
+  expect((await service.fetch(path, await service.key('one'))).status).toBe(403);
+  await customer.models.delete((await customer.fineTuning.jobs.retrieve(id)).fine_tuned_model!);
+  expect((await service.fetch(path, operator)).status).toBe(404);
+  expect(await service.service.storage.list('operator/')).toEqual([]);
+});
