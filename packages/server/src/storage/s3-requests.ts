@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AwsClient } from 'aws4fetch';
 import { StorageError } from '../errors.ts';
 import { addressOfBucket, type S3Options } from './s3-options.ts';
+import { sendOverHttp } from './send-over-http.ts';
 
 export interface S3Request {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
@@ -47,7 +48,7 @@ export class S3Requests {
     for (let attempt = 0; ; attempt += 1) {
       let problem: StorageError;
       try {
-        const response = await fetch(await this.#sign(request));
+        const response = await sendOverHttp(await this.#sign(request), request.body);
         if (response.ok) return response;
         // Error documents are short; a store that sends a long one is not listened to.
         const text = (await response.text()).slice(0, 10_000);
@@ -74,8 +75,6 @@ export class S3Requests {
       method,
       // The store refuses a body that arrives otherwise than it was sent.
       headers: { ...headers, 'x-amz-content-sha256': hash },
-      // Where a store sends somebody is not where the credentials go.
-      redirect: 'manual',
       ...(body !== undefined && { body }),
     });
   }
