@@ -18,10 +18,19 @@ import type { InspectionCall, InspectionResult, Preview, TokenCount } from './in
 const maxRowBytes = 2 * 2 ** 20;
 
 async function inspect({ model, file, maxLength, task }: InspectionCall): Promise<Preview | TokenCount> {
-  const tokenizer = await loadTokenizer((await resolveModel(model)).path);
-  return task.type === 'preview'
-    ? preview(file, tokenizer, maxLength, task.examples)
-    : count(file, tokenizer, maxLength, task);
+  const { path } = await resolveModel(model);
+  const tokenizer = await loadTokenizer(path);
+  // Where both lie here is nobody's business.
+  const told = (refusal: string) => refusal.replaceAll(file, 'line').replaceAll(path, 'the model');
+  if (task.type === 'count') {
+    const counted = await count(file, tokenizer, maxLength, task);
+    return { ...counted, firstRefusal: counted.firstRefusal && told(counted.firstRefusal) };
+  }
+  const { examples, ...shown } = await preview(file, tokenizer, maxLength, task.examples);
+  const withoutPlace = examples.map((answers) =>
+    answers.map((one) => (one.refusal === undefined ? one : { ...one, refusal: told(one.refusal) })),
+  );
+  return { ...shown, examples: withoutPlace };
 }
 
 /** Of the first examples alone: what is behind them is not read. */

@@ -47,13 +47,19 @@ export function serveJob(parts: JobParts): void {
 }
 
 /** What the worker is told of an attempt that did not come to its end. */
-function endOf(thrown: unknown, signal: AbortSignal, { directory }: JobStart): JobMessage {
+function endOf(thrown: unknown, signal: AbortSignal, { directory, job }: JobStart): JobMessage {
   if (signal.aborted && thrown === signal.reason) return { type: 'stopped' };
   const error = isOfData(thrown)
     ? fileError(thrown, `${directory}/training_file.jsonl`, 'training_file')
     : thrown;
   if (ApiError.isInstance(error))
-    return { type: 'failed', code: error.code ?? error.type, message: error.message, param: error.param };
+    return {
+      type: 'failed',
+      code: error.code ?? error.type,
+      // Where the model lies here is nobody's business.
+      message: error.message.replaceAll(job.plan.run.model, 'the model'),
+      param: error.param,
+    };
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
   if (NonFiniteLossError.isInstance(error))
     return {
