@@ -5,6 +5,7 @@ export { createLog, type LogOptions } from './observe/log.ts';
 export { createMetrics, type Metrics } from './observe/metrics.ts';
 export { metricsRoute } from './observe/metrics-route.ts';
 export { observeServer } from './observe/observe-server.ts';
+export type { StoreSettings } from './open-stores.ts';
 export { registerPage } from './page/register-page.ts';
 export { type PlanJobOptions, planJob } from './policy/plan-job.ts';
 export type { Policy } from './policy/policy-schema.ts';
@@ -16,8 +17,7 @@ export { openSqliteQueue } from './queue/sqlite-queue.ts';
 export type { Records } from './records/records.ts';
 export { openRedisRecords } from './records/redis-records.ts';
 export { openSqliteRecords } from './records/sqlite-records.ts';
-export type { StoreSettings } from './service/open-stores.ts';
-export { makeOperatorKey } from './service/operator-key.ts';
+export { makeOperatorKey } from './service/operator-keys.ts';
 export {
   type RunningService,
   type ServicePart,

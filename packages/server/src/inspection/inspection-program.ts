@@ -21,7 +21,7 @@ async function inspect({ model, file, maxLength, task }: InspectionCall): Promis
   const { path } = await resolveModel(model);
   const tokenizer = await loadTokenizer(path);
   // Where both lie here is nobody's business.
-  const told = (refusal: string) => refusal.replaceAll(file, 'line').replaceAll(path, 'the model');
+  const told = (refusal: string) => refusal.replaceAll(`${file}:`, 'line ').replaceAll(path, 'the model');
   if (task.type === 'count') {
     const counted = await count(file, tokenizer, maxLength, task);
     return { ...counted, firstRefusal: counted.firstRefusal && told(counted.firstRefusal) };

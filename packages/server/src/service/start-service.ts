@@ -6,6 +6,7 @@ import { createServer, type ServerLimits } from '../api/server.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { metricsRoute } from '../observe/metrics-route.ts';
 import { observeServer } from '../observe/observe-server.ts';
+import { openStores } from '../open-stores.ts';
 import { registerPage } from '../page/register-page.ts';
 import { readPolicy } from '../policy/read-policy.ts';
 import type { AnsweringService } from '../service.ts';
@@ -17,8 +18,7 @@ import { removeDeleted } from '../work/remove-deleted.ts';
 import { createOrphanSweep } from '../work/remove-orphans.ts';
 import { requeueJobs } from '../work/requeue.ts';
 import { startWorkers } from '../work/worker-processes.ts';
-import { makeFirstKey } from './first-key.ts';
-import { openStores } from './open-stores.ts';
+import { makeFirstKey } from './operator-keys.ts';
 import { repeatedly } from './repeatedly.ts';
 
 /** Something that runs beside the API in the same process: workers, for one. */

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { openSigningKey } from '../evidence/signing-key.ts';
+import { openStores, type StoreSettings } from '../open-stores.ts';
 import { readPolicy } from '../policy/read-policy.ts';
-import { openStores, type StoreSettings } from '../service/open-stores.ts';
 import type { RunWorkerOptions } from './worker.ts';
 import type { OpenedWorker } from './worker-program.ts';
 

@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
-import { openRedisConnection, type RedisOptions } from '../database/redis-connection.ts';
-import { openBullmqQueue } from '../queue/bullmq-queue.ts';
-import type { Queue } from '../queue/queue.ts';
-import { openSqliteQueue } from '../queue/sqlite-queue.ts';
-import type { Records } from '../records/records.ts';
-import { openRedisRecords } from '../records/redis-records.ts';
-import { openSqliteRecords } from '../records/sqlite-records.ts';
-import { openFolderStorage } from '../storage/folder-storage.ts';
-import { s3OptionsOf } from '../storage/s3-options.ts';
-import { openS3Storage } from '../storage/s3-storage.ts';
-import type { Storage } from '../storage/storage.ts';
+import { openRedisConnection, type RedisOptions } from './database/redis-connection.ts';
+import { openBullmqQueue } from './queue/bullmq-queue.ts';
+import type { Queue } from './queue/queue.ts';
+import { openSqliteQueue } from './queue/sqlite-queue.ts';
+import type { Records } from './records/records.ts';
+import { openRedisRecords } from './records/redis-records.ts';
+import { openSqliteRecords } from './records/sqlite-records.ts';
+import { openFolderStorage } from './storage/folder-storage.ts';
+import { s3OptionsOf } from './storage/s3-options.ts';
+import { openS3Storage } from './storage/s3-storage.ts';
+import type { Storage } from './storage/storage.ts';
 
 export interface StoreSettings {
   /** A folder of this machine's, which nobody but the service may read. Records and queue are in it unless Redis has them. */
