@@ -7,7 +7,7 @@ import {
   openDataset,
   previewExamples,
 } from '@safetune/datasets';
-import { loadTokenizer, resolveModel } from '@safetune/models';
+import { loadTokenizer, resolveModel, TokenizationError } from '@safetune/models';
 import { ApiError } from '../errors.ts';
 import { readTrainingFile } from '../policy/read-training-file.ts';
 import { refuseTurnMarkers } from '../policy/turn-markers.ts';
@@ -87,9 +87,8 @@ function answer(result: InspectionResult): void {
 try {
   answer({ type: 'done', result: await inspect(workerData as InspectionCall) });
 } catch (error) {
-  const isOfFile = [ApiError, DatasetFileError, DatasetFormatError, EmptyDatasetError].some((one) =>
-    one.isInstance(error),
-  );
+  const ofFile = [ApiError, DatasetFileError, DatasetFormatError, EmptyDatasetError, TokenizationError];
+  const isOfFile = ofFile.some((one) => one.isInstance(error));
   if (!isOfFile) throw error;
   answer({ type: 'refused', message: (error as Error).message });
 }

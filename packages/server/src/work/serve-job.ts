@@ -1,4 +1,5 @@
 import { DatasetOptionError } from '@safetune/datasets';
+import { TokenizationError } from '@safetune/models';
 import { NonFiniteLossError, TrainingCheckpointError, TrainOptionError } from '@safetune/trainer';
 import { ApiError } from '../errors.ts';
 import { fileError } from '../policy/read-training-file.ts';
@@ -52,6 +53,13 @@ function endOf(thrown: unknown, signal: AbortSignal, { directory, job }: JobStar
   const error = isOfData(thrown)
     ? fileError(thrown, `${directory}/training_file.jsonl`, 'training_file')
     : thrown;
+  if (TokenizationError.isInstance(error))
+    return {
+      type: 'failed',
+      code: 'invalid_training_file',
+      message: `the file cannot be trained on: ${error.message}`,
+      param: 'training_file',
+    };
   if (ApiError.isInstance(error))
     return {
       type: 'failed',

@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { hostileModel } from '../policy/__fixtures__/hostile-model.ts';
+import { tinyCheckpoint } from '../policy/__fixtures__/policy-folder.ts';
 import { answer, answers, type JobWorld, openJobWorld, policyText } from './__fixtures__/job-world.ts';
 
 let world: JobWorld;
@@ -199,6 +201,20 @@ describe('a job fails, with the line, for', () => {
     const long = answer(1, 'word '.repeat(50));
     const { job } = await whole(Array(40).fill(long), { hyperparameters: { n_epochs: 10 } });
     expect(job.error).toMatchObject({ code: 'invalid_training_file' });
+  });
+
+  it("a text that the model's tokenizer never ends with, told at the first attempt", async () => {
+    const { folder, remove } = await hostileModel('endless-pattern');
+    onTestFinished(remove);
+    const hostile = await openJobWorld({ policy: policyText(0).replace(tinyCheckpoint, folder) });
+    onTestFinished(() => hostile.close());
+    hostile.startWorker();
+    const file = await hostile.upload([...answers, answer(1, 'x'.repeat(20_000))]);
+    const job = await hostile.untilOver((await hostile.createJob({ training_file: file })).id);
+    expect(job.error).toMatchObject({ code: 'invalid_training_file', param: 'training_file' });
+    expect(job.error!.message).toContain('steps allowed for a text');
+    expect(job.error!.message).not.toContain(folder);
+    expect(job.attempt).toBe(1);
   });
 
   it("another tenant's file", async () => {
