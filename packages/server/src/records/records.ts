@@ -33,6 +33,11 @@ export interface ListOptions {
   readonly order: 'asc' | 'desc';
 }
 
+export interface EventsOptions extends Pick<ListOptions, 'limit' | 'order'> {
+  /** The number behind which the page begins. Default: from the first (asc) or the last (desc). */
+  readonly after?: number;
+}
+
 export interface Page<Item> {
   readonly items: readonly Item[];
   readonly hasMore: boolean;
@@ -63,10 +68,6 @@ export interface Records {
   list<Kind extends RecordKind>(kind: Kind, options: ListOptions): Promise<Page<RecordKinds[Kind]>>;
   /** Adds an event to a job's, and gives it its number, counted from 1. @throws StoreError 'missing' when there is no such job. */
   appendEvent(jobId: string, event: Omit<JobEvent, 'number'>): Promise<JobEvent>;
-  /** Events behind the one of number `after` in this order; without it, from the first (asc) or the last (desc). */
-  events(
-    jobId: string,
-    options: { readonly after?: number; readonly limit: number; readonly order: 'asc' | 'desc' },
-  ): Promise<Page<JobEvent>>;
+  events(jobId: string, options: EventsOptions): Promise<Page<JobEvent>>;
   close(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { openRedisConnection, placeOf, type RedisOptions } from '../database/red
 import { StoreError } from '../errors.ts';
 import type { JobEvent } from './job-event.ts';
 import { checkChanged, checkLimit, checkRecord, isRecordId } from './record-id.ts';
-import type { ListOptions, Page, RecordKind, RecordKinds, Records } from './records.ts';
+import type { EventsOptions, ListOptions, Page, RecordKind, RecordKinds, Records } from './records.ts';
 import { appendScript, changeScript, insertScript, listScript, removeScript } from './redis-scripts.ts';
 
 /**
@@ -101,14 +101,7 @@ class RedisRecords implements Records {
     return { ...JSON.parse(document), number };
   }
 
-  async events(
-    jobId: string,
-    {
-      after,
-      limit,
-      order,
-    }: { readonly after?: number; readonly limit: number; readonly order: 'asc' | 'desc' },
-  ): Promise<Page<JobEvent>> {
+  async events(jobId: string, { after, limit, order }: EventsOptions): Promise<Page<JobEvent>> {
     checkLimit({ limit });
     if (!isRecordId(jobId)) return { items: [], hasMore: false };
     const key = this.#events(jobId);

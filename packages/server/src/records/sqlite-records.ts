@@ -2,7 +2,7 @@ import { openSqliteDatabase, type SqliteDatabase } from '../database/sqlite-data
 import { StoreError } from '../errors.ts';
 import type { JobEvent } from './job-event.ts';
 import { checkChanged, checkLimit, checkRecord, isRecordId } from './record-id.ts';
-import type { ListOptions, Page, RecordKind, RecordKinds, Records } from './records.ts';
+import type { EventsOptions, ListOptions, Page, RecordKind, RecordKinds, Records } from './records.ts';
 
 const layout = {
   purpose: 'records',
@@ -137,14 +137,7 @@ class SqliteRecords implements Records {
     });
   }
 
-  async events(
-    jobId: string,
-    {
-      after,
-      limit,
-      order,
-    }: { readonly after?: number; readonly limit: number; readonly order: 'asc' | 'desc' },
-  ): Promise<Page<JobEvent>> {
+  async events(jobId: string, { after, limit, order }: EventsOptions): Promise<Page<JobEvent>> {
     checkLimit({ limit });
     if (!isRecordId(jobId)) return { items: [], hasMore: false };
     const rows = this.#database.all(
