@@ -23,6 +23,11 @@ export function modelKey({ id, attempt }: Pick<JobRecord, 'id' | 'attempt'>): st
   return `${modelPrefix(id)}${attempt}`;
 }
 
+/** Where the storage has the answers that the gate's judge saw: beside the model and not in it, as they are for the operator alone. */
+export function answersKey(jobId: string): string {
+  return `operator/${jobId}/answers.html`;
+}
+
 /** The id of a result file: random to whoever does not know the job's id, and the same in each attempt. */
 export function resultFileId(jobId: string, kind: string): string {
   return `file-${createHash('sha256').update(`${jobId} ${kind}`).digest('hex').slice(0, 24)}`;

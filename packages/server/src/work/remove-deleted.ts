@@ -3,7 +3,7 @@ import type { FileRecord } from '../records/file-record.ts';
 import { finalStatuses } from '../records/job-record.ts';
 import type { ModelRecord } from '../records/model-record.ts';
 import type { Service } from '../service.ts';
-import { answersKey } from './answers-key.ts';
+import { answersKey } from './job-names.ts';
 
 /**
  * Removes a deleted file, unless a job that is not over was made with it; then {@link removeDeleted} does when the job is over. Whoever

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { expect, it } from 'vitest';
 import { startFakeWorker } from '../../service/__fixtures__/fake-worker.ts';
 import { openTestService, trainingFile, until } from '../../service/__fixtures__/test-service.ts';
-import { answersKey } from '../../work/answers-key.ts';
+import { answersKey } from '../../work/job-names.ts';
 
 it("gives the operator the gate's answers to save, until the model is deleted", async () => {
   const service = await openTestService();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ApiError, StorageError } from '../../errors.ts';
-import { answersKey } from '../../work/answers-key.ts';
+import { answersKey } from '../../work/job-names.ts';
 import { idSchema } from '../listing.ts';
 import { defineRoute } from '../route.ts';
 import { visibleJob } from '../visible.ts';
