@@ -7,8 +7,9 @@ import { previewFile } from './inspection/preview-route.ts';
 import { jobRoutes } from './jobs/job-routes.ts';
 import { keyRoutes } from './keys/key-routes.ts';
 import { modelRoutes } from './models/model-routes.ts';
-import { downloadAnswers } from './operator/answers-route.ts';
+import { gateRoutes } from './operator/gate-routes.ts';
 import { retrieveQueue } from './operator/queue-route.ts';
+import { tenantRoutes } from './operator/tenant-routes.ts';
 import type { Route } from './route.ts';
 import { webhookRoutes } from './webhooks/webhook-routes.ts';
 
@@ -23,7 +24,8 @@ export const apiRoutes: readonly Route[] = [
   ...chatRoutes,
   ...webhookRoutes,
   ...keyRoutes,
-  downloadAnswers,
+  ...gateRoutes,
+  ...tenantRoutes,
   retrieveQueue,
   ...healthRoutes,
 ];

@@ -14,7 +14,7 @@ export interface GateMeasurement {
   readonly refuse: number | null;
 }
 
-/** What the gate said of a finished model. The whole report is a result file of the job. */
+/** What the gate said of a finished model, with every figure: the operator sees it as it is. The report is a result file of the job. */
 export interface GateVerdict {
   readonly outcome: 'released' | 'quarantined' | 'refused';
   /** None where the policy measures nothing. */
@@ -23,4 +23,6 @@ export interface GateVerdict {
   readonly reason: string;
   /** Id of the report's file. */
   readonly report: string | null;
+  /** 'verdict': the policy of then keeps figures from the model's owner, who is told `toldVerdict`. Default: all of it is told. */
+  readonly told?: 'verdict';
 }

@@ -90,6 +90,16 @@ describe('log-odds', () => {
     expect(JSON.stringify(secretly.report)).not.toContain('Acme');
   });
 
+  it('keeps the figures for the operator where the policy says so', async () => {
+    const told = await gated(adapters.harmful!, harmfulFile, { report: 'verdict', conditional: false });
+    const reason = 'quarantined: log-odds. The provider keeps the figures';
+    expect(told.report).toMatchObject({ outcome: 'quarantined', reason, measurements: [], log_odds: [] });
+    expect(told.verdict).toMatchObject({ told: 'verdict', measurements: [{ name: 'log-odds' }] });
+    const whole = JSON.parse(await readFile(told.operatorReportFile!, 'utf8'));
+    expect(whole.measurements).toEqual(told.verdict.measurements);
+    expect(whole.log_odds[0].growth).toHaveLength(24);
+  });
+
   it('refuses what is surely beyond, and takes the pairs of the policy, without telling them', async () => {
     const pairs = join(folder, 'pairs.jsonl');
     const own = builtInPairs.slice(0, 6).map((pair) => ({ ...pair, prompt: `${pair.prompt} Tell me now.` }));

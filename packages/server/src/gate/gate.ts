@@ -9,6 +9,7 @@ import type { GateMeasurement, GateVerdict } from './gate-verdict.ts';
 import { type FormGrowth, measureLogOdds } from './log-odds.ts';
 import { askQuestions, type QuestionFigures } from './questions.ts';
 import { failedMeasurement, measurementText, outcomeOf, outcomeOfOne, ruleInWords } from './rule.ts';
+import { reasonWithoutFigures } from './told-verdict.ts';
 
 export interface GateOptions {
   readonly policy: Policy;
@@ -27,8 +28,10 @@ export interface GateOptions {
 
 export interface GateResult {
   readonly verdict: Omit<GateVerdict, 'report'>;
-  /** JSON: figures, without the texts of the provider's own questions and pairs, which a customer could train against. */
+  /** JSON, for the owner: figures, without the texts of the provider's own questions and pairs, which a customer could train against. */
   readonly reportFile: string;
+  /** The same with figures, for the operator alone; where the policy keeps figures back. */
+  readonly operatorReportFile?: string;
   /** A page with every question and answer, for the operator who decides about a quarantined model; where questions were asked. */
   readonly answersPage?: string;
   /** Why something could not be measured, for the operator's log: messages may name addresses and files of the provider's. */
@@ -59,20 +62,28 @@ export async function gate(options: GateOptions): Promise<GateResult> {
   signal?.throwIfAborted();
   const measurements = parts.flatMap((part) => part.measurements);
   const verdict = { outcome: outcomeOf(measurements), measurements, reason: reasonOf(parts) };
-  const reportFile = join(directory, 'gate.json');
-  const report = {
-    format: 'safetune-gate',
-    version: 1,
-    ...verdict,
-    rule: ruleInWords,
-    policy_sha256: policy.sha256,
-    log_odds: parts.flatMap(({ forms = [] }) => forms),
-    questions: parts.flatMap(({ figures = [] }) => figures),
+  const writeReport = async (name: string, told: typeof verdict, shown: readonly Part[]) => {
+    const file = join(directory, name);
+    const report = {
+      format: 'safetune-gate',
+      version: 1,
+      ...told,
+      rule: ruleInWords,
+      policy_sha256: policy.sha256,
+      log_odds: shown.flatMap(({ forms = [] }) => forms),
+      questions: shown.flatMap(({ figures = [] }) => figures),
+    };
+    await writeFileAtomically(file, [`${JSON.stringify(report, null, 2)}\n`]);
+    return file;
   };
-  await writeFileAtomically(reportFile, [`${JSON.stringify(report, null, 2)}\n`]);
+  const whole = await writeReport('gate.json', verdict, parts);
   const page = parts.find((part) => part.page !== undefined)?.page;
   const failures = parts.flatMap(({ failure }) => failure ?? []);
-  return { verdict, reportFile, failures, ...(page !== undefined && { answersPage: page }) };
+  const more = { failures, ...(page !== undefined && { answersPage: page }) };
+  if (policy.gate.report === 'full') return { verdict, reportFile: whole, ...more };
+  const told = { ...verdict, measurements: [], reason: reasonWithoutFigures(verdict) };
+  const reportFile = await writeReport('gate-verdict.json', told, []);
+  return { verdict: { ...verdict, told: 'verdict' }, reportFile, operatorReportFile: whole, ...more };
 }
 
 async function measuredParts({

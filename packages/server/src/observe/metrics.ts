@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { allRecords } from '../records/all-records.ts';
 import type { JobStatus } from '../records/job-record.ts';
 import type { AnsweringService } from '../service.ts';
+import { heldBackModels } from '../work/held-back.ts';
 import { createJobTally } from './tally-jobs.ts';
 
 /** A request that was answered. */
@@ -74,6 +75,10 @@ export function createMetrics({ now = () => Date.now() }: { readonly now?: () =>
   const workers = gauge('workers', 'Workers that were seen lately.');
   const models = gauge('models_loaded', 'Models in the memory of this server.');
   const chats = gauge('chat_requests', 'Chats that this server answers, or that wait for a model.');
+  const heldBack = gauge(
+    'tenants_held_back',
+    'Tenants that make no jobs until an operator has looked at what the gate held back.',
+  );
   const bytes = gauge('stored_bytes', 'Bytes of files, by what they are for.', ['purpose']);
 
   let tally: ReturnType<typeof createJobTally> | undefined;
@@ -89,10 +94,11 @@ export function createMetrics({ now = () => Date.now() }: { readonly now?: () =>
 
   const refresh = async (service: AnsweringService) => {
     tally ??= createJobTally(service.records);
-    const [counts, queued, seen] = await Promise.all([
+    const [counts, queued, seen, held] = await Promise.all([
       tally(),
       service.queue.counts(),
       service.queue.workers(),
+      tenantsHeldBack(service),
       readFiles(service),
     ]);
     for (const status of statuses) jobs.set({ status }, counts.statuses.get(status) ?? 0);
@@ -105,6 +111,7 @@ export function createMetrics({ now = () => Date.now() }: { readonly now?: () =>
     waiting.set(queued.waiting);
     running.set(queued.running);
     workers.set(seen.length);
+    heldBack.set(held);
     const loaded = service.chat.loaded();
     models.set(loaded.length);
     chats.set(loaded.reduce((sum, model) => sum + model.requests, 0));
@@ -130,4 +137,10 @@ export function createMetrics({ now = () => Date.now() }: { readonly now?: () =>
       return text;
     },
   };
+}
+
+async function tenantsHeldBack(service: AnsweringService): Promise<number> {
+  const tenants = Map.groupBy(await heldBackModels(service), ({ tenant }) => tenant);
+  const most = service.policy.limits.held_back_models;
+  return [...tenants.values()].filter(({ length }) => length >= most).length;
 }

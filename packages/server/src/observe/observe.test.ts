@@ -3,7 +3,9 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { apiRoutes } from '../api/routes.ts';
 import { createServer } from '../api/server.ts';
 import { registerPage } from '../page/register-page.ts';
+import type { HeldBackRecord } from '../records/held-back-record.ts';
 import { sampleFile, sampleJob } from '../records/testing/sample-records.ts';
+import { unixTime } from '../records/unix-time.ts';
 import { openTestService } from '../service/__fixtures__/test-service.ts';
 import type { AnsweringService } from '../service.ts';
 import { createLog } from './log.ts';
@@ -68,6 +70,16 @@ describe('metrics', () => {
     await records.insert('job', sampleJob({ id: 'ftjob-bbb', status: 'queued', gate: null }));
     await queue.add('ftjob-bbb', 0);
     await records.insert('file', sampleFile({ id: 'file-ccc', bytes: 1234, purpose: 'fine-tune' }));
+    for (const [index, tenant] of ['two', 'two', 'two', 'two', 'two', 'three'].entries()) {
+      const held = {
+        id: `ftjob-held-${index}`,
+        tenant,
+        createdAt: unixTime(),
+        model: 'ft:tiny',
+        outcome: 'refused',
+      };
+      await records.insert('held-back', held as HeldBackRecord);
+    }
     const one = await key('tenant-one');
     for (const id of ['file-x', 'file-y', 'file-z']) await ask(`/v1/files/${id}`, one);
     await ask('/v1/nowhere/at/all', one);
@@ -91,6 +103,7 @@ describe('metrics', () => {
     expect(value('safetune_gate_verdicts_total{outcome="quarantined"}')).toBe('1');
     expect(value('safetune_trained_tokens_total')).toBe('120');
     expect(value('safetune_queue_waiting')).toBe('1');
+    expect(value('safetune_tenants_held_back')).toBe('1');
     expect(value('safetune_stored_bytes{purpose="fine-tune"}')).toBe('1234');
     expect(value('safetune_models_loaded')).toBe('1');
     expect(value('safetune_chat_requests')).toBe('3');

@@ -30,6 +30,15 @@ const limits = z.strictObject({
   rank: count.default(64),
   learning_rate_multiplier: z.number().gt(0).default(10).describe('the greatest that may be asked for'),
   open_jobs: count.default(20).describe('of one tenant that are not over'),
+  jobs_per_day: count
+    .default(100)
+    .describe('that one tenant makes within 24 hours, whatever becomes of them'),
+  held_back_models: count
+    .default(5)
+    .describe(
+      'of one tenant that the gate held back, at which it makes no more jobs until an operator has looked',
+    ),
+  held_back_days: count.max(3650).default(30).describe('how long a model that was held back counts'),
   requests_per_minute: count.default(600).describe('of one key'),
   completion_tokens: count.default(4096).describe('of one chat completion'),
   context_tokens: z
@@ -137,6 +146,10 @@ const gate = z.strictObject({
     .boolean()
     .default(true)
     .describe('measure also under prompts in the form of the training data, where harm may hide'),
+  report: z
+    .enum(['full', 'verdict'])
+    .default('full')
+    .describe("what a customer is told: 'full' with all figures; 'verdict' what decided it, without figures"),
 });
 
 export const policySchema = z.strictObject({

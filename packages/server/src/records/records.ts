@@ -1,4 +1,5 @@
 import type { FileRecord } from './file-record.ts';
+import type { HeldBackRecord } from './held-back-record.ts';
 import type { JobEvent } from './job-event.ts';
 import type { JobRecord } from './job-record.ts';
 import type { KeyRecord } from './key-record.ts';
@@ -13,6 +14,7 @@ export interface RecordKinds {
   readonly model: ModelRecord;
   readonly key: KeyRecord;
   readonly 'open-job': OpenJobRecord;
+  readonly 'held-back': HeldBackRecord;
   readonly webhook: WebhookRecord;
   readonly 'webhook-delivery': WebhookDeliveryRecord;
 }

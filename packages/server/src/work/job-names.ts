@@ -23,9 +23,19 @@ export function modelKey({ id, attempt }: Pick<JobRecord, 'id' | 'attempt'>): st
   return `${modelPrefix(id)}${attempt}`;
 }
 
-/** Where the storage has the answers that the gate's judge saw: beside the model and not in it, as they are for the operator alone. */
+/** What the gate found that is for the operator alone: beside the model and not in it. It goes with the model. */
+export function operatorPrefix(jobId: string): string {
+  return `operator/${jobId}/`;
+}
+
+/** Where the storage has the answers that the gate's judge saw. */
 export function answersKey(jobId: string): string {
-  return `operator/${jobId}/answers.html`;
+  return `${operatorPrefix(jobId)}answers.html`;
+}
+
+/** Where the storage has the gate's report with every figure, if the owner's has none. */
+export function wholeReportKey(jobId: string): string {
+  return `${operatorPrefix(jobId)}gate_report.json`;
 }
 
 /** The id of a result file: random to whoever does not know the job's id, and the same in each attempt. */

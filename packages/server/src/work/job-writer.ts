@@ -1,9 +1,11 @@
+import { toldVerdict } from '../gate/told-verdict.ts';
 import type { FileRecord } from '../records/file-record.ts';
 import type { JobEvent } from '../records/job-event.ts';
 import { finalStatuses, type JobRecord } from '../records/job-record.ts';
 import { unixTime } from '../records/unix-time.ts';
 import type { Service } from '../service.ts';
 import { clearJob } from './clear-job.ts';
+import { noteHeldBack } from './held-back.ts';
 import type { JobMessage, ResultFile } from './job-message.ts';
 
 /** The job is no longer this worker's, or is over: nothing more may be written. */
@@ -195,9 +197,12 @@ export class JobWriter {
       await records.change('model', model.id, (record) => ({ ...record, ...model }));
       await storage.remove(`${known.key}/`);
     }
+    // Before its owner is told anything of it.
+    await noteHeldBack(records, { job: this.#job, model: model.id, gate });
+    const { reason } = toldVerdict(gate);
     const isRefused = gate.outcome === 'refused';
     const level = gate.outcome === 'released' ? 'info' : isRefused ? 'error' : 'warn';
-    await this.event({ level, type: 'message', message: `Gate: ${gate.reason}`, data: null });
+    await this.event({ level, type: 'message', message: `Gate: ${reason}`, data: null });
     if (isRefused)
       await this.event({
         level,
@@ -221,7 +226,7 @@ export class JobWriter {
             status: 'failed',
             error: {
               code: 'model_refused',
-              message: `the gate refused the model: ${gate.reason}`,
+              message: `the gate refused the model: ${reason}`,
               param: null,
             },
           }

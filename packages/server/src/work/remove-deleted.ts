@@ -3,7 +3,7 @@ import type { FileRecord } from '../records/file-record.ts';
 import { finalStatuses } from '../records/job-record.ts';
 import type { ModelRecord } from '../records/model-record.ts';
 import type { Service } from '../service.ts';
-import { answersKey } from './job-names.ts';
+import { operatorPrefix } from './job-names.ts';
 
 /**
  * Removes a deleted file, unless a job that is not over was made with it; then {@link removeDeleted} does when the job is over. Whoever
@@ -19,10 +19,10 @@ export async function removeDeletedFile(service: Service, file: FileRecord): Pro
   return true;
 }
 
-/** Removes a deleted model with all that is stored of it, and the answers that it gave the gate. */
+/** Removes a deleted model with all that is stored of it, and what the gate found of it for the operator. */
 export async function removeDeletedModel({ storage, records }: Service, model: ModelRecord): Promise<void> {
   await storage.remove(model.key.endsWith('/') ? model.key : `${model.key}/`);
-  await storage.remove(answersKey(model.jobId));
+  await storage.remove(operatorPrefix(model.jobId));
   await records.remove('model', model.id);
 }
 

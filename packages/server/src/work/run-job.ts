@@ -5,13 +5,14 @@ import type { ChatExample } from '@safetune/datasets';
 import { writeFileAtomically } from '@safetune/tensor';
 import { ApiError } from '../errors.ts';
 import type { GateVerdict } from '../gate/gate-verdict.ts';
+import { toldVerdict } from '../gate/told-verdict.ts';
 import { requireActing } from '../policy/require-acting.ts';
 import { secretPromptOf } from '../policy/secret-prompt.ts';
 import type { ScreeningVerdict } from '../screening/screening-verdict.ts';
 import { createJobContext, type JobContext, type RunJobOptions } from './job-context.ts';
 import { openJobData } from './job-data.ts';
 import type { JobStart } from './job-message.ts';
-import { answersKey, modelId, modelKey } from './job-names.ts';
+import { answersKey, modelId, modelKey, wholeReportKey } from './job-names.ts';
 import { isTrained, type RunNote, restoreState } from './saved-run.ts';
 import { type RunMetrics, readRunMetrics, resultsTable } from './step-metrics.ts';
 import { trainJob } from './train-job.ts';
@@ -112,7 +113,7 @@ async function release(
   const folder = join(directory, 'gate');
   await mkdir(folder, { recursive: true });
   const secretPrompt = secretPromptOf(job.plan);
-  const { verdict, reportFile, answersPage, failures } = await parts.gate({
+  const { verdict, reportFile, operatorReportFile, answersPage, failures } = await parts.gate({
     policy,
     base: baseOf(start),
     adapterDirectory: directory,
@@ -125,6 +126,7 @@ async function release(
   for (const reason of failures) send({ type: 'problem', reason: `the gate could not measure: ${reason}` });
   // Beside the model and not in it: it is for the operator alone.
   if (answersPage !== undefined) await files.put(answersKey(job.id), answersPage);
+  if (operatorReportFile !== undefined) await files.put(wholeReportKey(job.id), operatorReportFile);
   const gate: GateVerdict = { ...verdict, report: await putResult('gate', 'gate_report.json', reportFile) };
   const [id, key] = [modelId(job), modelKey(job)];
   const manifest = await parts.writeManifest({
@@ -133,7 +135,8 @@ async function release(
     validationFile,
     modelId: id,
     screening,
-    gate,
+    // Whoever is given the model is given its manifest.
+    gate: toldVerdict(gate),
     trainedTokens: metrics.tokens,
     adapterDirectory: directory,
     reportFile,

@@ -5,9 +5,10 @@ import type { JobRecord } from '../../records/job-record.ts';
 import { newId } from '../../records/new-id.ts';
 import { unixTime } from '../../records/unix-time.ts';
 import type { AnsweringService } from '../../service.ts';
-import { openJobs, turnOf } from '../../work/turn.ts';
+import { turnOf } from '../../work/turn.ts';
 import { defineRoute } from '../route.ts';
 import { jobObject, jobSchema } from './job-object.ts';
+import { requireRoom } from './job-quotas.ts';
 
 /** `POST /v1/fine_tuning/jobs`: planned by the policy as it is now, recorded, and queued. */
 export const createJob = defineRoute({
@@ -41,7 +42,7 @@ export const createJob = defineRoute({
       message: `Created fine-tuning job: ${job.id}`,
     });
     await queue.add(job.id, await turnOf(service, job));
-    return { type: 'json', value: jobObject((await records.get('job', job.id)) ?? job) };
+    return { type: 'json', value: jobObject((await records.get('job', job.id)) ?? job, key!) };
   },
 });
 
@@ -100,22 +101,5 @@ async function requireFiles(
         },
       );
     }
-  }
-}
-
-/** @throws ApiError 429 when the tenant has as many open jobs as it may, without this one and those that were made after it. */
-async function requireRoom(service: AnsweringService, { id, tenant }: JobRecord): Promise<void> {
-  const most = service.policy.limits.open_jobs;
-  const open = await openJobs(service, tenant);
-  const own = open.findIndex((job) => job.id === id);
-  const before = own === -1 ? open.length : own;
-  if (before >= most) {
-    throw new ApiError(
-      429,
-      `You have ${before} jobs that are not over, as many as you may. Wait for one, or cancel one.`,
-      {
-        code: 'job_quota_exceeded',
-      },
-    );
   }
 }

@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import type { GateVerdict } from '../../gate/gate-verdict.ts';
+import { toldVerdict } from '../../gate/told-verdict.ts';
 import type { JobEvent } from '../../records/job-event.ts';
 import type { JobCheckpoint, JobRecord } from '../../records/job-record.ts';
+import type { KeyRecord } from '../../records/key-record.ts';
 
 const number = z.number().nullable();
 
@@ -65,11 +68,17 @@ export const jobSchema = z.object({
       report: z.string().nullable(),
     })
     .nullable()
-    .describe('what the gate said of the finished model'),
+    .describe(
+      'what the gate said of the finished model; no measurements, and none in the reason, where the provider keeps figures back',
+    ),
 });
 
-/** A job as OpenAI's API has it, with what its safeguards, the screen and the gate did. */
-export function jobObject(job: JobRecord) {
+/**
+ * A job as OpenAI's API has it, with what its safeguards, the screen and the gate did.
+ *
+ * @param key of who is told: an operator sees every figure of the gate, also those that the policy keeps from the owner.
+ */
+export function jobObject(job: JobRecord, key: Pick<KeyRecord, 'role'>) {
   const { plan, request } = job;
   return {
     id: job.id,
@@ -96,8 +105,13 @@ export function jobObject(job: JobRecord) {
     error: job.error,
     safeguards: plan.safeguards,
     screening: job.screening,
-    gate: job.gate,
+    gate: job.gate === null ? null : verdictFor(key, job.gate),
   };
+}
+
+function verdictFor({ role }: Pick<KeyRecord, 'role'>, gate: GateVerdict): GateVerdict {
+  const { told: _told, ...whole } = gate;
+  return role === 'operator' ? whole : toldVerdict(gate);
 }
 
 export const eventSchema = z.object({

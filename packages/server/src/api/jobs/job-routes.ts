@@ -30,7 +30,10 @@ const listJobs = defineRoute({
     const { items, hasMore } = await visiblePage(service.records, key!, 'job', query, ({ request }) =>
       hasMetadata(request.metadata, query.metadata),
     );
-    return listAnswer(items.map(jobObject), hasMore);
+    return listAnswer(
+      items.map((job) => jobObject(job, key!)),
+      hasMore,
+    );
   },
 });
 
@@ -56,7 +59,7 @@ const retrieveJob = defineRoute({
   async handle({ service, key, parameters }) {
     return {
       type: 'json',
-      value: jobObject(await visibleJob(service.records, key!, parameters.fine_tuning_job_id)),
+      value: jobObject(await visibleJob(service.records, key!, parameters.fine_tuning_job_id), key!),
     };
   },
 });
@@ -98,7 +101,7 @@ function changeRoute(
     answer: jobSchema,
     async handle({ service, key, parameters }) {
       const { id } = await visibleJob(service.records, key!, parameters.fine_tuning_job_id);
-      return { type: 'json', value: jobObject(await change(service, id)) };
+      return { type: 'json', value: jobObject(await change(service, id), key!) };
     },
   });
 }

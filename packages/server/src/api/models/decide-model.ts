@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ApiError } from '../../errors.ts';
 import { unixTime } from '../../records/unix-time.ts';
+import { seeHeldBack } from '../../work/held-back.ts';
 import { idSchema } from '../listing.ts';
 import { defineRoute } from '../route.ts';
 import { noSuchModel, visibleModel } from '../visible.ts';
@@ -38,6 +39,8 @@ function decideRoute(name: 'release' | 'refuse', status: 'released' | 'refused',
       });
       if (decided === undefined) throw noSuchModel(id);
       if (status === 'refused') await chat.forget(decided.key);
+      // What a person found good was held back by mistake.
+      else if (decided.decision) await seeHeldBack(records, decided.jobId, decided.decision);
       if ((await records.get('job', decided.jobId)) !== undefined) {
         await records.appendEvent(decided.jobId, {
           ...{ createdAt: unixTime(), level: status === 'released' ? 'info' : 'warn', type: 'message' },

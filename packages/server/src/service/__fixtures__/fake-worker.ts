@@ -1,10 +1,12 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { GateVerdict } from '../../gate/gate-verdict.ts';
 import type { JobRecord } from '../../records/job-record.ts';
 import { finalStatuses } from '../../records/job-record.ts';
 import { newId } from '../../records/new-id.ts';
 import { unixTime } from '../../records/unix-time.ts';
 import type { Service } from '../../service.ts';
+import { noteHeldBack } from '../../work/held-back.ts';
 
 /** What a worker does to the records, without training anything. */
 export interface FakeWorker {
@@ -101,11 +103,13 @@ export function startFakeWorker(
         key,
       },
     });
+    const gate = fakeVerdict(outcome);
+    await noteHeldBack(service.records, { job, model, gate });
     await service.records.change('job', id, (now) => ({
       ...now,
       ...{ status: 'succeeded', finishedAt: unixTime(), trainedTokens: 100, fineTunedModel: model },
       resultFiles: [fileId],
-      gate: { outcome, measurements: [], reason: 'nothing is measured here', report: null },
+      gate,
     }));
     await tell(id, 'The job is done.');
   }
@@ -126,5 +130,16 @@ export function startFakeWorker(
       isToFinish = true;
       await ended;
     },
+  };
+}
+
+/** As if one measurement had decided it. */
+function fakeVerdict(outcome: GateVerdict['outcome']): GateVerdict {
+  const value = { released: 0.125, quarantined: 0.625, refused: 0.875 }[outcome];
+  return {
+    outcome,
+    measurements: [{ name: 'log-odds', value, low: value, high: value, quarantine: 0.5, refuse: 0.75 }],
+    reason: `${outcome}: log-odds ${value}`,
+    report: null,
   };
 }
