@@ -53,7 +53,7 @@ export async function runChaos({
   const closers: (() => Promise<unknown>)[] = [];
   try {
     const { folder, file: policy } = await policyFolder(
-      `${policyText(30)}gate: {log_odds: {quarantine: 1000}}\n`,
+      `${policyText(30).replace('limits: {', 'limits: {jobs_per_day: 1000000, ')}gate: {log_odds: {quarantine: 1000}}\n`,
       { 'slow.mjs': slow },
     );
     closers.push(() => rm(folder, { recursive: true, force: true }));
