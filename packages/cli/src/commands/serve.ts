@@ -34,7 +34,7 @@ export const serveCommand = strictCommand({
     },
     'trust-proxy': {
       type: 'boolean',
-      description: 'believe X-Forwarded-For, as a proxy of your own sends it',
+      description: 'take the last address of X-Forwarded-For for the client, as a proxy of your own adds it',
     },
     'allow-private-webhooks': {
       type: 'boolean',

@@ -91,7 +91,7 @@ async function idsOf(service: TestService, tenant: string): Promise<Record<strin
 }
 
 it('describes every route, and opens none without the right key', async () => {
-  const service = await openTestService();
+  const service = await openTestService('limits: {wrong_keys_per_minute: 10000}');
   const operations = await operationsOf(service);
   expect(operations).toHaveLength(apiRoutes.length + 1);
   const ids = await idsOf(service, 'one');

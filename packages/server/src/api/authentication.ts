@@ -8,6 +8,8 @@ import { unixTime } from '../records/unix-time.ts';
 // A key names its record, so that it is found without a list of hashes: sk-safetune-<name of the record>-<secret>.
 const keyForm = /^sk-safetune-([0-9A-Za-z]{16})-([0-9A-Za-z]{43})$/;
 
+const wrongKeyCode = 'invalid_api_key';
+
 /** A new key: what its owner is shown once, and what is kept of it. */
 export function newKey(
   options: Pick<KeyRecord, 'tenant' | 'role' | 'expiresAt' | 'requestsPerMinute' | 'name'>,
@@ -43,9 +45,14 @@ export async function authenticate(header: string | undefined, records: Records)
   const expected = Buffer.from(record?.sha256 ?? '0'.repeat(64), 'hex');
   const isRight = timingSafeEqual(hash(value), expected);
   if (record === undefined || !isRight || (record.expiresAt !== null && record.expiresAt <= unixTime())) {
-    throw new ApiError(401, 'The key is not valid: wrong, revoked or expired.', { code: 'invalid_api_key' });
+    throw new ApiError(401, 'The key is not valid: wrong, revoked or expired.', { code: wrongKeyCode });
   }
   return record;
+}
+
+/** Whether {@link authenticate} threw it because of a key that was given and opens nothing. */
+export function isWrongKey(error: unknown): boolean {
+  return ApiError.isInstance(error) && error.code === wrongKeyCode;
 }
 
 function hash(value: string): Buffer {

@@ -13,7 +13,7 @@ import type { Redis } from 'ioredis';
 import { ApiError } from '../errors.ts';
 import type { KeyRecord } from '../records/key-record.ts';
 import type { AnsweringService } from '../service.ts';
-import { authenticate } from './authentication.ts';
+import { authenticate, isWrongKey } from './authentication.ts';
 import { createCallsAtOnce } from './calls-at-once.ts';
 import { createStreamSlots } from './event-stream.ts';
 import { handleRequest } from './handle-request.ts';
@@ -23,11 +23,14 @@ import { answerDamagedRequest, refuseOtherMethods, routerPath } from './refused-
 import type { Route } from './route.ts';
 import { watchUnusedConnections } from './unused-connections.ts';
 import { watchBody } from './watch-body.ts';
+import { createWrongKeys, type WrongKeys } from './wrong-keys.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Whose request it is; undefined on public routes. */
     apiKey: KeyRecord | undefined;
+    /** Whether it brought a key that is none. */
+    hasWrongKey: boolean;
   }
   interface FastifyContextConfig {
     apiRoute?: Route;
@@ -61,7 +64,10 @@ export interface ServerOptions {
   readonly redis?: Redis;
   /** Default: nothing is logged. */
   readonly logger?: FastifyBaseLogger;
-  /** Whether X-Forwarded-For says who the client is: true behind a proxy that sets it. Default false. */
+  /**
+   * Whether X-Forwarded-For says who the client is: true behind a proxy that sets it or adds to it. Its last address is taken, which is the
+   * one that the proxy saw; what stands before it is whatever the client wrote. Default false.
+   */
   readonly trustProxy?: boolean;
 }
 
@@ -76,7 +82,8 @@ export async function createServer(
   const server: FastifyInstance = fastify({
     ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
     logController: new LogController({ disableRequestLogging: true }),
-    trustProxy,
+    // One step back, not all: a proxy that adds to the header leaves what the client has sent before it.
+    trustProxy: trustProxy && ((_address: string, step: number) => step === 0),
     bodyLimit: limits.bodyBytes ?? 2 * 2 ** 20,
     requestTimeout,
     http: {
@@ -103,6 +110,8 @@ export async function createServer(
     },
   });
   server.decorateRequest('apiKey', undefined);
+  server.decorateRequest('hasWrongKey', false);
+  const wrongKeys = createWrongKeys({ most: service.policy.limits.wrong_keys_per_minute });
   server.setErrorHandler((error, request, reply) => {
     const told = apiErrorOf(error);
     if (told.status >= 500)
@@ -120,7 +129,7 @@ export async function createServer(
       'x-content-type-options': 'nosniff',
       'cache-control': 'no-store',
     });
-    await admit(request, service);
+    await admit(request, service, wrongKeys);
   });
   server.addHook('preParsing', async (request) => watchBody(request, limits.idleTimeout ?? 30_000));
   server.removeContentTypeParser('text/plain');
@@ -171,11 +180,22 @@ export async function createServer(
   return server;
 }
 
-/** @throws ApiError 401 without a valid key, 403 with one that does not open this. */
-async function admit(request: FastifyRequest, service: AnsweringService): Promise<void> {
+/** @throws ApiError 401 without a valid key, 429 for many wrong ones, 403 with one that does not open this. */
+async function admit(
+  request: FastifyRequest,
+  service: AnsweringService,
+  wrongKeys: WrongKeys,
+): Promise<void> {
   const route = request.routeOptions.config.apiRoute;
   if (route === undefined || route.access === 'public') return;
-  request.apiKey = await authenticate(request.headers.authorization, service.records);
+  try {
+    request.apiKey = await authenticate(request.headers.authorization, service.records);
+  } catch (error) {
+    // Only now: whoever shares an address with somebody who guesses is not shut out.
+    request.hasWrongKey = isWrongKey(error);
+    if (request.hasWrongKey) wrongKeys.count(request.ip);
+    throw error;
+  }
   if (route.access === 'operator' && request.apiKey.role !== 'operator') {
     throw new ApiError(403, "This needs an operator's key.", { code: 'operator_key_required' });
   }

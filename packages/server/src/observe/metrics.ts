@@ -12,6 +12,8 @@ export interface AnsweredRequest {
   readonly route: string;
   readonly status: number;
   readonly seconds: number;
+  /** Whether it brought a key that is none. */
+  readonly hasWrongKey: boolean;
 }
 
 /**
@@ -51,6 +53,9 @@ export function createMetrics({ now = () => Date.now() }: { readonly now?: () =>
   const requests = counter('http_requests_total', 'Requests that were answered.', [
     'method',
     'route',
+    'status',
+  ]);
+  const wrongKeys = counter('wrong_keys_total', 'Requests with a key that is none, by their answer.', [
     'status',
   ]);
   const durations = new Histogram({
@@ -121,10 +126,11 @@ export function createMetrics({ now = () => Date.now() }: { readonly now?: () =>
   let last: Promise<unknown> = Promise.resolve();
   return {
     contentType: registry.contentType,
-    answered({ method, route, status, seconds }) {
+    answered({ method, route, status, seconds, hasWrongKey }) {
       const labels = { method: methods.has(method) ? method : 'other', route };
       requests.inc({ ...labels, status: String(status) });
       durations.observe(labels, seconds);
+      if (hasWrongKey) wrongKeys.inc({ status: String(status) });
     },
     text(service) {
       const text = last

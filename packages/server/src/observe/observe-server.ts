@@ -12,7 +12,7 @@ export function observeServer(server: FastifyInstance, metrics: Metrics): void {
     const seconds = reply.elapsedTime / 1000;
     // Who leaves before the end has got no status.
     const status = reply.raw.writableFinished ? reply.statusCode : 499;
-    metrics.answered({ method: request.method, route, status, seconds });
+    metrics.answered({ method: request.method, route, status, seconds, hasWrongKey: request.hasWrongKey });
     request.log.info(
       {
         method: request.method,

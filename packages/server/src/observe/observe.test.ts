@@ -83,6 +83,7 @@ describe('metrics', () => {
     const one = await key('tenant-one');
     for (const id of ['file-x', 'file-y', 'file-z']) await ask(`/v1/files/${id}`, one);
     await ask('/v1/nowhere/at/all', one);
+    for (let time = 0; time < 22; time += 1) await ask('/v1/files', 'sk-safetune-nowhere');
     await ask('/page/main.js');
     const text = await (await ask('/metrics', await key('operator', { role: 'operator' }))).text();
     const value = (series: string) =>
@@ -97,6 +98,8 @@ describe('metrics', () => {
     expect(
       value('safetune_http_request_duration_seconds_count{method="GET",route="/v1/files/{file_id}"}'),
     ).toBe('3');
+    expect(value('safetune_wrong_keys_total{status="401"}')).toBe('20');
+    expect(value('safetune_wrong_keys_total{status="429"}')).toBe('2');
     expect(value('safetune_jobs{status="succeeded"}')).toBe('1');
     expect(value('safetune_jobs{status="queued"}')).toBe('1');
     expect(value('safetune_jobs{status="failed"}')).toBe('0');

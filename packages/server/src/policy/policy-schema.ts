@@ -40,6 +40,10 @@ const limits = z.strictObject({
     ),
   held_back_days: count.max(3650).default(30).describe('how long a model that was held back counts'),
   requests_per_minute: count.default(600).describe('of one key'),
+  wrong_keys_per_minute: count
+    .max(10_000)
+    .default(20)
+    .describe('from one address (of IPv6: the first 64 bits); valid keys from there are taken all the same'),
   completion_tokens: count.default(4096).describe('of one chat completion'),
   context_tokens: z
     .int()

@@ -33,7 +33,7 @@ export interface ServiceSettings extends ServiceWorkerSettings {
   readonly allowPrivateWebhooks?: boolean;
   /** Processes of this machine that do jobs, one job each at a time. Default 1; 0 where all workers are elsewhere. */
   readonly workers?: number;
-  /** Whether X-Forwarded-For says who a client is. Default false. */
+  /** Whether the last address of X-Forwarded-For says who a client is. Default false. */
   readonly trustProxy?: boolean;
   readonly limits?: ServerLimits;
   readonly chat?: Pick<CreateChatOptions, 'maximumModels' | 'threads' | 'maximumPerModel' | 'maximumWaiting'>;
