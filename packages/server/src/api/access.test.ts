@@ -238,6 +238,7 @@ it('makes keys, shows them once, rotates and revokes them', async () => {
     return { status: response.status, ...((await response.json()) as any) };
   };
   const opens = async (key: string) => (await service.fetch('/v1/files', key)).status === 200;
+  expect(await json('/v1/service/key')).toMatchObject({ tenant: 'provider', role: 'operator' });
   const made = await json('/v1/organization/keys', 'POST', {
     tenant: 'new',
     name: 'ci',
@@ -245,6 +246,8 @@ it('makes keys, shows them once, rotates and revokes them', async () => {
   });
   expect(made).toMatchObject({ tenant: 'new', role: 'customer', name: 'ci' });
   expect(await opens(made.value)).toBe(true);
+  const { status: _, value, ...kept } = made;
+  expect(await (await service.fetch('/v1/service/key', value)).json()).toEqual(kept);
   const listed = JSON.stringify(await json('/v1/organization/keys'));
   expect(listed).toContain(made.id);
   expect(listed).not.toContain(made.value);

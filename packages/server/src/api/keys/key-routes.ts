@@ -85,6 +85,19 @@ const listKeys = defineRoute({
   },
 });
 
+/** For customers too: a program learns what the key that it was given may do, without trying it. */
+const retrieveOwnKey = defineRoute({
+  method: 'GET',
+  path: '/v1/service/key',
+  operation: 'retrieveOwnKey',
+  summary: 'Tells of the key that the request brings: its tenant, its role, and when it ends.',
+  access: 'key',
+  answer: keySchema,
+  async handle({ key }) {
+    return { type: 'json', value: keyObject(key!) };
+  },
+});
+
 const parameters = z.object({ key_id: idSchema });
 
 const deleteKey = defineRoute({
@@ -159,4 +172,4 @@ function noSuchKey(id: string): ApiError {
   return new ApiError(404, `No such key: ${id}`, { param: 'key_id' });
 }
 
-export const keyRoutes = [createKey, listKeys, deleteKey, rotateKey];
+export const keyRoutes = [createKey, listKeys, retrieveOwnKey, deleteKey, rotateKey];
