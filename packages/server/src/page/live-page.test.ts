@@ -1,16 +1,17 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { findChromium, openBrowser } from '../../../eval/src/__fixtures__/browser.ts';
+import { findChromium } from '../../../eval/src/__fixtures__/browser.ts';
 import { apiRoutes } from '../api/routes.ts';
 import { createServer } from '../api/server.ts';
 import { unixTime } from '../records/unix-time.ts';
 import { startFakeWorker } from '../service/__fixtures__/fake-worker.ts';
 import { openTestService, trainingFile } from '../service/__fixtures__/test-service.ts';
+import { openPageInBrowser } from './__fixtures__/page-in-browser.ts';
 import { registerPage } from './register-page.ts';
 
 const chromium = findChromium();
 
 it.skipIf(chromium === undefined)(
-  'follows a job of the real API from its making to the verdict (skipped where there is no Chromium)',
+  'follows a job of the real API from its making to the verdict and the decision (skipped where there is no Chromium)',
   async () => {
     const { service, client: clientOf, key } = await openTestService();
     const server = await createServer(service, { routes: apiRoutes });
@@ -21,28 +22,14 @@ it.skipIf(chromium === undefined)(
     const file = await client.files.create({ file: trainingFile(), purpose: 'fine-tune' });
     const worker = startFakeWorker(service, { outcome: 'quarantined', isPatient: true });
     onTestFinished(() => worker.close());
-    await using browser = await openBrowser(chromium!);
+    await using browser = await openPageInBrowser(chromium!);
     await browser.open(address);
-    const type = async (text: string) => {
-      await browser.evaluate(`document.getElementById('key').focus()`);
-      await browser.send('Input.insertText', { text });
-      await browser.send('Input.dispatchKeyEvent', {
-        type: 'keyDown',
-        key: 'Enter',
-        code: 'Enter',
-        text: '\r',
-      });
-    };
-    const showsSoon = (wanted: string) =>
-      expect
-        .poll(() => browser.evaluate<string>('document.body.innerText'), { timeout: 20_000 })
-        .toContain(wanted);
-    await type(await key('one'));
-    await showsSoon('There are no jobs yet.');
+    await browser.enterKey(await key('one'));
+    await browser.showsSoon('There are no jobs yet.');
     const job = await client.fineTuning.jobs.create({ model: 'tiny', training_file: file.id });
-    await showsSoon(job.id);
+    await browser.showsSoon(job.id);
     await browser.evaluate(`document.querySelector('tbody a').click()`);
-    await showsSoon('Status: running');
+    await browser.showsSoon('Status: running');
     const label = () =>
       browser.evaluate<string>(
         `document.querySelector('figure [role=img]')?.getAttribute('aria-label') ?? ''`,
@@ -53,22 +40,44 @@ it.skipIf(chromium === undefined)(
       data: { step: 4, train_loss: 0.125 },
     });
     await expect.poll(label, { timeout: 20_000 }).toContain('now 0.125 at step 4');
+    await browser.focus(`Pause job ${job.id}`);
+    await browser.press('Enter');
+    await browser.showsSoon('Status: paused');
+    await browser.focus(`Resume job ${job.id}`);
+    await browser.press('Enter');
+    await browser.showsSoon('The job goes on: it is in the queue again.');
+    await browser.showsSoon('Status: running');
     worker.finish();
-    await showsSoon('Status: succeeded');
-    await showsSoon('quarantined');
+    await browser.showsSoon('Status: succeeded');
+    await browser.showsSoon('quarantined');
     for (const [hash, shown] of [
       ['#files', 'chats.jsonl'],
       ['#models', 'tiny'],
     ] as const) {
-      await browser.evaluate(`void (location.hash = '${hash}')`);
-      await showsSoon(shown);
+      await browser.goTo(hash);
+      await browser.showsSoon(shown);
     }
-    expect(browser.complaints).toEqual([]);
     // The queue is the operator's: a customer is told so.
-    await browser.evaluate(`void (location.hash = '#queue')`);
-    await showsSoon("An operator's key shows the queue.");
+    await browser.goTo('#queue');
+    await browser.showsSoon("An operator's key shows the queue.");
     await browser.evaluate(`document.getElementById('forget').click()`);
-    await type(await key('operator', { role: 'operator' }));
-    await showsSoon('Jobs that wait');
+    await browser.enterKey(await key('operator', { role: 'operator' }));
+    await browser.showsSoon('Jobs that wait');
+    const model = (await client.fineTuning.jobs.retrieve(job.id)).fine_tuned_model!;
+    await browser.goTo('#models');
+    await browser.focus(`Release ${model}`);
+    await browser.press('Enter');
+    await browser.type('looked at');
+    await browser.press('Enter');
+    await browser.showsSoon(`${model} is released.`);
+    const [told] = (await client.fineTuning.jobs.listEvents(job.id)).data;
+    expect(told!.message).toBe('The operator released the model: looked at');
+    await browser.focus(`Delete ${model}`);
+    await browser.press('Enter');
+    await browser.press('Tab');
+    await browser.press('Enter');
+    await browser.showsSoon(`${model} is deleted.`);
+    await expect(client.models.retrieve(model)).rejects.toMatchObject({ status: 404 });
+    expect(browser.complaints).toEqual([]);
   },
 );

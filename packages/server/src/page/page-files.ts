@@ -17,7 +17,9 @@ const types = {
 } as const;
 
 const programs = [
+  'actions.js',
   'api.js',
+  'confirm.js',
   'curves.js',
   'elements.js',
   'format.js',
@@ -25,7 +27,9 @@ const programs = [
   'job-view.js',
   'list-views.js',
   'main.js',
+  'perform.js',
   'report-view.js',
+  'verdict.js',
 ];
 
 // What runs in the browser is published as it is written: both from src/page and from dist it lies in src/page/browser.
@@ -38,7 +42,11 @@ export function pageFiles(): readonly PageFile[] {
   const own = (name: string) => readFileSync(fileURLToPath(new URL(name, folder)), 'utf8');
   return [
     { path: '/', contentType: types.html, content: own('index.html') },
-    { path: '/page/page.css', contentType: types.css, content: own('page.css') },
+    ...['page.css', 'actions.css'].map((name) => ({
+      path: `/page/${name}`,
+      contentType: types.css,
+      content: own(name),
+    })),
     ...programs.map((name) => ({ path: `/page/${name}`, contentType: types.js, content: own(name) })),
     {
       path: '/page/uplot.js',

@@ -6,7 +6,12 @@ export interface PageService extends AsyncDisposable {
   readonly url: string;
   /** What the page asked for, and the key that it sent, in order. */
   readonly asked: readonly { readonly path: string; readonly authorization: string | undefined }[];
-  /** Answers by path without query; a number is a status. Read at every request. */
+  /** What it had done: `POST /v1/...`, with the body where there was one. */
+  readonly sent: readonly { readonly what: string; readonly body?: unknown }[];
+  /**
+   * Answers by path without query, those of other methods than GET by `POST /v1/...`; a number is a status, a function makes the answer.
+   * Read at every request.
+   */
   readonly answers: Map<string, unknown>;
   /** Adds an event to the job's. */
   addEvent(event: {
@@ -24,17 +29,21 @@ const list = (data: readonly { readonly id?: string }[]) => ({ object: 'list', d
 export async function startPageService(): Promise<PageService> {
   const server = fastify();
   const asked: { path: string; authorization: string | undefined }[] = [];
+  const sent: { what: string; body?: unknown }[] = [];
   const events: { id: string; [field: string]: unknown }[] = [];
   const answers = new Map<string, unknown>(Object.entries(usual()));
   registerPage(server);
-  server.get('/v1/*', async (request, reply) => {
+  server.all('/v1/*', async (request, reply) => {
     const { pathname, searchParams } = new URL(request.url, 'http://localhost');
-    const { authorization } = request.headers;
-    asked.push({ path: request.url, authorization });
+    const { method, body, headers } = request;
+    const { authorization } = headers;
+    if (method === 'GET') asked.push({ path: request.url, authorization });
+    else sent.push({ what: `${method} ${pathname}`, ...(body !== undefined && { body }) });
     if (authorization !== `Bearer ${pageKey}`)
       return reply.code(401).send({ error: { message: 'The key is not valid.' } });
     if (pathname.endsWith('/events')) return eventsPage(events, searchParams);
-    const answer = answers.get(pathname);
+    const told = answers.get(method === 'GET' ? pathname : `${method} ${pathname}`);
+    const answer = typeof told === 'function' ? await told() : told;
     if (typeof answer === 'number')
       return reply.code(answer).send({ error: { message: `answered ${answer}` } });
     if (answer === undefined) return reply.code(404).send({ error: { message: 'not there' } });
@@ -47,6 +56,7 @@ export async function startPageService(): Promise<PageService> {
   return {
     url: `http://127.0.0.1:${port}/`,
     asked,
+    sent,
     answers,
     addEvent(event) {
       events.unshift({
@@ -186,6 +196,7 @@ function usual(): Record<string, unknown> {
         },
       },
     ]),
+    '/v1/service/key': { tenant: 'provider', role: 'operator' },
     '/v1/service/queue': {
       waiting: 3,
       running: 1,

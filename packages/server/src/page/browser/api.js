@@ -18,12 +18,14 @@ export class AnswerError extends Error {
   }
 }
 
-async function ask(path, signal) {
+/** @param {string} path @param {RequestInit} [request] */
+async function ask(path, { signal, headers, ...request } = {}) {
   let response;
   try {
     response = await fetch(path, {
+      ...request,
       signal,
-      headers: { authorization: `Bearer ${key.get()}` },
+      headers: { ...headers, authorization: `Bearer ${key.get()}` },
       cache: 'no-store',
       credentials: 'omit',
       redirect: 'error',
@@ -39,12 +41,19 @@ async function ask(path, signal) {
 
 /** @param {string} path @param {AbortSignal} [signal] */
 export async function read(path, signal) {
-  return (await ask(path, signal)).json();
+  return (await ask(path, { signal })).json();
+}
+
+/** Has something done. It is not taken back when the reader goes elsewhere meanwhile. */
+export async function send(method, path, body) {
+  const content =
+    body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  return (await ask(path, { method, ...content })).json();
 }
 
 /** The beginning of a file, to the last whole line. */
 export async function readLines(fileId, mostBytes, signal) {
-  const response = await ask(`/v1/files/${encodeURIComponent(fileId)}/content`, signal);
+  const response = await ask(`/v1/files/${encodeURIComponent(fileId)}/content`, { signal });
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
   let [text, length] = ['', 0];
@@ -65,9 +74,9 @@ export async function readLines(fileId, mostBytes, signal) {
   }
 }
 
-/** Saves a file on the reader's disk. The key goes as a header, so that no link can do it. */
-export async function download({ id, filename }) {
-  const response = await ask(`/v1/files/${encodeURIComponent(id)}/content`);
+/** Saves a content on the reader's disk. The key goes as a header, so that no link can do it. */
+export async function download(path, filename) {
+  const response = await ask(path);
   const address = URL.createObjectURL(await response.blob());
   const link = document.createElement('a');
   link.href = address;

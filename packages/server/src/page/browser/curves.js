@@ -13,6 +13,11 @@ function chartOf(name) {
   return /(^|_)loss$/.test(name) ? 'loss' : name;
 }
 
+/** A loss in words; all else is called what its safeguard is called. */
+function nameOf(name) {
+  return chartOf(name) === 'loss' ? words(name) : name;
+}
+
 /** The curves of a job, which grow as its steps come. Each says in words what it shows, and has a table of its values. */
 export function curves() {
   const root = element('div', { class: 'curves' });
@@ -58,7 +63,7 @@ function curve(title) {
   const root = element(
     'figure',
     {},
-    element('figcaption', {}, element('b', {}, words(title)), latest),
+    element('figcaption', {}, element('b', {}, title === 'loss' ? 'Loss' : title), latest),
     place,
     values,
   );
@@ -107,7 +112,7 @@ function curve(title) {
       rows?.table.root.remove();
       rows = {
         names: names.join(),
-        table: table(`${words(title)} by step`, ['step', ...names.map(words)], 'None yet.'),
+        table: table(`${title} by step`, ['step', ...names.map(nameOf)], 'None yet.'),
       };
       values.append(rows.table.root);
     }
@@ -141,18 +146,18 @@ function curve(title) {
 function lastOf(name, points, isNamed) {
   const last = points.findLast(({ values }) => name in values);
   if (last === undefined) return '';
-  return `${isNamed ? `${words(name)} ` : ''}${number(last.values[name])}`;
+  return `${isNamed ? `${nameOf(name)} ` : ''}${number(last.values[name])}`;
 }
 
 /** What a curve shows, for those who do not see it. */
 function summary(name, points) {
   const own = points.filter(({ values }) => name in values);
-  if (own.length === 0) return `${words(name)}: no values yet`;
+  if (own.length === 0) return `${nameOf(name)}: no values yet`;
   const told = own.map(({ step, values }) => ({ step, value: values[name] }));
   const lowest = told.reduce((best, point) => (point.value < best.value ? point : best));
   const [first, last] = [told[0], told.at(-1)];
   return (
-    `${words(name)}: ${told.length} values, ${number(first.value)} at step ${first.step}, ` +
+    `${nameOf(name)}: ${told.length} values, ${number(first.value)} at step ${first.step}, ` +
     `now ${number(last.value)} at step ${last.step}, lowest ${number(lowest.value)} at step ${lowest.step}`
   );
 }

@@ -17,29 +17,50 @@ export function setText(node, text) {
 }
 
 /**
+ * A button: its label, a longer name for those who do not see what stands beside it, and what it does.
+ * @typedef {{ label: string, name?: string, tone?: string, press: (button: HTMLButtonElement) => void }} ButtonParts
+ *
  * What a cell shows: a text, or
- * @typedef {{ text: string, href?: string, note?: string, tone?: string, action?: () => void }} CellParts
+ * @typedef {{ text?: string, href?: string, note?: string, tone?: string, buttons?: readonly ButtonParts[] }} CellParts
  */
 
 const shown = new WeakMap();
 
-/** Fills a cell; one that shows the same already stays, with the focus that it may have. */
+/** Whether a place is to show something else than it does; what stays the same keeps its elements, and the focus that they may have. */
+function isNew(place, content) {
+  const signature = JSON.stringify(content);
+  if (shown.get(place) === signature) return false;
+  shown.set(place, signature);
+  return true;
+}
+
+/** @param {ButtonParts} parts */
+export function button({ label, name, tone, press }) {
+  const made = document.createElement('button');
+  made.type = 'button';
+  made.textContent = label;
+  if (tone !== undefined) made.className = tone;
+  if (name !== undefined) made.setAttribute('aria-label', name);
+  made.addEventListener('click', () => press(made));
+  return made;
+}
+
+/** @param {Element} place @param {readonly ButtonParts[]} wanted */
+export function fillButtons(place, wanted) {
+  if (isNew(place, wanted)) place.replaceChildren(...wanted.map(button));
+}
+
+/** @param {Element} cell @param {string | CellParts} content */
 function fillCell(cell, content) {
-  const parts = typeof content === 'string' ? { text: content } : content;
-  const signature = JSON.stringify(parts);
-  if (shown.get(cell) === signature) return;
-  shown.set(cell, signature);
-  const { text, href, note, tone, action } = parts;
-  const main =
-    href !== undefined
-      ? element('a', { href }, text)
-      : action !== undefined
-        ? element('button', { type: 'button' }, text)
-        : element('span', { class: tone }, text);
-  if (action !== undefined) main.addEventListener('click', action);
+  if (!isNew(cell, content)) return;
+  const { text, href, note, tone, buttons = [] } = typeof content === 'string' ? { text: content } : content;
   // Only what no column has room for is cut within a word.
   cell.classList.toggle('long', /\S{18}/.test(`${text} ${note ?? ''}`));
-  cell.replaceChildren(main, ...(note === undefined ? [] : [element('small', {}, note)]));
+  cell.replaceChildren();
+  if (href !== undefined) cell.append(element('a', { href }, text));
+  else if (text !== undefined) cell.append(element('span', { class: tone }, text));
+  if (note !== undefined) cell.append(element('small', {}, note));
+  if (buttons.length > 0) cell.append(element('div', { class: 'buttons' }, ...buttons.map(button)));
 }
 
 /**
@@ -50,9 +71,17 @@ function fillCell(cell, content) {
  * @param {string} none what is said where there are no rows
  */
 export function table(caption, columns, none) {
-  const body = element('tbody');
-  const head = element('tr', {}, ...columns.map((column) => element('th', { scope: 'col' }, column)));
-  const whole = element('table', {}, element('caption', {}, caption), element('thead', {}, head), body);
+  const body = element('tbody', { role: 'rowgroup' });
+  const names = columns.map((column) => element('th', { scope: 'col', role: 'columnheader' }, column));
+  const head = element('tr', { role: 'row' }, ...names);
+  // The roles are those of the elements, which lose them in some browsers where a narrow window lays rows out otherwise.
+  const whole = element(
+    'table',
+    { role: 'table', class: columns.at(-1) === 'Actions' && 'acting' },
+    element('caption', {}, caption),
+    element('thead', { role: 'rowgroup' }, head),
+    body,
+  );
   const nothing = element('p', {}, none);
   const rows = new Map();
   // Until it is filled nobody knows whether there are any.
@@ -75,9 +104,9 @@ export function table(caption, columns, none) {
         if (row === undefined) {
           row = element(
             'tr',
-            {},
-            element('th', { scope: 'row' }),
-            ...cells.slice(1).map(() => element('td')),
+            { role: 'row' },
+            element('th', { scope: 'row', role: 'rowheader' }),
+            ...cells.slice(1).map(() => element('td', { role: 'cell' })),
           );
           rows.set(key, row);
         }

@@ -14,7 +14,10 @@ export function jobHistory(jobId) {
   const messages = [];
   let total;
   return {
+    /** The oldest first. */
     messages,
+    /** How many events are known. */
+    count: () => known.size,
     /** `, step 3 of 20`, or nothing before the first one. */
     progress() {
       const last = Math.max(0, ...steps.keys());
@@ -22,7 +25,6 @@ export function jobHistory(jobId) {
     },
     /** @returns {{ step: number, values: Record<string, number> }[]} in the order of steps */
     steps: () => [...steps.values()].sort((a, b) => a.step - b.step),
-    /** @returns the events that are new, the oldest first */
     async readOn(signal) {
       const fresh = [];
       let after = '';
@@ -43,7 +45,6 @@ export function jobHistory(jobId) {
           total = event.data?.total_steps ?? total;
         } else messages.push(event);
       }
-      return fresh;
     },
   };
 }

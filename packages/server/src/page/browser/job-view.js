@@ -1,19 +1,32 @@
-import { download, read } from './api.js';
+import { answersSave, askedOf, fileSave, isOperator, isOver, jobActions, modelActions } from './actions.js';
+import { read } from './api.js';
 import { curves } from './curves.js';
-import { element, facts, setText, table } from './elements.js';
+import { element, facts, fillButtons, setText, table } from './elements.js';
 import { clock, number, time, tone, words } from './format.js';
 import { jobHistory } from './job-history.js';
-import { isOver } from './list-views.js';
+import { decision, verdict } from './verdict.js';
 
-const by = {
-  policy: "the provider's",
-  strengthened: "the provider's, made stronger by you",
-  customer: 'added by you',
-};
+/** Who wants a safeguard, told to whoever looks. */
+function wantedBy(by, me) {
+  const customer = isOperator(me) ? 'the customer' : 'you';
+  if (by === 'policy') return "the provider's";
+  return by === 'strengthened' ? `the provider's, made stronger by ${customer}` : `added by ${customer}`;
+}
 
-/** @param {string} id @param {(text: string) => void} tell says something to those who do not see the page */
-export function jobView(id, tell) {
+/**
+ * @param {{
+ *   tell: (text: string) => void,
+ *   buttonFor: (action: import('./actions.js').Action) => import('./elements.js').ButtonParts,
+ * }} page `tell` says something to those who do not see it
+ * @param {string} id
+ */
+export function jobView(page, id) {
   const status = element('p');
+  const controls = element('div', {
+    class: 'buttons',
+    role: 'group',
+    'aria-label': 'What may be done to the job',
+  });
   const about = facts();
   const safeguards = table(
     'Safeguards that act in the training',
@@ -28,14 +41,17 @@ export function jobView(id, tell) {
     ['Measure', 'Value', 'Held back from', 'Refused from'],
     '',
   );
+  const model = decision();
   const plots = curves();
   const noSteps = element('p', {}, 'No step has been told yet.');
   const checkpoints = table('The newest first', ['Step', 'Made', 'Loss'], 'There is none yet.');
   const events = element('ol', { class: 'events', tabindex: '0', 'aria-label': 'Events, the newest first' });
-  const results = table('Files that the job left', ['File', 'Save'], 'There is none yet.');
+  const results = table('Files that the job left', ['File', 'Actions'], 'There is none yet.');
   const history = jobHistory(id);
   const names = new Map();
   let known;
+  let told = 0;
+  let isWhole = false;
   const heading = (text, ...content) =>
     element('section', { 'aria-label': text }, element('h2', {}, text), ...content);
   return {
@@ -44,36 +60,41 @@ export function jobView(id, tell) {
       'div',
       {},
       status,
+      controls,
       about.root,
       heading('Curves', noSteps, plots.root),
       heading('Safeguards', safeguards.root),
       heading('Screen before the training', screen.root, reasons.root),
-      heading('Gate after the training', gate.root, measurements.root),
+      heading('Gate after the training', gate.root, measurements.root, model.root),
       heading('Checkpoints', checkpoints.root),
       heading('Results', results.root),
       heading('Events', events),
     ),
-    async refresh(signal) {
+    /** A job that is over says nothing more, but what was made of it may have changed. */
+    changed() {
+      isWhole = false;
+    },
+    async refresh(signal, me) {
+      if (isWhole) return;
       const path = `/v1/fine_tuning/jobs/${encodeURIComponent(id)}`;
-      // A job that is over says nothing more.
-      if (known !== undefined && isOver(known)) return;
       const job = await read(path, signal);
-      const [fresh, saved] = await Promise.all([
+      const [, saved, models] = await Promise.all([
         history.readOn(signal),
         read(`${path}/checkpoints?limit=50`, signal),
+        isOperator(me) && job.fine_tuned_model !== null ? read('/v1/models', signal) : undefined,
       ]);
-      if (known !== undefined && known.status !== job.status) tell(`The job is now ${words(job.status)}.`);
-      for (const file of job.result_files) {
-        if (!names.has(file))
-          names.set(file, (await read(`/v1/files/${encodeURIComponent(file)}`, signal)).filename);
-      }
+      for (const file of job.result_files) if (!names.has(file)) names.set(file, await nameOf(file, signal));
+      if (known !== undefined && known.status !== job.status)
+        page.tell(`The job is now ${words(job.status)}.`);
       known = job;
-      showJob(job);
+      showJob(job, me);
+      fillButtons(controls, jobActions(job).map(page.buttonFor));
+      const made = models?.data.find((one) => one.id === job.fine_tuned_model);
+      const decisions = made === undefined ? [] : modelActions(made, me);
+      model.fill(made, [...answersSave(job, me), ...decisions].map(page.buttonFor));
       reasons.root.hidden = Object.keys(job.screening?.reasons ?? {}).length === 0;
       measurements.root.hidden = (job.gate?.measurements ?? []).length === 0;
-      noSteps.hidden = history.steps().length > 0;
-      if (fresh.some(({ type }) => type === 'metrics')) plots.fill(history.steps());
-      for (const event of fresh) if (event.type === 'message') events.prepend(eventLine(event));
+      showHistory();
       checkpoints.fill(
         saved.data.map((checkpoint) => ({
           key: checkpoint.id,
@@ -84,16 +105,27 @@ export function jobView(id, tell) {
           ],
         })),
       );
+      isWhole = isOver(job);
     },
     close: () => plots.close(),
   };
 
-  function showJob(job) {
+  function showHistory() {
+    const steps = history.steps();
+    noSteps.hidden = steps.length > 0;
+    if (history.count() === told) return;
+    plots.fill(steps);
+    for (const message of history.messages.slice(events.children.length)) events.prepend(eventLine(message));
+    told = history.count();
+  }
+
+  function showJob(job, me) {
     setText(status, `Status: ${words(job.status)}${history.progress()}`);
     status.className = tone(job.status) ?? '';
     about.fill({
       Model: job.model,
-      'Asked to': isOver(job) || job.wanted === 'run' ? undefined : job.wanted,
+      Tenant: isOperator(me) ? job.organization_id : undefined,
+      'Asked to': askedOf(job),
       Method: job.method?.type,
       Made: time(job.created_at),
       'Done, as it looks': isOver(job) ? undefined : time(job.estimated_finish),
@@ -108,7 +140,7 @@ export function jobView(id, tell) {
     safeguards.fill(
       job.safeguards.map((safeguard, index) => ({
         key: `${index} ${safeguard.type}`,
-        cells: [safeguard.type, number(safeguard.strength), by[safeguard.by] ?? safeguard.by],
+        cells: [safeguard.type, number(safeguard.strength), wantedBy(safeguard.by, me)],
       })),
     );
     if (job.screening !== null) {
@@ -142,33 +174,29 @@ export function jobView(id, tell) {
         })),
       );
     }
+    const savesOf = (file) => {
+      const filename = names.get(file);
+      return filename === undefined ? [] : [fileSave({ id: file, filename })];
+    };
     results.fill(
       job.result_files.map((file) => ({
         key: file,
         cells: [
-          { text: names.get(file), note: file },
-          { text: 'Save', action: () => void download({ id: file, filename: names.get(file) }) },
+          { text: names.get(file) ?? 'deleted', note: file },
+          { buttons: savesOf(file).map(page.buttonFor) },
         ],
       })),
     );
   }
 }
 
-/** A verdict in a word, why, and where its report is. */
-function verdict(before) {
-  const word = element('p');
-  const reason = element('p', {}, before);
-  const link = element('p', { hidden: true }, element('a', {}, 'Report, example by example'));
-  return {
-    root: element('div', {}, word, reason, link),
-    fill(outcome, why, report) {
-      setText(word, outcome);
-      word.className = tone(outcome) ?? '';
-      setText(reason, why);
-      link.hidden = report === null || report === undefined;
-      if (!link.hidden) link.firstElementChild.setAttribute('href', `#report/${encodeURIComponent(report)}`);
-    },
-  };
+/** The name of a file that a job left; undefined for one that was deleted. */
+async function nameOf(file, signal) {
+  try {
+    return (await read(`/v1/files/${encodeURIComponent(file)}`, signal)).filename;
+  } catch (error) {
+    if (error.status !== 404) throw error;
+  }
 }
 
 function eventLine({ created_at: made, level, message }) {

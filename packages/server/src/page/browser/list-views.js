@@ -1,8 +1,9 @@
-import { download, read } from './api.js';
+import { askedOf, fileDeletion, fileSave, isOperator, modelActions } from './actions.js';
+import { read } from './api.js';
 import { element, facts, table } from './elements.js';
 import { bytes, time, tone } from './format.js';
 
-// A view is what stands in the page's main part: `root`, `refresh` (which reads and shows what is new) and `close`.
+// A view is what stands in the page's main part: `root`, `refresh` (which reads and shows what is new to whoever looks) and `close`.
 
 const jobOf = (id) => `#job/${encodeURIComponent(id)}`;
 const reportOf = (id) => `#report/${encodeURIComponent(id)}`;
@@ -12,17 +13,22 @@ export function jobsView() {
   return {
     title: 'Jobs',
     root: rows.root,
-    async refresh(signal) {
+    async refresh(signal, me) {
       const { data } = await read('/v1/fine_tuning/jobs?limit=50', signal);
+      const ownerOf = ({ organization_id: owner }) => (isOperator(me) ? `${owner}, ` : '');
       rows.fill(
         data.map((job) => ({
           key: job.id,
           cells: [
-            { text: job.id, href: jobOf(job.id), note: `${job.model}, ${time(job.created_at)}` },
+            {
+              text: job.id,
+              href: jobOf(job.id),
+              note: `${ownerOf(job)}${job.model}, ${time(job.created_at)}`,
+            },
             {
               text: job.status.replaceAll('_', ' '),
               tone: tone(job.status),
-              note: job.wanted === 'run' || isOver(job) ? undefined : `asked to ${job.wanted}`,
+              note: askedOf(job) && `asked to ${askedOf(job)}`,
             },
             verdicts(job),
           ],
@@ -31,10 +37,6 @@ export function jobsView() {
     },
     close() {},
   };
-}
-
-export function isOver({ status }) {
-  return ['succeeded', 'failed', 'cancelled'].includes(status);
 }
 
 function verdicts({ screening, gate }) {
@@ -51,13 +53,14 @@ function verdicts({ screening, gate }) {
   };
 }
 
-export function filesView() {
+/** @param {{ buttonFor: (action: import('./actions.js').Action) => import('./elements.js').ButtonParts }} page */
+export function filesView(page) {
   const uploaded = table(
     'Files to train on',
-    ['File', 'Size', 'What the screen said'],
+    ['File', 'Size', 'What the screen said', 'Actions'],
     'There are no files yet.',
   );
-  const left = table('Files that jobs left', ['File', 'Size', 'Save'], 'No job has left a file yet.');
+  const left = table('Files that jobs left', ['File', 'Size', 'Actions'], 'No job has left a file yet.');
   return {
     title: 'Files',
     root: element(
@@ -88,7 +91,12 @@ export function filesView() {
           .filter(({ purpose }) => purpose === 'fine-tune')
           .map((file) => ({
             key: file.id,
-            cells: [nameOf(file), bytes(file.bytes), screenCell(screened.get(file.id))],
+            cells: [
+              nameOf(file),
+              bytes(file.bytes),
+              screenCell(screened.get(file.id)),
+              { buttons: [page.buttonFor(fileDeletion(file))] },
+            ],
           })),
       );
       left.fill(
@@ -99,7 +107,7 @@ export function filesView() {
             cells: [
               { ...nameOf(file), ...(isReport.has(file.id) ? { href: reportOf(file.id) } : {}) },
               bytes(file.bytes),
-              { text: 'Save', action: () => void download(file), note: undefined },
+              { buttons: [fileSave(file), fileDeletion(file)].map(page.buttonFor) },
             ],
           })),
       );
@@ -119,16 +127,17 @@ function screenCell(screening) {
   };
 }
 
-export function modelsView() {
+/** @param {{ buttonFor: (action: import('./actions.js').Action) => import('./elements.js').ButtonParts }} page */
+export function modelsView(page) {
   const rows = table(
     'Base models, and what was made of them',
-    ['Model', 'Status', 'Made of'],
+    ['Model', 'Status', 'Made of', 'Actions'],
     'There are no models.',
   );
   return {
     title: 'Models',
     root: rows.root,
-    async refresh(signal) {
+    async refresh(signal, me) {
       const { data } = await read('/v1/models', signal);
       rows.fill(
         data.map((model) => ({
@@ -147,6 +156,7 @@ export function modelsView() {
                     ? { href: jobOf(model.fine_tuning_job_id), note: 'its job' }
                     : {}),
                 },
+            { buttons: modelActions(model, me).map(page.buttonFor) },
           ],
         })),
       );
@@ -176,13 +186,11 @@ export function queueView() {
   return {
     title: 'Queue and workers',
     root: element('div', {}, note, all),
-    async refresh(signal) {
-      const state = await read('/v1/service/queue', signal).catch((error) => {
-        if (error.status !== 403) throw error;
-      });
-      note.hidden = state !== undefined;
-      all.hidden = state === undefined;
-      if (state === undefined) return;
+    async refresh(signal, me) {
+      note.hidden = isOperator(me);
+      all.hidden = !isOperator(me);
+      if (!isOperator(me)) return;
+      const state = await read('/v1/service/queue', signal);
       counts.fill({ 'Jobs that wait': state.waiting, 'Jobs that a worker has': state.running });
       workers.fill(
         state.workers.map(({ id, job, seen_at: seenAt }) => ({

@@ -1,7 +1,10 @@
-import { AnswerError, key } from './api.js';
+import { isOperator } from './actions.js';
+import { AnswerError, key, read } from './api.js';
+import { closeQuestion } from './confirm.js';
 import { setText } from './elements.js';
 import { jobView } from './job-view.js';
 import { filesView, jobsView, modelsView, queueView } from './list-views.js';
+import { perform } from './perform.js';
 import { reportView } from './report-view.js';
 
 // What is new is asked for every two seconds, with the last event known as the cursor, and not while nobody looks: a stream of events
@@ -24,8 +27,27 @@ let shown;
 let timer;
 let reading = new AbortController();
 
-function tell(text) {
-  setText(byId('news'), text);
+/** Whose key it is, once the service has said so. */
+let me;
+
+/** What the views may do to the page. */
+const page = {
+  /** Says something to those who do not see it. */
+  tell: (text) => setText(byId('news'), text),
+  /** @param {import('./actions.js').Action} action */
+  buttonFor: (action) => ({
+    label: action.label,
+    name: action.name,
+    tone: action.tone,
+    press: (button) => void perform(action, button, { tell: tellOutcome, leave, refresh: refreshChanged }),
+  }),
+};
+
+/** What came of an action stays until the next one, or until the reader goes elsewhere: no refresh takes it away. */
+function tellOutcome(text, tone) {
+  setText(byId('outcome'), text);
+  byId('outcome-place').className = tone;
+  byId('dismiss').hidden = text === '';
 }
 
 function route() {
@@ -47,16 +69,18 @@ function decoded(text = '') {
 function open() {
   if (location.hash === '#content') return byId('content').focus();
   close();
+  tellOutcome('', '');
   const hasKey = key.get() !== null;
   byId('key-form').hidden = hasKey;
   byId('parts').hidden = !hasKey;
   byId('forget').hidden = !hasKey;
+  showWho();
   if (!hasKey) {
     document.title = 'Key - SafeTune';
     return byId('key').focus();
   }
   const { name, argument } = route();
-  shown = views[name](argument, tell);
+  shown = views[name](page, argument);
   for (const link of byId('parts').querySelectorAll('a')) {
     if (link.hash === `#${parts[name] ?? name}`) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
@@ -70,22 +94,35 @@ function open() {
   void refresh();
 }
 
+/** Only an operator has a queue to look at. */
+function showWho() {
+  setText(byId('who'), me === undefined ? '' : isOperator(me) ? `${me.tenant} (operator)` : me.tenant);
+  byId('queue-part').hidden = me !== undefined && !isOperator(me);
+}
+
 function close() {
   clearTimeout(timer);
   reading.abort();
-  reading = new AbortController();
+  closeQuestion();
   shown?.close();
   shown = undefined;
   byId('view').replaceChildren();
   setText(byId('trouble'), '');
 }
 
+/** Reads and shows what is new. What is still being read is given up: it may be older than what the reader has just done. */
 async function refresh() {
   clearTimeout(timer);
+  reading.abort();
+  reading = new AbortController();
   const [view, { signal }] = [shown, reading];
   if (view === undefined) return;
   try {
-    if (document.visibilityState === 'visible') await view.refresh(signal);
+    if (document.visibilityState === 'visible') {
+      me ??= await read('/v1/service/key', signal);
+      showWho();
+      await view.refresh(signal, me);
+    }
     if (signal.aborted) return;
     setText(byId('trouble'), '');
   } catch (error) {
@@ -98,8 +135,14 @@ async function refresh() {
   }
 }
 
+function refreshChanged() {
+  shown?.changed?.();
+  return refresh();
+}
+
 function leave(message) {
   key.forget();
+  me = undefined;
   open();
   setText(byId('trouble'), message);
 }
@@ -110,6 +153,10 @@ byId('key-form').addEventListener('submit', (event) => {
   key.set(field.value.trim());
   field.value = '';
   open();
+});
+byId('dismiss').addEventListener('click', () => {
+  tellOutcome('', '');
+  byId('content').focus();
 });
 byId('forget').addEventListener('click', () => leave(''));
 addEventListener('hashchange', open);

@@ -1,12 +1,18 @@
-import { download, readLines } from './api.js';
-import { element, facts, table } from './elements.js';
+import { fileSave } from './actions.js';
+import { readLines } from './api.js';
+import { button, element, facts, table } from './elements.js';
 import { number, tone } from './format.js';
 
 const mostBytes = 2 ** 20;
 const mostRows = 200;
 
-/** The report of a screening: what it found in which example. */
-export function reportView(id) {
+/**
+ * The report of a screening: what it found in which example.
+ *
+ * @param {{ buttonFor: (action: import('./actions.js').Action) => import('./elements.js').ButtonParts }} page
+ * @param {string} id
+ */
+export function reportView(page, id) {
   const about = facts();
   const note = element('p');
   const rows = table(
@@ -14,8 +20,11 @@ export function reportView(id) {
     ['Example', 'Action', 'Found'],
     'Nothing was found.',
   );
-  const save = element('button', { type: 'button' }, 'Save the whole report');
-  save.addEventListener('click', () => void download({ id, filename: `${id}.jsonl` }));
+  const save = button({
+    ...page.buttonFor(fileSave({ id, filename: `${id}.jsonl` })),
+    label: 'Save the whole report',
+    name: undefined,
+  });
   let isRead = false;
   return {
     title: 'Screening report',
