@@ -26,7 +26,10 @@ it('queues what was recorded and is in no queue, once', async () => {
   expect(await requeueJobs(service)).toEqual([]);
   expect(await queue.has(first)).toBe(true);
   const worker = startFakeWorker(service);
-  await until(async () => (await queue.counts()).waiting + (await queue.counts()).running === 0);
+  await until(async () => {
+    const { waiting, running } = await queue.counts();
+    return waiting + running === 0;
+  });
   await worker.close();
   expect(await requeueJobs(service)).toEqual([]);
   for (const id of [first, second]) {
