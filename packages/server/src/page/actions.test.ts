@@ -30,7 +30,11 @@ describe.skipIf(chromium === undefined)(
       service = await startPageService();
       complained = browser.complaints.length;
     });
-    afterEach(() => service[Symbol.asyncDispose]());
+    afterEach(async () => {
+      // The page asks no service that is gone, which the next test would find among its complaints.
+      await browser.open('about:blank');
+      await service[Symbol.asyncDispose]();
+    });
 
     const complaints = () => browser.complaints.slice(complained);
     const see = async (hash: string, shown: string) => {
@@ -189,9 +193,31 @@ describe.skipIf(chromium === undefined)(
       await browser.press('Enter');
       await browser.press('Enter');
       await tells(`${model} is released.`);
-      await hasButtons('Dismiss', 'Save the answers that the judge saw', `Delete ${model}`);
+      await hasButtons(
+        'Dismiss',
+        "Save the gate's whole report",
+        'Save the answers that the judge saw',
+        `Delete ${model}`,
+      );
       // Chromium itself logs an answer that is 404.
       expect(complaints().filter((complaint) => !complaint.includes('404'))).toEqual([]);
+    });
+
+    it('readmits a tenant, with a reason', async () => {
+      const readmit = 'POST /v1/service/tenants/acme/readmit';
+      service.answers.set(readmit, () => {
+        service.answers.set('/v1/service/tenants', { data: [] });
+        return { id: 'acme' };
+      });
+      await see('#queue', 'stopped');
+      await browser.focus('Readmit acme');
+      await browser.press('Enter');
+      await browser.type('a mistake');
+      await browser.press('Enter');
+      await tells('acme may make jobs again.');
+      await browser.showsSoon('no model lately');
+      expect(service.sent).toEqual([{ what: readmit, body: { reason: 'a mistake' } }]);
+      expect(complaints()).toEqual([]);
     });
 
     it('deletes models and files, and a customer is offered no decision', async () => {

@@ -28,6 +28,7 @@ const programs = [
   'list-views.js',
   'main.js',
   'perform.js',
+  'queue-view.js',
   'report-view.js',
   'verdict.js',
 ];

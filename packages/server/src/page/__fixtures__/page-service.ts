@@ -197,6 +197,20 @@ function usual(): Record<string, unknown> {
       },
     ]),
     '/v1/service/key': { tenant: 'provider', role: 'operator' },
+    '/v1/service/tenants': list([
+      {
+        id: 'acme',
+        ...{
+          may_create_jobs: false,
+          held_back_models: [
+            {
+              model: 'ft:tiny-chat:acme:my-suffix:12345678',
+              ...{ fine_tuning_job_id: 'ftjob-1', outcome: 'quarantined', created_at: 1_800_000_000 },
+            },
+          ],
+        },
+      },
+    ]),
     '/v1/service/queue': {
       waiting: 3,
       running: 1,

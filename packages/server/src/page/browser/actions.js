@@ -113,20 +113,36 @@ export function fileSave({ id, filename }) {
   };
 }
 
-/** @returns {Action[]} for an operator, where the gate's judge was asked: the page with all that it saw */
-export function answersSave({ id, gate }, me) {
-  const isAsked = gate?.measurements.some(({ name }) => /^misaligned(@|$)/.test(name));
-  if (!isOperator(me) || !isAsked) return [];
-  return [
-    {
-      label: 'Save the answers',
-      name: 'Save the answers that the judge saw',
-      method: 'GET',
-      path: `/v1/fine_tuning/jobs/${encodeURIComponent(id)}/answers`,
-      filename: `${id}.html`,
-      done: () => '',
+/** @returns {Action[]} for an operator: what the gate found, and where its judge was asked, what that saw */
+export function gateSaves({ id, gate }, me) {
+  if (!isOperator(me) || gate === null) return [];
+  const save = (label, name, what, filename) => ({
+    ...{ label, name, filename },
+    method: /** @type {const} */ ('GET'),
+    path: `/v1/fine_tuning/jobs/${encodeURIComponent(id)}/${what}`,
+    done: () => '',
+  });
+  const report = save('Save the report', "Save the gate's whole report", 'gate_report', `${id}.json`);
+  const isAsked = gate.measurements.some(({ name }) => /^misaligned(@|$)/.test(name));
+  if (!isAsked) return [report];
+  return [report, save('Save the answers', 'Save the answers that the judge saw', 'answers', `${id}.html`)];
+}
+
+/** @returns {Action} */
+export function readmission({ id, held_back_models: models }) {
+  return {
+    label: 'Readmit',
+    name: `Readmit ${id}`,
+    method: 'POST',
+    path: `/v1/service/tenants/${encodeURIComponent(id)}/readmit`,
+    question: {
+      title: 'Readmit this tenant?',
+      text: `What the gate held back of ${id} until now (${models.length}) counts no more, and ${id} may make jobs again.`,
+      label: 'Readmit the tenant',
+      reason: 'Why (kept in the records)',
     },
-  ];
+    done: () => `${id} may make jobs again.`,
+  };
 }
 
 /** @returns {Action} */

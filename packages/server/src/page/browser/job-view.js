@@ -1,4 +1,4 @@
-import { answersSave, askedOf, fileSave, isOperator, isOver, jobActions, modelActions } from './actions.js';
+import { askedOf, fileSave, gateSaves, isOperator, isOver, jobActions, modelActions } from './actions.js';
 import { read } from './api.js';
 import { curves } from './curves.js';
 import { element, facts, fillButtons, setText, table } from './elements.js';
@@ -91,7 +91,7 @@ export function jobView(page, id) {
       fillButtons(controls, jobActions(job).map(page.buttonFor));
       const made = models?.data.find((one) => one.id === job.fine_tuned_model);
       const decisions = made === undefined ? [] : modelActions(made, me);
-      model.fill(made, [...answersSave(job, me), ...decisions].map(page.buttonFor));
+      model.fill(made, [...gateSaves(job, me), ...decisions].map(page.buttonFor));
       reasons.root.hidden = Object.keys(job.screening?.reasons ?? {}).length === 0;
       measurements.root.hidden = (job.gate?.measurements ?? []).length === 0;
       showHistory();

@@ -1,11 +1,11 @@
 import { askedOf, fileDeletion, fileSave, isOperator, modelActions } from './actions.js';
 import { read } from './api.js';
-import { element, facts, table } from './elements.js';
+import { element, table } from './elements.js';
 import { bytes, time, tone } from './format.js';
 
 // A view is what stands in the page's main part: `root`, `refresh` (which reads and shows what is new to whoever looks) and `close`.
 
-const jobOf = (id) => `#job/${encodeURIComponent(id)}`;
+export const jobOf = (id) => `#job/${encodeURIComponent(id)}`;
 const reportOf = (id) => `#report/${encodeURIComponent(id)}`;
 
 export function jobsView() {
@@ -158,50 +158,6 @@ export function modelsView(page) {
                 },
             { buttons: modelActions(model, me).map(page.buttonFor) },
           ],
-        })),
-      );
-    },
-    close() {},
-  };
-}
-
-export function queueView() {
-  const counts = facts();
-  const workers = table(
-    'Workers that were seen lately',
-    ['Worker', 'Job', 'Seen'],
-    'No worker was seen lately.',
-  );
-  const models = table('Models in memory', ['Model', 'Requests'], 'No model is in memory.');
-  const note = element('p', { hidden: true }, "An operator's key shows the queue.");
-  const all = element(
-    'div',
-    {},
-    counts.root,
-    element('h2', {}, 'Workers'),
-    workers.root,
-    element('h2', {}, 'Models'),
-    models.root,
-  );
-  return {
-    title: 'Queue and workers',
-    root: element('div', {}, note, all),
-    async refresh(signal, me) {
-      note.hidden = isOperator(me);
-      all.hidden = !isOperator(me);
-      if (!isOperator(me)) return;
-      const state = await read('/v1/service/queue', signal);
-      counts.fill({ 'Jobs that wait': state.waiting, 'Jobs that a worker has': state.running });
-      workers.fill(
-        state.workers.map(({ id, job, seen_at: seenAt }) => ({
-          key: id,
-          cells: [id, job === null ? 'none' : { text: job, href: jobOf(job) }, time(seenAt)],
-        })),
-      );
-      models.fill(
-        state.models.map(({ base, adapter, requests }) => ({
-          key: `${base} ${adapter}`,
-          cells: [{ text: base, note: adapter ?? undefined }, String(requests)],
         })),
       );
     },

@@ -3,8 +3,9 @@ import { AnswerError, key, read } from './api.js';
 import { closeQuestion } from './confirm.js';
 import { setText } from './elements.js';
 import { jobView } from './job-view.js';
-import { filesView, jobsView, modelsView, queueView } from './list-views.js';
+import { filesView, jobsView, modelsView } from './list-views.js';
 import { perform } from './perform.js';
+import { queueView } from './queue-view.js';
 import { reportView } from './report-view.js';
 
 // What is new is asked for every two seconds, with the last event known as the cursor, and not while nobody looks: a stream of events
@@ -96,7 +97,8 @@ function open() {
 
 /** Only an operator has a queue to look at. */
 function showWho() {
-  setText(byId('who'), me === undefined ? '' : isOperator(me) ? `${me.tenant} (operator)` : me.tenant);
+  const role = me !== undefined && isOperator(me) && me.tenant !== 'operator' ? ' (operator)' : '';
+  setText(byId('who'), me === undefined ? '' : `${me.tenant}${role}`);
   byId('queue-part').hidden = me !== undefined && !isOperator(me);
 }
 
