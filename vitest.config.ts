@@ -1,4 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+
+// Hundreds of processes are started here, which read the same sources: Node strips their types and compiles them once. Kept by content.
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('node_modules/.cache/node-compile', import.meta.url));
 
 /** Tests run on the sources: packages resolve each other through the `safetune-source` export condition. */
 export default defineConfig({
