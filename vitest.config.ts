@@ -2,7 +2,9 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 // Hundreds of processes are started here, which read the same sources: Node strips their types and compiles them once. Kept by content.
-process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('node_modules/.cache/node-compile', import.meta.url));
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(
+  new URL('node_modules/.cache/node-compile', import.meta.url),
+);
 
 /** Tests run on the sources: packages resolve each other through the `safetune-source` export condition. */
 export default defineConfig({
@@ -10,6 +12,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['safetune-source', 'node', 'import', 'default'] } },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'examples/**/*.test.ts', 'docs/**/*.test.ts'],
+    globalSetup: 'conformance/python-server.ts',
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,

@@ -11,7 +11,9 @@
  * });
  */
 import { spawn, spawnSync } from 'node:child_process';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 
 /** Every module that the scripts of this folder import. */
 export const conformanceModules = [
@@ -64,21 +66,7 @@ export async function runPython(script: string, args: readonly string[]): Promis
       `${script} needs Python with ${conformanceModules.join(', ')}: see conformance/requirements.txt`,
     );
   }
-  const child = spawn(python, [join(import.meta.dirname, script), ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1' },
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    stdout += chunk;
-  });
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    stderr += chunk;
-  });
-  const status = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject).once('close', resolve);
-  });
+  const { status, stdout, stderr } = await ended(python, join(import.meta.dirname, script), args);
   if (status !== 0) throw new Error(`${script} failed (${status ?? 'killed'}):\n${stderr.slice(-4000)}`);
   const line = stdout.trimEnd().split('\n').at(-1) ?? '';
   try {
@@ -86,4 +74,42 @@ export async function runPython(script: string, args: readonly string[]): Promis
   } catch (cause) {
     throw new Error(`${script} printed no JSON on its last line: ${line.slice(0, 200)}`, { cause });
   }
+}
+
+interface Ended {
+  /** null where it was killed. */
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The variable with the socket of `python-server.ts`, where that runs. */
+export const pythonServerVariable = 'SAFETUNE_PYTHON_SERVER';
+
+/** The variables that Python runs with. */
+export function pythonEnvironment(): NodeJS.ProcessEnv {
+  return { ...process.env, PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1' };
+}
+
+async function ended(python: string, script: string, args: readonly string[]): Promise<Ended> {
+  const server = process.env[pythonServerVariable];
+  if (server === undefined) return startPython(python, script, args);
+  const connection = connect(server);
+  const environment = pythonEnvironment();
+  const request = { script, arguments: args, directory: process.cwd(), environment };
+  connection.write(`${JSON.stringify(request)}\n`);
+  const answer = await text(connection);
+  return answer === '' ? { status: null, stdout: '', stderr: '' } : (JSON.parse(answer) as Ended);
+}
+
+async function startPython(python: string, script: string, args: readonly string[]): Promise<Ended> {
+  const child = spawn(python, [script, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: pythonEnvironment(),
+  });
+  const status = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject).once('close', resolve);
+  });
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), status]);
+  return { status: await status, stdout, stderr };
 }
