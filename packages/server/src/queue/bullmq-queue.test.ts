@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RedisServer, startRedis, whyNoRedis } from '../testing/redis-server.ts';
 import { openBullmqQueue } from './bullmq-queue.ts';
 import { queueContract } from './testing/queue-contract.ts';
+import { leaseMilliseconds } from './testing/tried-queue.ts';
 
 describe.skipIf(whyNoRedis)(`with a Redis${whyNoRedis ? ` (${whyNoRedis})` : ''}`, () => {
   let server: RedisServer;
@@ -13,7 +14,11 @@ describe.skipIf(whyNoRedis)(`with a Redis${whyNoRedis ? ` (${whyNoRedis})` : ''}
 
   queueContract('a queue of BullMQ', async () => {
     prefixes += 1;
-    const options = { prefix: `test-${prefixes}`, leaseSeconds: 2, pollMilliseconds: 20 };
+    const options = {
+      prefix: `test-${prefixes}`,
+      leaseSeconds: leaseMilliseconds / 1000,
+      pollMilliseconds: 20,
+    };
     return {
       open: () => openBullmqQueue(server.url, options),
       opening: `(await import('../bullmq-queue.ts')).openBullmqQueue('${server.url}', ${JSON.stringify(options)})`,

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openSqliteQueue } from './sqlite-queue.ts';
 import { queueContract } from './testing/queue-contract.ts';
+import { leaseMilliseconds } from './testing/tried-queue.ts';
 
 let directory: string;
 beforeAll(async () => {
@@ -15,7 +16,7 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 queueContract('a queue in SQLite', async () => {
   const folder = await mkdtemp(join(directory, 'contract-'));
   const path = join(folder, 'queue.sqlite');
-  const options = { leaseSeconds: 2, pollMilliseconds: 20 };
+  const options = { leaseSeconds: leaseMilliseconds / 1000, pollMilliseconds: 20 };
   return {
     open: () => openSqliteQueue(path, options),
     opening: `(await import('../sqlite-queue.ts')).openSqliteQueue(${JSON.stringify(path)}, ${JSON.stringify(options)})`,
