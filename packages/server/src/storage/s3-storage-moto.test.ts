@@ -1,11 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { AwsClient } from 'aws4fetch';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../testing/free-port.ts';
 import { openS3Storage } from './s3-storage.ts';
 import { storageContract } from './testing/storage-contract.ts';
 
@@ -22,6 +21,16 @@ const whyNoMoto = (() => {
   }
 })();
 
+/** Tells the port that the operating system gave it, and serves until it is killed. */
+const program = `
+import threading
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+threading.Event().wait()
+`;
+
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
 
 describe.skipIf(whyNoMoto)(`with moto${whyNoMoto ? ` (${whyNoMoto})` : ''}`, () => {
@@ -29,21 +38,14 @@ describe.skipIf(whyNoMoto)(`with moto${whyNoMoto ? ` (${whyNoMoto})` : ''}`, () 
   let endpoint: string;
   let buckets = 0;
   beforeAll(async () => {
-    const port = await freePort();
+    server = spawn('python3', ['-c', program], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const [port] = await Promise.race([
+      once(createInterface({ input: server.stdout! }), 'line'),
+      once(server, 'exit').then(() => {
+        throw new Error('moto did not start');
+      }),
+    ]);
     endpoint = `http://127.0.0.1:${port}`;
-    const program = `from moto.server import main; main(["-H", "127.0.0.1", "-p", "${port}"])`;
-    server = spawn('python3', ['-c', program], { stdio: 'ignore' });
-    for (let tries = 0; tries < 600; tries += 1) {
-      if (
-        await fetch(endpoint).then(
-          () => true,
-          () => false,
-        )
-      )
-        return;
-      await sleep(100);
-    }
-    throw new Error('moto did not start within a minute');
   });
   afterAll(async () => {
     if (!server) return;

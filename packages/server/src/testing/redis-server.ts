@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { freePort } from './free-port.ts';
 
@@ -29,18 +30,29 @@ export interface RedisServer {
 /** Starts a Redis on a free port that writes everything to the disk before it answers; other settings may follow. */
 export async function startRedis(...settings: readonly string[]): Promise<RedisServer> {
   const directory = await mkdtemp(join(tmpdir(), 'safetune-redis-'));
-  const port = await freePort();
-  const url = `redis://127.0.0.1:${port}`;
+  let port = 0;
   let server: ChildProcess | undefined;
-  const start = async () => {
+  /** @returns whether it has the port: another may have taken it in between. */
+  const tryToStart = async () => {
     const where = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory];
     const how = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always', ...settings];
-    server = spawn('redis-server', [...where, ...how], { stdio: 'ignore' });
-    endWithParent(server, directory);
-    const client = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
+    const started = spawn('redis-server', [...where, ...how], { stdio: 'ignore' });
+    server = started;
+    endWithParent(started, directory);
+    const client = new Redis(port, '127.0.0.1', { maxRetriesPerRequest: null, retryStrategy: () => 50 });
     client.on('error', () => {});
-    await client.ping();
-    client.disconnect();
+    const answers = async () => {
+      await client.ping();
+      return (await client.info('server')).includes(`process_id:${started.pid}\r\n`);
+    };
+    try {
+      return await Promise.race([answers(), once(started, 'exit').then(() => false)]);
+    } finally {
+      client.disconnect();
+    }
+  };
+  const start = async () => {
+    while (!(await tryToStart())) await pause(50);
   };
   const stop = async (signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') => {
     if (server && server.exitCode === null && server.signalCode === null) {
@@ -49,9 +61,10 @@ export async function startRedis(...settings: readonly string[]): Promise<RedisS
       await ended;
     }
   };
-  await start();
+  do port = await freePort();
+  while (!(await tryToStart()));
   return {
-    url,
+    url: `redis://127.0.0.1:${port}`,
     start,
     stop,
     async remove() {

@@ -7,7 +7,6 @@ import { isProcessAlive, type ProcessOwner } from '@safetune/tensor';
 import OpenAI from 'openai';
 import { policyFolder } from '../../policy/__fixtures__/policy-folder.ts';
 import { finalStatuses } from '../../records/job-record.ts';
-import { freePort } from '../../testing/free-port.ts';
 import { startRedis } from '../../testing/redis-server.ts';
 import { answers, policyText, slow } from '../../work/__fixtures__/job-world.ts';
 import { openServiceWorker } from '../../work/open-service-worker.ts';
@@ -65,18 +64,23 @@ export async function runChaos({
       ...{ policy, data, leaseSeconds: 3 },
       ...(redis !== undefined && { redis: redis.url }),
     };
-    const port = await freePort();
-    const serverSettings = JSON.stringify({ ...settings, port, workers: 1 });
-    const server = keepProcess(new URL('./chaos-server.ts', import.meta.url), [serverSettings], log);
+    // The operating system gives it a port, which it has again after each kill.
+    let port = 0;
+    const server = keepProcess(
+      new URL('./chaos-server.ts', import.meta.url),
+      () => [JSON.stringify({ ...settings, port, workers: 1 })],
+      log,
+    );
     closers.push(() => server.close());
     await server.ready();
     const workers = [0, 1].map(() =>
-      keepProcess(new URL('./chaos-worker.ts', import.meta.url), [JSON.stringify(settings)], log),
+      keepProcess(new URL('./chaos-worker.ts', import.meta.url), () => [JSON.stringify(settings)], log),
     );
     for (const worker of workers) closers.push(() => worker.close());
     const { service, close } = await openServiceWorker(settings, log);
     closers.push(close);
     const { firstKey, address } = server.said as { readonly firstKey: string; readonly address: string };
+    port = Number(new URL(address).port);
     const baseURL = `${address}/v1`;
     const operator = new OpenAI({ apiKey: firstKey, baseURL });
     const clients = await Promise.all(

@@ -16,10 +16,13 @@ export interface KeptProcess {
   close(): Promise<void>;
 }
 
-/** @param log hears a line of what it writes to its standard error */
+/**
+ * @param given its arguments, asked for at each start
+ * @param log hears a line of what it writes to its standard error
+ */
 export function keepProcess(
   program: URL,
-  given: readonly string[],
+  given: () => readonly string[],
   log: (line: string) => void,
 ): KeptProcess {
   let child: ChildProcess | undefined;
@@ -29,7 +32,7 @@ export function keepProcess(
   const wakers = new Set<() => void>();
   const start = () => {
     isReady = false;
-    const started = fork(fileURLToPath(program), given, {
+    const started = fork(fileURLToPath(program), given(), {
       execArgv: ['--conditions=safetune-source', '--disable-warning=ExperimentalWarning'],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
