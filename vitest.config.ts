@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './vitest.order.ts';
 
 // Hundreds of processes are started here, which read the same sources: Node strips their types and compiles them once. Kept by content.
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(
@@ -15,6 +16,8 @@ export default defineConfig({
     globalSetup: 'conformance/python-server.ts',
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    // One more than the cores of CI: many tests of the service wait, for leases and for other processes.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
   },
 });
