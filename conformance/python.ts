@@ -12,7 +12,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 
 /** Every module that the scripts of this folder import. */
@@ -54,7 +54,7 @@ function findPython(modules: readonly string[]): string | undefined {
 /**
  * Runs a script of this folder and gives back what it printed.
  *
- * @param script - file name in this folder, such as `verify_adapter.py`.
+ * @param script - file name in this folder, such as `verify_adapter.py`, or the path of another.
  * @param args - its command-line arguments.
  * @returns the JSON value on the last line of its stdout.
  * @throws Error where no Python is found, the script fails (with the end of its stderr), or its last line is not JSON.
@@ -66,7 +66,7 @@ export async function runPython(script: string, args: readonly string[]): Promis
       `${script} needs Python with ${conformanceModules.join(', ')}: see conformance/requirements.txt`,
     );
   }
-  const { status, stdout, stderr } = await ended(python, join(import.meta.dirname, script), args);
+  const { status, stdout, stderr } = await ended(python, resolve(import.meta.dirname, script), args);
   if (status !== 0) throw new Error(`${script} failed (${status ?? 'killed'}):\n${stderr.slice(-4000)}`);
   const line = stdout.trimEnd().split('\n').at(-1) ?? '';
   try {

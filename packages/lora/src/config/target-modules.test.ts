@@ -1,8 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { pythonWith } from '../../../../conformance/python.ts';
+import { pythonWith, runPython } from '../../../../conformance/python.ts';
 import { LoraConfigError, NoTargetModulesError, UnmatchedPatternError } from '../errors.ts';
 import { type LoraConfig, loraConfig } from './config.ts';
 import { requireEveryPatternMatches, targetModules } from './target-modules.ts';
@@ -37,16 +36,11 @@ describe("layers adapted, against PEFT's own answers", () => {
     else expect(adaptedBy(model, config)).toEqual(adapted);
   });
 
-  const python = pythonWith('torch', 'peft');
-  it.skipIf(python === undefined)(
-    'the table is what the installed PEFT says (skipped: no Python with peft)',
-    () => {
+  it.skipIf(pythonWith() === undefined)(
+    'the table is what the installed PEFT says (skipped: no Python with its modules)',
+    async () => {
       const script = join(fixtures, 'make_target_modules.py');
-      const printed = execFileSync(python!, [script, '--print'], {
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'ignore'],
-      });
-      expect(JSON.parse(printed.trim().split('\n').at(-1)!)).toEqual(table);
+      expect(await runPython(script, ['--print'])).toEqual(table);
     },
   );
 });
