@@ -148,7 +148,7 @@ it('holds the quotas of a tenant, also against uploads at once', async () => {
   expect(files.data).toHaveLength(3);
   await client.files.delete(files.data[0]!.id);
   await expect(upload('large', 4900)).rejects.toMatchObject({ code: 'storage_quota_exceeded' });
-  await upload('fits', 4800);
+  await upload('fits', 4700);
   const other = await service.client('two');
   await other.files.create({ file: trainingFile(), purpose: 'fine-tune' });
 

@@ -38,7 +38,7 @@ const statuses: readonly JobStatus[] = [
 ];
 const gateOutcomes = ['released', 'quarantined', 'refused'] as const;
 const screeningOutcomes = ['passed', 'warned', 'refused'] as const;
-/** All files are read for their sizes; so often and no more. */
+/** All files and models are read for their sizes; so often and no more. */
 const filesMilliseconds = 60_000;
 const methods = new Set(['GET', 'POST', 'DELETE', 'HEAD', 'PUT', 'PATCH', 'OPTIONS']);
 
@@ -84,15 +84,16 @@ export function createMetrics({ now = () => Date.now() }: { readonly now?: () =>
     'tenants_held_back',
     'Tenants that make no jobs until an operator has looked at what the gate held back.',
   );
-  const bytes = gauge('stored_bytes', 'Bytes of files, by what they are for.', ['purpose']);
+  const bytes = gauge('stored_bytes', 'Bytes of files, by what they are for, and of models.', ['purpose']);
 
   let tally: ReturnType<typeof createJobTally> | undefined;
   let filesRead: number | undefined;
 
   const readFiles = async ({ records }: AnsweringService) => {
     if (filesRead !== undefined && now() - filesRead < filesMilliseconds) return;
-    const sums = { 'fine-tune': 0, 'fine-tune-results': 0 };
+    const sums = { 'fine-tune': 0, 'fine-tune-results': 0, models: 0 };
     for await (const file of allRecords(records, 'file')) sums[file.purpose] += file.bytes;
+    for await (const model of allRecords(records, 'model')) sums.models += model.bytes ?? 0;
     for (const [purpose, sum] of Object.entries(sums)) bytes.set({ purpose }, sum);
     filesRead = now();
   };

@@ -70,6 +70,10 @@ describe('metrics', () => {
     await records.insert('job', sampleJob({ id: 'ftjob-bbb', status: 'queued', gate: null }));
     await queue.add('ftjob-bbb', 0);
     await records.insert('file', sampleFile({ id: 'file-ccc', bytes: 1234, purpose: 'fine-tune' }));
+    await records.insert('model', {
+      ...{ id: 'ft:tiny', tenant: 'one', createdAt: 1, jobId: 'ftjob-aaa', base: 'tiny', status: 'refused' },
+      ...{ key: 'models/ft-secret', bytes: 4321 },
+    });
     for (const [index, tenant] of ['two', 'two', 'two', 'two', 'two', 'three'].entries()) {
       const held = {
         id: `ftjob-held-${index}`,
@@ -108,6 +112,7 @@ describe('metrics', () => {
     expect(value('safetune_queue_waiting')).toBe('1');
     expect(value('safetune_tenants_held_back')).toBe('1');
     expect(value('safetune_stored_bytes{purpose="fine-tune"}')).toBe('1234');
+    expect(value('safetune_stored_bytes{purpose="models"}')).toBe('4321');
     expect(value('safetune_models_loaded')).toBe('1');
     expect(value('safetune_chat_requests')).toBe('3');
     for (const id of ['ftjob-', 'file-', 'tenant-one', 'ft-secret', 'nowhere'])

@@ -22,7 +22,7 @@ const model = z.strictObject({
 const limits = z.strictObject({
   file_bytes: count.default(512 * 2 ** 20).describe('of one upload'),
   files: count.default(1000).describe('of one tenant'),
-  stored_bytes: count.default(20 * 2 ** 30).describe('of all files of one tenant'),
+  stored_bytes: count.default(20 * 2 ** 30).describe('of all files and models of one tenant'),
   examples: count.default(100_000).describe('of a training file, and of a validation file'),
   tokens: count.default(50_000_000).describe('trained in a job, all epochs together'),
   epochs: count.default(10),

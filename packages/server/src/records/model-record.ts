@@ -13,6 +13,8 @@ export interface ModelRecord {
   readonly decision?: { readonly keyId: string; readonly at: number; readonly reason: string };
   /** Prefix in the storage of the adapter's two files, `report.json` and `manifest.json`. */
   readonly key: string;
+  /** What its job stored under it. Missing: a service that did not count made it. */
+  readonly bytes?: number;
   /** Unix time at which its owner deleted it: it is not there any more, and what is stored of it is being removed. */
   readonly deletedAt?: number;
 }

@@ -202,21 +202,14 @@ export class JobWriter {
     const { reason } = toldVerdict(gate);
     const isRefused = gate.outcome === 'refused';
     const level = gate.outcome === 'released' ? 'info' : isRefused ? 'error' : 'warn';
-    await this.event({ level, type: 'message', message: `Gate: ${reason}`, data: null });
-    if (isRefused)
-      await this.event({
-        level,
-        type: 'message',
-        message: 'The job failed: the gate refused its model',
-        data: null,
-      });
-    else
-      await this.event({
-        level: 'info',
-        type: 'message',
-        message: 'The job has successfully completed',
-        data: null,
-      });
+    const tell = (message: string, told: JobEvent['level']) =>
+      this.event({ level: told, type: 'message', message, data: null });
+    await tell(`Gate: ${reason}`, level);
+    if (isRefused) {
+      // Nothing else names it.
+      await tell(`The model takes room until it is deleted: ${model.id}`, 'info');
+      await tell('The job failed: the gate refused its model', level);
+    } else await tell('The job has successfully completed', 'info');
     await this.#end((job) => ({
       ...job,
       gate,

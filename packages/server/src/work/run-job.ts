@@ -149,11 +149,13 @@ async function release(
     ['report.json', reportFile],
     ['manifest.json', manifest],
   ] as const;
-  for (const [name, path] of contents) if (existsSync(path)) await files.put(`${key}/${name}`, path);
+  let bytes = 0;
+  for (const [name, path] of contents)
+    if (existsSync(path)) bytes += (await files.put(`${key}/${name}`, path)).bytes;
   send({
     type: 'finished',
     gate,
-    model: { id, jobId: job.id, base: job.request.model, status: gate.outcome, key },
+    model: { id, jobId: job.id, base: job.request.model, status: gate.outcome, key, bytes },
     trainedTokens: metrics.tokens,
   });
 }

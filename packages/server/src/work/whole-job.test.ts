@@ -67,6 +67,16 @@ describe('a whole job', () => {
         (name) => `${model.key}/${name}`,
       ),
     );
+    const sizes = await Promise.all(
+      ['adapter_config.json', 'adapter_model.safetensors', 'report.json'].map(
+        async (name) => (await world.modelFile(id, name)).length,
+      ),
+    );
+    const withoutManifest = sizes.reduce((sum, size) => sum + size, 0);
+    const manifestBytes = (await world.modelFile(id, 'manifest.json')).length;
+    // It was counted before it was signed.
+    expect(model.bytes).toBeGreaterThan(withoutManifest + manifestBytes - 400);
+    expect(model.bytes).toBeLessThanOrEqual(withoutManifest + manifestBytes);
     const { manifest, signature } = JSON.parse(String(await world.modelFile(id, 'manifest.json')));
     expect(manifest).toMatchObject({
       model: job.fineTunedModel,
@@ -115,13 +125,18 @@ describe('a whole job', () => {
   });
 
   it("whose model the gate refuses fails, and its model is nobody's", async () => {
-    const { id, job } = await whole([...answers, answer(20, 'refuse the model')]);
+    const { id, job, events } = await whole([...answers, answer(20, 'refuse the model')]);
     expect(job).toMatchObject({
       status: 'failed',
       fineTunedModel: null,
       error: { code: 'model_refused' },
       gate: { outcome: 'refused' },
     });
+    expect(events.slice(-3).map(({ message }) => message)).toEqual([
+      'Gate: the model is refused',
+      `The model takes room until it is deleted: ft:tiny:one::${id.slice('ftjob-'.length)}`,
+      'The job failed: the gate refused its model',
+    ]);
     const models = await world.service.records.list('model', { limit: 100, order: 'asc' });
     expect(models.items.filter(({ jobId }) => jobId === id).map(({ status }) => status)).toEqual(['refused']);
   });

@@ -5,9 +5,9 @@ import { unixTime } from '../../records/unix-time.ts';
 import type { Storage, StoredContent } from '../../storage/storage.ts';
 import { keptFilename } from '../content-disposition.ts';
 import { defineRoute } from '../route.ts';
+import { roomForFile, storageFull } from '../stored-quota.ts';
 import type { UploadPart } from '../upload.ts';
 import { fileObject, fileSchema } from './file-object.ts';
-import { roomForFile, storageFull } from './file-quota.ts';
 
 /** `POST /v1/files`: streamed into the storage as it arrives. */
 export const createFile = defineRoute({

@@ -7,6 +7,7 @@ import { unixTime } from '../../records/unix-time.ts';
 import type { AnsweringService } from '../../service.ts';
 import { turnOf } from '../../work/turn.ts';
 import { defineRoute } from '../route.ts';
+import { requireRoomForModel } from '../stored-quota.ts';
 import { jobObject, jobSchema } from './job-object.ts';
 import { requireRoom } from './job-quotas.ts';
 
@@ -24,6 +25,7 @@ export const createJob = defineRoute({
     const { tenant } = key!;
     await requireFiles(service, tenant, body);
     const job = newJob(tenant, body, planJob(policy, body, {}));
+    await requireRoomForModel(service, tenant);
     await requireRoom(service, job);
     // What was announced as open is looked after, however far this came: see requeueJobs.
     await records.insert('open-job', { id: job.id, tenant, createdAt: job.createdAt });

@@ -10,6 +10,12 @@ export const modelSchema = z.object({
   parent: z.string().nullable().describe('the base model that it was made of'),
   fine_tuning_job_id: z.string().nullable(),
   status: z.enum(['released', 'quarantined', 'refused']),
+  bytes: z
+    .int()
+    .nullable()
+    .describe(
+      'that it takes of what its tenant may store; null where they were not counted, and of a base model',
+    ),
 });
 
 /** Base models have no date of their own; it is that of the process. */
@@ -24,6 +30,7 @@ export function baseModelObject(id: string): z.output<typeof modelSchema> {
     parent: null,
     fine_tuning_job_id: null,
     status: 'released',
+    bytes: null,
   };
 }
 
@@ -36,5 +43,6 @@ export function modelObject(model: ModelRecord): z.output<typeof modelSchema> {
     parent: model.base,
     fine_tuning_job_id: model.jobId,
     status: model.status,
+    bytes: model.bytes ?? null,
   };
 }

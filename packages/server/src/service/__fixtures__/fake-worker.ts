@@ -15,13 +15,18 @@ export interface FakeWorker {
   close(): Promise<void>;
 }
 
-/** @param outcome of the gate, for every job. */
+/** @param outcome of the gate, for every job. @param adapterBytes that a model takes. */
 export function startFakeWorker(
   service: Service,
   {
     outcome = 'released',
     isPatient = false,
-  }: { readonly outcome?: 'released' | 'quarantined' | 'refused'; readonly isPatient?: boolean } = {},
+    adapterBytes = 2,
+  }: {
+    readonly outcome?: 'released' | 'quarantined' | 'refused';
+    readonly isPatient?: boolean;
+    readonly adapterBytes?: number;
+  } = {},
 ): FakeWorker {
   const stop = new AbortController();
   let isToFinish = !isPatient;
@@ -91,7 +96,7 @@ export function startFakeWorker(
     });
     const model = `ft:${job.request.model}:${tenant}:${job.request.suffix ?? ''}:${newId('').slice(0, 8)}`;
     const key = `models/${newId('ft-')}`;
-    await service.storage.put(`${key}/adapter_config.json`, Readable.from(['{}']));
+    await service.storage.put(`${key}/adapter_config.json`, Readable.from(['x'.repeat(adapterBytes)]));
     await service.records.insert('model', {
       ...{
         id: model,
@@ -101,6 +106,7 @@ export function startFakeWorker(
         base: job.request.model,
         status: outcome,
         key,
+        bytes: adapterBytes,
       },
     });
     const gate = fakeVerdict(outcome);
