@@ -58,7 +58,11 @@ gate: {log_odds: {pairs: pairs.jsonl, quarantine: 0.2, refuse: 0.5}}
       quarantine: 0.2,
       refuse: 0.5,
     });
-    expect(policy.limits.tokens).toBe(50_000_000);
+    expect(policy.limits).toMatchObject({
+      ...{ tokens: 50_000_000, jobs_per_day: 100, held_back_models: 5, held_back_days: 30 },
+      wrong_keys_per_minute: 20,
+    });
+    expect(policy.gate.report).toBe('full');
     expect(policy.training).toMatchObject({ epochs: 3, batch_size: 8, methods: ['supervised', 'dpo'] });
     expect(policy.sha256).toBe(
       createHash('sha256')
