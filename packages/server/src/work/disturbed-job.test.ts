@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Lease } from '../queue/queue.ts';
 import { answer, answers, type JobWorld, openJobWorld } from './__fixtures__/job-world.ts';
 import { startWorkers } from './worker-processes.ts';
@@ -174,19 +174,20 @@ describe('killed without a word', () => {
 
   it.each([1, 9])('a worker, and with it the process of its job, after step %i', async (step) => {
     const workers = startWorkers(1, { ...options, arguments: [world.folder, 'killed'] });
+    onTestFinished(() => workers.close());
     const { id } = await world.createJob({ training_file: file });
     await world.untilStep(id, step);
     const [pid] = workers.processIds();
     process.kill(pid!, 'SIGKILL');
     await requireWhole(id);
     expect((await world.job(id)).attempt).toBe(2);
-    await workers.close();
   });
 });
 
 it('workers beside a server open the same stores, and put their jobs back when it closes', async () => {
   const settings = { data: world.folder, policy: join(world.folder, 'policy.yaml') };
   const workers = startWorkers(1, { settings });
+  onTestFinished(() => workers.close());
   const { id } = await world.createJob({ training_file: file });
   await world.untilStep(id, 3);
   await workers.close();

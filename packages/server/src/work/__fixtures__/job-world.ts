@@ -62,6 +62,7 @@ export interface JobWorld {
   events(id: string): Promise<readonly JobEvent[]>;
   /** Waits until a job is as is asked for. */
   until(id: string, isSo: (job: JobRecord) => boolean | Promise<boolean>): Promise<JobRecord>;
+  /** Waits until a job is over, and its worker has cleared up after it. */
   untilOver(id: string): Promise<JobRecord>;
   /** Waits until the metrics of a step have been told. */
   untilStep(id: string, step: number): Promise<void>;
@@ -98,7 +99,7 @@ export async function openJobWorld({
     job,
     events,
     until,
-    untilOver: (id) => until(id, ({ status }) => finalStatuses.has(status)),
+    untilOver: (id) => until(id, async ({ status }) => finalStatuses.has(status) && !(await queue.has(id))),
     async untilStep(id, step) {
       await until(id, async () => (await events(id)).some(({ data }) => Number(data?.step) >= step));
     },
