@@ -1,7 +1,7 @@
 /**
  * Draws the pictures of the pages, once for light and once for dark ones: the scorecard from the demo's report, what the sentinel sees from its
- * runs, and from the test bed's commands the spread over organisms, matched data, and the trade-off over strengths (of
- * `organisms --organisms 1 --full --out out/trade-off`), and what a real model was measured to do. What has not been measured is left as it is.
+ * runs, from the test bed's commands the trade-off over strengths (of `demo --full --out out/full`), the spread over organisms and matched
+ * data, and what a real model was measured to do. What has not been measured is left as it is.
  *
  *     npx -y pnpm@12 demo && npx -y pnpm@12 sentinel && npx -y pnpm@12 pictures
  */
@@ -15,7 +15,6 @@ import {
   type MatchedRow,
   matchedPicture,
   type OrganismSpread,
-  type ScorecardRow,
   scorecardPicture,
   sentinelPicture,
   spreadPicture,
@@ -34,11 +33,8 @@ await drawFrom('out/demo/report.json', 'scorecard', ({ aligned, defenses }: Expe
 await drawFrom('out/organisms/spread.json', 'organisms', ({ spread }: { readonly spread: OrganismSpread }) =>
   spreadPicture(spread),
 );
-await drawFrom(
-  'out/trade-off/spread.json',
-  'trade-off',
-  ({ scorecards }: { readonly scorecards: readonly (readonly ScorecardRow[])[] }) =>
-    tradeOffPicture(scorecards[0]!.filter(({ name }) => name !== 'aligned')),
+await drawFrom('out/full/report.json', 'trade-off', ({ defenses }: ExperimentReport) =>
+  tradeOffPicture(defenses),
 );
 await drawFrom('out/real-model/findings.json', 'real-model', (findings: readonly Finding[]) =>
   studyPicture(findings),
