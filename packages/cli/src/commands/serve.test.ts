@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openSigningKey, readPublicKeys } from '@safetune/server/evidence';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runCli, startCli } from '../__fixtures__/run-cli.ts';
 
@@ -91,6 +92,25 @@ it('says what is wrong with the policy, and starts nothing', async () => {
     expect(stderr).toContain('wrong.yaml: line 3');
     expect(stderr).not.toContain('    at ');
   }
+});
+
+it('makes another signing key where there is one, and keeps what older models are verified with', async () => {
+  const data = join(directory, 'signing');
+  const renew = (command: string) => runCli(command, '--policy', policy, '--data', data, '--new-signing-key');
+  const { code, stderr } = await renew('worker');
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/signing-key\.pem: is not there.*workers/)]);
+  const first = await openSigningKey(join(data, 'keys'));
+  for (const command of ['worker', 'serve']) {
+    const made = await renew(command);
+    expect(made).toMatchObject({ code: 0, stderr: expect.stringContaining('sign with it from now on') });
+    expect(made.stderr).not.toContain('serving');
+    const current = await openSigningKey(join(data, 'keys'));
+    expect(made.stdout).toBe(`${join(data, 'keys', 'public', `${current.id}.pem`)}\n`);
+    expect(current.id).not.toBe(first.id);
+  }
+  const known = await readPublicKeys(join(data, 'keys', 'public'));
+  expect(known.map(({ id }) => id)).toContain(first.id);
+  expect(known).toHaveLength(3);
 });
 
 it('takes jobs as a worker until it is stopped', async () => {

@@ -1,6 +1,7 @@
 import { strictCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { choiceOption, integerOption } from '../option-values.ts';
+import { makeSigningKey } from '../service/make-signing-key.ts';
 import {
   allowLongStop,
   serviceOptionDefinitions,
@@ -54,6 +55,7 @@ export const serveCommand = strictCommand({
   async run({ args }) {
     const port = integerOption('port', args.port, 0);
     const workers = integerOption('workers', args.workers, 0);
+    if (args['new-signing-key'] === true) return makeSigningKey(args.data);
     const level = choiceOption('log-level', args['log-level'], levels) ?? 'info';
     const { createLog, makeOperatorKey, startService } = await servicePackage();
     if (args['new-operator-key'] === true) {

@@ -1,6 +1,7 @@
 import { strictCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { integerOption } from '../option-values.ts';
+import { makeSigningKey } from '../service/make-signing-key.ts';
 import {
   allowLongStop,
   serviceOptionDefinitions,
@@ -22,6 +23,7 @@ export const workerCommand = strictCommand({
   },
   async run({ args }) {
     const count = integerOption('count', args.count) ?? 1;
+    if (args['new-signing-key'] === true) return makeSigningKey(args.data);
     const { readPolicy, startWorkers } = await servicePackage();
     // Each worker reads it itself; what is wrong with it is said once, and here.
     await readPolicy(args.policy);

@@ -31,6 +31,11 @@ export const serviceOptionDefinitions = {
       'where contents are: a folder that machines share, or s3://BUCKET?endpoint=URL, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set ' +
       '(default: in --data)',
   },
+  'new-signing-key': {
+    type: 'boolean',
+    description:
+      'make another key that models are signed with, for the workers of --data, print where its public key is, and start nothing',
+  },
 } as const satisfies Readonly<Record<string, OptionDefinition>>;
 
 /** The settings that these options stand for. */

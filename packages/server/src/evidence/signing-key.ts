@@ -51,11 +51,19 @@ export async function openSigningKey(folder: string): Promise<SigningKey> {
 
 /**
  * Makes a new key in the place of the old one. The old one's public key stays in `public`, so that what it signed is verified as
- * before; the old private key is gone. Processes that are running sign with it until they are started anew.
+ * before; the old private key is gone. Workers that are running sign with the new one from then on.
+ *
+ * @throws EvidenceError where there is no old one, or one that cannot be used.
  */
 export async function rotateSigningKey(folder: string): Promise<SigningKey> {
-  await openSigningKey(folder);
   const file = join(folder, privateName);
+  const old = await readPrivate(file);
+  if (old === undefined)
+    throw new EvidenceError(
+      file,
+      'is not there: the first key is made when workers of the service are started',
+    );
+  // Whoever took it away from there has said that nothing is to be verified with it.
   const temporary = await writePrivate(file);
   // First of all everybody can verify what it will sign.
   await opened(folder, (await readPrivate(temporary))!);

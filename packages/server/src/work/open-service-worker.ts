@@ -24,7 +24,9 @@ export async function openServiceWorker(
 ): Promise<OpenedWorker> {
   const { data, keys = join(data, 'keys'), scratch = join(data, 'scratch') } = settings;
   const policy = await readPolicy(settings.policy);
-  const signingKey = await openSigningKey(keys);
+  // Opened again for each model: a new key signs from then on. What is wrong with it is said now.
+  const signingKey = () => openSigningKey(keys);
+  await signingKey();
   const stores = await openStores(settings, onProblem);
   return {
     service: { ...stores, policy },

@@ -28,8 +28,8 @@ export interface RunWorkerOptions {
   readonly graceMilliseconds?: number;
   /** How often it is looked what a job's owner wants, in milliseconds. Default 1000. */
   readonly pollMilliseconds?: number;
-  /** What manifests are signed with. Without it models have manifests that nobody has signed. */
-  readonly signingKey?: SigningKey;
+  /** The key that manifests are signed with, which may be another one for each model. Without it nobody signs them. */
+  readonly signingKey?: () => Promise<SigningKey>;
   /** Hears what the owners of jobs are not told. Default: nobody. */
   readonly onProblem?: (problem: string) => void;
 }
@@ -91,7 +91,7 @@ async function workOn(
   const { signingKey } = options;
   const writer = new JobWriter(service, job, async ({ id: modelId, key }) => {
     if (signingKey === undefined || 'missing' in files) return;
-    await signStoredManifest(service.storage, key, { job, modelId, ...files }, signingKey);
+    await signStoredManifest(service.storage, key, { job, modelId, ...files }, await signingKey());
   });
   await writer.open();
   if (type === 'release') return ofReleased(await writer.release());

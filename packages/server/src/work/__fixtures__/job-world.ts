@@ -136,7 +136,7 @@ export async function openJobWorld({
         {
           id: `worker-${randomUUID()}`,
           scratch: join(folder, 'scratch'),
-          signingKey,
+          signingKey: async () => signingKey,
           jobProgram: new URL('./stand-in-job-process.ts', import.meta.url),
           pollMilliseconds: 50,
           onProblem: (problem) => problems.push(problem),
