@@ -38,6 +38,26 @@ it('uploads, lists, downloads and deletes files', async () => {
   expect(await service.storage.list('files/')).toHaveLength(4);
 });
 
+it.each(['asc', 'desc'] as const)('lists and deletes at the same time (%s)', async (order) => {
+  const { client: clientOf, service } = await openTestService();
+  const client = await clientOf('one');
+  const other = await clientOf('two');
+  await other.files.create({ file: trainingFile(), purpose: 'fine-tune' });
+  for (let index = 0; index < 5; index++)
+    await client.files.create({ file: trainingFile(`${index}.jsonl`), purpose: 'fine-tune' });
+  const names: string[] = [];
+  for await (const file of client.files.list({ limit: 2, order })) {
+    names.push(file.filename);
+    await client.files.delete(file.id);
+    // Nobody learns from a cursor what was another's.
+    expect((await other.files.list({ after: file.id, order })).data).toEqual([]);
+  }
+  const all = ['0.jsonl', '1.jsonl', '2.jsonl', '3.jsonl', '4.jsonl'];
+  expect(names).toEqual(order === 'asc' ? all : all.toReversed());
+  expect((await client.files.list()).data).toEqual([]);
+  expect(await service.storage.list('files/')).toHaveLength(1);
+});
+
 it('drives a job to its model, and the model through an answer to its end', async () => {
   const { client: clientOf, service } = await openTestService();
   const client = await clientOf('one');

@@ -16,9 +16,8 @@ export function allRecords<Kind extends RecordKind>(
 }
 
 /**
- * All records behind a cursor, each once, page after page. A page's last record may be removed before the next page is asked for, which is
- * empty then: whoever could bring that about would hide what comes behind from a quota. So the pages are gone through anew, and what was
- * given is passed over.
+ * All records behind a cursor, each once, page after page. A page's last record may be removed meanwhile: what comes behind is given all the
+ * same. One that is removed and inserted again, which changes its place, is given once.
  *
  * @param options of the first page; `limit` is of each.
  */
@@ -39,9 +38,7 @@ export async function* recordsBehind<Kind extends RecordKind>(
       given.add(item.id);
       yield item;
     }
-    if (hasMore) after = items.at(-1)!.id;
-    else if (items.length > 0 || after === options.after) return;
-    else if ((await records.get(kind, after!)) === undefined) after = options.after;
-    else return;
+    if (!hasMore) return;
+    after = items.at(-1)!.id;
   }
 }

@@ -21,12 +21,15 @@ export interface RecordKinds {
 
 export type RecordKind = keyof RecordKinds;
 
+/** How long the place of a removed record is known, for cursors, in seconds: a day. */
+export const placeSeconds = 86_400;
+
 export interface ListOptions {
   /** Only what belongs to this tenant. Default: everything; only the operator may be shown that. */
   readonly tenant?: string;
   /**
-   * The id behind which the page begins. An id that is not there, or is another tenant's, gives an empty page: whoever goes through page
-   * after page while records are removed takes `recordsBehind`.
+   * The id behind which the page begins, also of a record that was removed less than `placeSeconds` ago: who lists a page, removes what is on
+   * it and goes on behind it misses nothing. An id that was never there, or is another tenant's, gives an empty page.
    */
   readonly after?: string;
   /** At least 1. */

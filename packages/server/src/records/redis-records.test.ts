@@ -59,16 +59,17 @@ describe.skipIf(whyNoRedis)(`with a Redis${whyNoRedis ? ` (${whyNoRedis})` : ''}
     client.disconnect();
   });
 
-  it('leave nothing when all are removed, but tokens that go by themselves', async () => {
+  it('leave nothing when all are removed, but tokens and places that go by themselves', async () => {
     const records = await openRedisRecords(server.url, { prefix: 'gone' });
     await records.insert('job', sampleJob({ id: 'job-1' }));
     await records.appendEvent('job-1', sampleEvent('hello'));
     await records.remove('job', 'job-1');
     const client = new Redis(server.url);
     const keys = await client.keys('gone:*');
-    const tokens = keys.filter((key) => key.startsWith('gone:once:'));
-    expect(keys.filter((key) => !tokens.includes(key)).toSorted()).toEqual(['gone:layout', 'gone:sequence']);
-    for (const token of tokens) expect(await client.ttl(token)).toBeGreaterThan(0);
+    const passing = keys.filter((key) => /^gone:(?:once|place):/.test(key));
+    expect(passing).toContain('gone:place:job:job-1');
+    expect(keys.filter((key) => !passing.includes(key)).toSorted()).toEqual(['gone:layout', 'gone:sequence']);
+    for (const key of passing) expect(await client.ttl(key)).toBeGreaterThan(0);
     client.disconnect();
     await records.close();
   });

@@ -5,7 +5,15 @@ import { openRedisConnection, placeOf, type RedisOptions } from '../database/red
 import { StoreError } from '../errors.ts';
 import type { JobEvent } from './job-event.ts';
 import { checkChanged, checkLimit, checkRecord, isRecordId } from './record-id.ts';
-import type { EventsOptions, ListOptions, Page, RecordKind, RecordKinds, Records } from './records.ts';
+import {
+  type EventsOptions,
+  type ListOptions,
+  type Page,
+  placeSeconds,
+  type RecordKind,
+  type RecordKinds,
+  type Records,
+} from './records.ts';
 import { appendScript, changeScript, insertScript, listScript, removeScript } from './redis-scripts.ts';
 
 /**
@@ -70,9 +78,10 @@ class RedisRecords implements Records {
 
   async remove(kind: RecordKind, id: string): Promise<boolean> {
     if (!isRecordId(id)) return false;
-    const keys = [this.#token(), this.#record(kind, id), this.#index(kind)];
+    const keys = [this.#token(), this.#record(kind, id), this.#index(kind), this.#placeOf(kind, id)];
     if (kind === 'job') keys.push(this.#events(id));
-    return (await this.#run(removeScript, keys, [id, this.#index(kind) + tenantIndex])) === 1;
+    const values = [id, this.#index(kind) + tenantIndex, placeSeconds];
+    return (await this.#run(removeScript, keys, values)) === 1;
   }
 
   async list<Kind extends RecordKind>(kind: Kind, options: ListOptions): Promise<Page<RecordKinds[Kind]>> {
@@ -81,8 +90,9 @@ class RedisRecords implements Records {
     if (tenant !== undefined && !isRecordId(tenant)) return { items: [], hasMore: false };
     if (after !== undefined && !isRecordId(after)) return { items: [], hasMore: false };
     const index = this.#index(kind) + (tenant === undefined ? '' : tenantIndex + tenant);
-    const cursor = after === undefined ? ['0', ''] : ['1', after];
-    const found = await this.#run(listScript, [index], [this.#record(kind, ''), order, limit + 1, ...cursor]);
+    const keys = after === undefined ? [index] : [index, this.#placeOf(kind, after)];
+    const values = [this.#record(kind, ''), order, limit + 1, after ?? '', tenant ?? ''];
+    const found = await this.#run(listScript, keys, values);
     const documents = found as string[];
     const items = documents.slice(0, limit).map((document) => this.#parse(`a ${kind}`, document));
     return { items: items as RecordKinds[Kind][], hasMore: documents.length > limit };
@@ -131,6 +141,11 @@ class RedisRecords implements Records {
 
   #record(kind: RecordKind, id: string): string {
     return `${this.#prefix}:record:${kind}:${id}`;
+  }
+
+  /** Where a removed record was, for cursors. */
+  #placeOf(kind: RecordKind, id: string): string {
+    return `${this.#prefix}:place:${kind}:${id}`;
   }
 
   #index(kind: RecordKind): string {

@@ -26,12 +26,17 @@ export const changeScript = once(`
   redis.call('HSET', KEYS[2], 'version', ARGV[1] + 1, 'document', ARGV[2])
   return 1`);
 
-/** KEYS: token, record, index of the kind, events. ARGV: id, what the index of a tenant begins with. @returns whether it was there. */
+/**
+ * KEYS: token, record, index of the kind, place, events. ARGV: id, what the index of a tenant begins with, for how many seconds its place is
+ * known. @returns whether it was there.
+ */
 export const removeScript = once(`
   local tenant = redis.call('HGET', KEYS[2], 'tenant')
-  if KEYS[4] then redis.call('DEL', KEYS[4]) end
+  if KEYS[5] then redis.call('DEL', KEYS[5]) end
   if not tenant then return 0 end
   redis.call('DEL', KEYS[2])
+  redis.call('HSET', KEYS[4], 'tenant', tenant, 'sequence', redis.call('ZSCORE', KEYS[3], ARGV[1]))
+  redis.call('EXPIRE', KEYS[4], ARGV[3])
   redis.call('ZREM', KEYS[3], ARGV[1])
   redis.call('ZREM', ARGV[2] .. tenant, ARGV[1])
   return 1`);
@@ -42,19 +47,29 @@ export const appendScript = once(`
   return redis.call('RPUSH', KEYS[3], ARGV[1])`);
 
 /**
- * KEYS: index. ARGV: what the keys of records begin with, order, how many, whether there is a cursor, the cursor.
+ * KEYS: index, and with a cursor the place that it had when it was removed. ARGV: what the keys of records begin with, order, how many, the
+ * cursor, the tenant whose index it is or ''.
  *
- * @returns the documents behind the cursor; none when it is not in the index.
+ * @returns the documents behind the cursor; none when it was never in the index, or too long ago.
  */
 export const listScript = `
   local backwards = ARGV[2] == 'desc'
-  local first = 0
-  if ARGV[4] == '1' then
-    local rank = redis.call(backwards and 'ZREVRANK' or 'ZRANK', KEYS[1], ARGV[5])
-    if not rank then return {} end
-    first = rank + 1
+  local first = backwards and '+inf' or '-inf'
+  if KEYS[2] then
+    local sequence = redis.call('ZSCORE', KEYS[1], ARGV[4])
+    if not sequence then
+      local place = redis.call('HMGET', KEYS[2], 'tenant', 'sequence')
+      if ARGV[5] == '' or place[1] == ARGV[5] then sequence = place[2] end
+    end
+    if not sequence then return {} end
+    first = '(' .. sequence
   end
-  local ids = redis.call(backwards and 'ZREVRANGE' or 'ZRANGE', KEYS[1], first, first + ARGV[3] - 1)
+  local ids
+  if backwards then
+    ids = redis.call('ZREVRANGEBYSCORE', KEYS[1], first, '-inf', 'LIMIT', 0, ARGV[3])
+  else
+    ids = redis.call('ZRANGEBYSCORE', KEYS[1], first, '+inf', 'LIMIT', 0, ARGV[3])
+  end
   local documents = {}
   for place, id in ipairs(ids) do
     documents[place] = redis.call('HGET', ARGV[1] .. id, 'document')

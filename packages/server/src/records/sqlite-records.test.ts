@@ -7,6 +7,7 @@ import { openSqliteQueue } from '../queue/sqlite-queue.ts';
 import { openSqliteRecords } from './sqlite-records.ts';
 import { recordsContract } from './testing/records-contract.ts';
 import { sampleFile } from './testing/sample-records.ts';
+import { unixTime } from './unix-time.ts';
 
 let directory: string;
 beforeAll(async () => {
@@ -36,10 +37,46 @@ it('are not opened when a later version wrote them', async () => {
   const path = join(directory, 'newer.sqlite');
   await (await openSqliteRecords(path)).close();
   const database = new DatabaseSync(path);
-  expect(database.prepare('PRAGMA user_version').get()).toEqual({ user_version: 1 });
-  database.exec('PRAGMA user_version = 2');
+  expect(database.prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 });
+  database.exec('PRAGMA user_version = 3');
   database.close();
   await expect(openSqliteRecords(path)).rejects.toMatchObject({ name: 'StoreError', problem: 'newer' });
+});
+
+it('of the first layout get the second, with all that is in them', async () => {
+  const path = join(directory, 'first.sqlite');
+  const made = await openSqliteRecords(path);
+  await made.insert('file', sampleFile({ id: 'file-1' }));
+  await made.insert('file', sampleFile({ id: 'file-2' }));
+  await made.close();
+  const database = new DatabaseSync(path);
+  database.exec('DROP TABLE places; PRAGMA user_version = 1');
+  database.close();
+  const records = await openSqliteRecords(path);
+  await records.remove('file', 'file-1');
+  const behind = await records.list('file', { after: 'file-1', limit: 5, order: 'asc' });
+  expect(behind.items).toEqual([sampleFile({ id: 'file-2' })]);
+  await records.close();
+});
+
+it('forget the place of what was removed a day ago', async () => {
+  const path = join(directory, 'places.sqlite');
+  const records = await openSqliteRecords(path);
+  for (const id of ['file-1', 'file-2', 'file-3']) await records.insert('file', sampleFile({ id }));
+  await records.remove('file', 'file-1');
+  const database = new DatabaseSync(path);
+  const places = () => database.prepare('SELECT id FROM places').all();
+  expect(places()).toEqual([{ id: 'file-1' }]);
+  const ends = database.prepare('SELECT until FROM places').get()?.until;
+  expect(Math.abs(Number(ends) - unixTime() - 86_400)).toBeLessThan(3600);
+  database.exec(`UPDATE places SET until = ${unixTime()}`);
+  await records.remove('file', 'file-2');
+  expect(places()).toEqual([{ id: 'file-2' }]);
+  database.close();
+  const after = (id: string) => records.list('file', { after: id, limit: 5, order: 'asc' });
+  expect((await after('file-1')).items).toEqual([]);
+  expect((await after('file-2')).items).toEqual([sampleFile({ id: 'file-3' })]);
+  await records.close();
 });
 
 it("are not opened, and not changed, when the file is something else's", async () => {

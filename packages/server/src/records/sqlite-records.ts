@@ -2,7 +2,16 @@ import { openSqliteDatabase, type SqliteDatabase } from '../database/sqlite-data
 import { StoreError } from '../errors.ts';
 import type { JobEvent } from './job-event.ts';
 import { checkChanged, checkLimit, checkRecord, isRecordId } from './record-id.ts';
-import type { EventsOptions, ListOptions, Page, RecordKind, RecordKinds, Records } from './records.ts';
+import {
+  type EventsOptions,
+  type ListOptions,
+  type Page,
+  placeSeconds,
+  type RecordKind,
+  type RecordKinds,
+  type Records,
+} from './records.ts';
+import { unixTime } from './unix-time.ts';
 
 const layout = {
   purpose: 'records',
@@ -25,6 +34,16 @@ const layout = {
        document TEXT NOT NULL,
        PRIMARY KEY (job, number)
      ) STRICT, WITHOUT ROWID;`,
+    // Where removed records were, for cursors.
+    `CREATE TABLE places (
+       kind TEXT NOT NULL,
+       id TEXT NOT NULL,
+       tenant TEXT NOT NULL,
+       sequence INTEGER NOT NULL,
+       until INTEGER NOT NULL,
+       PRIMARY KEY (kind, id)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX places_by_end ON places (until);`,
   ],
 } as const;
 
@@ -91,6 +110,15 @@ class SqliteRecords implements Records {
   async remove(kind: RecordKind, id: string): Promise<boolean> {
     if (!isRecordId(id)) return false;
     return this.#database.transaction(() => {
+      const now = unixTime();
+      this.#database.run('DELETE FROM places WHERE until <= ?', now);
+      this.#database.run(
+        `INSERT OR REPLACE INTO places (kind, id, tenant, sequence, until)
+         SELECT kind, id, tenant, sequence, ? FROM records WHERE kind = ? AND id = ?`,
+        now + placeSeconds,
+        kind,
+        id,
+      );
       const changes = this.#database.run('DELETE FROM records WHERE kind = ? AND id = ?', kind, id);
       if (kind === 'job') this.#database.run('DELETE FROM events WHERE job = ?', id);
       return changes === 1;
@@ -102,9 +130,7 @@ class SqliteRecords implements Records {
     checkLimit(options);
     let sequence = order === 'asc' ? 0 : Number.MAX_SAFE_INTEGER;
     if (after !== undefined) {
-      const found = isRecordId(after)
-        ? this.#database.get('SELECT sequence, tenant FROM records WHERE kind = ? AND id = ?', kind, after)
-        : undefined;
+      const found = isRecordId(after) ? this.#placeOf(kind, after) : undefined;
       if (!found || (tenant !== undefined && found.tenant !== tenant)) return { items: [], hasMore: false };
       sequence = Number(found.sequence);
     }
@@ -167,6 +193,13 @@ class SqliteRecords implements Records {
     if (!found) return undefined;
     const record = this.#parse(`${kind} ${id}`, found.document) as RecordKinds[Kind];
     return { version: Number(found.version), record };
+  }
+
+  /** In the order of insertion; also of a record that was removed lately. */
+  #placeOf(kind: RecordKind, id: string) {
+    const place = (table: 'records' | 'places') =>
+      this.#database.get(`SELECT sequence, tenant FROM ${table} WHERE kind = ? AND id = ?`, kind, id);
+    return place('records') ?? place('places');
   }
 
   #parse(subject: string, document: unknown): unknown {

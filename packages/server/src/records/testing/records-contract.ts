@@ -182,7 +182,37 @@ export function recordsContract(name: string, makeSubject: () => Promise<Records
       expect(await page('asc', 3, 'nobody')).toEqual(['', false]);
       await records.remove('file', 'e');
       expect(await page('asc', 3, 'b')).toEqual(['adc', false]);
-      expect(await page('asc', 3, 'e')).toEqual(['', false]);
+    });
+
+    it('knows where a record was that is removed', async () => {
+      for (const [index, tenant] of ['acme', 'acme', 'other', 'acme', 'acme', 'other'].entries())
+        await records.insert('file', sampleFile({ id: `${index}`, tenant }));
+      const other = await open();
+      for (const id of ['2', '3', '4', '4']) await other.remove('file', id);
+      const page = async (order: 'asc' | 'desc', after: string, tenant?: string) => {
+        const { items, hasMore } = await records.list('file', {
+          ...{ limit: 1, order, after },
+          ...(tenant && { tenant }),
+        });
+        return [items.map(({ id }) => id).join(''), hasMore];
+      };
+      expect(await page('desc', '4')).toEqual(['1', true]);
+      expect(await page('desc', '3', 'acme')).toEqual(['1', true]);
+      expect(await page('desc', '4', 'acme')).toEqual(['1', true]);
+      expect(await page('asc', '4')).toEqual(['5', false]);
+      expect(await page('asc', '2')).toEqual(['5', false]);
+      expect(await page('asc', '4', 'acme')).toEqual(['', false]);
+      // It was another tenant's, or of another kind.
+      expect(await page('desc', '2', 'acme')).toEqual(['', false]);
+      expect(await page('desc', '4', 'other')).toEqual(['', false]);
+      expect(await records.list('model', { limit: 1, order: 'asc', after: '4' })).toMatchObject({
+        items: [],
+      });
+      await records.insert('file', sampleFile({ id: '3', tenant: 'acme' }));
+      expect(await page('desc', '3', 'acme')).toEqual(['1', true]);
+      expect(await page('desc', '3')).toEqual(['5', true]);
+      await records.remove('file', '3');
+      expect(await page('desc', '3')).toEqual(['5', true]);
     });
 
     it("shows a tenant its own alone, and nothing behind a stranger's id", async () => {
