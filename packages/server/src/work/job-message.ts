@@ -42,8 +42,11 @@ export type JobMessage =
     }
   /** Something that only the log of the service is told. */
   | { readonly type: 'problem'; readonly reason: string }
-  /** This attempt failed by no fault of the job's; the process ends. For the log of the service alone. */
-  | { readonly type: 'crashed'; readonly reason: string }
+  /**
+   * This attempt failed by no fault of the job's; the process ends. `reason` is for the log of the service alone, `told` for the owner of a
+   * job that is given up for it.
+   */
+  | { readonly type: 'crashed'; readonly reason: string; readonly told?: string }
   | StorageCall;
 
 /**

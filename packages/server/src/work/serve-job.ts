@@ -1,9 +1,5 @@
-import { DatasetOptionError } from '@safetune/datasets';
-import { TokenizationError } from '@safetune/models';
-import { NonFiniteLossError, TrainingCheckpointError, TrainOptionError } from '@safetune/trainer';
-import { ApiError } from '../errors.ts';
-import { fileError } from '../policy/read-training-file.ts';
 import type { JobParts } from './job-context.ts';
+import { jobFailure } from './job-failure.ts';
 import { createJobFiles } from './job-files.ts';
 import type { JobMessage, JobStart, WorkerMessage } from './job-message.ts';
 import { runJob } from './run-job.ts';
@@ -22,14 +18,12 @@ export function serveJob(parts: JobParts): void {
   };
   const { files, answer } = createJobFiles(send);
   const run = async (start: JobStart) => {
-    const end = await runJob(start, {
-      parts,
-      files,
-      signal: stopping.signal,
-      send,
-    })
-      .then(() => undefined)
-      .catch((error: unknown) => endOf(error, stopping.signal, start));
+    const { signal } = stopping;
+    const end: JobMessage | undefined = await runJob(start, { parts, files, signal, send }).then(
+      () => undefined,
+      (error: unknown) =>
+        signal.aborted && error === signal.reason ? { type: 'stopped' } : jobFailure(error, start),
+    );
     if (end !== undefined) send(end);
     await sent;
     isOver = true;
@@ -45,53 +39,4 @@ export function serveJob(parts: JobParts): void {
   // Both reach every process of a terminal or a service at once; the worker says when to stop.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => {});
-}
-
-/** What the worker is told of an attempt that did not come to its end. */
-function endOf(thrown: unknown, signal: AbortSignal, { directory, job }: JobStart): JobMessage {
-  if (signal.aborted && thrown === signal.reason) return { type: 'stopped' };
-  const error = isOfData(thrown)
-    ? fileError(thrown, `${directory}/training_file.jsonl`, 'training_file')
-    : thrown;
-  if (TokenizationError.isInstance(error))
-    return {
-      type: 'failed',
-      code: 'invalid_training_file',
-      message: `the file cannot be trained on: ${error.message}`,
-      param: 'training_file',
-    };
-  if (ApiError.isInstance(error))
-    return {
-      type: 'failed',
-      code: error.code ?? error.type,
-      // Where the model lies here is nobody's business.
-      message: error.message.replaceAll(job.plan.run.model, 'the model'),
-      param: error.param,
-    };
-  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  if (NonFiniteLossError.isInstance(error))
-    return {
-      type: 'failed',
-      code: 'loss_not_finite',
-      message: 'the loss became infinite or undefined; ask for a smaller learning_rate_multiplier',
-      param: null,
-      detail,
-    };
-  // Trying again would come to the same: the policy does not fit the job, or what the policy names has changed since it began.
-  if ([TrainOptionError, DatasetOptionError, TrainingCheckpointError].some((kind) => kind.isInstance(error)))
-    return {
-      type: 'failed',
-      code: 'server_error',
-      message:
-        "the job cannot be trained under the provider's settings; this is the service's fault, not the file's",
-      param: null,
-      detail,
-    };
-  return { type: 'crashed', reason: detail };
-}
-
-/** Errors that name a line of the customer's, not one of the provider's own files. */
-function isOfData(error: unknown): boolean {
-  const { origin } = (error ?? {}) as { readonly origin?: { readonly file?: unknown } };
-  return origin?.file === 'training_file' || origin?.file === 'validation_file';
 }

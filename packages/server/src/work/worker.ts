@@ -142,7 +142,7 @@ async function runProcess(
     onProblem = () => {},
   } = options;
   let last: JobMessage['type'] | undefined;
-  let reason = '';
+  let crash: { readonly reason: string; readonly told?: string } | undefined;
   const { gate } = service.policy;
   const variable = gate.questions?.judge.api_key_variable;
   const host = startJobProcess({
@@ -160,7 +160,7 @@ async function runProcess(
       last = message.type;
       if (message.type === 'failed' && message.detail !== undefined)
         onProblem(`${start.job.id}: ${message.detail}`);
-      if (message.type === 'crashed') reason = message.reason;
+      if (message.type === 'crashed') crash = message;
       else if (message.type !== 'stopped') await writer.take(message);
     },
   });
@@ -176,7 +176,7 @@ async function runProcess(
     const { code, signal: by } = await host.ended.catch((error: unknown) => {
       if (!EvidenceError.isInstance(error)) throw error;
       // What is not as the process says is as if it had not said it.
-      [last, reason] = [undefined, error.message];
+      [last, crash] = [undefined, { reason: error.message }];
       return { code: null, signal: null };
     });
     if (lease.lost.aborted) return 'done';
@@ -184,9 +184,9 @@ async function runProcess(
     if (last === 'stopped') return ofReleased(await writer.release());
     const how = by === null ? `exit code ${code}` : by;
     onProblem(
-      `worker ${id}: the process of ${start.job.id} ended with ${how}${reason === '' ? '' : `: ${reason}`}`,
+      `worker ${id}: the process of ${start.job.id} ended with ${how}${crash === undefined ? '' : `: ${crash.reason}`}`,
     );
-    return await crashed(writer);
+    return await crashed(writer, crash?.told);
   } finally {
     over.abort();
     lease.lost.removeEventListener('abort', lost);
@@ -196,10 +196,14 @@ async function runProcess(
 }
 
 /** One death more: the job goes back to its place, or is given up. What its owner wants meanwhile comes first. */
-async function crashed(writer: JobWriter): Promise<'done' | 'again'> {
+async function crashed(writer: JobWriter, told: string | undefined): Promise<'done' | 'again'> {
   const job = await writer.change((now) => ({ ...now, crashes: (now.crashes ?? 0) + 1 }));
   if (job.wanted === 'run' && (job.crashes ?? 0) >= mostCrashes) {
-    await writer.fail(gaveUp(`its process died ${mostCrashes} times without getting further`));
+    const why =
+      told === undefined
+        ? `its process died ${mostCrashes} times without getting further`
+        : `${told}, in ${mostCrashes} attempts`;
+    await writer.fail(gaveUp(why));
     return 'done';
   }
   return ofReleased(await writer.release());

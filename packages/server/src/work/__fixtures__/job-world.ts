@@ -75,11 +75,15 @@ export interface JobWorld {
 export async function openJobWorld({
   milliseconds = 0,
   policy = policyText(milliseconds),
+  prepare = async () => {},
 }: {
   readonly milliseconds?: number;
   readonly policy?: string;
+  /** Puts into the folder what the policy names besides. */
+  readonly prepare?: (folder: string) => Promise<void>;
 } = {}): Promise<JobWorld> {
   const { folder } = await policyFolder(policy, { 'slow.mjs': slow });
+  await prepare(folder);
   const service = await openServiceFolder(folder);
   const { records, queue, storage } = service;
   const signingKey = await openSigningKey(join(folder, 'keys'));
