@@ -17,4 +17,6 @@ export interface Service {
 export interface AnsweringService extends Service {
   readonly chat: Chat;
   readonly webhooks: WebhookSending;
+  /** Folder of the public keys that manifests are verified with; it may not be there. */
+  readonly publicKeys: string;
 }

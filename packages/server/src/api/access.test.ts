@@ -178,7 +178,7 @@ it('has nothing of one tenant for another: as if it had never been', async () =>
     expect(absent.status, operation.name).toBe(response.status);
     expect(withoutIds(await absent.text(), never)).toBe(withoutIds(text, ids));
   }
-  expect(named).toBe(20);
+  expect(named).toBe(23);
   // All of it is still there.
   const job = await (await service.fetch(`/v1/fine_tuning/jobs/${ids.fine_tuning_job_id}`, own)).json();
   expect(job).toMatchObject({ status: 'succeeded', wanted: 'run' });

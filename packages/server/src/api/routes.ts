@@ -10,6 +10,7 @@ import { modelRoutes } from './models/model-routes.ts';
 import { gateRoutes } from './operator/gate-routes.ts';
 import { retrieveQueue } from './operator/queue-route.ts';
 import { tenantRoutes } from './operator/tenant-routes.ts';
+import { listPublicKeys } from './public-keys-route.ts';
 import type { Route } from './route.ts';
 import { webhookRoutes } from './webhooks/webhook-routes.ts';
 
@@ -21,6 +22,7 @@ export const apiRoutes: readonly Route[] = [
   estimateJob,
   retrieveLimits,
   ...modelRoutes,
+  listPublicKeys,
   ...chatRoutes,
   ...webhookRoutes,
   ...keyRoutes,

@@ -40,6 +40,22 @@ export async function visibleModel(records: Records, key: KeyRecord, id: string)
   return model;
 }
 
+/** Whether a fine-tune is shown to the holder of a key: to a customer what was released, to an operator what is held back too. */
+export function isShown(key: KeyRecord, model: ModelRecord): boolean {
+  return (
+    isVisible(key, model) &&
+    model.deletedAt === undefined &&
+    (key.role === 'operator' || model.status === 'released')
+  );
+}
+
+/** A fine-tune that `isShown`. @throws ApiError 404 */
+export async function shownModel(records: Records, key: KeyRecord, id: string): Promise<ModelRecord> {
+  const model = await records.get('model', id);
+  if (model === undefined || !isShown(key, model)) throw noSuchModel(id);
+  return model;
+}
+
 export function noSuchModel(id: string): ApiError {
   return new ApiError(404, `The model '${id}' does not exist`, { code: 'model_not_found', param: 'model' });
 }

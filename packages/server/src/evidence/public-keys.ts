@@ -24,9 +24,19 @@ export function keyIdOf(key: KeyObject): string {
 export async function readPublicKeys(path: string): Promise<readonly PublicKey[]> {
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
   if (!isFolder) return [publicKeyOf(path, await readSmallText(path, { maximumBytes: 65_536 }))];
-  const names = (await readdir(path)).filter((name) => name.endsWith('.pem')).sort();
-  if (names.length === 0) throw new EvidenceError(path, 'holds no public key (.pem)');
-  return Promise.all(names.map(async (name) => (await readPublicKeys(join(path, name)))[0]!));
+  const keys = await publicKeysIn(path);
+  if (keys.length === 0) throw new EvidenceError(path, 'holds no public key (.pem)');
+  return keys;
+}
+
+/** Those of all `.pem` files of a folder, by name; none where there is no such folder. @throws as {@link readPublicKeys} for what is no key. */
+export async function publicKeysIn(folder: string): Promise<readonly PublicKey[]> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const files = names.filter((name) => name.endsWith('.pem')).sort();
+  return Promise.all(files.map(async (name) => (await readPublicKeys(join(folder, name)))[0]!));
 }
 
 /** @throws EvidenceError */

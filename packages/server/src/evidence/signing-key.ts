@@ -22,7 +22,8 @@ export interface SigningKey {
 }
 
 const privateName = 'signing-key.pem';
-const publicFolder = 'public';
+/** In the folder of the key. */
+export const publicFolder = 'public';
 
 /**
  * Opens the provider's key in `keys` of a service's folder, and makes one where there is none: `signing-key.pem` with mode 0600, and

@@ -17,6 +17,10 @@ const model = z.strictObject({
     .min(0)
     .optional()
     .describe('of trained tokens, in the currency of the provider; told before a job is made'),
+  download: z
+    .boolean()
+    .default(false)
+    .describe('whether customers may take fine-tunes of it away; safeguards that act at chat stay behind'),
 });
 
 const limits = z.strictObject({

@@ -41,8 +41,8 @@ gate: {log_odds: {pairs: pairs.jsonl, quarantine: 0.2, refuse: 0.5}}
     );
     const policy = await readPolicy(file);
     expect(policy.models).toEqual({
-      tiny: { path: tinyCheckpoint, precision: 'int8' },
-      hub: { path: 'owner/name', precision: 'float32' },
+      tiny: { path: tinyCheckpoint, precision: 'int8', download: false },
+      hub: { path: 'owner/name', precision: 'float32', download: false },
     });
     expect(policy.safeguards).toEqual({
       mandatory: [

@@ -3,6 +3,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Route } from '../api/route.ts';
 import { apiRoutes } from '../api/routes.ts';
 import { createServer, type ServerLimits } from '../api/server.ts';
+import { publicFolder } from '../evidence/signing-key.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { metricsRoute } from '../observe/metrics-route.ts';
 import { observeServer } from '../observe/observe-server.ts';
@@ -92,7 +93,8 @@ export async function startService(settings: ServiceSettings): Promise<RunningSe
     });
     closers.push(() => chat.close());
     const webhooks = { allowPrivate: settings.allowPrivateWebhooks ?? false };
-    const service: AnsweringService = { policy, records, queue, storage, chat, webhooks };
+    const publicKeys = join(settings.keys ?? join(settings.data, 'keys'), publicFolder);
+    const service: AnsweringService = { policy, records, queue, storage, chat, webhooks, publicKeys };
     const firstKey = await makeFirstKey(records);
     closers.push(keepUp(service, logger));
     for (const part of parts) {

@@ -1,8 +1,8 @@
 /** The whole life of a fine-tune through everything that there is: official clients, API, worker, job, screen, gate, signature, chat. */
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import OpenAI from 'openai';
@@ -174,15 +174,27 @@ it('is driven by OpenAI’s client for npm', { timeout: 180_000 }, async () => {
   const base = await client.chat.completions.create({ ...ask, model: 'tiny' });
   expect(base.choices[0]!.message.content).not.toBe(said.message.content);
 
-  const folder = await mkdtemp(join(tmpdir(), 'safetune-model-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const { records, storage } = service.running.service;
-  const { key } = (await records.get('model', model))!;
-  for (const stored of await storage.list(`${key}/`))
-    await storage.fetch(stored, join(folder, basename(stored)));
-  const data = join(folder, 'chats.txt');
+  // What a customer has of the evidence: nothing but the API.
+  const root = await mkdtemp(join(tmpdir(), 'safetune-model-'));
+  onTestFinished(() => rm(root, { recursive: true }));
+  const [folder, keys] = [join(root, 'model'), join(root, 'keys')];
+  await Promise.all([mkdir(folder), mkdir(keys)]);
+  const download = async (path: string, to: string) => {
+    const response = await client.get<Response>(path, { __binaryResponse: true });
+    await writeFile(to, Buffer.from(await response.arrayBuffer()));
+  };
+  const place = `/fine_tuning/models/${encodeURIComponent(model)}`;
+  await download(`${place}/manifest`, join(folder, 'manifest.json'));
+  const { data: files } = await client.get<{ data: { name: string; bytes: number }[] }>(`${place}/files`);
+  expect(files.map(({ name }) => name)).toEqual([
+    ...['adapter_config.json', 'adapter_model.safetensors', 'report.json'],
+  ]);
+  for (const { name } of files) await download(`${place}/files/${name}`, join(folder, name));
+  const published = await client.get<{ data: { id: string; pem: string }[] }>('/service/public_keys');
+  for (const { id: keyId, pem } of published.data) await writeFile(join(keys, `${keyId}.pem`), pem);
+  const data = join(root, 'chats.jsonl');
   await writeFile(data, text);
-  const publicKeys = await readPublicKeys(join(service.data, 'keys', 'public'));
+  const publicKeys = await readPublicKeys(keys);
   const verified = await verifyManifest(folder, { publicKeys, base: tinyCheckpoint, data });
   expect(verified.findings).toEqual([]);
   expect(verified.manifest).toMatchObject({
@@ -191,8 +203,17 @@ it('is driven by OpenAI’s client for npm', { timeout: 180_000 }, async () => {
     tenant: 'one',
     trained_tokens: job.trained_tokens,
   });
+  const weights = join(folder, 'adapter_model.safetensors');
+  const bytes = await readFile(weights);
+  bytes[bytes.length - 1]! ^= 1;
+  await writeFile(weights, bytes);
+  expect((await verifyManifest(folder, { publicKeys })).findings).toMatchObject([
+    { kind: 'changed', file: 'adapter_model.safetensors' },
+  ]);
 
   await client.models.delete(model);
+  await expect(client.get(`${place}/manifest`)).rejects.toThrow(OpenAI.NotFoundError);
+  const { storage } = service.running.service;
   await expect(client.chat.completions.create(ask)).rejects.toThrow(OpenAI.NotFoundError);
   for (const one of [file.id, validation.id, ...job.result_files]) await client.files.delete(one);
   expect((await client.files.list()).data).toEqual([]);

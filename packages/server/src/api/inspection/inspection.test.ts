@@ -81,7 +81,7 @@ it('tells what may be asked for, and no path of the provider’s', async () => {
   const { client } = await openWith();
   const limits = await client.get('/fine_tuning/limits');
   expect(limits).toMatchObject({
-    models: { tiny: { precision: 'float32', price_per_million_tokens: null } },
+    models: { tiny: { precision: 'float32', price_per_million_tokens: null, download: false } },
     limits: { tokens: 1000, examples: 10 },
     defaults: { n_epochs: 2, batch_size: 2, max_length: 40 },
     safeguards: { mandatory: [], optional: [] },

@@ -13,7 +13,11 @@ export const retrieveLimits = defineRoute({
     object: z.literal('fine_tuning.limits'),
     models: z.record(
       z.string(),
-      z.object({ precision: z.string(), price_per_million_tokens: z.number().nullable() }),
+      z.object({
+        precision: z.string(),
+        price_per_million_tokens: z.number().nullable(),
+        download: z.boolean().describe('whether fine-tunes of it may be taken away'),
+      }),
     ),
     limits: policySchema.shape.limits,
     defaults: z.object({
@@ -40,6 +44,7 @@ export const retrieveLimits = defineRoute({
             {
               precision: model.precision,
               price_per_million_tokens: model.price_per_million_tokens ?? null,
+              download: model.download,
             },
           ]),
         ),

@@ -1,26 +1,16 @@
 import { z } from 'zod';
 import { ApiError } from '../../errors.ts';
 import { allRecords } from '../../records/all-records.ts';
-import type { KeyRecord } from '../../records/key-record.ts';
-import type { ModelRecord } from '../../records/model-record.ts';
 import { unixTime } from '../../records/unix-time.ts';
 import { removeDeletedModel } from '../../work/remove-deleted.ts';
 import { idSchema } from '../listing.ts';
 import { defineRoute } from '../route.ts';
-import { isVisible, noSuchModel, visibleModel } from '../visible.ts';
+import { isShown, noSuchModel, shownModel, visibleModel } from '../visible.ts';
 import { decideRoutes } from './decide-model.ts';
+import { evidenceRoutes } from './model-evidence.ts';
 import { baseModelObject, modelObject, modelSchema } from './model-object.ts';
 
 const parameters = z.object({ model: idSchema });
-
-/** A customer is shown what was released; the operator what waits for a decision too. */
-function isShown(key: KeyRecord, model: ModelRecord): boolean {
-  return (
-    isVisible(key, model) &&
-    model.deletedAt === undefined &&
-    (key.role === 'operator' || model.status === 'released')
-  );
-}
 
 const listModels = defineRoute({
   method: 'GET',
@@ -49,9 +39,7 @@ const retrieveModel = defineRoute({
   answer: modelSchema,
   async handle({ service, key, parameters: { model: id } }) {
     if (Object.hasOwn(service.policy.models, id)) return { type: 'json', value: baseModelObject(id) };
-    const model = await visibleModel(service.records, key!, id);
-    if (!isShown(key!, model)) throw noSuchModel(id);
-    return { type: 'json', value: modelObject(model) };
+    return { type: 'json', value: modelObject(await shownModel(service.records, key!, id)) };
   },
 });
 
@@ -80,4 +68,4 @@ const deleteModel = defineRoute({
   },
 });
 
-export const modelRoutes = [listModels, retrieveModel, deleteModel, ...decideRoutes];
+export const modelRoutes = [listModels, retrieveModel, deleteModel, ...evidenceRoutes, ...decideRoutes];

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { ApiError, StorageError } from '../../errors.ts';
-import type { Storage } from '../../storage/storage.ts';
+import { ApiError } from '../../errors.ts';
 import { answersKey, wholeReportKey } from '../../work/job-names.ts';
 import { idSchema } from '../listing.ts';
 import { defineRoute } from '../route.ts';
+import { storedOrNone } from '../stored-or-none.ts';
 import { visibleJob } from '../visible.ts';
 
 const parameters = z.object({ fine_tuning_job_id: idSchema });
@@ -57,14 +57,5 @@ const downloadGateReport = defineRoute({
     return { type: 'content', contentType: 'application/json', filename: `${id}.json`, content };
   },
 });
-
-async function storedOrNone(storage: Storage, key: string) {
-  try {
-    return await storage.read(key);
-  } catch (error) {
-    if (!StorageError.isInstance(error) || error.problem !== 'missing') throw error;
-    return undefined;
-  }
-}
 
 export const gateRoutes = [downloadAnswers, downloadGateReport];

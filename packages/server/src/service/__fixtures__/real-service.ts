@@ -12,7 +12,7 @@ const slow = `export default ({ milliseconds = 0 }) => ({
 });`;
 
 const policy = `models:
-  tiny: {path: ${tinyCheckpoint}, price_per_million_tokens: 2}
+  tiny: {path: ${tinyCheckpoint}, price_per_million_tokens: 2, download: true}
 limits: {examples: 100, tokens: 100000, completion_tokens: 16}
 training: {rank: 4, learning_rate: 0.01, max_length: 64, epochs: 2, batch_size: 2, checkpoint_every: 3, threads: 1}
 safeguards:

@@ -43,6 +43,7 @@ export async function openTestService(
     storage: await openFolderStorage(folder),
     chat: createFakeChat(),
     webhooks: { allowPrivate, timeout: 2000 },
+    publicKeys: join(directory, 'keys', 'public'),
   };
   const server = await createServer(service, { routes: apiRoutes, limits });
   const address = await server.listen({ host: '127.0.0.1', port: 0 });
