@@ -156,6 +156,25 @@ export class CheckpointMismatchError extends Error implements CheckpointMismatch
   }
 }
 
+const unusableModelMarker = Symbol.for('safetune.UnusableModelError');
+
+/** A model that cannot be used as its files are. The cause says what is wrong with which. */
+export class UnusableModelError extends Error {
+  readonly [unusableModelMarker] = true;
+  /** As it was named. */
+  readonly model: string;
+
+  constructor(model: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'UnusableModelError';
+    this.model = model;
+  }
+
+  static isInstance(error: unknown): error is UnusableModelError {
+    return carries(error, unusableModelMarker);
+  }
+}
+
 const loadOptionMarker = Symbol.for('safetune.LoadOptionError');
 
 /** An option of `loadModel` or `loadTokenizer` that there is not. */

@@ -6,6 +6,7 @@ export type { AttentionContext, Backbone, BlockOptions, CausalLm, ForwardOptions
 export type { ChatMessage, RenderChatOptions, TemplateArguments } from './chat-template/chat-template.ts';
 export type { RenderLimits } from './chat-template/jinja/budget.ts';
 export type { GeneratedSpan, RenderedTemplate } from './chat-template/jinja/render.ts';
+export { checkModel } from './check-model.ts';
 export type { ModelConfig, RotaryChange } from './config.ts';
 export * from './errors.ts';
 export { type AnswerOptions, type AnswerTokenizer, answerChats } from './generate/answer-chats.ts';

@@ -22,14 +22,17 @@ export class ApiError extends Error {
       code = null,
       param = null,
       retryAfter = null,
+      cause,
     }: {
       readonly type?: string;
       readonly code?: string | null;
       readonly param?: string | null;
       readonly retryAfter?: number | null;
+      /** What the log alone is told. */
+      readonly cause?: unknown;
     } = {},
   ) {
-    super(message);
+    super(message, cause === undefined ? {} : { cause });
     this.name = 'ApiError';
     this.status = status;
     this.type = type;
@@ -49,6 +52,18 @@ function typeOfStatus(status: number): string {
   if (status === 404) return 'not_found_error';
   if (status === 429) return 'rate_limit_error';
   return status >= 500 ? 'server_error' : 'invalid_request_error';
+}
+
+/**
+ * A base model or a fine-tune that cannot be loaded. Without `retryAfter`: clients would wait so long before they tell anybody, and a
+ * model does not mend itself.
+ */
+export function modelUnavailable(cause?: unknown): ApiError {
+  return new ApiError(
+    503,
+    "the model cannot be loaded; this is the service's fault, and its log says why. Other models are not affected",
+    { code: 'model_unavailable', param: 'model', cause },
+  );
 }
 
 const storageMarker = Symbol.for('safetune.StorageError');

@@ -9,7 +9,7 @@ export type { StoreSettings } from './open-stores.ts';
 export { registerPage } from './page/register-page.ts';
 export { type PlanJobOptions, planJob } from './policy/plan-job.ts';
 export type { Policy } from './policy/policy-schema.ts';
-export { readPolicy } from './policy/read-policy.ts';
+export { type ReadPolicyOptions, readPolicy } from './policy/read-policy.ts';
 export { type BullmqQueueOptions, openBullmqQueue } from './queue/bullmq-queue.ts';
 export type { Queue } from './queue/queue.ts';
 export type { QueueTimes } from './queue/queue-times.ts';

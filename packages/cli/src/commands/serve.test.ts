@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -93,6 +93,21 @@ it('says what is wrong with the policy, and starts nothing', async () => {
     expect(stderr).not.toContain('    at ');
   }
 });
+
+it.each(['serve', 'worker'])(
+  '%s says which model of the policy is damaged, and starts nothing',
+  async (command) => {
+    const damaged = join(directory, `damaged-${command}`);
+    await cp(model, damaged, { recursive: true });
+    await truncate(join(damaged, 'model.safetensors'), 9000);
+    const file = join(directory, `damaged-${command}.yaml`);
+    await writeFile(file, `models:\n  tiny: {path: ${model}}\n  small: {path: ${damaged}}\n`);
+    const { code, stderr } = await runCli(command, '--policy', file, '--data', join(directory, command));
+    expect(code).toBe(1);
+    expect(stderr).toContain(`line 3: models.small.path: the model in ${damaged} cannot be used: `);
+    expect(stderr).not.toContain('    at ');
+  },
+);
 
 it('makes another signing key where there is one, and keeps what older models are verified with', async () => {
   const data = join(directory, 'signing');

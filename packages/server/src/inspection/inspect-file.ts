@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
-import { ApiError } from '../errors.ts';
+import { ApiError, modelUnavailable } from '../errors.ts';
 import type { FileRecord } from '../records/file-record.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { InspectionCall, InspectionResult, Preview, TokenCount } from './inspection-call.ts';
@@ -25,7 +25,8 @@ type ResultOf<Task extends InspectionCall['task']> = Task extends { readonly typ
  * Looks into a file of a tenant's, in a thread with bounds of its own.
  *
  * @param milliseconds after which it is ended.
- * @throws ApiError 400 for a file that is no training data, or takes too long; 429 when too many are looked into.
+ * @throws ApiError 400 for a file that is no training data, or takes too long; 429 when too many are looked into; 503 for a model whose
+ * tokenizer cannot be loaded.
  */
 export async function inspectFile<Task extends InspectionCall['task']>(
   storage: Storage,
@@ -49,6 +50,8 @@ export async function inspectFile<Task extends InspectionCall['task']>(
     const ended = AbortSignal.any([signal, AbortSignal.timeout(milliseconds)]);
     const result = await inThread({ ...call, file: path }, ended);
     if (result.type === 'done') return result.result as ResultOf<Task>;
+    if (result.type === 'unavailable')
+      throw modelUnavailable(new Error(`the model in ${call.model} could not be loaded: ${result.reason}`));
     // Errors of data name the file by its path, which is ours.
     throw notTrainable(result.message.replaceAll(path, 'the file'));
   } finally {

@@ -37,4 +37,6 @@ export interface TokenCount {
 export type InspectionResult =
   | { readonly type: 'done'; readonly result: Preview | TokenCount }
   /** The file is at fault. */
-  | { readonly type: 'refused'; readonly message: string };
+  | { readonly type: 'refused'; readonly message: string }
+  /** The base model is; the log alone is told why. */
+  | { readonly type: 'unavailable'; readonly reason: string };

@@ -7,7 +7,13 @@ import {
   openDataset,
   previewExamples,
 } from '@safetune/datasets';
-import { loadTokenizer, resolveModel, TokenizationError } from '@safetune/models';
+import {
+  loadTokenizer,
+  resolveModel,
+  TokenizationError,
+  type Tokenizer,
+  UnusableModelError,
+} from '@safetune/models';
 import { ApiError } from '../errors.ts';
 import { readTrainingFile } from '../policy/read-training-file.ts';
 import { refuseTurnMarkers } from '../policy/turn-markers.ts';
@@ -18,8 +24,7 @@ import type { InspectionCall, InspectionResult, Preview, TokenCount } from './in
 const maxRowBytes = 2 * 2 ** 20;
 
 async function inspect({ model, file, maxLength, task }: InspectionCall): Promise<Preview | TokenCount> {
-  const { path } = await resolveModel(model);
-  const tokenizer = await loadTokenizer(path);
+  const { path, tokenizer } = await openModel(model);
   // Where both lie here is nobody's business.
   const told = (refusal: string) => refusal.replaceAll(`${file}:`, 'line ').replaceAll(path, 'the model');
   if (task.type === 'count') {
@@ -31,6 +36,16 @@ async function inspect({ model, file, maxLength, task }: InspectionCall): Promis
     answers.map((one) => (one.refusal === undefined ? one : { ...one, refusal: told(one.refusal) })),
   );
   return { ...shown, examples: withoutPlace };
+}
+
+/** @throws UnusableModelError for a model that has none, or none that can be read. */
+async function openModel(model: string): Promise<{ readonly path: string; readonly tokenizer: Tokenizer }> {
+  try {
+    const { path } = await resolveModel(model);
+    return { path, tokenizer: await loadTokenizer(path) };
+  } catch (cause) {
+    throw new UnusableModelError(model, (cause as Error).message, { cause });
+  }
 }
 
 /** Of the first examples alone: what is behind them is not read. */
@@ -88,7 +103,8 @@ try {
   answer({ type: 'done', result: await inspect(workerData as InspectionCall) });
 } catch (error) {
   const ofFile = [ApiError, DatasetFileError, DatasetFormatError, EmptyDatasetError, TokenizationError];
-  const isOfFile = ofFile.some((one) => one.isInstance(error));
-  if (!isOfFile) throw error;
-  answer({ type: 'refused', message: (error as Error).message });
+  const { message } = error as Error;
+  if (UnusableModelError.isInstance(error)) answer({ type: 'unavailable', reason: message });
+  else if (ofFile.some((one) => one.isInstance(error))) answer({ type: 'refused', message });
+  else throw error;
 }

@@ -12,9 +12,19 @@ import {
   withPaths,
 } from '@safetune/trainer';
 import { PolicyFileError } from '../errors.ts';
+import { damagedModels } from './damaged-models.ts';
 import { fieldProblems } from './field-problems.ts';
 import { type Policy, type PolicyFields, policySchema } from './policy-schema.ts';
 import { safeguardProblems } from './safeguard-problems.ts';
+
+export interface ReadPolicyOptions {
+  /**
+   * Whether base models are opened, too: their config, the headers of their weights, tokenizer and template. Of those on the hub nothing
+   * is fetched for it. It takes seconds; and a model that was damaged later must not keep workers from the jobs of others, so that only a
+   * service's start asks for it. Default false.
+   */
+  readonly opensModels?: boolean;
+}
 
 /**
  * Reads the provider's policy: checks every field, makes every safeguard once, and looks for every file that it names.
@@ -22,7 +32,10 @@ import { safeguardProblems } from './safeguard-problems.ts';
  * @returns with every default, and paths absolute: those of the file are of its folder
  * @throws PolicyFileError with every problem that is found, each with its line.
  */
-export async function readPolicy(file: string): Promise<Policy> {
+export async function readPolicy(
+  file: string,
+  { opensModels = false }: ReadPolicyOptions = {},
+): Promise<Policy> {
   const document = await read(file);
   const refuse = (problems: readonly PlacedProblem[]) =>
     new PolicyFileError(
@@ -47,6 +60,8 @@ export async function readPolicy(file: string): Promise<Policy> {
   };
   const problems = [...fieldProblems(policy), ...safeguardProblems(policy.safeguards)];
   if (problems.length > 0) throw refuse(problems);
+  const damages = opensModels ? await damagedModels(policy) : [];
+  if (damages.length > 0) throw refuse(damages);
   return policy;
 }
 

@@ -296,15 +296,3 @@ it("tells of what a chat template refuses, and bounds one that is made to be slo
   expect(slow).toMatchObject({ status: 400, code: 'chat_template_limit' });
   for (const error of [picky, slow]) expect(`${error}`).not.toContain('/');
 });
-
-it('tells the service, and not the client, why a model cannot be loaded', async () => {
-  const folder = join(await temporaryFolder(), 'model');
-  await cp(checkpoints.llama, folder, { recursive: true });
-  await writeFile(join(folder, 'config.json'), '{"model_type": "llama"');
-  const { chat, problems } = await openChat({ llama: folder });
-  const error = await collect(chat.answer(call())).catch((thrown: unknown) => thrown);
-  expect(error).toMatchObject({ status: 500, message: 'the model could not be loaded' });
-  expect(problems).toHaveLength(1);
-  expect(problems[0]).toContain('config.json');
-  expect(chat.loaded()).toEqual([]);
-});

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../child-environment.ts';
-import { ApiError } from '../errors.ts';
+import { ApiError, modelUnavailable } from '../errors.ts';
 import type { ChatEnd, ChatPiece } from './chat.ts';
 import type {
   ModelDescription,
@@ -43,7 +43,7 @@ export interface ModelProcessOptions extends ModelDescription {
 const inSources = import.meta.url.endsWith('.ts');
 const entry = new URL(inSources ? './model-program.ts' : './model-program.js', import.meta.url);
 
-/** @throws ApiError 500 when the model cannot be loaded. */
+/** @throws ApiError 503 `model_unavailable` when the model cannot be loaded; the signal's reason. */
 export async function openModelProcess({
   graceMilliseconds = 10_000,
   onProblem,
@@ -128,10 +128,10 @@ async function opened(
   signal?.throwIfAborted();
   onProblem?.(
     first?.type === 'not-opened'
-      ? `a model could not be loaded: ${first.failure.detail ?? first.failure.message}`
-      : 'the process of a model ended while it was loaded',
+      ? `the model in ${description.path} could not be loaded: ${first.failure.detail ?? first.failure.message}`
+      : `the process of the model in ${description.path} ended while it was loaded`,
   );
-  throw new ApiError(500, 'the model could not be loaded', { code: 'model_failed' });
+  throw modelUnavailable();
 }
 
 function endedInTheMiddle(): ApiError {

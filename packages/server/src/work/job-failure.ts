@@ -5,7 +5,8 @@ import { ApiError } from '../errors.ts';
 import { fileError } from '../policy/read-training-file.ts';
 import type { JobMessage, JobStart } from './job-message.ts';
 
-type Failure = Extract<JobMessage, { readonly type: 'failed' | 'crashed' }>;
+/** An attempt that did not come to its end. */
+export type Failure = Extract<JobMessage, { readonly type: 'failed' | 'crashed' }>;
 
 const notTheFiles = "this is the service's fault, not the file's";
 

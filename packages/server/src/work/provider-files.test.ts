@@ -53,6 +53,14 @@ describe('a job fails at once, its owner is not told where files lie, the log is
     ['a config that is no JSON', () => writeFile(join(model, 'config.json'), '{'), /config\.json/],
     ['no folder', () => rm(model, { recursive: true }), /does not exist/],
     ['no tokenizer', () => rm(join(model, 'tokenizer.json')), /tokenizer/],
+    [
+      'no chat template',
+      async () => {
+        const file = join(model, 'tokenizer_config.json');
+        await writeFile(file, (await readFile(file, 'utf8')).replace('"chat_template"', '"former_template"'));
+      },
+      /has no chat template/,
+    ],
     ['a tokenizer that is none', () => writeFile(join(model, 'tokenizer.json'), '[]'), /tokenizer/],
     ['a pool that is none', () => writeFile(join(world.folder, 'safe.jsonl'), 'nonsense'), /safe\.jsonl/],
     [

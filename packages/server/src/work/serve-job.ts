@@ -2,6 +2,7 @@ import type { JobParts } from './job-context.ts';
 import { jobFailure } from './job-failure.ts';
 import { createJobFiles } from './job-files.ts';
 import type { JobMessage, JobStart, WorkerMessage } from './job-message.ts';
+import { orOfModel } from './model-at-fault.ts';
 import { runJob } from './run-job.ts';
 
 /** Does the job that the worker, which started this process, tells it; then the process ends. */
@@ -19,10 +20,12 @@ export function serveJob(parts: JobParts): void {
   const { files, answer } = createJobFiles(send);
   const run = async (start: JobStart) => {
     const { signal } = stopping;
-    const end: JobMessage | undefined = await runJob(start, { parts, files, signal, send }).then(
+    const end = await runJob(start, { parts, files, signal, send }).then(
       () => undefined,
-      (error: unknown) =>
-        signal.aborted && error === signal.reason ? { type: 'stopped' } : jobFailure(error, start),
+      async (error: unknown): Promise<JobMessage> =>
+        signal.aborted && error === signal.reason
+          ? { type: 'stopped' }
+          : orOfModel(jobFailure(error, start), start),
     );
     if (end !== undefined) send(end);
     await sent;

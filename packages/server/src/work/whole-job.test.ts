@@ -101,7 +101,11 @@ describe('a whole job', () => {
     }));
     // The pool of the policy is of answers alone, which an objective over pairs cannot learn from.
     const { job, events } = await whole(pairs, { method: { type: 'dpo' } });
-    expect(job).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'provider_settings_unusable' } });
+    expect(job).toMatchObject({
+      status: 'failed',
+      attempt: 1,
+      error: { code: 'provider_settings_unusable' },
+    });
     expect(job.error!.message).not.toContain(world.folder);
     expect(events.some(({ type }) => type === 'metrics')).toBe(false);
     const other = await openJobWorld({
