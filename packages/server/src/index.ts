@@ -32,6 +32,7 @@ export { type S3Options, s3OptionsOf } from './storage/s3-options.ts';
 export { openS3Storage } from './storage/s3-storage.ts';
 export type { Storage } from './storage/storage.ts';
 export { openServiceWorker, type ServiceWorkerSettings } from './work/open-service-worker.ts';
-export { type RunWorkerOptions, runWorker } from './work/worker.ts';
+export { runWorker } from './work/worker.ts';
+export type { RunWorkerOptions } from './work/worker-options.ts';
 export { type StartWorkersOptions, startWorkers, type Workers } from './work/worker-processes.ts';
 export { type OpenedWorker, runWorkerProgram } from './work/worker-program.ts';

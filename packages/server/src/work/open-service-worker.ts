@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openSigningKey } from '../evidence/signing-key.ts';
 import { openStores, type StoreSettings } from '../open-stores.ts';
 import { readPolicy } from '../policy/read-policy.ts';
-import type { RunWorkerOptions } from './worker.ts';
+import type { RunWorkerOptions } from './worker-options.ts';
 import type { OpenedWorker } from './worker-program.ts';
 
 /** What a worker is made of: the stores of its service, as the server has them. */

@@ -1,5 +1,6 @@
 import type { Service } from '../service.ts';
-import { type RunWorkerOptions, runWorker } from './worker.ts';
+import { runWorker } from './worker.ts';
+import type { RunWorkerOptions } from './worker-options.ts';
 
 /** What a program that is a worker opens: the same stores as every other. */
 export interface OpenedWorker {

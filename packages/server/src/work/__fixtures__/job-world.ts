@@ -12,7 +12,8 @@ import { finalStatuses, type JobRecord } from '../../records/job-record.ts';
 import { newId } from '../../records/new-id.ts';
 import { unixTime } from '../../records/unix-time.ts';
 import type { Service } from '../../service.ts';
-import { type RunWorkerOptions, runWorker } from '../worker.ts';
+import { runWorker } from '../worker.ts';
+import type { RunWorkerOptions } from '../worker-options.ts';
 import { closeService, openServiceFolder } from './service-folder.ts';
 
 /** A safeguard of the provider's own that does nothing but take its time after each step, so that there is time to disturb a run. */
