@@ -26,7 +26,7 @@ export const workerCommand = strictCommand({
     if (args['new-signing-key'] === true) return makeSigningKey(args.data);
     const { readPolicy, startWorkers } = await servicePackage();
     // Each worker reads it itself; what is wrong with it is said once, and here.
-    await readPolicy(args.policy, { opensModels: true });
+    await readPolicy(args.policy, { models: 'opened' });
     allowLongStop();
     const signal = interruptSignal();
     const workers = startWorkers(count, {

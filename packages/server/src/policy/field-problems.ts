@@ -5,9 +5,12 @@ import { boundProblems } from './bounds.ts';
 import type { PolicyFields } from './policy-schema.ts';
 
 /** What is wrong with fields that are each as they should be: files that are not there, bounds and defaults that do not go together. */
-export function fieldProblems(policy: PolicyFields): PlacedProblem[] {
+export function fieldProblems(
+  policy: PolicyFields,
+  { seesModels }: { readonly seesModels: boolean },
+): PlacedProblem[] {
   return [
-    ...modelProblems(policy),
+    ...modelProblems(policy, seesModels),
     ...fileProblems(policy),
     ...orderProblems(policy),
     ...defaultProblems(policy),
@@ -15,9 +18,10 @@ export function fieldProblems(policy: PolicyFields): PlacedProblem[] {
   ];
 }
 
-function modelProblems({ models }: PolicyFields): PlacedProblem[] {
+function modelProblems({ models }: PolicyFields, seesModels: boolean): PlacedProblem[] {
   const ids = Object.keys(models);
   if (ids.length === 0) return [{ path: ['models'], message: 'is empty: name at least one model' }];
+  if (!seesModels) return [];
   return Object.entries(models).flatMap(([id, { path }]) =>
     // What was a name of the hub, or of Ollama, stayed one.
     isAbsolute(path) && !existsSync(path)

@@ -19,11 +19,11 @@ import { safeguardProblems } from './safeguard-problems.ts';
 
 export interface ReadPolicyOptions {
   /**
-   * Whether base models are opened, too: their config, the headers of their weights, tokenizer and template. Of those on the hub nothing
-   * is fetched for it. It takes seconds; and a model that was damaged later must not keep workers from the jobs of others, so that only a
-   * service's start asks for it. Default false.
+   * How base models are looked at. 'there': whether their folders are. 'opened': also their config, the headers of their weights, tokenizer
+   * and template, which takes seconds; of those on the hub nothing is fetched for it. 'unseen': for workers that are started again while a
+   * service runs, as one model that is away or damaged must not keep them from the jobs of others. Default 'there'.
    */
-  readonly opensModels?: boolean;
+  readonly models?: 'there' | 'opened' | 'unseen';
 }
 
 /**
@@ -34,7 +34,7 @@ export interface ReadPolicyOptions {
  */
 export async function readPolicy(
   file: string,
-  { opensModels = false }: ReadPolicyOptions = {},
+  { models = 'there' }: ReadPolicyOptions = {},
 ): Promise<Policy> {
   const document = await read(file);
   const refuse = (problems: readonly PlacedProblem[]) =>
@@ -58,9 +58,12 @@ export async function readPolicy(
       .update(await readFile(file))
       .digest('hex'),
   };
-  const problems = [...fieldProblems(policy), ...safeguardProblems(policy.safeguards)];
+  const problems = [
+    ...fieldProblems(policy, { seesModels: models !== 'unseen' }),
+    ...safeguardProblems(policy.safeguards),
+  ];
   if (problems.length > 0) throw refuse(problems);
-  const damages = opensModels ? await damagedModels(policy) : [];
+  const damages = models === 'opened' ? await damagedModels(policy) : [];
   if (damages.length > 0) throw refuse(damages);
   return policy;
 }

@@ -82,7 +82,7 @@ export async function startService(settings: ServiceSettings): Promise<RunningSe
     }
   };
   try {
-    const policy = await readPolicy(settings.policy, { opensModels: true });
+    const policy = await readPolicy(settings.policy, { models: 'opened' });
     const stores = await openStores(settings, (warning) => logger?.warn({ warning }, 'a store'));
     closers.push(() => stores.close());
     const { records, queue, storage, redis } = stores;

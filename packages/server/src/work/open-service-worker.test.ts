@@ -17,3 +17,11 @@ it('signs with the key that is there when a model is signed', async () => {
   expect((await worker.options.signingKey!()).id).toBe(second);
   expect(second).not.toBe(first);
 });
+
+it('opens also when a base model is away: other models have jobs, too', async () => {
+  const text = JSON.stringify({ models: { tiny: { path: tinyCheckpoint }, gone: { path: './gone' } } });
+  const { folder: data, file: policy } = await policyFolder(text);
+  const worker = await openServiceWorker({ data, policy }, () => {});
+  onTestFinished(() => worker.close());
+  expect(Object.keys(worker.service.policy.models)).toEqual(['tiny', 'gone']);
+});

@@ -23,7 +23,7 @@ export async function openServiceWorker(
   onProblem: NonNullable<RunWorkerOptions['onProblem']>,
 ): Promise<OpenedWorker> {
   const { data, keys = join(data, 'keys'), scratch = join(data, 'scratch') } = settings;
-  const policy = await readPolicy(settings.policy);
+  const policy = await readPolicy(settings.policy, { models: 'unseen' });
   // Opened again for each model: a new key signs from then on. What is wrong with it is said now.
   const signingKey = () => openSigningKey(keys);
   await signingKey();
