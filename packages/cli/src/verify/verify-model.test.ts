@@ -41,7 +41,12 @@ beforeAll(async () => {
     metrics: {},
     versions: {},
     screening: null,
-    gate: { outcome: 'released', measurements: [], reason: '', report: null },
+    gate: {
+      outcome: 'quarantined',
+      measurements: [],
+      reason: 'quarantined: log-odds. The provider keeps the figures',
+      report: null,
+    },
     files: [{ path: 'adapter_config.json', bytes: 2, sha256: sha256('{}') }],
   };
   const bytes = Buffer.from(`safetune-manifest-v1\n${canonicalJson(manifest)}`);
@@ -57,7 +62,7 @@ it('says what a model of a service is, where everything is as it was signed', as
   expect(code, stderr).toBe(0);
   expect(stdout).toContain('(1 file of the model, the training file)');
   expect(stdout).toContain('safeguards: kl');
-  expect(stdout).toContain('gate: released, nothing was measured');
+  expect(stdout).toContain('gate: quarantined: log-odds. The provider keeps the figures');
 });
 
 it('names what was changed', async () => {

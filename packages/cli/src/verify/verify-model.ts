@@ -49,7 +49,8 @@ export async function verifyModel(folder: string, { publicKeys, base, data }: Mo
     `  model ${printableName(model)} of ${printableName(tenant)}, job ${printableName(job)}`,
     `  safeguards: ${safeguards.map(({ type }) => printableName(type)).join(', ') || 'none'}`,
     ...(screening === null ? [] : [`  screening: ${screening.outcome}`]),
-    `  gate: ${gate.outcome}${gate.measurements.length === 0 ? ', nothing was measured' : ''}`,
+    // Without figures the reason says why: the policy measures nothing, or keeps them.
+    `  gate: ${gate.measurements.length === 0 && gate.reason !== '' ? printableName(gate.reason) : gate.outcome}`,
   ];
   print(`${lines.join('\n')}\n`);
 }

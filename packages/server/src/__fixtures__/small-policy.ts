@@ -5,5 +5,6 @@ export function smallPolicy(fields: Record<string, unknown> = {}): Policy {
   return {
     ...policySchema.parse({ models: { small: { path: 'small' } }, ...fields }),
     sha256: 'a'.repeat(64),
+    poolMethods: {},
   };
 }

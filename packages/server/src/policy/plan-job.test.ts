@@ -1,7 +1,7 @@
 import { readRun } from '@safetune/trainer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiError } from '../errors.ts';
-import { policyOf, removePolicyFolders, tinyCheckpoint } from './__fixtures__/policy-folder.ts';
+import { policyOf, removePolicyFolders, safeExamples, tinyCheckpoint } from './__fixtures__/policy-folder.ts';
 import { jobRequestSchema } from './job-request.ts';
 import { planJob } from './plan-job.ts';
 import type { Policy } from './policy-schema.ts';
@@ -102,15 +102,20 @@ describe('a plan', () => {
     }
   });
 
-  it('learns from pairs where that is asked for', () => {
-    const made = plan({ method: { type: 'dpo', dpo: { hyperparameters: { beta: 0.3 } } } });
-    expect(made).toMatchObject({
+  it('learns from pairs where that is asked for', async () => {
+    const ofPairs = await policyOf('safeguards: {mandatory: [{type: kl, weight: 0.1}]}');
+    const planned = (dpo: object) =>
+      planJob(
+        ofPairs,
+        jobRequestSchema.parse({ model: 'tiny', training_file: 'file-1', method: { type: 'dpo', ...dpo } }),
+      );
+    expect(planned({ dpo: { hyperparameters: { beta: 0.3 } } })).toMatchObject({
       method: 'dpo',
       hyperparameters: { beta: 0.3 },
       run: { objective: { type: 'dpo', beta: 0.3 } },
-      safeguards: mandatory,
+      safeguards: [{ type: 'kl', strength: 0.1, by: 'policy' }],
     });
-    expect(plan({ method: { type: 'dpo' } }).hyperparameters.beta).toBe(0.1);
+    expect(planned({}).hyperparameters.beta).toBe(0.1);
   });
 
   it('strengthens what acts, in its place, and adds what is offered behind', () => {
@@ -325,6 +330,30 @@ describe('going round the policy', () => {
     expect(() => planJob(constrained, request)).toThrow("'constrained-sft' acts on the loss of tokens");
     const withoutPairs = await policyOf('training: {methods: [supervised]}');
     expect(() => planJob(withoutPairs, request)).toThrow('the method dpo is not offered');
+  });
+
+  it('a pool of conversations is refused for pairs, and one of pairs for conversations', async () => {
+    const [question, better] = safeExamples[0]!.messages;
+    const pair = {
+      input: { messages: [question] },
+      preferred_output: [better],
+      non_preferred_output: [{ role: 'assistant', content: 'worse' }],
+    };
+    const withPool = (pool: string) =>
+      policyOf(`safeguards: {mandatory: [{type: interleaving, pool: ${pool}}]}`, {
+        'pairs.jsonl': JSON.stringify(pair),
+      });
+    const supervised = jobRequestSchema.parse({ model: 'tiny', training_file: 'f' });
+    const pairs = { ...supervised, method: { type: 'dpo' as const } };
+    const [chats, ofPairs] = [await withPool('safe.jsonl'), await withPool('pairs.jsonl')];
+    expect(() => planJob(chats, jobRequestSchema.parse(pairs))).toThrow(
+      "'interleaving' mixes conversations, not pairs of answers, into the data: method must be supervised",
+    );
+    expect(() => planJob(ofPairs, supervised)).toThrow(
+      "'interleaving' mixes pairs of answers into the data: method must be dpo",
+    );
+    expect(planJob(chats, supervised).method).toBe('supervised');
+    expect(planJob(ofPairs, jobRequestSchema.parse(pairs)).method).toBe('dpo');
   });
 
   it('a policy that is changed later changes no plan that was made', async () => {

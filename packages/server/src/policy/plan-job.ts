@@ -6,6 +6,7 @@ import type { JobRequest } from './job-request.ts';
 import { planSafeguards } from './plan-safeguards.ts';
 import type { Policy } from './policy-schema.ts';
 import { requireActing } from './require-acting.ts';
+import { filesOf } from './safeguard-files.ts';
 import { makeSafeguard } from './strength.ts';
 
 export interface PlanJobOptions {
@@ -58,6 +59,7 @@ export function planJob(policy: Policy, request: JobRequest, { exampleCount }: P
     safeguards: acting.map(({ name, strength, by }): ActingSafeguard => ({ type: name, strength, by })),
   };
   requireMethod(plan);
+  requirePools(plan, policy.poolMethods);
   if (exampleCount !== undefined) requireActing(plan, exampleCount, limits.examples);
   return plan;
 }
@@ -88,6 +90,22 @@ function requireMethod({ method, run }: JobPlan): void {
     `the safeguard '${found.name}' acts on the loss of tokens, which pairs of answers do not have: method must be supervised`,
     { param: 'method' },
   );
+}
+
+/** What a safeguard mixes into the data must be of its kind: no batch has pairs and single answers together. */
+function requirePools({ method, run, safeguards }: JobPlan, poolMethods: Policy['poolMethods']): void {
+  for (const [index, config] of (run.regularizers ?? []).entries()) {
+    const other = filesOf(config as never)
+      .map(({ file }) => (Object.hasOwn(poolMethods, file) ? poolMethods[file] : undefined))
+      .find((found) => found !== undefined && found !== method);
+    if (other === undefined) continue;
+    const examples = other === 'dpo' ? 'pairs of answers' : 'conversations, not pairs of answers,';
+    throw new ApiError(
+      400,
+      `the safeguard '${safeguards[index]!.type}' mixes ${examples} into the data: method must be ${other}`,
+      { param: 'method' },
+    );
+  }
 }
 
 function largestDivisor(number: number, most: number): number {

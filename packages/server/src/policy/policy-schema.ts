@@ -172,8 +172,12 @@ export const policySchema = z.strictObject({
 /** A policy with every default filled in and every path absolute. */
 export type PolicyFields = z.output<typeof policySchema>;
 
+export type Method = PolicyFields['training']['methods'][number];
+
 /** What the provider decides, whatever a customer asks for. */
 export interface Policy extends PolicyFields {
   /** SHA-256 of the file, in hex: which policy a job was made under. */
   readonly sha256: string;
+  /** Of each pool that safeguards mix into the data, by its path: which method learns from its examples. */
+  readonly poolMethods: Readonly<Record<string, Method>>;
 }

@@ -177,6 +177,21 @@ describe('its safeguards', () => {
       mandatory('{type: kl}', '{type: kl, weight: 2}'),
       "line 5: safeguards.mandatory.1: there is another 'kl'; of two of one type, each needs a name of its own",
     ],
+    [
+      'a pool that is not there',
+      mandatory('{type: kl}', '{type: interleaving, pool: gone.jsonl}'),
+      /^line 5: safeguards\.mandatory\.1\.pool: .*gone\.jsonl/,
+    ],
+    [
+      'a pool without examples',
+      mandatory('{type: interleaving, pool: policy.yaml}'),
+      /^line 4: safeguards\.mandatory\.0\.pool: .*policy\.yaml/,
+    ],
+    [
+      'a file that is not there',
+      optional('{safeguard: {type: ewc, fisher: gone.safetensors}, up_to: 1}'),
+      /^line 6: safeguards\.optional\.0\.safeguard\.fisher: there is no \/.*gone\.safetensors$/,
+    ],
     ['a strength of 0', mandatory('{type: kl, weight: 0}'), /'kl' has the strength 0/],
     [
       'steps between projections alone',

@@ -15,13 +15,15 @@ import { PolicyFileError } from '../errors.ts';
 import { damagedModels } from './damaged-models.ts';
 import { fieldProblems } from './field-problems.ts';
 import { type Policy, type PolicyFields, policySchema } from './policy-schema.ts';
+import { noFiles, readSafeguardFiles } from './safeguard-files.ts';
 import { safeguardProblems } from './safeguard-problems.ts';
 
 export interface ReadPolicyOptions {
   /**
    * How base models are looked at. 'there': whether their folders are. 'opened': also their config, the headers of their weights, tokenizer
    * and template, which takes seconds; of those on the hub nothing is fetched for it. 'unseen': for workers that are started again while a
-   * service runs, as one model that is away or damaged must not keep them from the jobs of others. Default 'there'.
+   * service runs, as one model that is away or damaged must not keep them from the jobs of others; nor are files of safeguards looked for
+   * then. Default 'there'.
    */
   readonly models?: 'there' | 'opened' | 'unseen';
 }
@@ -52,17 +54,22 @@ export async function readPolicy(
   const openable = (path: string) => (isAbsolute(path) ? path : join(folder, path));
   const modules = await loadModules(parsed.data, openable);
   if (modules.length > 0) throw refuse(modules);
+  const fields = absolute(parsed.data, openable);
+  const problems = [
+    ...fieldProblems(fields, { seesModels: models !== 'unseen' }),
+    ...safeguardProblems(fields.safeguards),
+  ];
+  if (problems.length > 0) throw refuse(problems);
+  // A worker that is started again plans no job, and a file that is away must not keep it from jobs without that file.
+  const files = models === 'unseen' ? noFiles : await readSafeguardFiles(fields.safeguards);
+  if (files.problems.length > 0) throw refuse(files.problems);
   const policy = {
-    ...absolute(parsed.data, openable),
+    ...fields,
+    poolMethods: files.poolMethods,
     sha256: createHash('sha256')
       .update(await readFile(file))
       .digest('hex'),
   };
-  const problems = [
-    ...fieldProblems(policy, { seesModels: models !== 'unseen' }),
-    ...safeguardProblems(policy.safeguards),
-  ];
-  if (problems.length > 0) throw refuse(problems);
   const damages = models === 'opened' ? await damagedModels(policy) : [];
   if (damages.length > 0) throw refuse(damages);
   return policy;

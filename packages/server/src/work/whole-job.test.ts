@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { hostileModel } from '../policy/__fixtures__/hostile-model.ts';
 import { tinyCheckpoint } from '../policy/__fixtures__/policy-folder.ts';
@@ -100,14 +102,7 @@ describe('a whole job', () => {
       non_preferred_output: [{ role: 'assistant', content: `worse ${index % 5}` }],
     }));
     // The pool of the policy is of answers alone, which an objective over pairs cannot learn from.
-    const { job, events } = await whole(pairs, { method: { type: 'dpo' } });
-    expect(job).toMatchObject({
-      status: 'failed',
-      attempt: 1,
-      error: { code: 'provider_settings_unusable' },
-    });
-    expect(job.error!.message).not.toContain(world.folder);
-    expect(events.some(({ type }) => type === 'metrics')).toBe(false);
+    await expect(whole(pairs, { method: { type: 'dpo' } })).rejects.toThrow('method must be supervised');
     const other = await openJobWorld({
       policy: policyText(0).replace(/^.*type: interleaving.*\n/m, ''),
     });
@@ -125,6 +120,31 @@ describe('a whole job', () => {
       expect(steps.at(-1)!.data!.train_loss).toBeLessThan(0.6);
     } finally {
       await other.close();
+    }
+  });
+
+  it("whose safeguard's pool became another since the service started fails as the service's fault", async () => {
+    const changed = await openJobWorld();
+    try {
+      const [question, better] = answers[0]!.messages;
+      const pair = {
+        input: { messages: [question] },
+        preferred_output: [better],
+        non_preferred_output: [{ role: 'assistant', content: 'worse' }],
+      };
+      await writeFile(join(changed.folder, 'safe.jsonl'), JSON.stringify(pair));
+      changed.startWorker();
+      const { id } = await changed.createJob({ training_file: await changed.upload(answers) });
+      const job = await changed.untilOver(id);
+      expect(job).toMatchObject({
+        status: 'failed',
+        attempt: 1,
+        error: { code: 'provider_settings_unusable' },
+      });
+      expect(job.error!.message).not.toContain(changed.folder);
+      expect((await changed.events(id)).some(({ type }) => type === 'metrics')).toBe(false);
+    } finally {
+      await changed.close();
     }
   });
 

@@ -39,7 +39,9 @@ export const chatRequestSchema = z.strictObject({
   top_p: z.number().gt(0).max(1).nullish(),
   seed: z.int().nullish(),
   stop: z
-    .union([z.string().min(1).max(200), z.array(z.string().min(1).max(200)).max(4)])
+    .union([z.string().min(1).max(200), z.array(z.string().min(1).max(200)).max(4)], {
+      error: 'must be a text, or a list of at most 4, each of 1 to 200 characters',
+    })
     .nullish()
     .describe('the answer ends before the first of these texts'),
   logprobs: z.boolean().nullish(),

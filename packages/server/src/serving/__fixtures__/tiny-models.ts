@@ -20,7 +20,7 @@ export function policyOf(models: Readonly<Record<string, string>>, limits: objec
     models: Object.fromEntries(Object.entries(models).map(([name, path]) => [name, { path }])),
     limits,
   });
-  return { ...fields, sha256: '0'.repeat(64) };
+  return { ...fields, sha256: '0'.repeat(64), poolMethods: {} };
 }
 
 /** A folder that is removed when the test is over. */
