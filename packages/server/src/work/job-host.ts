@@ -122,7 +122,10 @@ async function carry(storage: Storage, message: StorageCall): Promise<WorkerMess
     await storage.fetch(message.key, message.path);
     return { type: 'stored', call, content: null, keys: [] };
   } catch (error) {
-    const isOurs = StorageError.isInstance(error);
-    return { type: 'not-stored', call, message: isOurs ? error.message : String((error as Error).message) };
+    const { message: why } = error as Error;
+    const isMissing = StorageError.isInstance(error) && error.problem === 'missing';
+    // As where a worker with a --data of its own was given no --storage.
+    const hint = isMissing ? '. Has this worker the same --storage, or --data, as the servers?' : '';
+    return { type: 'not-stored', call, message: `${why}${hint}` };
   }
 }

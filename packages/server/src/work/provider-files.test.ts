@@ -100,6 +100,18 @@ it('a pool that is away is looked for again, as it may come back, and its absenc
   expect((await world.untilOver(await create())).status).toBe('succeeded');
 });
 
+it('a training file that is not in the storage is told with what may be the cause', async () => {
+  await openWorld();
+  const id = await create();
+  const { request } = await world.job(id);
+  await world.service.storage.remove(`files/${request.training_file}`);
+  const worker = world.startWorker();
+  expect(await world.untilOver(id)).toMatchObject({ status: 'failed', error: { code: 'server_error' } });
+  expect(worker.problems.join('\n')).toContain(
+    'is not in the storage. Has this worker the same --storage, or --data, as the servers?',
+  );
+});
+
 it("a pool that changes in the middle of a job ends it: its second half would be another training's", async () => {
   await openWorld(50);
   const worker = world.startWorker();
