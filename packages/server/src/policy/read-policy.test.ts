@@ -192,6 +192,16 @@ describe('its safeguards', () => {
       optional('{safeguard: {type: ewc, fisher: gone.safetensors}, up_to: 1}'),
       /^line 6: safeguards\.optional\.0\.safeguard\.fisher: there is no \/.*gone\.safetensors$/,
     ],
+    [
+      'a missing option that code may give as something else than a text',
+      mandatory('{type: safe-lora, aligned: a}'),
+      'safeguards.mandatory.0.base is missing: must be a text',
+    ],
+    [
+      'an unknown option of a schedule, of which there are kinds',
+      mandatory('{type: kl, weight: {from: 0, to: 1, zzzzzzzz: 5}}'),
+      /no option 'zzzzzzzz'\. There are from, to, shape, target, gain\.$/,
+    ],
     ['a strength of 0', mandatory('{type: kl, weight: 0}'), /'kl' has the strength 0/],
     [
       'steps between projections alone',

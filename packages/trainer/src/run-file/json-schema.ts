@@ -77,9 +77,12 @@ export function expectation(schemas: readonly JsonSchema[]): string {
   const kinds = schemas.filter((schema) => schema.const === undefined && schema.enum === undefined).map(kind);
   if (choices.length > 0)
     kinds.unshift(choices.length === 1 ? `${choices[0]}` : `one of ${choices.join(', ')}`);
-  return [...new Set(kinds)].filter((words) => words !== '').join(' or ');
+  const told = [...new Set(kinds)].filter((words) => words !== '' && words !== unknownKind);
+  return told.length === 0 ? unknownKind : told.join(' or ');
 }
 
+/** What only code can give, such as an opened model. */
+const unknownKind = 'something else';
 const nouns: Readonly<Record<string, string>> = {
   string: 'a text',
   boolean: 'true or false',
@@ -93,7 +96,7 @@ function kind(schema: JsonSchema): string {
   if (schema.type === 'array')
     return `a list of which each is ${expectation(alternatives(schema.items ?? {}, undefined))}`;
   if (schema.pattern !== undefined && schema.description !== undefined) return schema.description;
-  const noun = nouns[schema.type ?? ''] ?? 'something else';
+  const noun = nouns[schema.type ?? ''] ?? unknownKind;
   const bounds = [
     ...(schema.minimum === undefined ? [] : [`of at least ${schema.minimum}`]),
     ...(schema.exclusiveMinimum === undefined ? [] : [`above ${schema.exclusiveMinimum}`]),

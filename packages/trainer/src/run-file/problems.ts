@@ -61,7 +61,8 @@ function meantKind(
 function unknownKey(key: string, known: readonly string[]): string {
   // As the library, or an older run file, writes it.
   const nearest = known.find((name) => name === snakeCase(key)) ?? nearestName(key, known);
-  const hint = nearest === undefined ? `There are ${known.join(', ')}.` : `Did you mean '${nearest}'?`;
+  const hint =
+    nearest === undefined ? `There are ${[...new Set(known)].join(', ')}.` : `Did you mean '${nearest}'?`;
   return `there is no option '${printable(key)}'. ${hint}`;
 }
 
